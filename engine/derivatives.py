@@ -1,0 +1,145 @@
+"""Derivatives of derivatives: the rows of the calculus evaluated again, this time on Values."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, cast, overload
+
+from engine import formula as formulas
+from engine import functions
+from engine.ops import OPS, Op
+from engine.value import Operand, Value, data_of, toposort
+
+Partial = Callable[..., Operand]
+
+
+@overload
+def grad(output: Value, inputs: Value) -> Value: ...
+@overload
+def grad(output: Value, inputs: Sequence[Value]) -> list[Value]: ...
+def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
+    """d output / d input for each input, as Values that can be differentiated again.
+
+    The `.grad` of nobody changes. Raises RuntimeError where the data of an operand was changed
+    after the forward pass: the formulas would see other numbers than the graph did.
+
+    >>> x = Value(2.0)
+    >>> slope = grad(x**3, x)
+    >>> slope, grad(slope, x)
+    (Value(data=12.0, grad=0.0), Value(data=12.0, grad=0.0))
+    """
+    if isinstance(inputs, Value):
+        return grad(output, [inputs])[0]
+    order = toposort(output)
+    on_path = set(inputs)
+    for v in order:
+        if not on_path.isdisjoint(v._prev):
+            on_path.add(v)
+    adjoints: dict[Value, Operand] = {output: 1.0}
+    for v in reversed(order):
+        if v not in on_path:
+            continue
+        g = adjoints[v]
+        for parent, partial, saved in _edges(v):
+            if parent in on_path:
+                slope = partial()
+                _check_unchanged(v, data_of(slope), saved)
+                share = g * slope
+                adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
+    return [_as_value(adjoints.get(x, 0.0)) for x in inputs]
+
+
+def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[Value]]:
+    """d output / d input: a row for each output, a column for each input.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [[d.data for d in row] for row in jacobian([x * y, x + y], [x, y])]
+    [[3.0, 2.0], [1.0, 1.0]]
+    """
+    return [grad(output, inputs) for output in outputs]
+
+
+def hessian(output: Value, inputs: Sequence[Value]) -> list[list[Value]]:
+    """The second derivatives: d2 output / (d input_i d input_j) in row i, column j.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [[d.data for d in row] for row in hessian(x * x * y, [x, y])]
+    [[6.0, 4.0], [4.0, 0.0]]
+    """
+    return jacobian(grad(output, inputs), inputs)
+
+
+def hvp(output: Value, inputs: Sequence[Value], vector: Sequence[Operand]) -> list[Value]:
+    """The Hessian times a vector, without the Hessian: two sweeps for any number of inputs.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [d.data for d in hvp(x * x * y, [x, y], [1.0, 0.0])]
+    [6.0, 4.0]
+    """
+    _check_length("hvp", vector, inputs)
+    return grad(_as_value(functions.dot(grad(output, inputs), vector)), inputs)
+
+
+def jvp(
+    outputs: Sequence[Value], inputs: Sequence[Value], tangents: Sequence[Operand]
+) -> list[Value]:
+    """The Jacobian times a vector: how the outputs move when the inputs move along `tangents`.
+
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> [d.data for d in jvp([x * y, x + y], [x, y], [1.0, 0.0])]
+    [3.0, 1.0]
+    """
+    _check_length("jvp", tangents, inputs)
+    weights = [Value(0.0) for _ in outputs]  # the pullback is linear in them
+    pullback = grad(_as_value(functions.dot(weights, outputs)), inputs)
+    return grad(_as_value(functions.dot(pullback, tangents)), weights)
+
+
+def _edges(v: Value) -> Iterator[tuple[Operand, Callable[[], Operand], float]]:
+    """Each operand of a node, a call that evaluates its partial on Values, the partial saved."""
+    if v.op is None:
+        return
+    slopes = v.partials
+    if not v.op.many:
+        x, y, *_ = *v.parents, None
+        for parent, text, saved in zip(v.parents, v.op.partials, slopes, strict=True):
+            yield parent, _bound(text, x, y, v), cast(float, saved)
+        return
+    xs, *rest = v.op.arguments(v.parents)
+    ys = rest[0] if rest else (None,) * len(xs)
+    bound = [
+        _bound(text, x, y, v) for text in v.op.partials[:2] for x, y in zip(xs, ys, strict=True)
+    ]
+    bound += [_bound(text, None, None, v) for text in v.op.partials[2:]]
+    yield from zip(v.parents, bound, cast(tuple[float, ...], slopes), strict=True)
+
+
+def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
+    return lambda: _compiled(text)(x, y, z)
+
+
+@cache
+def _compiled(text: str) -> Partial:
+    """A formula as a function of x, y and z, each a Value or a float."""
+    called = {name: _on_values(op) for name, op in OPS.items() if not op.many}
+    return cast(Partial, eval(f"lambda x, y, z: {formulas.careful(text)}", called))
+
+
+def _on_values(op: Op) -> Partial:
+    return lambda *operands: cast(Operand, functions.call(op, *operands))
+
+
+def _check_unchanged(v: Value, slope: float, saved: float) -> None:
+    if v.op and slope != saved and (slope == slope or saved == saved):
+        raise RuntimeError(
+            f"grad: .data changed after the forward: a partial of {v.op.name} was {saved} then "
+            f"and is {slope} now; compute the output again"
+        )
+
+
+def _check_length(name: str, vector: Sequence[Operand], inputs: Sequence[Value]) -> None:
+    if len(vector) != len(inputs):
+        raise ValueError(f"{name} expected {len(inputs)} numbers, one an input, got {len(vector)}")
+
+
+def _as_value(x: Operand) -> Value:
+    return x if isinstance(x, Value) else Value(x)

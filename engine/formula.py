@@ -1,0 +1,78 @@
+"""Formulas as text: checked once, then rewritten for each kind of number that runs them."""
+
+import ast
+from collections.abc import Collection, Mapping
+
+_ALLOWED = (
+    *(ast.Expression, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Call, ast.NamedExpr),
+    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UnaryOp, ast.USub),
+    *(ast.IfExp, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
+    *(ast.BoolOp, ast.And, ast.Or),
+)
+
+
+def parse(text: str, variables: Collection[str], functions: Collection[str]) -> ast.expr:
+    """The syntax tree of a formula.
+
+    Raises ValueError where the text is not a formula, holds anything but arithmetic, comparisons,
+    `a if condition else b` and `(name := part)`, or names what is not there.
+
+    >>> ast.unparse(parse("exp(x)*y", ["x", "y"], ["exp"]))
+    'exp(x) * y'
+    """
+    try:
+        tree = ast.parse(text, mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"formula {text!r}: {error.msg}") from None
+    known = set(variables)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    known |= {node.target.id for node in ast.walk(tree) if isinstance(node, ast.NamedExpr)}
+    for node in ast.walk(tree):
+        if not isinstance(node, _ALLOWED):
+            raise ValueError(f"formula {text!r}: {type(node).__name__} is not allowed here")
+        if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
+            raise ValueError(f"formula {text!r}: {node.value!r} is not a number")
+        if isinstance(node, ast.Call) and (node.keywords or not isinstance(node.func, ast.Name)):
+            raise ValueError(f"formula {text!r}: a call has the form f(x) or f(x, y)")
+        if isinstance(node, ast.Name):
+            names, kind = (functions, "function") if id(node) in called else (known, "variable")
+            if node.id not in names:
+                have = ", ".join(sorted(names))
+                raise ValueError(f"formula {text!r}: no {kind} {node.id!r}; there are: {have}")
+    return tree.body
+
+
+class _Calls(ast.NodeTransformer):
+    """Turns operators into calls: `x / y` into `div(x, y)`."""
+
+    def __init__(self, calls: Mapping[type[ast.operator], str]) -> None:
+        self.calls = calls
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        name = self.calls.get(type(node.op))
+        if name is None:
+            return node
+        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
+
+
+def plain(text: str) -> str:
+    """The formula for floats: `**` as `pow`, which never turns complex.
+
+    >>> plain("x ** 2 / y")
+    'pow(x, 2) / y'
+    """
+    return _rewritten(text, {ast.Pow: "pow"})
+
+
+def careful(text: str) -> str:
+    """The formula for numbers that must not raise: `/` as `div`, `**` as `pow`.
+
+    >>> careful("x ** 2 / y")
+    'div(pow(x, 2), y)'
+    """
+    return _rewritten(text, {ast.Pow: "pow", ast.Div: "div"})
+
+
+def _rewritten(text: str, calls: Mapping[type[ast.operator], str]) -> str:
+    return ast.unparse(_Calls(calls).visit(ast.parse(text, mode="eval")))

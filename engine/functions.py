@@ -1,0 +1,211 @@
+"""The calculus as functions: of Values or plain floats, of one operand or many."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import Any, Protocol, overload
+
+from engine import ops
+from engine.ops import OPS, Op, Point
+from engine.value import Operand, Value, apply, data_of, node
+
+
+class Function(Protocol):
+    """A function of one operand: a Value gives a Value, a float gives a float."""
+
+    @overload
+    def __call__(self, x: Value, /) -> Value: ...
+    @overload
+    def __call__(self, x: float, /) -> float: ...
+
+
+def call(op: Op, *operands: Operand) -> Any:
+    """A row for Values and floats: a Value where there is one among them, else a float."""
+    if any(isinstance(operand, Value) for operand in operands):
+        return apply(op, *operands)
+    return op(*map(data_of, operands))
+
+
+def _function(op: Op) -> Callable[..., Any]:
+    """A row as a function."""
+
+    def function(*operands: Operand) -> Any:
+        if len(operands) != op.arity:
+            raise TypeError(f"{op.name} expected {op.arity} operands, got {len(operands)}")
+        return call(op, *operands)
+
+    function.__name__ = function.__qualname__ = op.name
+    slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
+    function.__doc__ = f"z = {op.formula}; {slopes}"
+    return function
+
+
+def define(
+    name: str, symbol: str, formula: str, *partials: str, at: Sequence[Point]
+) -> Callable[..., Any]:
+    """Adds an operation: its formula in x (and y), and its partial derivatives in x, y and z.
+
+    It then works like those of the library: in derivatives of any order, in drawings, in checks.
+    The texts are run as code: they are trusted. `at` holds points to test at. Raises ValueError
+    for a name in use, a text that is no formula, or a point of the wrong length.
+
+    >>> swish = define("swish", "swish", "x * sigmoid(x)",
+    ...                "sigmoid(x) * (1 + x * (1 - sigmoid(x)))", at=[(0.3,), (-2.0,)])
+    >>> x = Value(0.0)
+    >>> swish(x).backward()
+    >>> x.grad
+    0.5
+    """
+    if not name.isidentifier() or name.startswith("_"):
+        raise ValueError(f"define expected a name such as 'swish', got {name!r}")
+    if name in OPS or name in ops.PLAIN or name in ops.MANY:
+        raise ValueError(f"define: there is an operation {name!r} already; choose another name")
+    if len(partials) not in (1, 2):
+        raise ValueError(
+            f"define({name!r}) expected one partial for each operand, x or x and y, "
+            f"got {len(partials)}"
+        )
+    for point in at:
+        if len(point) != len(partials):
+            raise ValueError(
+                f"define({name!r}) expected points of {len(partials)} numbers, got {point!r}"
+            )
+    return _function(ops.define(name, symbol, formula, *partials, at=at))
+
+
+# fmt: off
+exp: Function = _function(OPS["exp"])
+log: Function = _function(OPS["log"])
+expm1: Function = _function(OPS["expm1"])
+log1p: Function = _function(OPS["log1p"])
+sqrt: Function = _function(OPS["sqrt"])
+sin: Function = _function(OPS["sin"])
+cos: Function = _function(OPS["cos"])
+tan: Function = _function(OPS["tan"])
+sinh: Function = _function(OPS["sinh"])
+cosh: Function = _function(OPS["cosh"])
+tanh: Function = _function(OPS["tanh"])
+asin: Function = _function(OPS["asin"])
+acos: Function = _function(OPS["acos"])
+atan: Function = _function(OPS["atan"])
+sigmoid: Function = _function(OPS["sigmoid"])
+softplus: Function = _function(OPS["softplus"])
+relu: Function = _function(OPS["relu"])
+erf: Function = _function(OPS["erf"])
+erfc: Function = _function(OPS["erfc"])
+gelu: Function = _function(OPS["gelu"])
+# fmt: on
+
+
+def leaky_relu(x: Operand, slope: Operand = 0.01) -> Any:
+    """`x` above zero, `slope * x` below."""
+    return call(OPS["leaky_relu"], x, slope)
+
+
+def max(*values: Any) -> Any:
+    """The largest of several values, or of one list; the first of equals, nan before all.
+
+    >>> max(Value(1.0), 2.0), max([1.0, 3.0])
+    (Value(data=2.0, grad=0.0), 3.0)
+    """
+    return _extreme(OPS["max"], values)
+
+
+def min(*values: Any) -> Any:
+    """The smallest of several values, or of one list; the first of equals, nan before all."""
+    return _extreme(OPS["min"], values)
+
+
+def _extreme(op: Op, values: Sequence[Any]) -> Any:
+    if len(values) == 1 and isinstance(values[0], Iterable):
+        values = list(values[0])
+    if not values:
+        raise ValueError(f"{op.name} expected at least one value, got none")
+    return reduce(lambda x, y: call(op, x, y), values)
+
+
+def sum(values: Iterable[Operand]) -> Any:
+    """The correctly rounded sum, as one node.
+
+    >>> sum([1e16, Value(100.0), -1e16]).data
+    100.0
+    """
+    return call(OPS["sum"], *values)
+
+
+def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> Any:
+    """bias + x1 * y1 + x2 * y2 + ... from left to right, as one node.
+
+    Raises ValueError where the lengths differ.
+
+    >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], 0.5)
+    Value(data=11.5, grad=0.0)
+    """
+    if len(xs) != len(ys):
+        raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
+    # Most calls hold lists of Values or of floats alone. Multiplying shows whether they do:
+    # anything else leaves no float, and takes the slower way that looks at each operand.
+    try:
+        x = [v.data for v in xs] if type(xs[0]) is Value else xs  # type: ignore[union-attr]
+        y = [v.data for v in ys] if type(ys[0]) is Value else ys  # type: ignore[union-attr]
+        z = bias.data if type(bias) is Value else bias
+        for p, q in zip(x, y):  # noqa: B905 (a strict zip is slower; lengths are checked)
+            z += p * q
+    except (AttributeError, IndexError, TypeError):
+        z = None
+    if type(z) is not float or (x is xs and y is ys):
+        return call(OPS["dot"], *xs, *ys, bias)
+    return node(OPS["dot"], z, (*xs, *ys, bias), None, (*y, *x, 1.0), None)
+
+
+def logsumexp(values: Iterable[Operand]) -> Any:
+    """log(exp(v1) + exp(v2) + ...) without overflow, as one node.
+
+    >>> logsumexp([1000.0, 0.0])
+    1000.0
+    """
+    values = list(values)
+    if not values:
+        raise ValueError("logsumexp expected at least one value, got none")
+    return call(OPS["logsumexp"], *values)
+
+
+def softmax(logits: Sequence[Operand]) -> list[Any]:
+    """exp(x) / (exp(x1) + exp(x2) + ...) for each x: positive numbers that add up to 1.
+
+    >>> softmax([1000.0, 0.0])
+    [1.0, 0.0]
+    """
+    total = logsumexp(logits)
+    return [exp(x - total) for x in logits]
+
+
+def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> Any:
+    """-log of the probability that softmax(logits) gives the target; stable at any gap.
+
+    `target` is a class index, or a probability for each class. Raises ValueError for an index
+    outside the logits or for another number of probabilities, TypeError for other targets.
+
+    >>> cross_entropy([1000.0, 0.0], 1)
+    1000.0
+    """
+    total = logsumexp(logits)
+    if isinstance(target, Sequence):
+        if len(target) != len(logits):
+            raise ValueError(
+                f"cross_entropy expected {len(logits)} probabilities, got {len(target)}"
+            )
+        return dot(target, [total - x for x in logits])
+    index = _index(target)
+    if not 0 <= index < len(logits):
+        raise ValueError(f"cross_entropy expected a class from 0 to {len(logits) - 1}, got {index}")
+    return total - logits[index]
+
+
+def _index(target: Any) -> int:
+    try:
+        return int(target.__index__())
+    except AttributeError:
+        raise TypeError(
+            "cross_entropy expected a class index or a list of probabilities, "
+            f"got {type(target).__name__}"
+        ) from None

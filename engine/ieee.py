@@ -1,0 +1,78 @@
+"""Arithmetic that never raises: what IEEE 754 says where Python's floats and `math` stop.
+
+`math.exp(1000)` is an OverflowError in Python; in IEEE 754 it is inf. The functions here have the
+names of their twins in `math` and give inf or nan instead. They are slower, so they are called
+only after the plain ones have raised.
+"""
+
+import math
+from collections.abc import Callable
+from math import copysign, inf, nan
+
+Function = Callable[[float], float]
+
+
+def _total(
+    f: Function, overflow: Function = lambda x: inf, domain: Function = lambda x: nan
+) -> Function:
+    """`f` with an answer of its own where `math` raises: too large, or outside the domain."""
+
+    def total(x: float) -> float:
+        try:
+            return f(x)
+        except OverflowError:
+            return overflow(x)
+        except ValueError:
+            return domain(x)
+
+    total.__name__ = f.__name__
+    return total
+
+
+def _signed_inf(x: float) -> float:
+    return copysign(inf, x)
+
+
+def _log_domain(edge: float) -> Function:
+    return lambda x: -inf if x == edge else nan
+
+
+def div(x: float, y: float) -> float:
+    """The quotient x / y; a zero `y` gives inf, or nan for 0 / 0."""
+    if y != 0:
+        return x / y
+    return nan if x == 0 or x != x else copysign(inf, x) * copysign(1.0, y)
+
+
+def pow(x: float, y: float) -> float:
+    """x to the power of y; never complex."""
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        negative = x < 0 and math.fmod(y, 2) != 0
+    except ValueError:
+        if x != 0:  # a root of a negative number
+            return nan
+        negative = copysign(1.0, x) < 0 and math.fmod(y, 2) in (1, -1)
+    return -inf if negative else inf
+
+
+FUNCTIONS: dict[str, Function] = {
+    "abs": abs,
+    "acos": _total(math.acos),
+    "asin": _total(math.asin),
+    "atan": math.atan,
+    "cos": _total(math.cos),
+    "cosh": _total(math.cosh),
+    "erf": math.erf,
+    "erfc": math.erfc,
+    "exp": _total(math.exp),
+    "expm1": _total(math.expm1),
+    "log": _total(math.log, domain=_log_domain(0)),
+    "log1p": _total(math.log1p, domain=_log_domain(-1)),
+    "sin": _total(math.sin),
+    "sinh": _total(math.sinh, overflow=_signed_inf),
+    "sqrt": _total(math.sqrt),
+    "tan": _total(math.tan),
+    "tanh": math.tanh,
+}

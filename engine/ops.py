@@ -1,0 +1,207 @@
+"""The calculus: every primitive operation in one row.
+
+A row holds the text of the result `z` and of its partial derivatives with respect to the operands
+`x` and `y`. All else is read off it: the methods of `Value`, the partials saved at the forward
+pass, derivatives of derivatives, the symbol in a drawing, and the tests. The formulas are written
+for accuracy: `1 - z * z` for tanh would lose every digit where z is near 1.
+"""
+
+# ruff: noqa: E501 (the table is wider than the text)
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from engine import formula as formulas
+from engine import ieee
+
+Point = tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """One primitive: the texts of z, dz/dx (and dz/dy), and points of its domain to test at.
+
+    In a row of many operands (`many`) z is computed from whole lists, and the partials are those
+    of one element of each.
+    """
+
+    name: str
+    symbol: str
+    formula: str
+    partials: tuple[str, ...]
+    at: tuple[Point, ...]
+    many: bool = False
+
+    @property
+    def arity(self) -> int | None:
+        """How many operands: 1, 2, or None for any number."""
+        return None if self.many else len(self.partials)
+
+    def arguments(self, operands: Sequence[Any]) -> tuple[Any, ...]:
+        """Operands in a row as the formula takes them: (x, y), (xs,) or (xs, ys, bias)."""
+        if not self.many:
+            return tuple(operands)
+        if len(self.partials) == 1:
+            return (operands,)
+        half = len(operands) // 2
+        return operands[:half], operands[half:-1], operands[-1]
+
+    @cached_property
+    def plain(self) -> Callable[..., tuple[Any, ...]]:
+        """(x, y) -> (z, dz/dx, dz/dy) in floats; raises where Python's arithmetic does.
+
+        In a row of many operands (xs, ys, bias) -> (z, the partials of all of them).
+        """
+        return self._compiled(formulas.plain, PLAIN)
+
+    @cached_property
+    def careful(self) -> Callable[..., tuple[Any, ...]]:
+        """The same; inf and nan as in IEEE 754."""
+        return self._compiled(formulas.careful, CAREFUL)
+
+    def __call__(self, *operands: float) -> float:
+        """The result for floats.
+
+        >>> OPS["mul"](3.0, 4.0)
+        12.0
+        """
+        return self.forward(self.arguments(operands))[0]  # type: ignore[no-any-return]
+
+    def forward(self, arguments: Sequence[Any]) -> tuple[Any, ...]:
+        """The result and the partials for floats; never raises."""
+        try:
+            return self.plain(*arguments)
+        except (ArithmeticError, ValueError):
+            return self.careful(*arguments)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name!r})"
+
+    def _compiled(
+        self, rewrite: Callable[[str], str], functions: dict[str, Callable[..., Any]]
+    ) -> Callable[..., tuple[Any, ...]]:
+        partials = [rewrite(partial) for partial in self.partials]
+        each = [f"*[{partial} for x, y in zip(xs, ys)]" for partial in partials[:2]]
+        if not self.many:
+            names, slopes = ", ".join("xy"[: len(partials)]), ", ".join(partials)
+        elif len(partials) == 1:
+            names, slopes = "xs", f"(*[{partials[0]} for x in xs],)"
+        else:
+            names, slopes = "xs, ys, bias", f"({each[0]}, {each[1]}, {partials[2]})"
+        text = f"lambda {names}: ((z := {rewrite(self.formula)}), {slopes})"
+        return eval(text, {**functions, **MANY})  # type: ignore[no-any-return]
+
+
+def fsum(xs: Sequence[float]) -> float:
+    """The correctly rounded sum; where it overflows halfway, the plain one.
+
+    >>> fsum([1e16, 100.0, -1e16])
+    100.0
+    """
+    try:
+        return math.fsum(xs)
+    except (OverflowError, ValueError):
+        total = 0.0
+        for x in xs:
+            total += x
+        return total
+
+
+def inner(xs: Iterable[float], ys: Iterable[float], bias: float) -> float:
+    """bias + x1 * y1 + x2 * y2 + ..., from left to right."""
+    for x, y in zip(xs, ys, strict=True):
+        bias += x * y
+    return bias
+
+
+def logsumexp(xs: Sequence[float]) -> float:
+    """log(exp(x1) + exp(x2) + ...) without overflow.
+
+    >>> logsumexp([1000.0, 0.0])
+    1000.0
+    """
+    top = max(range(len(xs)), key=lambda i: (xs[i] != xs[i], xs[i]))
+    if not math.isfinite(xs[top]):
+        return xs[top]
+    rest = [math.exp(x - xs[top]) for i, x in enumerate(xs) if i != top]
+    return xs[top] + math.log1p(math.fsum(rest))
+
+
+OPS: dict[str, Op] = {}
+MANY: dict[str, Callable[..., float]] = {"fsum": fsum, "inner": inner, "logsumexp": logsumexp}
+PLAIN: dict[str, Callable[..., float]] = {
+    name: getattr(math, name, abs) for name in (*ieee.FUNCTIONS, "pow")
+}
+CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, "div": ieee.div, "pow": ieee.pow}
+
+
+def define(
+    name: str,
+    symbol: str,
+    formula: str,
+    *partials: str,
+    at: Sequence[Point],
+    many: bool = False,
+) -> Op:
+    """Enters a row into the table; later rows may call it by name."""
+    op = Op(name, symbol, formula, partials, tuple(at), many)
+    if not many:
+        variables = "xy"[: len(partials)]
+        formulas.parse(formula, variables, PLAIN)
+        for partial in partials:
+            formulas.parse(partial, (*variables, "z"), PLAIN)
+        PLAIN.setdefault(name, op)
+        CAREFUL.setdefault(name, lambda *operands: op.careful(*operands)[0])
+    OPS[name] = op
+    return op
+
+
+# fmt: off
+#      name          symbol   z                              dz/dx, dz/dy                       points of the domain, away from kinks
+define("add",        "+",     "x + y",                       "1.0", "1.0",                      at=[(1.5, 2.0), (-3.0, 0.5)])
+define("sub",        "-",     "x - y",                       "1.0", "-1.0",                     at=[(1.5, 2.0), (-3.0, 0.5)])
+define("mul",        "*",     "x * y",                       "y", "x",                          at=[(1.5, 2.0), (-3.0, 0.5)])
+define("div",        "/",     "x / y",                       "1 / y", "-z / y",                 at=[(1.5, 2.0), (-3.0, 0.5)])
+define("neg",        "-",     "-x",                          "-1.0",                            at=[(1.5,), (-3.0,)])
+define("abs",        "abs",   "abs(x)",                      "1.0 if x > 0 else -1.0 if x < 0 else 0.0 * x", at=[(1.5,), (-3.0,)])
+define("max",        "max",   "x if x >= y or x != x else y",
+       "1.0 if x >= y or x != x else 0.0", "0.0 if x >= y or x != x else 1.0",                  at=[(1.5, 2.0), (0.5, -3.0)])
+define("min",        "min",   "x if x <= y or x != x else y",
+       "1.0 if x <= y or x != x else 0.0", "0.0 if x <= y or x != x else 1.0",                  at=[(1.5, 2.0), (0.5, -3.0)])
+define("exp",        "exp",   "exp(x)",                      "z",                               at=[(0.7,), (-2.0,)])
+define("log",        "log",   "log(x)",                      "1 / x",                           at=[(0.3,), (5.0,)])
+define("pow",        "**",    "x ** y",
+       "0.0 if y == 0 else y * z / x if y < 0.5 and 1e-300 < abs(z) < 1 else "
+       "y * (z / x) if y < 0.5 and 1 <= abs(z) < 1e308 else y * x ** (y - 1)",
+       "0.0 if x == 0 and y >= 0 else z * log(x)",                                              at=[(1.5, 2.0), (2.0, -0.5), (0.7, 3.1)])
+define("expm1",      "expm1", "expm1(x)",                    "exp(x)",                          at=[(0.7,), (-2.0,)])
+define("log1p",      "log1p", "log1p(x)",                    "1 / (1 + x)",                     at=[(0.3,), (-0.6,)])
+define("sqrt",       "sqrt",  "sqrt(x)",                     "0.5 / z",                         at=[(0.3,), (5.0,)])
+define("sin",        "sin",   "sin(x)",                      "cos(x)",                          at=[(0.7,), (-2.0,)])
+define("cos",        "cos",   "cos(x)",                      "-sin(x)",                         at=[(0.7,), (-2.0,)])
+define("tan",        "tan",   "tan(x)",                      "1 + z * z",                       at=[(0.7,), (-2.0,)])
+define("sinh",       "sinh",  "sinh(x)",                     "cosh(x)",                         at=[(0.7,), (-2.0,)])
+define("cosh",       "cosh",  "cosh(x)",                     "sinh(x)",                         at=[(0.7,), (-2.0,)])
+define("tanh",       "tanh",  "tanh(x)",
+       "4 * (e := exp(-2 * abs(x))) / ((1 + e) * (1 + e))",                                     at=[(0.3,), (-2.0,)])
+define("asin",       "asin",  "asin(x)",                     "1 / sqrt((1 - x) * (1 + x))",     at=[(0.3,), (-0.6,)])
+define("acos",       "acos",  "acos(x)",                     "-1 / sqrt((1 - x) * (1 + x))",    at=[(0.3,), (-0.6,)])
+define("atan",       "atan",  "atan(x)",                     "1 / (1 + x * x)",                 at=[(0.3,), (-2.0,)])
+define("sigmoid",    "sigmoid", "1 / (1 + exp(-x)) if x >= 0 else (e := exp(x)) / (1 + e)",
+       "(e := exp(-abs(x))) / ((1 + e) * (1 + e))",                                             at=[(0.3,), (-2.0,)])
+define("softplus",   "softplus", "x + log1p(exp(-x)) if x > 0 else log1p(exp(x))", "sigmoid(x)", at=[(0.3,), (-2.0,)])
+define("relu",       "relu",  "0.0 if x <= 0 else x",        "0.0 if x <= 0 else 1.0",          at=[(0.3,), (-2.0,)])
+define("leaky_relu", "leaky_relu", "x if x > 0 else y * x",
+       "1.0 if x > 0 else y", "0.0 if x > 0 else x",                                            at=[(0.3, 0.1), (-2.0, 0.1)])
+define("erf",        "erf",   "erf(x)",                      "1.1283791670955126 * exp(-x * x)",  at=[(0.3,), (-1.2,)])
+define("erfc",       "erfc",  "erfc(x)",                     "-1.1283791670955126 * exp(-x * x)", at=[(0.3,), (-1.2,)])
+define("gelu",       "gelu",  "0.5 * x * erfc(-0.7071067811865476 * x)",
+       "0.5 * erfc(-0.7071067811865476 * x) + 0.3989422804014327 * x * exp(-0.5 * x * x)",      at=[(0.3,), (-1.2,)])
+
+#      many operands; the partials are those of one x, one y, the bias
+define("sum",        "sum",   "fsum(xs)",                    "1.0",                             at=[(0.5, -1.25, 2.0)], many=True)
+define("dot",        "dot",   "inner(xs, ys, bias)",         "y", "x", "1.0",                   at=[(0.5, -1.25, 2.0, 3.0, 0.1)], many=True)
+define("logsumexp",  "logsumexp", "logsumexp(xs)",           "exp(x - z)",                      at=[(0.5, -1.25, 2.0)], many=True)
+# fmt: on

@@ -1,0 +1,412 @@
+"""`Value`: a number that remembers how it was computed, and can pass the blame back."""
+
+from __future__ import annotations
+
+import linecache
+import math
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from itertools import repeat
+from numbers import Real
+from typing import TYPE_CHECKING, Any, cast
+
+from engine import operators
+from engine.ops import OPS, Op
+
+NOT_COMPUTED = float("0")  # reads as 0.0; being this very object tells it from a computed zero
+
+
+class Value:
+    """A float, and where it came from: one node of the computation graph.
+
+    `data` is the number and `grad` its derivative of the value that `backward()` was last called
+    on; leaves add up the gradients of several calls, as in PyTorch. Raises TypeError for anything
+    that is not a real number.
+
+    >>> w, x = Value(3.0, label="w"), 2.0
+    >>> loss = (w * x - 1) ** 2
+    >>> loss.backward()
+    >>> w.grad
+    20.0
+    """
+
+    # An operation has its operands in x and y and the derivatives with respect to them in dx and
+    # dy. Where there are many operands, x and dx are tuples. A leaf has none.
+    __slots__ = (
+        *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
+        *("adjoint", "mark", "line"),  # belong to the sweep, the sort and `detect_anomaly`
+    )
+    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
+
+    data: float
+    grad: float
+    label: str
+    op: Op | None
+    x: Value | float | tuple[Value | float, ...] | None
+    y: Value | float | None
+    dx: Any
+    dy: Any
+    adjoint: float
+    mark: object
+    line: str
+
+    def __init__(self, data: float, label: str = "") -> None:
+        self.data = number(data)
+        self.grad = NOT_COMPUTED
+        self.label = label
+        self.op = self.x = self.y = self.dx = self.dy = self.mark = None
+
+    @property
+    def has_grad(self) -> bool:
+        """Whether a backward has computed `grad`; until then it reads 0.0."""
+        return self.grad is not NOT_COMPUTED
+
+    @property
+    def parents(self) -> tuple[Value | float, ...]:
+        """The operands in order, constants as floats; `x * x` has two."""
+        if isinstance(self.x, tuple):
+            return tuple(p if type(p) is Value else float(cast(float, p)) for p in self.x)
+        return tuple(p for p in (self.x, self.y) if p is not None)
+
+    @property
+    def partials(self) -> tuple[float | None, ...]:
+        """The derivative of this value for each of the parents; None where that is a constant."""
+        slopes = self.dx if isinstance(self.x, tuple) else (self.dx, self.dy)
+        return tuple(
+            d if type(p) is Value else None for p, d in zip(self.parents, slopes, strict=False)
+        )
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        return tuple(p for p in self.parents if type(p) is Value)
+
+    @property
+    def _op(self) -> str:
+        return self.op.symbol if self.op else ""
+
+    def backward(self) -> None:
+        """Adds d self / d leaf to the `grad` of every leaf below, and sets it on inner values.
+
+        All gradients change at once at the end: an interrupt leaves them as they were.
+        """
+        with _sweeping:
+            order = toposort(self)
+            self.adjoint = 1.0
+            for v in reversed(order):
+                g, x, y = v.adjoint, v.x, v.y
+                if type(x) is tuple:
+                    if g == 0 and math.isfinite(v.data):
+                        continue  # only zeros to pass on
+                    for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
+                        if type(parent) is Value:
+                            parent.adjoint += g * d
+                else:
+                    if type(x) is Value:
+                        x.adjoint += g * v.dx
+                    if type(y) is Value:
+                        y.adjoint += g * v.dy
+            if modes:
+                _examine_backward(order)
+            grads = [v.adjoint if v.op else v.grad + v.adjoint for v in order]
+            deque(map(setattr, order, repeat("grad"), grads), 0)  # one call: never half done
+
+    def zero_grad(self) -> None:
+        """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
+        self.grad = NOT_COMPUTED
+
+    def detach(self) -> Value:
+        """The same number as a leaf of its own: no gradient flows through it."""
+        return Value(self.data, self.label)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self.data}, grad={self.grad}{label})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __lt__(self, other: Value | float) -> bool:
+        return self.data < data_of(other)
+
+    def __le__(self, other: Value | float) -> bool:
+        return self.data <= data_of(other)
+
+    def __gt__(self, other: Value | float) -> bool:
+        return self.data > data_of(other)
+
+    def __ge__(self, other: Value | float) -> bool:
+        return self.data >= data_of(other)
+
+    def __radd__(self, other: float) -> Value:
+        if type(other) in (int, float) and other == 0:
+            return self  # so that the builtin sum() costs one node per addition
+        return apply(OPS["add"], other, self)
+
+    def leaky_relu(self, slope: Value | float = 0.01) -> Value:
+        """`x` above zero, `slope * x` below."""
+        return apply(OPS["leaky_relu"], self, slope)
+
+    def __copy__(self) -> Value:
+        return _copied(self, {})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for v in toposort(self):
+            if id(v) not in memo:
+                memo[id(v)] = _copied(v, memo)
+        return cast(Value, memo[id(self)])
+
+    def __reduce__(self) -> tuple[type[Value], tuple[float, str]]:
+        if self.op:
+            raise TypeError(
+                f"cannot pickle the result of an operation ({self.op.name}): "
+                "save the leaves it was computed from, or model.state_dict()"
+            )
+        return Value, (self.data, self.label)
+
+    if TYPE_CHECKING:  # made from the rows of the calculus, at the end of this file
+        # fmt: off
+        def __add__(self, other: Value | float) -> Value: ...
+        def __sub__(self, other: Value | float) -> Value: ...
+        def __rsub__(self, other: float) -> Value: ...
+        def __mul__(self, other: Value | float) -> Value: ...
+        def __rmul__(self, other: float) -> Value: ...
+        def __truediv__(self, other: Value | float) -> Value: ...
+        def __rtruediv__(self, other: float) -> Value: ...
+        def __pow__(self, other: Value | float) -> Value: ...
+        def __rpow__(self, other: float) -> Value: ...
+        def __neg__(self) -> Value: ...
+        def __abs__(self) -> Value: ...
+        def exp(self) -> Value: ...
+        def log(self) -> Value: ...
+        def expm1(self) -> Value: ...
+        def log1p(self) -> Value: ...
+        def sqrt(self) -> Value: ...
+        def sin(self) -> Value: ...
+        def cos(self) -> Value: ...
+        def tan(self) -> Value: ...
+        def sinh(self) -> Value: ...
+        def cosh(self) -> Value: ...
+        def tanh(self) -> Value: ...
+        def asin(self) -> Value: ...
+        def acos(self) -> Value: ...
+        def atan(self) -> Value: ...
+        def sigmoid(self) -> Value: ...
+        def softplus(self) -> Value: ...
+        def relu(self) -> Value: ...
+        def erf(self) -> Value: ...
+        def erfc(self) -> Value: ...
+        def gelu(self) -> Value: ...
+        # fmt: on
+
+
+Operand = Value | float
+
+
+def number(x: object) -> float:
+    """`x` as a float; TypeError unless it is a real number (NumPy's scalars are)."""
+    if type(x) is float:
+        return x
+    if not isinstance(x, Real):
+        raise TypeError(f"expected a real number, got {type(x).__name__} ({_short(x)})")
+    try:
+        return float(x)
+    except OverflowError:
+        raise OverflowError(
+            f"expected a number that fits a float, got {type(x).__name__} above 1.8e308"
+        ) from None
+
+
+def data_of(x: Operand) -> float:
+    """The number of a Value, or of a constant."""
+    return x.data if isinstance(x, Value) else number(x)
+
+
+def _short(x: object) -> str:
+    text = repr(x)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+# --- the sort -------------------------------------------------------------------------------
+
+_sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
+
+
+def toposort(root: Value) -> list[Value]:
+    """Every value that `root` was computed from, parents before children, `root` last.
+
+    Walks down to the first parent not met yet, and back up where there is none. The way back is
+    a list, so the depth of a graph does not matter. Sets the adjoints to zero on its way.
+    """
+    with _sweeping:
+        met = object()  # marks of other calls are other objects
+        order: list[Value] = []
+        way_back: list[Value] = []
+        unread: dict[Value, Iterator[Operand]] = {}  # of many operands, those not looked at yet
+        v = root
+        v.mark, v.adjoint = met, 0.0
+        while True:
+            x, y = v.x, v.y
+            if type(x) is tuple:
+                rest = unread.setdefault(v, iter(x))
+                x = next((p for p in rest if type(p) is Value and p.mark is not met), None)
+            if type(x) is Value and x.mark is not met:
+                parent = x
+            elif type(y) is Value and y.mark is not met:
+                parent = y
+            else:
+                order.append(v)
+                if not way_back:
+                    return order
+                v = way_back.pop()
+                continue
+            parent.mark, parent.adjoint = met, 0.0
+            way_back.append(v)
+            v = parent
+
+
+# --- modes: what happens to every new node ----------------------------------------------------
+
+modes: list[str] = []  # those active in any thread: while it is empty, nobody has to ask further
+_active: ContextVar[frozenset[str]] = ContextVar("active", default=frozenset())
+
+
+@contextmanager
+def _mode(name: str) -> Iterator[None]:
+    before = _active.set(_active.get() | {name})
+    modes.append(name)
+    try:
+        yield
+    finally:
+        modes.remove(name)
+        _active.reset(before)
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Inside `with no_grad():` results are leaves: no graph is kept.
+
+    >>> with no_grad():
+    ...     y = Value(3.0) * 2
+    >>> y.parents
+    ()
+    """
+    return _mode("no_grad")
+
+
+def detect_anomaly() -> AbstractContextManager[None]:
+    """Inside `with detect_anomaly():` the first nan or inf is a FloatingPointError.
+
+    It names the operation, its operands and the line that made it; in a backward too.
+
+    >>> with detect_anomaly():  # doctest: +ELLIPSIS
+    ...     Value(0.0).log()
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: log(0.0) gave -inf, at ...
+    """
+    return _mode("anomaly")
+
+
+def observed(v: Value) -> Value:
+    """A new node as the active modes want it."""
+    active = _active.get()
+    if "anomaly" in active:
+        v.line = _line_of_user()
+        if not math.isfinite(v.data):
+            raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
+    return Value(v.data) if "no_grad" in active else v
+
+
+def _examine_backward(order: Sequence[Value]) -> None:
+    """Raises at the first step of a backward that turned a finite adjoint into nan or inf."""
+    if "anomaly" not in _active.get():
+        return
+    for v in reversed(order):
+        for parent, slope in zip(v.parents, v.partials, strict=True):
+            if type(parent) is Value and math.isfinite(v.adjoint):
+                share = v.adjoint * cast(float, slope)
+                if not math.isfinite(share):
+                    raise FloatingPointError(
+                        f"backward through {_in_words(v)}: {v.adjoint} * {slope} gave {share}, "
+                        f"made at {getattr(v, 'line', 'a line outside detect_anomaly')}"
+                    )
+
+
+def _in_words(v: Value) -> str:
+    operands = [f"{data_of(p)}" for p in v.parents]
+    name = v.op.name if v.op else "Value"
+    shown = operands if len(operands) <= 4 else [*operands[:3], f"... {len(operands)} operands"]
+    return f"{name}({', '.join(shown)})"
+
+
+def _line_of_user() -> str:
+    """File and line of the innermost caller outside the library."""
+    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = tuple(os.path.join(house, package, "") for package in ("engine", "nn"))
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith((*ours, _GENERATED)):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+# --- making nodes -----------------------------------------------------------------------------
+
+_new = object.__new__
+_GENERATED = "<operators of brickgrad>"
+
+
+def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
+    """The result `z` of an operation, its operands, and the partials with respect to them."""
+    v = _new(Value)
+    v.data, v.op, v.x, v.y, v.dx, v.dy = z, op, x, y, dx, dy
+    v.grad, v.label, v.mark = NOT_COMPUTED, "", None
+    return observed(v) if modes else v
+
+
+def apply(op: Op, *operands: Operand) -> Value:
+    """The node of a row for operands given one after the other (x1, x2, ..., y1, y2, ..., bias).
+
+    >>> apply(OPS["mul"], Value(3.0), 2.0)
+    Value(data=6.0, grad=0.0)
+    """
+    kept = tuple(p if type(p) is Value else number(p) for p in operands)
+    if not op.many and len(kept) != op.arity:
+        raise TypeError(f"{op.name} expected {op.arity} operands, got {len(kept)}")
+    z, *slopes = op.forward(op.arguments([data_of(p) for p in kept]))
+    if op.many:
+        return node(op, z, kept, None, slopes[0], None)
+    return node(op, z, *(*kept, None)[:2], *(*slopes, None)[:2])
+
+
+def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
+    """A copy of one node, its operands replaced by their copies in `memo`."""
+    copy = _new(Value)
+    for slot in Value.__slots__:
+        if hasattr(v, slot):
+            setattr(copy, slot, getattr(v, slot))
+    if isinstance(v.x, tuple):
+        copy.x = tuple(memo.get(id(p), p) for p in v.x)
+    else:
+        copy.x, copy.y = memo.get(id(v.x), v.x), memo.get(id(v.y), v.y)
+    return copy
+
+
+def _add_operators() -> None:
+    """Gives `Value` the methods written out from the rows; a debugger can step into them."""
+    source = operators.source()
+    linecache.cache[_GENERATED] = (len(source), None, source.splitlines(True), _GENERATED)
+    methods: dict[str, Any] = {}
+    exec(compile(source, _GENERATED, "exec"), {**operators.NAMES, **globals()}, methods)
+    for name, method in methods.items():
+        method.__qualname__ = f"Value.{name}"
+        setattr(Value, name, method)
+
+
+_add_operators()
