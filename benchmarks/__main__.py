@@ -1,0 +1,109 @@
+"""Prints the figures: medians of all contenders for each work, ratios, goals reached or missed."""
+
+import argparse
+import json
+import math
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.contenders import CONTENDERS, is_installed
+from benchmarks.turns import Measured, take_turns
+from benchmarks.works import WORKS, Work
+
+BASELINE = "micrograd"
+TOLERANCE = 1e-12  # losses are the same to 12 digits
+
+
+def main() -> None:
+    """Runs the works asked for, one after the other."""
+    options = _options()
+    print(f"{machine()}; {versions()}")
+    reports = []
+    for name in options.only or WORKS:
+        work = WORKS[name]
+        rounds = options.rounds or work.rounds
+        print(f"\n{work.name}: {work.title}; median of {rounds} rounds", flush=True)
+        try:
+            measured = run(work, rounds)
+        except ImportError as error:
+            print(f"  left out: {error}")
+            continue
+        difference = disagreement(measured)
+        same = difference <= TOLERANCE
+        print("\n".join(table(work, measured, same)))
+        if len(measured) > 1:
+            print(f"  losses {'equal' if same else 'DIFFER: no ratios'}, to {difference:.0e}")
+        reports.append({"work": name, "same": same, "measured": measured})
+    if options.json:
+        about = {"machine": machine(), "versions": versions(), "works": reports}
+        options.json.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def run(work: Work, rounds: int) -> dict[str, list[Measured]]:
+    """Every installed contender's steps; the first one, a warm-up, tells only its loss."""
+    contenders = {c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_installed(c)}
+    return take_turns(contenders, work.task(rounds + 1), rounds + 1)
+
+
+def disagreement(measured: dict[str, list[Measured]]) -> float:
+    """The largest relative difference between two contenders' results of one step; inf for nan."""
+    largest = 0.0
+    for results in zip(*([m.result for m in steps] for steps in measured.values()), strict=True):
+        spread = (max(results) - min(results)) / max(map(abs, results))
+        largest = max(largest, spread if math.isfinite(math.fsum(results)) else math.inf)
+    return largest
+
+
+def table(work: Work, measured: dict[str, list[Measured]], same: bool) -> list[str]:
+    """A line for each contender: its median, the ratio to micrograd's, and how its goal fares."""
+    medians = {name: median(m.amount for m in steps[1:]) for name, steps in measured.items()}
+    goals = {goal.contender: goal for goal in work.goals}
+    lines = []
+    for name, amount in medians.items():
+        ratio = f"{medians[BASELINE] / amount:7.1f}x" if same and BASELINE in medians else ""
+        line = f"  {name:28}{amount:10.2f} {work.unit}  {ratio}"
+        goal = goals.get(name)
+        if goal and goal.against not in (None, *medians):
+            line += f"  goal {goal}: open, {goal.against} is not installed"
+        elif goal:
+            fate = "reached" if same and goal.reached(medians) else "MISSED"
+            line += f"  goal {goal}: {fate}"
+        lines.append(line.rstrip())
+    return lines
+
+
+def machine() -> str:
+    """Processor, cores, system."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def versions() -> str:
+    """Python, and each contender's distribution where it is installed."""
+    found = [f"{platform.python_implementation()} {platform.python_version()}"]
+    for name in ("brickgrad", "micrograd"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _options() -> Any:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=WORKS, help="one work; may be repeated")
+    parser.add_argument("--rounds", type=int, help="steps of each contender (each work has its own)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every single measurement")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
