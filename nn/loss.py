@@ -116,11 +116,10 @@ def _pairs(name: str, prediction: Any, target: Any) -> list[tuple[Value, Value |
 
 
 def _check_lengths(name: str, prediction: Any, target: Any) -> None:
-    shapes = [f"a list of {len(x)}" if _is_many(x) else "one" for x in (prediction, target)]
+    shapes = [f"a list of {len(x)}" if _is_many(x) else "a number" for x in (prediction, target)]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"{name} expected a target for each prediction, got {shapes[0]} for the predictions"
-            f" and {shapes[1]} for the targets"
+            f"{name} expected predictions and targets of one shape, got {' and '.join(shapes)}"
         )
     if not len(target):
         raise ValueError(f"{name} expected at least 1 prediction, got 0")
