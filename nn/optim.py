@@ -188,7 +188,7 @@ class Adam(Optimizer):
                 data[k] *= 1 - lr * decay
             elif decay:
                 g += decay * p.data
-            m = means[k] = means[k] + (1 - beta1) * (g - means[k])
+            m = means[k] = beta1 * means[k] + (1 - beta1) * g
             s = squares[k] = beta2 * squares[k] + (1 - beta2) * g * g
             data[k] -= rate * m / (math.sqrt(s) / shrink + eps)
         set_data(self.parameters, data)

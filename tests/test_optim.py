@@ -1,0 +1,391 @@
+import json
+import math
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.value import Value
+from nn.optim import SGD, Adam, AdamW, constant, cosine, linear, step
+
+START = [0.7, -1.3, 2.0, 1e-3]
+
+
+def gradients(n, seed=1):
+    rng = random.Random(seed)
+    return [[rng.gauss(0, 1) * 10 ** rng.uniform(-4, 2) for _ in START] for _ in range(n)]
+
+
+def ours_moved(kind, options, pushes, *, skip=(), rates=None):
+    """The parameters after each step; in the steps `skip` the last one has no gradient."""
+    parameters = [Value(x) for x in START]
+    optimizer = kind(parameters, **options)
+    path = []
+    for k, push in enumerate(pushes):
+        optimizer.zero_grad()
+        for p, g in list(zip(parameters, push, strict=True))[: -1 if k in skip else None]:
+            (p * g).backward()
+        optimizer.lr = rates(k) if rates else optimizer.lr
+        optimizer.step()
+        path.append([p.data for p in parameters])
+    return path
+
+
+def theirs_moved(kind, options, pushes, *, skip=(), rates=None):
+    torch = pytest.importorskip("torch")
+    parameters = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in START]
+    optimizer = getattr(torch.optim, kind.__name__)(parameters, **options)
+    path = []
+    for k, push in enumerate(pushes):
+        optimizer.zero_grad()
+        for p, g in list(zip(parameters, push, strict=True))[: -1 if k in skip else None]:
+            p.grad = torch.tensor(g, dtype=torch.float64)
+        if rates:
+            optimizer.param_groups[0]["lr"] = rates(k)
+        optimizer.step()
+        path.append([p.item() for p in parameters])
+    return path
+
+
+def assert_steps_of_torch(kind, options, n=60, **how):
+    got = ours_moved(kind, options, gradients(n), **how)
+    want = theirs_moved(kind, options, gradients(n), **how)
+    for k, (ours, theirs) in enumerate(zip(got, want, strict=True)):
+        assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-13), f"step {k}"
+
+
+RULES = [
+    (SGD, {}),
+    (SGD, {"lr": 0.01}),
+    (SGD, {"lr": 0.01, "weight_decay": 0.1}),
+    (SGD, {"lr": 0.01, "momentum": 0.9}),
+    (SGD, {"lr": 0.01, "momentum": 0.9, "dampening": 0.3}),
+    (SGD, {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.02}),
+    (SGD, {"lr": 0.01, "momentum": 0.8, "nesterov": True}),
+    (SGD, {"lr": 0.01, "momentum": 0.8, "nesterov": True, "weight_decay": 0.02}),
+    (SGD, {"lr": 0.0, "momentum": 0.5}),
+    (Adam, {}),
+    (Adam, {"lr": 0.1}),
+    (Adam, {"lr": 0.1, "betas": (0.5, 0.6)}),
+    (Adam, {"lr": 0.1, "betas": (0.0, 0.0)}),
+    (Adam, {"lr": 0.1, "eps": 0.3}),
+    (Adam, {"lr": 0.1, "weight_decay": 0.2}),
+    (AdamW, {}),
+    (AdamW, {"lr": 0.1}),
+    (AdamW, {"lr": 0.1, "weight_decay": 0.5}),
+    (AdamW, {"lr": 0.1, "weight_decay": 0.0}),
+]
+
+
+# --- against torch.optim, step by step -------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "options"), RULES)
+def test_the_steps_of_torch(kind, options):
+    assert_steps_of_torch(kind, options)
+
+
+@pytest.mark.parametrize(("kind", "options"), RULES)
+def test_a_parameter_without_gradient_stays_and_so_does_its_memory(kind, options):
+    assert_steps_of_torch(kind, options, skip={0, 3, 4, 17})
+
+
+@pytest.mark.parametrize(("kind", "options"), RULES)
+def test_the_rate_may_change_between_steps(kind, options):
+    rates = cosine(0.05, 60, final=0.001)
+    assert_steps_of_torch(kind, options, rates=rates)
+
+
+RATE, DECAY = st.floats(1e-5, 0.02), st.sampled_from([0.0, 1e-3, 0.3])
+
+
+@settings(deadline=None, max_examples=30)
+@given(RATE, st.floats(0, 0.95), st.floats(0, 1), DECAY)
+def test_sgd_with_any_settings(lr, momentum, dampening, decay):
+    options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": decay}
+    assert_steps_of_torch(SGD, options, n=50)
+
+
+@settings(deadline=None, max_examples=30)
+@given(RATE, st.floats(0.01, 0.95), DECAY)
+def test_nesterov_with_any_settings(lr, momentum, decay):
+    options = {"lr": lr, "momentum": momentum, "weight_decay": decay, "nesterov": True}
+    assert_steps_of_torch(SGD, options, n=50)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.sampled_from([Adam, AdamW]),
+    RATE,
+    st.tuples(st.floats(0, 0.99), st.floats(0, 0.9999)),
+    st.floats(1e-8, 1),
+    DECAY,
+)
+def test_adam_with_any_settings(kind, lr, betas, eps, decay):
+    options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": decay}
+    assert_steps_of_torch(kind, options, n=50)
+
+
+def valley(parameters):
+    """A crooked valley: works on Values and on torch's scalars."""
+    a, b, c, d = parameters
+    return (a * a - b) ** 2 + 1.5 * (c - a) ** 2 + (b + c) * d + d * d
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(SGD, {"lr": 0.01, "momentum": 0.8, "nesterov": True}), (Adam, {}), (AdamW, {})],
+)
+def test_the_way_down_of_torch(kind, options):
+    torch = pytest.importorskip("torch")
+    ours = [Value(x) for x in START]
+    theirs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in START]
+    one, other = kind(ours, **options), getattr(torch.optim, kind.__name__)(theirs, **options)
+    for _ in range(100):
+        for optimizer, parameters in ((one, ours), (other, theirs)):
+            optimizer.zero_grad()
+            valley(parameters).backward()
+            optimizer.step()
+        want = [p.item() for p in theirs]
+        assert [p.data for p in ours] == pytest.approx(want, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+def test_arguments_and_defaults_are_those_of_torch(kind):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.optim, kind.__name__)([torch.zeros(1, requires_grad=True)]).defaults
+    ours = kind([Value(0.0)]).state_dict()
+    for name in ours.keys() - kind.MEMORY.keys():
+        assert ours[name] == theirs[name], name
+
+
+# --- by hand ---------------------------------------------------------------------------------
+
+
+def moved(kind, gradients, **options):
+    p = Value(1.0)
+    optimizer = kind([p], **options)
+    for g in gradients:
+        optimizer.zero_grad()
+        (p * g).backward()
+        optimizer.step()
+    return p.data
+
+
+def test_steps_by_hand():
+    assert moved(SGD, [2.0], lr=0.25) == 0.5
+    # velocity 2, then 0.5 * 2 + 4 = 5
+    assert moved(SGD, [2.0, 4.0], lr=0.25, momentum=0.5) == 1 - 0.5 - 1.25
+    # 2 + 0.5 * 2, then 4 + 0.5 * 5
+    assert moved(SGD, [2.0, 4.0], lr=0.25, momentum=0.5, nesterov=True) == 1 - 0.75 - 1.625
+    assert moved(SGD, [2.0], lr=0.25, weight_decay=2.0) == 0.0
+    # the first step of Adam is lr, whatever the gradient
+    assert moved(Adam, [1e-3], lr=0.25, eps=1e-30) == pytest.approx(0.75, rel=1e-15)
+    assert moved(Adam, [-1e3], lr=0.25) == pytest.approx(1.25, rel=1e-9)
+    # AdamW shrinks by 1 - 0.25 * 2 first
+    assert moved(AdamW, [1.0], lr=0.25, weight_decay=2.0) == pytest.approx(0.25, rel=1e-7)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+def test_zero_grad_forgets_every_gradient(kind):
+    parameters = [Value(x) for x in START]
+    valley(parameters).backward()
+    kind(parameters).zero_grad()
+    assert not any(p.has_grad for p in parameters)
+
+
+@pytest.mark.parametrize("g", [math.inf, math.nan, 1e200, 5e-324])
+@pytest.mark.parametrize(("kind", "options"), [(SGD, {"momentum": 0.9}), (Adam, {}), (AdamW, {})])
+def test_no_gradient_raises(kind, options, g):
+    torch = pytest.importorskip("torch")
+    ours, theirs = Value(1.0), torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
+    ours.grad, theirs.grad = g, torch.tensor(g, dtype=torch.float64)
+    kind([ours], **options).step()
+    getattr(torch.optim, kind.__name__)([theirs], **options).step()
+    assert ours.data == pytest.approx(theirs.item(), rel=1e-12, nan_ok=True)
+
+
+def test_an_optimizer_shows_its_settings():
+    assert repr(SGD([Value(1.0)], lr=0.5)) == (
+        "SGD(1 parameters, lr=0.5, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False)"
+    )
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (SGD, {"lr": -0.1}, "lr expected a finite number from 0.0 .*, got -0.1"),
+        (SGD, {"lr": math.nan}, "lr expected .*, got nan"),
+        (SGD, {"momentum": -0.5}, "momentum expected .*, got -0.5"),
+        (SGD, {"weight_decay": -1}, "weight_decay expected .*, got -1"),
+        (SGD, {"nesterov": True}, "nesterov expected a momentum above 0 .* got momentum=0.0"),
+        (SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "got .* dampening=0.1"),
+        (Adam, {"lr": -1.0}, "lr expected .*, got -1.0"),
+        (Adam, {"betas": (1.0, 0.9)}, "betas expected .* below 1.0, got 1.0"),
+        (Adam, {"betas": (0.9, -0.1)}, "betas expected .*, got -0.1"),
+        (Adam, {"eps": -1e-8}, "eps expected .*, got -1e-08"),
+        (Adam, {"weight_decay": -0.1}, "weight_decay expected .*, got -0.1"),
+        (AdamW, {"weight_decay": -0.1}, "weight_decay expected .*, got -0.1"),
+    ],
+)
+def test_settings_that_torch_refuses_too(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind([Value(1.0)], **options)
+    torch = pytest.importorskip("torch")
+    if not any(value != value for value in options.values()):
+        with pytest.raises(ValueError, match=r"."):
+            getattr(torch.optim, kind.__name__)([torch.zeros(1, requires_grad=True)], **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (SGD, {"lr": math.inf}, "lr expected .*, got inf"),
+        (SGD, {"lr": "0.1"}, "lr expected .*, got '0.1'"),
+        (SGD, {"dampening": -0.1}, "dampening expected .*, got -0.1"),
+        (SGD, {"nesterov": 1, "momentum": 0.9}, "nesterov expected True or False, got 1"),
+        (Adam, {"eps": 0.0}, "eps expected .*, got 0.0"),
+        (Adam, {"betas": (0.9,)}, "betas expected 2 numbers, got 1"),
+    ],
+)
+def test_settings_that_only_we_refuse(kind, options, message):
+    with pytest.raises(ValueError, match=message):
+        kind([Value(1.0)], **options)
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ([], ValueError, "expected at least 1 parameter, got 0"),
+        ([1.0], TypeError, "expected Values, got float as parameter 0"),
+        (3, TypeError, r"expected a list of parameters, got int: write model.parameters\(\)"),
+        ([Value(1.0), Value(1.0) * 2], ValueError, "parameter 1 is the result of mul"),
+        ([Value(1.0)] * 2, ValueError, "each parameter once"),
+    ],
+)
+def test_parameters_that_are_refused(kind, parameters, error, message):
+    with pytest.raises(error, match=message):
+        kind(parameters)
+
+
+# --- going on from a state -------------------------------------------------------------------
+
+
+def step_by(optimizer, pushes):
+    for push in pushes:
+        optimizer.zero_grad()
+        for p, g in zip(optimizer.parameters, push, strict=False):
+            (p * g).backward()
+        optimizer.step()
+    return [p.data for p in optimizer.parameters]
+
+
+@pytest.mark.parametrize(("kind", "options"), RULES)
+def test_a_run_resumed_from_json_has_the_same_bits(kind, options):
+    pushes = gradients(40)
+    pushes[2].pop()  # one parameter is a step behind
+    whole = kind([Value(x) for x in START], **options)
+    half = kind([Value(x) for x in START], **options)
+    numbers = step_by(half, pushes[:20])
+    text = json.dumps([half.state_dict(), numbers], allow_nan=False)
+
+    state, numbers = json.loads(text)
+    resumed = kind([Value(x) for x in numbers])
+    resumed.load_state_dict(state)
+    assert step_by(resumed, pushes[20:]) == step_by(whole, pushes)
+
+
+def test_a_state_does_not_change_with_the_next_step():
+    optimizer = Adam([Value(x) for x in START])
+    step_by(optimizer, gradients(1))
+    state = optimizer.state_dict()
+    kept = json.dumps(state)
+    step_by(optimizer, gradients(1))
+    assert json.dumps(state) == kept
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lr": -1.0}, "lr expected"),
+        ({"betas": [0.9, 1.0]}, "betas expected"),
+        ({"steps": [1]}, "one steps for each of its 4 parameters, got 1"),
+        ({"steps": [-1, 0, 0, 0]}, "steps expected .*, got -1"),
+        ({"mean": [0.0, 0.0, math.nan, 0.0]}, "mean expected a finite number, got nan"),
+        ({"mean": [0.0, 0.0, None, 0.0]}, "mean expected a finite number, got None"),
+        ({"mean_square": [0.0, 0.0, 0.0, -1.0]}, "mean_square expected .*, got -1.0"),
+        ({"velocity": []}, "Adam expected .*, got .*velocity"),
+    ],
+)
+def test_bad_states_change_nothing(change, message):
+    optimizer = Adam([Value(x) for x in START])
+    step_by(optimizer, gradients(2))
+    before = json.dumps(optimizer.state_dict())
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(optimizer.state_dict() | change)
+    assert json.dumps(optimizer.state_dict()) == before
+
+
+# --- schedules -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (constant(0.3), lambda s, o: s.ConstantLR(o, factor=1.0)),
+        (linear(0.3, 20), lambda s, o: s.LinearLR(o, 1.0, 0.0, total_iters=20)),
+        (linear(0.3, 20, final=0.03), lambda s, o: s.LinearLR(o, 1.0, 0.1, total_iters=20)),
+        (step(0.3, every=7), lambda s, o: s.StepLR(o, step_size=7)),
+        (step(0.3, every=4, factor=0.5), lambda s, o: s.StepLR(o, step_size=4, gamma=0.5)),
+    ],
+)
+def test_schedules_against_torch(ours, theirs):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    schedule = theirs(torch.optim.lr_scheduler, optimizer)
+    for k in range(40):
+        assert ours(k) == pytest.approx(schedule.get_last_lr()[0], rel=1e-12, abs=1e-16)
+        optimizer.step()
+        schedule.step()
+
+
+@pytest.mark.parametrize("final", [0.0, 0.03])
+def test_cosine_against_torch_and_flat_after_its_end(final):
+    torch = pytest.importorskip("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=20, eta_min=final)
+    ours = cosine(0.3, 20, final)
+    for k in range(21):
+        assert ours(k) == pytest.approx(theirs.get_last_lr()[0], rel=1e-12, abs=1e-16)
+        optimizer.step()
+        theirs.step()
+    assert [ours(20), ours(21), ours(1000)] == [final] * 3
+
+
+def test_the_schedule_of_micrograds_demo():
+    ours = linear(1.0, 100, final=0.1)
+    assert [ours(k) for k in range(100)] == pytest.approx([1.0 - 0.9 * k / 100 for k in range(100)])
+
+
+@pytest.mark.parametrize("schedule", [linear, cosine, step])
+def test_schedules_need_steps(schedule):
+    with pytest.raises(ValueError, match="number of steps must be at least 1, got 0"):
+        schedule(0.1, 0)
+
+
+@pytest.mark.parametrize(("kind", "lr"), [(SGD, 0.02), (Adam, 0.05), (AdamW, 0.05)])
+def test_optimizers_go_downhill(kind, lr):
+    rng = random.Random(3)
+    p = [Value(rng.uniform(-1, 1)) for _ in range(4)]
+    optimizer = kind(p, lr=lr)
+    target = [0.5, -0.25, 2.0, -3.0]
+    for _ in range(1000):
+        optimizer.zero_grad()
+        sum(((a - t) ** 2 for a, t in zip(p, target, strict=True)), Value(0.0)).backward()
+        optimizer.step()
+    assert [v.data for v in p] == pytest.approx(target, abs=0.05)
