@@ -1,5 +1,18 @@
-"""Neural nets of Values: models, losses, optimisers, saving."""
+"""Neural nets of Values: models, losses, optimisers, data, training, plots, saving."""
 
+from nn.data import DataError as DataError
+from nn.data import Dataset as Dataset
+from nn.data import Scaler as Scaler
+from nn.data import circles as circles
+from nn.data import digits as digits
+from nn.data import iris as iris
+from nn.data import load_csv as load_csv
+from nn.data import moons as moons
+from nn.data import one_hot as one_hot
+from nn.data import spirals as spirals
+from nn.data import split as split
+from nn.data import standardise as standardise
+from nn.data import xor as xor
 from nn.loss import binary_cross_entropy as binary_cross_entropy
 from nn.loss import cross_entropy as cross_entropy
 from nn.loss import hinge as hinge
@@ -17,5 +30,15 @@ from nn.optim import constant as constant
 from nn.optim import cosine as cosine
 from nn.optim import linear as linear
 from nn.optim import step as step
+from nn.plot import plot_comparison as plot_comparison
+from nn.plot import plot_decision_boundary as plot_decision_boundary
+from nn.plot import plot_history as plot_history
 from nn.save import load as load
 from nn.save import save as save
+from nn.train import DivergedError as DivergedError
+from nn.train import History as History
+from nn.train import Step as Step
+from nn.train import evaluate as evaluate
+from nn.train import fit as fit
+from nn.train import gradient_descent as gradient_descent
+from nn.train import stochastic_gradient_descent as stochastic_gradient_descent

@@ -1,0 +1,531 @@
+"""Data to learn from: made, bundled, or read from a file. Always rows `xs` and targets `ys`."""
+
+import csv
+import io
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+MOST_CATEGORIES = 32
+MOST_PROBLEMS_SHOWN = 5
+DELIMITERS = (",", ";", "\t")
+
+Rows = list[list[float]]
+
+
+class DataError(ValueError):
+    """A file that cannot be learned from; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows with names. It unpacks as `xs, ys`, so it goes wherever data goes.
+
+    `ys` holds class indices (into `classes`), or amounts where `classes` is empty.
+    """
+
+    xs: Rows
+    ys: list[Any]
+    features: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    target: str = ""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.xs, self.ys))
+
+    def __repr__(self) -> str:
+        aims = "classes " + ", ".join(self.classes) if self.classes else f"target {self.target}"
+        return f"Dataset({len(self.xs)} rows, features {', '.join(self.features)}; {aims})"
+
+    def pick(self, indices: Sequence[int]) -> "Dataset":
+        """The rows at `indices`, in that order."""
+        return replace(self, xs=[self.xs[i] for i in indices], ys=[self.ys[i] for i in indices])
+
+
+Data = Dataset | tuple[Sequence[Any], Sequence[Any]]
+
+
+def as_dataset(data: Data) -> Dataset:
+    """`data` as a Dataset; ValueError unless it is xs and ys of one length, with rows in it."""
+    if not isinstance(data, Dataset):
+        try:
+            xs, ys = data
+            data = Dataset(list(xs), list(ys))
+        except (TypeError, ValueError):
+            raise ValueError("data must be a pair of lists, (xs, ys)") from None
+    if len(data.xs) != len(data.ys):
+        raise ValueError(f"data has {len(data.xs)} rows in xs but {len(data.ys)} targets in ys")
+    if not data.xs:
+        raise ValueError("data has no rows: there is nothing to learn from")
+    return data
+
+
+# --- data made by formula ---------------------------------------------------------------------
+# Only random() is used: Python promises its numbers, and no other draw's, for every version.
+# Results are rounded, so that the last bit of a platform's sin and cos does not show.
+
+
+def _bell(rng: random.Random) -> float:
+    """About a standard normal: mean 0, variance 1. Sums alone, so exact on every platform."""
+    return math.fsum(rng.random() for _ in range(12)) - 6
+
+
+def _scatter(points: list[tuple[float, float]], noise: float, seed: int) -> Rows:
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"noise must be a number of at least 0, got {noise}")
+    rng = random.Random(seed)
+    return [[round(c + noise * _bell(rng), 9) + 0.0 for c in point] for point in points]
+
+
+def _at_least(smallest: int, n: int) -> None:
+    if n < smallest:
+        raise ValueError(f"expected at least {smallest} points, got {n}")
+
+
+def moons(n: int = 100, *, noise: float = 0.1, seed: int = 0) -> tuple[Rows, list[int]]:
+    """Two half circles that reach into each other; `ys` -1 (upper) and +1 (lower), in turn.
+
+    `noise` is the standard deviation added to both coordinates.
+
+    >>> moons(4, noise=0)
+    ([[1.0, 0.0], [0.0, 0.5], [-1.0, 0.0], [2.0, 0.5]], [-1, 1, -1, 1])
+    """
+    _at_least(4, n)
+    points, ys = [], []
+    for i in range(n):
+        lower = i % 2
+        angle = math.pi * (i // 2) / ((n - lower - 1) // 2)
+        x, y = math.cos(angle), math.sin(angle)
+        points.append((1 - x, 0.5 - y) if lower else (x, y))
+        ys.append(1 if lower else -1)
+    return _scatter(points, noise, seed), ys
+
+
+def circles(
+    n: int = 100, *, noise: float = 0.05, factor: float = 0.5, seed: int = 0
+) -> tuple[Rows, list[int]]:
+    """A circle of radius 1 (`ys` -1) around one of radius `factor` (`ys` +1), in turn.
+
+    >>> circles(4, noise=0)
+    ([[1.0, 0.0], [0.5, 0.0], [-1.0, 0.0], [-0.5, 0.0]], [-1, 1, -1, 1])
+    """
+    _at_least(2, n)
+    points, ys = [], []
+    for i in range(n):
+        inner = i % 2
+        angle = 2 * math.pi * (i // 2) / ((n + 1 - inner) // 2)
+        radius = factor if inner else 1.0
+        points.append((radius * math.cos(angle), radius * math.sin(angle)))
+        ys.append(1 if inner else -1)
+    return _scatter(points, noise, seed), ys
+
+
+def xor(n: int = 4, *, noise: float = 0.0, seed: int = 0) -> tuple[Rows, list[int]]:
+    """The corners of a square; `ys` is +1 where exactly one coordinate is 1, else -1.
+
+    >>> xor()
+    ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1])
+    """
+    _at_least(1, n)
+    bits = [(i // 2 % 2, i % 2) for i in range(n)]
+    corners = [(float(a), float(b)) for a, b in bits]
+    return _scatter(corners, noise, seed), [1 if a != b else -1 for a, b in bits]
+
+
+def spirals(
+    n: int = 300, *, classes: int = 3, noise: float = 0.03, seed: int = 0
+) -> tuple[Rows, list[int]]:
+    """Arms that wind two thirds of a turn around the origin; `ys` 0 to classes - 1, in turn.
+
+    >>> xs, ys = spirals(6, noise=0)
+    >>> xs[3:], ys
+    ([[-0.5, -0.866025404], [1.0, 0.0], [-0.5, 0.866025404]], [0, 1, 2, 0, 1, 2])
+    """
+    _at_least(2 * classes, n)
+    points, ys = [], []
+    for i in range(n):
+        arm = i % classes
+        radius = (i // classes) / ((n - arm - 1) // classes)
+        angle = 2 * math.pi * (arm / classes + radius * 2 / 3)
+        points.append((radius * math.cos(angle), radius * math.sin(angle)))
+        ys.append(arm)
+    return _scatter(points, noise, seed), ys
+
+
+# --- real data --------------------------------------------------------------------------------
+
+
+def iris() -> Dataset:
+    """150 iris flowers of three species, measured by E. Anderson, published by R. A. Fisher.
+
+    Source: Fisher, "The use of multiple measurements in taxonomic problems", Annals of Eugenics
+    7 (1936), with the values of R and scikit-learn (the UCI copy has two wrong rows).
+
+    >>> iris()  # doctest: +ELLIPSIS
+    Dataset(150 rows, features sepal length (cm), ...; classes setosa, versicolor, virginica)
+    """
+    return load_csv(Path(__file__).with_name("iris.csv"), target="species")
+
+
+def digits() -> Dataset:
+    """1,797 handwritten digits of 8 x 8 pixels from 0 (white) to 1 (black), through scikit-learn.
+
+    Source: E. Alpaydin and C. Kaynak, UCI "Optical Recognition of Handwritten Digits" (1998).
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise ImportError('digits need scikit-learn: pip install "brickgrad[data]"') from None
+    found = load_digits()
+    return Dataset(
+        xs=(found.data / 16).tolist(),
+        ys=found.target.tolist(),
+        features=tuple(found.feature_names),
+        classes=tuple(str(name) for name in found.target_names),
+        target="digit",
+    )
+
+
+# --- a file of your own -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A CSV file as columns of text, with the line each row began on."""
+
+    path: str
+    columns: dict[str, list[str]]
+    lines: list[int]
+
+    def cells(self, name: str) -> list[str]:
+        if name not in self.columns:
+            near = get_close_matches(name, self.columns, n=1)
+            hint = f", did you mean {near[0]!r}?" if near else "."
+            raise DataError(
+                f"{self.path}: no column {name!r}{hint} The columns are: {', '.join(self.columns)}"
+            )
+        return self.columns[name]
+
+    def refuse(self, name: str, faults: dict[int, str]) -> None:
+        """Raise for the rows whose cell of column `name` is at fault, if there are any."""
+        _refuse(self.path, [f"line {self.lines[i]}: {name!r} is {faults[i]}" for i in faults])
+
+
+def _refuse(path: str, problems: list[str]) -> None:
+    if problems:
+        shown = problems[:MOST_PROBLEMS_SHOWN]
+        if more := len(problems) - len(shown):
+            shown.append(f"and {more} more")
+        raise DataError(f"{path}: {'; '.join(shown)}")
+
+
+def _read(path: str) -> str:
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read it: {error.strerror or error}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}: line {line} is not UTF-8 text: save the file as UTF-8") from None
+
+
+def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line, cells) of every line that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, [cell.strip() for cell in cells]
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(f"{path}: line {line}: broken CSV: {error}") from None
+
+
+def _table(path: str) -> _Table:
+    text = _read(path)
+    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
+    (_, names), *records = [*_records(path, text, delimiter)] or [(0, [])]
+    if not names:
+        raise DataError(f"{path}: the file is empty")
+    if all(_number(name) is not None for name in names):
+        raise DataError(f"{path}: the first line holds numbers, expected the columns' names")
+    twice = sorted({name for name in names if names.count(name) > 1 or not name})
+    if twice:
+        raise DataError(
+            f"{path}: every column needs a name of its own, got {twice[0]!r} in {names}"
+        )
+    if not records:
+        raise DataError(f"{path}: only a header, no rows")
+    _refuse(
+        path,
+        [
+            f"line {line}: expected {len(names)} fields, got {len(cells)}"
+            for line, cells in records
+            if len(cells) != len(names)
+        ],
+    )
+    columns = zip(*(cells for _, cells in records), strict=True)
+    return _Table(
+        path,
+        {name: list(cells) for name, cells in zip(names, columns, strict=True)},
+        [line for line, _ in records],
+    )
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def _is_numeric(cells: list[str]) -> bool:
+    """Half of the filled cells decide, so that one slip in a column of numbers is found."""
+    filled = [cell for cell in cells if cell]
+    return 2 * sum(_number(cell) is not None for cell in filled) >= len(filled)
+
+
+def _numbers(table: _Table, name: str) -> list[float]:
+    cells = table.cells(name)
+    found = [_number(cell) for cell in cells]
+    table.refuse(
+        name,
+        {
+            i: "empty" if not cell else f"{cell!r}, expected a finite number"
+            for i, (cell, number) in enumerate(zip(cells, found, strict=True))
+            if number is None or not math.isfinite(number)
+        },
+    )
+    return [number for number in found if number is not None]
+
+
+def _categories(table: _Table, name: str) -> list[str]:
+    """The different texts of a column, sorted."""
+    texts = sorted(set(table.cells(name)))
+    if len(texts) > MOST_CATEGORIES:
+        raise DataError(
+            f"{table.path}: column {name!r} holds {len(texts)} different texts; at most "
+            f"{MOST_CATEGORIES} can be categories: leave it out, or name the features you want"
+        )
+    return texts
+
+
+def _indices(table: _Table, name: str, categories: Sequence[str]) -> list[int]:
+    """Each cell of a column as its place in `categories`."""
+    cells = table.cells(name)
+    place = {category: i for i, category in enumerate(categories)}
+    table.refuse(
+        name,
+        {
+            i: "empty" if not cell else f"{cell!r}, expected one of {', '.join(categories)}"
+            for i, cell in enumerate(cells)
+            if not cell or cell not in place
+        },
+    )
+    return [place[cell] for cell in cells]
+
+
+def _feature_names(table: _Table, name: str) -> list[str]:
+    if _is_numeric(table.cells(name)):
+        return [name]
+    return [f"{name}={category}" for category in _categories(table, name)]
+
+
+def _column(table: _Table, feature: str) -> str:
+    """The column that a feature is read from."""
+    if feature in table.columns:
+        return feature
+    textual = [column for column in table.columns if feature.startswith(f"{column}=")]
+    return max(textual, key=len, default=feature)
+
+
+def _feature_columns(table: _Table, features: Sequence[str]) -> list[list[float]]:
+    """One list of numbers for each feature, be it a column or `column=category`."""
+    categories: dict[str, list[str]] = {}
+    for name in features:
+        categories.setdefault(_column(table, name), []).append(name)
+    columns: dict[str, list[float]] = {}
+    for column, names in categories.items():
+        if names == [column]:
+            columns[column] = _numbers(table, column)
+        else:
+            indices = _indices(table, column, [name[len(column) + 1 :] for name in names])
+            for place, name in enumerate(names):
+                columns[name] = [float(index == place) for index in indices]
+    return [columns[name] for name in features]
+
+
+def load_csv(
+    path: str | PathLike[str],
+    target: str | None = None,
+    *,
+    features: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+) -> Dataset:
+    """A CSV file with a header line as a Dataset: UTF-8; commas, semicolons or tabs.
+
+    A column of numbers becomes a feature; a column of text (at most 32 different ones) becomes
+    one feature of 0 or 1 for each text, named `column=text`. A target of numbers is an amount;
+    of text, a class. `features` and `classes` of an earlier Dataset read another file the same
+    way: a plain name in `features` must be a column of numbers. Without `target`, `ys` is empty.
+
+    DataError (a ValueError) for every file that does not fit, with the line numbers.
+    """
+    table = _table(fspath(path))
+    if target is not None:
+        table.cells(target)
+    if features is None:
+        others = [name for name in table.columns if name != target]
+        features = [feature for name in others for feature in _feature_names(table, name)]
+    if not features:
+        raise DataError(f"{table.path}: no column is left to learn from besides {target!r}")
+    xs = [list(row) for row in zip(*_feature_columns(table, features), strict=True)]
+    if target is None:
+        return Dataset(xs, [], tuple(features))
+    if classes is None and _is_numeric(table.cells(target)):
+        return Dataset(xs, _numbers(table, target), tuple(features), target=target)
+    names = tuple(classes) if classes is not None else tuple(_categories(table, target))
+    ys = _indices(table, target, names)
+    if len(names) < 2:
+        raise DataError(f"{table.path}: every {target!r} is {names[0]!r}: nothing to tell apart")
+    return Dataset(xs, ys, tuple(features), names, target)
+
+
+# --- preparing --------------------------------------------------------------------------------
+
+
+def shuffled(n: int, rng: random.Random) -> list[int]:
+    """The numbers 0 to n - 1 in random order, from `random()` alone."""
+    return sorted(range(n), key=lambda _: rng.random())
+
+
+def split(data: Data, fraction: float = 0.8, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """The rows in two parts at random: `fraction` of them, and the rest.
+
+    >>> training, held_out = split(iris(), 0.8)
+    >>> len(training.xs), len(held_out.xs)
+    (120, 30)
+    """
+    whole = as_dataset(data)
+    n = len(whole.xs)
+    size = round(fraction * n) if 0 < fraction < 1 else 0
+    if not 0 < size < n:
+        raise ValueError(
+            f"split expected a fraction between 0 and 1 that leaves rows on both sides, "
+            f"got {fraction} of {n} rows"
+        )
+    order = shuffled(n, random.Random(seed))
+    return whole.pick(order[:size]), whole.pick(order[size:])
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """`(x - mean) / scale`, column by column. Call it with new rows."""
+
+    means: tuple[float, ...]
+    scales: tuple[float, ...]
+
+    def __call__(self, xs: Sequence[Sequence[float]]) -> Rows:
+        """The rows, scaled; ValueError for a row of another length."""
+        for i, row in enumerate(xs):
+            if len(row) != len(self.means):
+                raise ValueError(f"row {i} expected {len(self.means)} numbers, got {len(row)}")
+        return [
+            [(x - m) / s for x, m, s in zip(row, self.means, self.scales, strict=True)]
+            for row in xs
+        ]
+
+
+def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
+    if min(column) == max(column):
+        return column[0], 1.0
+    mean = math.fsum(column) / len(column)
+    return mean, math.hypot(*(x - mean for x in column)) / math.sqrt(len(column))
+
+
+def standardise(data: Data) -> tuple[Dataset, Scaler]:
+    """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
+
+    A constant column becomes 0.
+
+    >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
+    >>> scaled.xs, scaler([[5.0, 8.0]])
+    ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
+    """
+    whole = as_dataset(data)
+    columns = list(zip(*whole.xs, strict=True))
+    means, scales = zip(*map(_mean_and_scale, columns), strict=True)
+    scaler = Scaler(means, scales)
+    return replace(whole, xs=scaler(whole.xs)), scaler
+
+
+def one_hot(index: int, classes: int) -> list[float]:
+    """A list of `classes` numbers, 1 at `index` and 0 elsewhere.
+
+    >>> one_hot(1, 3)
+    [0.0, 1.0, 0.0]
+    """
+    if not 0 <= index < classes:
+        raise ValueError(f"one_hot expected an index from 0 to {classes - 1}, got {index}")
+    return [float(i == index) for i in range(classes)]
+
+
+# --- classes ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How a model's output names a class: the largest of several outputs, or the sign of one.
+
+    A single output above `threshold` means the second of two `labels`.
+    """
+
+    labels: range
+    threshold: float
+
+    def scores(self, output: Any) -> list[float]:
+        """A number for each label from `output`, a Value or a list of them: the largest wins."""
+        if isinstance(output, list):
+            return [score.data for score in output]
+        return [2 * self.threshold - output.data, output.data]
+
+    def __call__(self, output: Any) -> int:
+        """The label that `output` stands for."""
+        scores = self.scores(output)
+        return self.labels[scores.index(max(scores))]
+
+    def label_of(self, target: Any) -> int:
+        """The label that a target stands for: itself, or the place of the 1 in a list."""
+        return int(target.index(1) if isinstance(target, list) else target)
+
+    def is_right(self, output: Any, target: Any) -> bool:
+        """Whether `output` stands for the label of `target`."""
+        return self(output) == self.label_of(target)
+
+
+def decision(ys: Sequence[Any], output: Any, threshold: float | None = None) -> Decision | None:
+    """The Decision that fits the targets `ys` and an example of an output; None for amounts.
+
+    Targets are classes where they are indices (ints from 0) or lists of one 1 and zeros, with an
+    output for each class; or two numbers, -1 and 1 or 0 and 1, with a single output. Then the
+    threshold is halfway between them unless given.
+    """
+    several = isinstance(output, list)
+    if any(isinstance(y, list) for y in ys):
+        one_hots = all(isinstance(y, list) and sorted(y) == [0] * (len(y) - 1) + [1] for y in ys)
+        return Decision(range(len(output)), 0.0) if several and one_hots else None
+    if several:
+        indices = all(isinstance(y, int) and y >= 0 for y in ys)
+        return Decision(range(len(output)), 0.0) if indices else None
+    for labels in (range(-1, 2, 2), range(2)):
+        if set(ys) == set(labels):
+            return Decision(labels, sum(labels) / 2 if threshold is None else threshold)
+    return None

@@ -1,0 +1,266 @@
+"""Figures of training: curves, one way of training against another, decision boundaries.
+
+Each function returns a matplotlib Figure of its own that needs no screen: a notebook shows it,
+`figure.savefig("curves.svg")` writes it.
+"""
+
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nn.data import Data, Rows, as_dataset, decision
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart. Each has its own mark and
+# line too, so that nothing depends on colour alone.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKS = ("o", "^", "s", "D", "v", "P", "X")
+LINES = ("-", "--", "-.", ":")
+GRID = 80  # points along each side of a decision boundary's plane
+WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
+MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
+LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
+
+
+class Curves(Protocol):
+    """What a plot reads of a History."""
+
+    loss: list[float]
+    accuracy: list[float | None]
+    gradient_norm: list[float]
+    points_seen: list[int]
+    validation_loss: list[float | None]
+    validation_accuracy: list[float | None]
+
+    def elapsed(self) -> list[float]:
+        """The seconds from the start to the end of each step."""
+
+
+def plot_history(history: Curves) -> "Figure":
+    """Loss, accuracy (where targets are classes) and length of the gradient at each step.
+
+    A noisy curve becomes pale dots, with their moving average on top.
+    """
+    _expect_steps("plot_history", history)
+    percent, percent_held_out = (
+        [None if share is None else 100 * share for share in shares]
+        for shares in (history.accuracy, history.validation_accuracy)
+    )
+    panels: list[tuple[str, str, Sequence[float | None], Sequence[float | None]]] = [
+        ("Loss", "loss", history.loss, history.validation_loss),
+        ("Accuracy", "points in the right class (%)", percent, percent_held_out),
+        ("Gradient", "length of the gradient", history.gradient_norm, ()),
+    ]
+    panels = [panel for panel in panels if any(y is not None for y in panel[2])]
+    figure = _new_figure(len(panels))
+    steps = range(1, len(history.loss) + 1)
+    for axes, (title, unit, training, held_out) in zip(figure.axes, panels, strict=True):
+        _curve(axes, steps, [y for y in training if y is not None], 0, "training")
+        looks = [(x, y) for x, y in zip(steps, held_out, strict=False) if y is not None]
+        if looks:
+            axes.plot(*zip(*looks, strict=True), LINES[1], color=COLOURS[1], label="validation")
+        if title != "Accuracy":
+            _fit_height(axes)
+        _finish(axes, title, "step", unit)
+    return figure
+
+
+def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
+    """The loss of several histories, by name, against points looked at and against time.
+
+    >>> plot_comparison({"GD": gd, "SGD": sgd}).savefig("curves.svg")  # doctest: +SKIP
+    """
+    if not histories:
+        raise ValueError("plot_comparison expected at least 1 history, got 0")
+    for name, history in histories.items():
+        _expect_steps(f"plot_comparison of {name!r}", history)
+    figure = _new_figure(2)
+    by_points, by_time = figure.axes
+    for i, (name, history) in enumerate(histories.items()):
+        _curve(by_points, history.points_seen, history.loss, i, name)
+        _curve(by_time, history.elapsed(), history.loss, i, name)
+    _log_if_wide(by_points.set_xscale, [h.points_seen[-1] for h in histories.values()])
+    _log_if_wide(by_time.set_xscale, [h.elapsed()[-1] for h in histories.values()])
+    _fit_height(by_points)
+    _fit_height(by_time)
+    _finish(by_points, "Loss against points looked at", "points looked at", "loss")
+    _finish(by_time, "Loss against time", "time (s)", "loss")
+    return figure
+
+
+def plot_decision_boundary(
+    model: Callable[[Any], Any],
+    data: Data,
+    *,
+    features: tuple[int, int] = (0, 1),
+    scaler: Callable[[Rows], Rows] | None = None,
+    threshold: float | None = None,
+) -> "Figure":
+    """Which class the model gives to each point of a plane, with the data on it.
+
+    `features` are the two columns that span the plane; the others stand at their mean. With
+    `scaler` (from `standardise`) data and axes keep their own units, and the model gets scaled
+    rows. A single output changes class at `threshold`: halfway between the two targets unless
+    given (0 for `binary_cross_entropy`). Points in the wrong class are ringed.
+
+    Raises ValueError where targets are amounts, or `features` are not two columns of the data.
+    """
+    whole = as_dataset(data)
+    xs = whole.xs
+    if len(set(features)) != 2 or not all(0 <= i < len(xs[0]) for i in features):
+        raise ValueError(
+            f"features expected two of the columns 0 to {len(xs[0]) - 1}, got {features}"
+        )
+
+    def outputs(rows: Rows) -> list[Any]:
+        return [model(row) for row in (scaler(rows) if scaler else rows)]
+
+    predicted = outputs(xs)
+    decide = decision(whole.ys, predicted[0], threshold)
+    if decide is None:
+        raise ValueError("a decision boundary expected targets that are classes, got amounts")
+    labels = [decide.label_of(y) for y in whole.ys]
+    wrong = [decide(output) != label for output, label in zip(predicted, labels, strict=True)]
+    across, up = (_ticks([row[i] for row in xs]) for i in features)
+    scores = [decide.scores(output) for output in outputs(_plane(xs, features, across, up))]
+
+    figure = _new_figure(1)
+    (axes,) = figure.axes
+    for k, label in enumerate(decide.labels):
+        colour, mark = COLOURS[k % len(COLOURS)], MARKS[k % len(MARKS)]
+        lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
+        _region(axes, across, up, lead, colour)
+        name = whole.classes[k] if whole.classes else str(label)
+        here = [row for row, theirs in zip(xs, labels, strict=True) if theirs == label]
+        _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
+    if any(wrong):
+        ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
+        name = f"wrong ({len(ringed)})"
+        _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
+    names = whole.features or tuple(f"x{i + 1}" for i in range(len(xs[0])))
+    title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
+    fixed = [name for i, name in enumerate(names) if i not in features]
+    if fixed:
+        title += f"\n(background: {' and '.join(fixed)} at the mean)"
+    _finish(axes, title, *(names[i] for i in features))
+    return figure
+
+
+# --- curves -----------------------------------------------------------------------------------
+
+
+def _expect_steps(name: str, history: Curves) -> None:
+    if not history.loss:
+        raise ValueError(f"{name} expected a history of at least 1 step, got 0")
+
+
+def _curve(axes: "Axes", xs: Sequence[float], ys: Sequence[float], i: int, name: str) -> None:
+    """One curve; a noisy one as pale dots under its moving average."""
+    colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
+    way = math.fsum(abs(b - a) for a, b in pairwise(ys))
+    if len(ys) > 2 * WINDOWS and way > 4 * (max(ys) - min(ys)):
+        axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
+        window = len(ys) // WINDOWS
+        sums = [0.0, *accumulate(ys)]
+        ys = [(after - before) / window for before, after in zip(sums, sums[window:], strict=False)]
+        xs = xs[window - 1 :]
+        name = f"{name} (mean of {window} steps)"
+    stride = math.ceil(len(ys) / MOST_CORNERS)
+    axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
+
+
+def _fit_height(axes: "Axes") -> None:
+    """Makes room for the named curves; what is pale may leave the picture."""
+    named: list[Any] = [line for line in axes.lines if line.get_label()[:1] != "_"]  # type: ignore[index]
+    heights = [float(y) for line in named for y in line.get_ydata()]
+    low, high = min(heights), max(heights)
+    if _log_if_wide(axes.set_yscale, heights):
+        axes.set_ylim(low / 1.5, high * 1.5)
+    elif low < high:
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
+
+
+def _log_if_wide(set_scale: Callable[[str], object], numbers: Sequence[float]) -> bool:
+    wide = min(numbers) > 0 and max(numbers) / min(numbers) > LOG_FROM
+    if wide:
+        set_scale("log")
+    return wide
+
+
+# --- planes -----------------------------------------------------------------------------------
+
+
+def _ticks(numbers: Sequence[float]) -> list[float]:
+    """GRID numbers from a little below the lowest to a little above the highest."""
+    low, high = min(numbers), max(numbers)
+    margin = 0.08 * (high - low) or 1.0
+    step = (high - low + 2 * margin) / (GRID - 1)
+    return [low - margin + step * i for i in range(GRID)]
+
+
+def _plane(
+    xs: Rows, features: tuple[int, int], across: Sequence[float], up: Sequence[float]
+) -> Rows:
+    """Rows of the data's mean, with the two features at each point of the grid, line by line."""
+    mean = [math.fsum(column) / len(xs) for column in zip(*xs, strict=True)]
+    places = [dict(zip(features, (x, y), strict=True)) for y in up for x in across]
+    return [[place.get(i, m) for i, m in enumerate(mean)] for place in places]
+
+
+def _region(
+    axes: "Axes", across: list[float], up: list[float], lead: list[float], colour: str
+) -> None:
+    """Tints where a class leads, and draws a line around it."""
+    most = max(lead)
+    lines = [lead[i : i + GRID] for i in range(0, len(lead), GRID)]
+    if most > 0:
+        axes.contourf(across, up, lines, levels=[0, most], colors=[colour], alpha=0.2)
+    if most > 0 > min(lead):
+        axes.contour(across, up, lines, levels=[0], colors="#444444", linewidths=0.8)
+
+
+def _points(axes: "Axes", rows: Rows, features: tuple[int, int], name: str, **style: Any) -> None:
+    columns = ([row[i] for row in rows] for i in features)
+    axes.scatter(*columns, label=name, **{"s": 32, "linewidths": 0.8, "zorder": 3, **style})
+
+
+# --- figures ----------------------------------------------------------------------------------
+
+
+@cache
+def _figure_class() -> type["Figure"]:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('plots need matplotlib: pip install "brickgrad[plot]"') from None
+
+    class ShownFigure(Figure):
+        """A Figure that a notebook shows without pyplot."""
+
+        def _repr_png_(self) -> bytes:
+            picture = io.BytesIO()
+            self.savefig(picture, format="png", dpi=100)
+            return picture.getvalue()
+
+    return ShownFigure
+
+
+def _new_figure(panels: int) -> "Figure":
+    width = 6.4 if panels == 1 else 4.6 * panels
+    figure = _figure_class()(figsize=(width, 4.2), layout="constrained")
+    figure.subplots(1, panels)
+    return figure
+
+
+def _finish(axes: "Axes", title: str, across: str, up: str) -> None:
+    axes.set(title=title, xlabel=across, ylabel=up)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(framealpha=0.8, edgecolor="none")

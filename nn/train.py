@@ -1,0 +1,432 @@
+"""Training: gradient descent, stochastic gradient descent, and `fit` beneath both."""
+
+import csv
+import gc
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import accumulate, islice, repeat
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from engine.functions import sum as sum_of
+from engine.value import Value
+from nn.data import Data, Decision, as_dataset, decision, shuffled
+from nn.loss import binary_cross_entropy
+from nn.module import finite, set_data, size
+from nn.optim import SGD, Optimizer, Schedule, constant
+from nn.progress import Interrupt, reporting
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Model(Protocol):
+    """What can be trained: called with one example, and made of parameters."""
+
+    def __call__(self, x: Any, /) -> Any:
+        """The output for one example: a Value, or a list of them."""
+
+    def parameters(self) -> list[Value]:
+        """The Values to learn."""
+
+
+Loss = Callable[[Any, Any], Value]
+Batch = tuple[Sequence[Any], Sequence[Any]]
+Run = Callable[[Sequence[Any], Sequence[Any]], tuple[Value, list[Any]]]
+
+
+class Step(NamedTuple):
+    """One step of training, counted from 0.
+
+    `loss` (with the penalty), `accuracy` (from 0 to 1, None where targets are amounts) and
+    `gradient_norm` are those of its batch before the parameters moved; `seconds` is its own time;
+    `points_seen` counts examples since the start, each as often as it was looked at. The
+    validation numbers (without the penalty) stand at the end of each pass over the data.
+    """
+
+    step: int
+    loss: float
+    accuracy: float | None
+    gradient_norm: float
+    learning_rate: float
+    seconds: float
+    points_seen: int
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"loss {self.loss:.4g}"]
+        if self.accuracy is not None:
+            parts.append(f"accuracy {self.accuracy:.1%}")
+        if self.validation_loss is not None:
+            parts.append(f"validation loss {self.validation_loss:.4g}")
+        return ", ".join(parts)
+
+
+@dataclass(repr=False)
+class History:
+    """The numbers of every step: one list for each field of `Step`; `history[-1]` is a `Step`."""
+
+    step: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float | None] = field(default_factory=list)
+    gradient_norm: list[float] = field(default_factory=list)
+    learning_rate: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    points_seen: list[int] = field(default_factory=list)
+    validation_loss: list[float | None] = field(default_factory=list)
+    validation_accuracy: list[float | None] = field(default_factory=list)
+    ended: str = "all steps done"
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def __getitem__(self, index: int) -> Step:
+        return Step(*(column[index] for column in self._columns()))
+
+    def __repr__(self) -> str:
+        last = f"{self[-1]}; {math.fsum(self.seconds):.3g} s; " if len(self) else ""
+        return f"History({len(self)} steps; {last}{self.ended})"
+
+    def _columns(self) -> list[list[Any]]:
+        return [getattr(self, name) for name in Step._fields]
+
+    def append(self, step: Step) -> None:
+        """Adds one step."""
+        for column, number in zip(self._columns(), step, strict=True):
+            column.append(number)
+
+    def elapsed(self) -> list[float]:
+        """The seconds from the start to the end of each step."""
+        return list(accumulate(self.seconds))
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Writes one line a step under a line of names; a field that is None stays empty."""
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow(Step._fields)
+            lines.writerows(zip(*self._columns(), strict=True))
+
+    def plot(self) -> "Figure":
+        """The curves as a matplotlib Figure."""
+        from nn.plot import plot_history
+
+        return plot_history(self)
+
+
+class DivergedError(FloatingPointError):
+    """A step met nan or inf and was not taken; `history` has the steps before it."""
+
+    history: History
+
+
+# --- the loops --------------------------------------------------------------------------------
+
+
+def gradient_descent(
+    model: Model, loss: Loss, data: Data, *, lr: float | Schedule, steps: int, **settings: Any
+) -> History:
+    """Each step goes down the average slope of all points. `settings` are those of `fit`.
+
+    >>> from nn.loss import mse
+    >>> from nn.module import Neuron
+    >>> line = Neuron(1, nonlin=False, seed=0)
+    >>> history = gradient_descent(line, mse, ([[1.0], [2.0], [3.0]], [2, 4, 6]), lr=0.1, steps=400)
+    >>> f"y = {line.w[0]:.3f} x + {line.b:.3f}"
+    'y = 2.000 x + 0.000'
+    """
+    return fit(model, loss, data, lr=lr, steps=steps, batch_size=None, **settings)
+
+
+def stochastic_gradient_descent(
+    model: Model, loss: Loss, data: Data, *, lr: float | Schedule, steps: int, **settings: Any
+) -> History:
+    """Each step goes down the slope of one point, drawn at random. `settings` as in `fit`."""
+    return fit(model, loss, data, lr=lr, steps=steps, batch_size=1, replacement=True, **settings)
+
+
+def fit(
+    model: Model,
+    loss: Loss,
+    data: Data,
+    *,
+    steps: int | None = None,
+    epochs: int | None = None,
+    batch_size: int | None = None,
+    replacement: bool = False,
+    optimizer: Optimizer | None = None,
+    lr: float | Schedule | None = None,
+    validation: Data | None = None,
+    early_stop: int | None = None,
+    callbacks: Sequence[Callable[[Step], object]] = (),
+    seed: int = 0,
+    penalty: Callable[[Any], Value] | None = None,
+    progress: bool | None = None,
+) -> History:
+    """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
+
+    Runs for so many `steps`, or `epochs` (passes over the data). A step looks at `batch_size`
+    points (None: all of them, in order): the next ones of a shuffled pass, or, with
+    `replacement`, each drawn anew from all. `seed` fixes shuffling and draws.
+
+    `optimizer` is plain `SGD` unless given; `lr` is a number or a function of the step's number.
+    `penalty(model)` is added to each step's loss, such as `lambda m: 1e-4 * l2(m.parameters())`.
+    `validation` data is looked at after each pass; `early_stop=k` ends training after k looks
+    without a lower loss, and leaves the parameters as they were at the lowest. Each of
+    `callbacks` is called with every `Step`; one that returns True ends training.
+
+    `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
+    Ctrl-C ends training after the current step, with the history so far; a second one at once.
+
+    Raises ValueError before the first step where data, model, loss and settings do not fit, and
+    DivergedError at the first step whose loss or gradient is not finite, without taking it.
+    """
+    xs, ys = _plain(data)
+    decide = _fitting(model, loss, xs, ys)
+    if optimizer is None:
+        if lr is None:
+            raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
+        optimizer = SGD(model.parameters(), lr=0.0)
+    batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
+    per_pass = math.ceil(len(xs) / batch)
+    total = _step_count(steps, epochs, per_pass)
+    watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
+    batches = _batches(xs, ys, batch, replacement, random.Random(seed))
+    run = _mean_loss(model, loss, penalty)
+    steps_taken = _steps(run, optimizer, decide, batches, _rate(lr, optimizer))
+    history = History()
+    with Interrupt() as interrupt, reporting(progress, total) as report:
+        try:
+            for taken in islice(steps_taken, total):
+                done = taken.step + 1
+                look = watch is not None and (done % per_pass == 0 or done == total)
+                step = watch.look_after(taken) if watch and look else taken
+                history.append(step)
+                report(done, step)
+                if any([callback(step) is True for callback in callbacks]):  # noqa: C419 (all run)
+                    history.ended = "a callback said so"
+                elif watch and watch.tired:
+                    history.ended = "early stop"
+                elif interrupt.asked:
+                    history.ended = "interrupted"
+                else:
+                    continue
+                break
+        except KeyboardInterrupt:
+            history.ended = "interrupted"
+        except DivergedError as error:
+            error.history = history
+            raise
+    if watch and early_stop is not None:
+        watch.restore()
+    return history
+
+
+def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]:
+    """The mean loss over `data`, and the share of it put in the right class (None for amounts)."""
+    xs, ys = _plain(data)
+    return _mean_and_accuracy(model, loss, _fitting(model, loss, xs, ys), xs, ys)
+
+
+# --- one step ---------------------------------------------------------------------------------
+
+
+def _mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
+    """The function of a batch that training makes small; it returns the outputs too."""
+
+    def run(xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Value, list[Any]]:
+        outputs = [model(x) for x in xs]
+        losses = [loss(output, y) for output, y in zip(outputs, ys, strict=True)]
+        total = losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)
+        return (total + penalty(model) if penalty else total), outputs
+
+    return run
+
+
+def _descend(
+    run: Run, optimizer: Optimizer, decide: Decision | None, xs: Sequence[Any], ys: Sequence[Any]
+) -> tuple[float, float | None, float]:
+    """Takes one step; loss, accuracy and gradient norm. The graph is gone when it returns."""
+    total, outputs = run(xs, ys)
+    if not math.isfinite(total.data):
+        raise FloatingPointError(f"the loss is {total.data}")
+    optimizer.zero_grad()
+    total.backward()
+    norm = math.hypot(*[p.grad for p in optimizer.parameters])
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"the length of the gradient is {norm}")
+    accuracy = sum(map(decide.is_right, outputs, ys)) / len(ys) if decide else None
+    optimizer.step()
+    return total.data, accuracy, norm
+
+
+def _steps(
+    run: Run,
+    optimizer: Optimizer,
+    decide: Decision | None,
+    batches: Iterator[Batch],
+    rate: Schedule,
+) -> Iterator[Step]:
+    points_seen = 0
+    for number, (xs, ys) in enumerate(batches):
+        start = time.perf_counter()
+        optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+        try:
+            with _collector_paused():
+                loss, accuracy, norm = _descend(run, optimizer, decide, xs, ys)
+        except FloatingPointError as error:
+            raise DivergedError(
+                f"step {number}: {error}. The parameters are as before this step. Try a "
+                f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
+            ) from error
+        points_seen += len(xs)
+        seconds = time.perf_counter() - start
+        yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
+
+
+def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
+    if steps is not None and epochs is None:
+        return size("steps", steps)
+    if epochs is not None and steps is None:
+        return size("epochs", epochs) * per_pass
+    raise ValueError("fit expected one of steps and epochs")
+
+
+def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
+    if lr is None:
+        return lambda step: optimizer.lr
+    return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
+
+
+def _batches(
+    xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
+) -> Iterator[Batch]:
+    n = len(xs)
+    if batch >= n and not replacement:
+        yield from repeat((xs, ys))
+    while True:
+        order = [int(rng.random() * n) for _ in range(batch)] if replacement else shuffled(n, rng)
+        for start in range(0, len(order), batch):
+            some = order[start : start + batch]
+            yield [xs[i] for i in some], [ys[i] for i in some]
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Graphs have no cycles: looking for some in them is time lost."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+# --- does the data fit? -----------------------------------------------------------------------
+
+
+def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
+    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one."""
+    whole = as_dataset(data)
+    return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+
+
+def _numbers(thing: Any, where: str) -> Any:
+    if hasattr(thing, "tolist"):  # NumPy's
+        thing = thing.tolist()
+    if not isinstance(thing, (list, tuple)):
+        finite(where, thing)
+        return thing
+    if set(map(type, thing)) == {float} and all(map(math.isfinite, thing)):
+        return list(thing)
+    return [_numbers(part, f"{where}[{i}]") for i, part in enumerate(thing)]
+
+
+def _fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
+    """Tries the loss on every target, then says how outputs become classes.
+
+    The model runs once for each length of its input.
+    """
+    outputs: dict[int | None, Any] = {}
+    for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        length = len(x) if isinstance(x, list) else None
+        try:
+            if length not in outputs:
+                outputs[length] = model(x)
+            result = loss(outputs[length], y)
+        except (ValueError, TypeError, IndexError) as error:
+            raise ValueError(f"example {i} does not fit: {error}") from error
+        if not isinstance(result, Value):
+            raise ValueError(f"the loss expected to return a Value, got {result!r}")
+    from_logits = loss is binary_cross_entropy
+    return decision(ys, outputs.popitem()[1], threshold=0.0 if from_logits else None)
+
+
+def _mean_and_accuracy(
+    model: Model, loss: Loss, decide: Decision | None, xs: list[Any], ys: list[Any]
+) -> tuple[float, float | None]:
+    losses, right = [], 0
+    with _collector_paused():
+        for x, y in zip(xs, ys, strict=True):
+            output = model(x)
+            losses.append(loss(output, y).data)
+            right += decide is not None and decide.is_right(output, y)
+    n = len(losses)
+    return math.fsum(losses) / n, right / n if decide else None
+
+
+# --- around the loop --------------------------------------------------------------------------
+
+
+@dataclass
+class _Watch:
+    """Looks at the validation data, and keeps the parameters of the lowest loss."""
+
+    look: Callable[[], tuple[float, float | None]]
+    parameters: list[Value]
+    patience: int | None
+    lowest: float = math.inf
+    best: list[float] = field(default_factory=list)
+    looks_since: int = 0
+
+    def look_after(self, step: Step) -> Step:
+        loss, accuracy = self.look()
+        self.looks_since += 1
+        if loss < self.lowest:
+            self.lowest, self.looks_since = loss, 0
+            self.best = [p.data for p in self.parameters]
+        return step._replace(validation_loss=loss, validation_accuracy=accuracy)
+
+    @property
+    def tired(self) -> bool:
+        return self.patience is not None and self.looks_since >= self.patience
+
+    def restore(self) -> None:
+        if self.best:
+            set_data(self.parameters, self.best)
+
+
+def _watch(
+    model: Model,
+    loss: Loss,
+    decide: Decision | None,
+    validation: Data | None,
+    parameters: list[Value],
+    patience: int | None,
+) -> _Watch | None:
+    if validation is None:
+        if patience is not None:
+            raise ValueError("early_stop expected validation data to look at")
+        return None
+    held_out = _plain(validation, "validation ")
+    _fitting(model, loss, *held_out)
+    look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
+    if patience is not None:
+        size("looks before an early stop", patience)
+    return _Watch(look, parameters, patience)
