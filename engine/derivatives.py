@@ -20,7 +20,8 @@ def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
     """d output / d input for each input, as Values that can be differentiated again.
 
     The `.grad` of nobody changes. Raises RuntimeError where the data of an operand was changed
-    after the forward pass: the formulas would see other numbers than the graph did.
+    after the forward pass: the formulas would see other numbers than the graph did. Raises
+    TypeError for a float in place of a Value.
 
     >>> x = Value(2.0)
     >>> slope = grad(x**3, x)
@@ -29,6 +30,9 @@ def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
     """
     if isinstance(inputs, Value):
         return grad(output, [inputs])[0]
+    for v in (output, *inputs):
+        if not isinstance(v, Value):
+            raise TypeError(f"grad expected Values, got {type(v).__name__} ({v!r})")
     order = toposort(output)
     on_path = set(inputs)
     for v in order:
@@ -121,7 +125,8 @@ def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
 def _compiled(text: str) -> Partial:
     """A formula as a function of x, y and z, each a Value or a float."""
     called = {name: _on_values(op) for name, op in OPS.items() if not op.many}
-    return cast(Partial, eval(f"lambda x, y, z: {formulas.careful(text)}", called))
+    names = {**called, "_key": data_of}
+    return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
 
 
 def _on_values(op: Op) -> Partial:

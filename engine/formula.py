@@ -43,17 +43,29 @@ def parse(text: str, variables: Collection[str], functions: Collection[str]) -> 
 
 
 class _Calls(ast.NodeTransformer):
-    """Turns operators into calls: `x / y` into `div(x, y)`."""
+    """Turns operators into calls: `x / y` into `div(x, y)`, `x < y` into `key(x) < key(y)`."""
 
-    def __init__(self, calls: Mapping[type[ast.operator], str]) -> None:
+    def __init__(self, calls: Mapping[type[ast.operator], str], key: str | None) -> None:
         self.calls = calls
+        self.key = key
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         name = self.calls.get(type(node.op))
         if name is None:
             return node
-        return ast.Call(ast.Name(name, ast.Load()), [node.left, node.right], [])
+        return _call(name, node.left, node.right)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        self.generic_visit(node)
+        if self.key is None:
+            return node
+        left, *others = (_call(self.key, side) for side in (node.left, *node.comparators))
+        return ast.Compare(left, node.ops, others)
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
 def plain(text: str) -> str:
@@ -74,5 +86,14 @@ def careful(text: str) -> str:
     return _rewritten(text, {ast.Pow: "pow", ast.Div: "div"})
 
 
-def _rewritten(text: str, calls: Mapping[type[ast.operator], str]) -> str:
-    return ast.unparse(_Calls(calls).visit(ast.parse(text, mode="eval")))
+def generic(text: str) -> str:
+    """The formula for Values or complex numbers: careful, and comparisons ask `_key` for a float.
+
+    >>> generic("x / y if y != 0 else x")
+    'div(x, y) if _key(y) != _key(0) else x'
+    """
+    return _rewritten(text, {ast.Pow: "pow", ast.Div: "div"}, key="_key")
+
+
+def _rewritten(text: str, calls: Mapping[type[ast.operator], str], key: str | None = None) -> str:
+    return ast.unparse(_Calls(calls, key).visit(ast.parse(text, mode="eval")))

@@ -1,12 +1,13 @@
 """The calculus as functions: of Values or plain floats, of one operand or many."""
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, Protocol, overload
 
 from engine import ops
 from engine.ops import OPS, Op, Point
-from engine.value import Operand, Value, apply, data_of, node
+from engine.value import Operand, Value, apply, data_of, node, number
 
 
 class Function(Protocol):
@@ -120,7 +121,9 @@ def _extreme(op: Op, values: Sequence[Any]) -> Any:
         values = list(values[0])
     if not values:
         raise ValueError(f"{op.name} expected at least one value, got none")
-    return reduce(lambda x, y: call(op, x, y), values)
+    first, *others = values
+    first = first if isinstance(first, Value) else number(first)
+    return reduce(lambda x, y: call(op, x, y), others, first)
 
 
 def sum(values: Iterable[Operand]) -> Any:
@@ -150,7 +153,7 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
         z = bias.data if type(bias) is Value else bias
         for p, q in zip(x, y):  # noqa: B905 (a strict zip is slower; lengths are checked)
             z += p * q
-    except (AttributeError, IndexError, TypeError):
+    except (AttributeError, IndexError, OverflowError, TypeError):
         z = None
     if type(z) is not float or (x is xs and y is ys):
         return call(OPS["dot"], *xs, *ys, bias)
@@ -203,8 +206,8 @@ def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> A
 
 def _index(target: Any) -> int:
     try:
-        return int(target.__index__())
-    except AttributeError:
+        return operator.index(target)
+    except TypeError:
         raise TypeError(
             "cross_entropy expected a class index or a list of probabilities, "
             f"got {type(target).__name__}"

@@ -77,9 +77,8 @@ class Value:
     def partials(self) -> tuple[float | None, ...]:
         """The derivative of this value for each of the parents; None where that is a constant."""
         slopes = self.dx if isinstance(self.x, tuple) else (self.dx, self.dy)
-        return tuple(
-            d if type(p) is Value else None for p, d in zip(self.parents, slopes, strict=False)
-        )
+        pairs = zip(self.parents, slopes, strict=False)
+        return tuple(float(d) if type(p) is Value else None for p, d in pairs)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -325,12 +324,14 @@ def observed(v: Value) -> Value:
 
 
 def _examine_backward(order: Sequence[Value]) -> None:
-    """Raises at the first step of a backward that turned a finite adjoint into nan or inf."""
+    """Raises at the first step of a backward that turned finite adjoints into nan or inf."""
     if "anomaly" not in _active.get():
         return
     for v in reversed(order):
+        if not math.isfinite(v.adjoint):
+            raise FloatingPointError(f"backward: the shares of {v!r} add up to {v.adjoint}")
         for parent, slope in zip(v.parents, v.partials, strict=True):
-            if type(parent) is Value and math.isfinite(v.adjoint):
+            if type(parent) is Value:
                 share = v.adjoint * cast(float, slope)
                 if not math.isfinite(share):
                     raise FloatingPointError(
