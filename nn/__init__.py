@@ -34,6 +34,7 @@ from nn.plot import plot_comparison as plot_comparison
 from nn.plot import plot_decision_boundary as plot_decision_boundary
 from nn.plot import plot_history as plot_history
 from nn.save import load as load
+from nn.save import load_with_meta as load_with_meta
 from nn.save import save as save
 from nn.train import DivergedError as DivergedError
 from nn.train import History as History

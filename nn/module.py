@@ -2,12 +2,12 @@
 
 import math
 import random
-import reprlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from operator import index
+from reprlib import repr as short
 
 from engine.functions import dot
 from engine.ops import OPS
@@ -65,7 +65,7 @@ class Module:
         if missing or unknown:
             raise ValueError(
                 f"{type(self).__name__} expected its {len(own)} parameters, got {len(state)} names;"
-                f" missing: {reprlib.repr(missing)}, unknown: {reprlib.repr(unknown)}"
+                f" missing: {short(missing)}, unknown: {short(unknown)}"
             )
         set_data(own.values(), [finite(name, state[name]) for name in own])
 
@@ -218,16 +218,17 @@ def activation_named(name: str) -> Callable[[Value], Value]:
     """The operation of one operand of that name; ValueError with the choices if there is none."""
     others = {op.name: op for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS}
     if name not in ACTIVATIONS and name not in others:
-        raise ValueError(f"no activation {name!r}; there are: {', '.join([*ACTIVATIONS, *others])}")
+        choices = ", ".join([*ACTIVATIONS, *others])
+        raise ValueError(f"no activation {short(name)}; there are: {choices}")
     return ACTIVATIONS.get(name) or partial(apply, others[name])
 
 
 def size(what: str, n: int) -> int:
     """`n`, where it is an int of at least 1."""
     if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"the number of {what} must be an int, got {n!r}")
+        raise TypeError(f"the number of {what} must be an int, got {short(n)}")
     if index(n) < 1:
-        raise ValueError(f"the number of {what} must be at least 1, got {n}")
+        raise ValueError(f"the number of {what} must be at least 1, got {short(n)}")
     return index(n)
 
 
@@ -244,7 +245,7 @@ def finite(name: str, x: object, least: float = -math.inf, below: float = math.i
         z = math.nan
     if not (math.isfinite(z) and least <= z < below):
         bounds = f" from {least} to below {below}" if least > -math.inf else ""
-        raise ValueError(f"{name} expected a finite number{bounds}, got {reprlib.repr(x)}")
+        raise ValueError(f"{name} expected a finite number{bounds}, got {short(x)}")
     return z
 
 

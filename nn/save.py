@@ -3,14 +3,18 @@
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any, NoReturn
 
 from nn.module import MLP, finite, size
 
 FORMAT = "brickgrad model"
 VERSION = 1
+_JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 
 
 def save(model: MLP, path: str | Path, meta: Mapping[str, Any] | None = None) -> None:
@@ -18,6 +22,12 @@ def save(model: MLP, path: str | Path, meta: Mapping[str, Any] | None = None) ->
 
     The file is there as a whole, or, after an error or a crash, as it was before. Raises TypeError
     for anything but an MLP, ValueError where a weight is not finite, OSError where writing fails.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(MLP(2, [3, 1]), f"{folder}/m.json")
+    ...     load(f"{folder}/m.json")
+    MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
     """
     if type(model) is not MLP:
         raise TypeError(
@@ -64,45 +74,50 @@ def _document(text: str) -> dict[str, Any]:
         parse_float=lambda digits: finite("a number in the file", float(digits)),
         parse_constant=_not_finite,
     )
+    _check_type("the file", document, dict)
     _check_keys("the file", document, ("format", "version", "model", "weights", "meta"))
-    if document["format"] != FORMAT or document["version"] != VERSION:
+    kind, version = document["format"], document["version"]
+    if kind != FORMAT or version is True or version != VERSION:
         raise ValueError(
             f"expected format {FORMAT!r} version {VERSION},"
-            f" got {document['format']!r} version {document['version']!r}"
+            f" got {short(kind)} version {short(version)}"
         )
     for key in ("model", "weights", "meta"):
-        if not isinstance(document[key], dict):
-            raise ValueError(f"{key} expected an object, got {type(document[key]).__name__}")
+        _check_type(key, document[key], dict)
     return document
 
 
 def _model(document: dict[str, Any]) -> MLP:
     settings, weights = document["model"], document["weights"]
     _check_keys("model", settings, ("nin", "nouts", "activation", "fused"))
-    nin, nouts, fused = settings["nin"], settings["nouts"], settings["fused"]
-    if not isinstance(nouts, list) or not isinstance(fused, bool):
-        raise ValueError(f"expected nouts a list and fused true or false, got {nouts!r}, {fused!r}")
-    sizes = [size("units", n) for n in (nin, *nouts)]
-    expected = sum((a + 1) * b for a, b in zip(sizes, nouts, strict=False))
-    if expected != len(weights):  # before anything of that size is built
-        raise ValueError(f"a net of sizes {sizes} has {expected} weights, got {len(weights)}")
-    model = MLP(nin, nouts, settings["activation"], fused=fused, seed=0)
+    nouts, activation, fused = settings["nouts"], settings["activation"], settings["fused"]
+    _check_type("nouts", nouts, list)
+    _check_type("activation", activation, str)
+    _check_type("fused", fused, bool)
+    sizes = [size("units", n) for n in (settings["nin"], *nouts)]
+    if sum((a + 1) * b for a, b in pairwise(sizes)) != len(weights):  # before building any of them
+        raise ValueError(f"{len(weights)} weights do not make a net of sizes {short(sizes)}")
+    model = MLP(sizes[0], sizes[1:], activation, fused=fused, seed=0)
     model.load_state_dict(weights)
     return model
 
 
-def _check_keys(what: str, thing: object, expected: tuple[str, ...]) -> None:
-    if not isinstance(thing, dict) or sorted(thing) != sorted(expected):
-        got = ", ".join(thing) if isinstance(thing, dict) else type(thing).__name__
-        raise ValueError(f"{what} expected the keys {', '.join(expected)}, got {got}")
+def _check_type(name: str, thing: object, expected: type) -> None:
+    if not isinstance(thing, expected):
+        raise ValueError(f"{name} expected {_JSON_NAMES[expected]}, got {short(thing)}")
+
+
+def _check_keys(name: str, thing: dict[str, Any], expected: tuple[str, ...]) -> None:
+    if sorted(thing) != sorted(expected):
+        keys = ", ".join(expected)
+        raise ValueError(f"{name} expected the keys {keys}, got {short(list(thing))}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     thing = dict(pairs)
     if len(thing) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in thing if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands there twice")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {short(name)} stands there twice")
     return thing
 
 
@@ -114,19 +129,23 @@ def _write(path: Path, text: str) -> None:
     """A new file beside the old one, on the disk before it takes its name."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        try:
-            with open(fresh, "x", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, path)
-        finally:
-            fresh.unlink(missing_ok=True)
-        if hasattr(os, "O_DIRECTORY"):  # Windows cannot open a folder
-            folder = os.open(path.parent, os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with open(fresh, "x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows cannot open a folder
+    folder = os.open(path, os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
