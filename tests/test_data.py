@@ -1,0 +1,470 @@
+import hashlib
+import math
+import random
+import statistics
+import sys
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.value import Value
+from nn.data import (
+    DataError,
+    Dataset,
+    as_dataset,
+    circles,
+    decision,
+    digits,
+    iris,
+    load_csv,
+    moons,
+    one_hot,
+    shuffled,
+    spirals,
+    split,
+    standardise,
+    xor,
+)
+
+MADE = [moons, circles, xor, spirals]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes text or bytes to a file and gives its path."""
+
+    def write_file(content):
+        path = tmp_path / "data.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write_file
+
+
+# --- data made by formula --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "digest"),
+    [
+        (moons, "67890b00666a7352"),
+        (circles, "d541bf7608885ceb"),
+        (xor, "32c6dcea42bcc101"),
+        (spirals, "8be38dbba1a378ee"),
+    ],
+)
+def test_a_seed_gives_these_numbers_on_every_machine(make, digest):
+    made = repr(make(60, noise=0.1, seed=7))
+    assert hashlib.sha256(made.encode()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_made_data_is_plain_lists(make):
+    xs, ys = make(30)
+    assert type(xs) is list
+    assert {type(row) for row in xs} == {list}
+    assert {type(x) for row in xs for x in row} == {float}
+    assert {type(y) for y in ys} == {int}
+    assert len(xs) == len(ys) == 30
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_another_seed_gives_other_noise(make):
+    assert make(30, noise=0.1, seed=1)[0] != make(30, noise=0.1, seed=2)[0]
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_making_data_leaves_the_global_generator_alone(make):
+    random.seed(5)
+    expected = random.random()
+    random.seed(5)
+    make(30, noise=0.3, seed=1)
+    assert random.random() == expected
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize("noise", [-0.1, math.nan, math.inf])
+def test_noise_must_be_a_size(make, noise):
+    with pytest.raises(ValueError, match="noise must be a number of at least 0"):
+        make(30, noise=noise)
+
+
+@pytest.mark.parametrize("make", MADE)
+def test_too_few_points_are_refused(make):
+    with pytest.raises(ValueError, match=r"expected at least \d+ points, got 0"):
+        make(0)
+
+
+@pytest.mark.parametrize(("make", "theirs"), [(moons, "make_moons"), (circles, "make_circles")])
+@pytest.mark.parametrize("n", [10, 11, 100])
+def test_without_noise_the_shapes_are_those_of_scikit_learn(make, theirs, n):
+    datasets = pytest.importorskip("sklearn.datasets")
+    options = {"factor": 0.5} if make is circles else {}
+    first, second = (n + 1) // 2, n // 2
+    expected, labels = getattr(datasets, theirs)((first, second), shuffle=False, **options)
+    xs, ys = make(n, noise=0)
+    for label, ours in ((0, -1), (1, 1)):
+        points = [row for row, y in zip(xs, ys, strict=True) if y == ours]
+        for point, other in zip(points, expected[labels == label].tolist(), strict=True):
+            assert point == pytest.approx(other, abs=1e-9)
+
+
+def test_noise_has_the_standard_deviation_that_was_asked_for():
+    clean, noisy = xor(4000)[0], xor(4000, noise=0.25)[0]
+    errors = [b - a for p, q in zip(clean, noisy, strict=True) for a, b in zip(p, q, strict=True)]
+    assert abs(statistics.fmean(errors)) < 0.01
+    assert statistics.pstdev(errors) == pytest.approx(0.25, rel=0.03)
+
+
+def test_spirals_have_as_many_arms_as_asked():
+    xs, ys = spirals(100, classes=5, noise=0)
+    assert Counter(ys) == dict.fromkeys(range(5), 20)
+    assert max(math.hypot(*row) for row in xs) == pytest.approx(1, abs=1e-8)
+
+
+# --- real data -------------------------------------------------------------------------------
+
+
+def test_iris_is_the_data_of_scikit_learn():
+    datasets = pytest.importorskip("sklearn.datasets")
+    theirs = datasets.load_iris()
+    ours = iris()
+    assert ours.xs == theirs.data.tolist()
+    assert ours.ys == theirs.target.tolist()
+    assert ours.features == tuple(theirs.feature_names)
+    assert ours.classes == ("setosa", "versicolor", "virginica")
+
+
+def test_iris_without_scikit_learn():
+    xs, ys = iris()
+    assert (len(xs), Counter(ys)) == (150, {0: 50, 1: 50, 2: 50})
+    assert math.fsum(row[0] for row in xs) == 876.5
+    assert math.fsum(row[3] for row in xs) == pytest.approx(179.9)
+
+
+def test_digits_are_lists_from_0_to_1():
+    pytest.importorskip("sklearn.datasets")
+    data = digits()
+    assert len(data.xs) == len(data.ys) == 1797
+    assert {len(row) for row in data.xs} == {64}
+    assert type(data.xs[0][0]) is float
+    assert type(data.ys[0]) is int
+    assert (min(map(min, data.xs)), max(map(max, data.xs))) == (0, 1)
+
+
+def test_digits_name_the_extra_that_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=r'pip install "brickgrad\[data\]"'):
+        digits()
+
+
+# --- a file of your own ----------------------------------------------------------------------
+
+
+def test_a_target_of_text_is_classes(write):
+    data = load_csv(write("a,b,kind\n1,2,yes\n3,-4e1,no\n5,6,yes\n"), target="kind")
+    assert data == Dataset([[1, 2], [3, -40], [5, 6]], [1, 0, 1], ("a", "b"), ("no", "yes"), "kind")
+
+
+def test_a_target_of_numbers_is_an_amount(write):
+    data = load_csv(write("a,price\n1,2.5\n3,4\n"), target="price")
+    assert (data.ys, data.classes) == ([2.5, 4.0], ())
+
+
+def test_classes_turn_numbers_into_labels(write):
+    path = write("a,bought\n1,0\n3,1\n")
+    assert load_csv(path, target="bought", classes=("0", "1")).ys == [0, 1]
+
+
+def test_a_column_of_text_is_a_feature_for_each_text(write):
+    data = load_csv(write("island,mass,y\nBiscoe,1,0\nDream,2,1\nBiscoe,3,2\n"), target="y")
+    assert data.features == ("island=Biscoe", "island=Dream", "mass")
+    assert data.xs == [[1, 0, 1], [0, 1, 2], [1, 0, 3]]
+
+
+def test_another_file_is_read_the_same_way(write):
+    seen = load_csv(write("c,n,y\nred,1,no\nblue,2,yes\ngreen,3,no\n"), target="y")
+    data = load_csv(write("n,c\n7,green\n"), features=seen.features)
+    assert (data.xs, data.ys) == ([[0, 1, 0, 7]], [])
+    data = load_csv(write("y,n,c\nno,7,red\n"), "y", features=seen.features, classes=seen.classes)
+    assert (data.xs, data.ys, data.classes) == ([[0, 0, 1, 7]], [0], ("no", "yes"))
+
+
+def test_a_category_that_was_not_there_before_is_refused(write):
+    with pytest.raises(DataError, match=r"line 2: 'c' is 'pink', expected one of blue, red"):
+        load_csv(write("c\npink\n"), features=["c=blue", "c=red"])
+
+
+def test_a_class_that_was_not_there_before_is_refused(write):
+    with pytest.raises(DataError, match=r"line 3: 'y' is 'maybe', expected one of no, yes"):
+        load_csv(write("a,y\n1,no\n2,maybe\n"), "y", classes=("no", "yes"))
+
+
+def test_a_column_or_category_with_an_equals_sign(write):
+    data = load_csv(write("a=b,y\np=q,1\nr,2\n"), "y")
+    assert data.features == ("a=b=p=q", "a=b=r")
+    again = load_csv(write("a=b\nr\n"), features=data.features)
+    assert again.xs == [[0, 1]]
+
+
+PLAIN = "a,b,y\n1,2,no\n3,4,yes\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN,
+        PLAIN.replace("\n", "\r\n"),
+        PLAIN.replace("\n", "\r"),
+        PLAIN.rstrip("\n"),
+        PLAIN.replace(",", ";"),
+        PLAIN.replace(",", "\t"),
+        b"\xef\xbb\xbf" + PLAIN.encode(),
+        '"a","b","y"\n"1","2","no"\n"3","4","yes"\n',
+        "a, b ,y\n 1,2 ,no\n3,4, yes\n",
+        "a,b,y\n\n1,2,no\n\n3,4,yes\n\n",
+    ],
+    ids=["plain", "crlf", "cr", "no end", "semicolon", "tab", "bom", "quoted", "spaces", "blank"],
+)
+def test_many_ways_to_write_the_same_file(write, content):
+    data = load_csv(write(content), target="y")
+    assert data == Dataset([[1, 2], [3, 4]], [0, 1], ("a", "b"), ("no", "yes"), "y")
+
+
+def test_quoted_names_may_hold_commas_lines_and_quotes(write):
+    data = load_csv(write('"a, ""x""","y"\n1,"two\nlines"\n2,one\n'), target="y")
+    assert data.features == ('a, "x"',)
+    assert data.classes == ("one", "two\nlines")
+
+
+BAD = {
+    "empty": ("", "the file is empty"),
+    "blank": ("\n\n  \n", "the file is empty"),
+    "header only": ("a,y\n", "only a header, no rows"),
+    "no header": ("1,2\n3,4\n", "the first line holds numbers, expected the columns' names"),
+    "missing column": ("a,why\n1,2\n", "no column 'y'. The columns are: a, why"),
+    "near column": ("a,yy\n1,2\n", "no column 'y', did you mean 'yy'? The columns are: a, yy"),
+    "twice": ("a,a,y\n1,2,3\n", "every column needs a name of its own, got 'a'"),
+    "nameless": (",a,y\n0,1,2\n", "every column needs a name of its own, got ''"),
+    "only target": ("y\n1\n2\n", "no column is left to learn from besides 'y'"),
+    "one class": ("a,y\n1,no\n2,no\n", "every 'y' is 'no': nothing to tell apart"),
+    "short": ("a,b,y\n1,2,3\n1,2\n", "line 3: expected 3 fields, got 2"),
+    "long": ("a,y\n1,2\n1,2,3\n", "line 3: expected 2 fields, got 3"),
+    "text": ("a,y\n1,1\nfoo,2\n3,3\n", "line 3: 'a' is 'foo', expected a finite number"),
+    "empty cell": ("a,y\n1,1\n2,\n3,3\n", "line 3: 'y' is empty"),
+    "empty text": ("a,y\n1,no\n2,\n3,yes\n", "line 3: 'y' is empty"),
+    "all empty": ("a,y\n,1\n,2\n", "line 2: 'a' is empty; line 3: 'a' is empty"),
+    "nan": ("a,y\nnan,1\n2,2\n", "line 2: 'a' is 'nan', expected a finite number"),
+    "inf": ("a,y\n1,1\n-inf,2\n", "line 3: 'a' is '-inf', expected a finite number"),
+    "too large": ("a,y\n1,1\n1e999,2\n", "line 3: 'a' is '1e999', expected a finite number"),
+    "underscore": ("a,y\n1,1\n1_0,2\n", "line 3: 'a' is '1_0', expected a finite number"),
+    "two faults": (
+        "a,y\n1,1\nx,2\ny,3\n4,4\n",
+        "line 3: 'a' is 'x', expected a finite number; line 4",
+    ),
+    "open quote": ('a,y\n1,2\n"3,4\n', "line 3: broken CSV"),
+    "stray quote": ('a,y\n"1"2,2\n', "line 2: broken CSV"),
+    "latin-1": ("a,y\n1,2\né,3\n".encode("latin-1"), "line 3 is not UTF-8 text"),
+    "utf-16": ("a,y\n1,2\n".encode("utf-16"), "line 1 is not UTF-8 text"),
+    "binary": (bytes(range(128, 256)), "line 1 is not UTF-8 text"),
+    "free text": (
+        "a,y\n" + "".join(f"name {i},{i}\n" for i in range(33)),
+        "column 'a' holds 33 different texts; at most 32",
+    ),
+    "line after a quoted break": ('a,b,y\n"x\ny",1,1\n"x",z,2\n"x",3,3\n', "line 4: 'b' is 'z'"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD.keys())
+def test_a_bad_file_is_one_clear_error(write, content, message):
+    path = write(content)
+    with pytest.raises(DataError) as caught:
+        load_csv(path, target="y")
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+
+
+def test_of_many_bad_rows_five_are_shown(write):
+    rows = "".join(f"{i},{'x' if i % 3 == 0 else i}\n" for i in range(30))
+    with pytest.raises(DataError, match="and 5 more") as caught:
+        load_csv(write("a,y\n" + rows), target="y")
+    assert str(caught.value).count("line ") == 5
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.csv: cannot read it: No such file"):
+        load_csv(tmp_path / "nowhere.csv", target="y")
+
+
+def test_a_folder(tmp_path):
+    with pytest.raises(DataError, match="cannot read it"):
+        load_csv(tmp_path, target="y")
+
+
+def test_features_must_be_there_and_hold_numbers(write):
+    path = write("a,b\n1,x\n")
+    with pytest.raises(DataError, match="no column 'c'"):
+        load_csv(path, features=["c"])
+    with pytest.raises(DataError, match="line 2: 'b' is 'x', expected a finite number"):
+        load_csv(path, features=["b"])
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_a_dataset_or_a_data_error(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("any") / "data.csv"
+    path.write_bytes(b"a,y\n" + content)
+    try:
+        data = load_csv(path, target="y")
+    except DataError:
+        return
+    assert len(data.xs) == len(data.ys) > 0
+
+
+@given(st.lists(st.tuples(st.floats(-1e300, 1e300), st.floats(-1e300, 1e300)), min_size=1))
+def test_numbers_come_back_bit_for_bit(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("any") / "data.csv"
+    path.write_text("a,y\n" + "".join(f"{a!r},{y!r}\n" for a, y in rows))
+    data = load_csv(path, target="y")
+    assert data.xs == [[a] for a, _ in rows]
+    assert data.ys == [y for _, y in rows]
+
+
+# --- preparing -------------------------------------------------------------------------------
+
+
+def test_a_dataset_unpacks_and_shows_itself():
+    data = Dataset([[1.0]], [2.0], ("a",), (), "b")
+    xs, ys = data
+    assert (xs, ys) == ([[1.0]], [2.0])
+    assert repr(data) == "Dataset(1 rows, features a; target b)"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (5, r"data must be a pair of lists, \(xs, ys\)"),
+        (([1],), r"data must be a pair of lists, \(xs, ys\)"),
+        (([[1.0], [2.0]], [1]), "data has 2 rows in xs but 1 targets in ys"),
+        (([], []), "data has no rows"),
+    ],
+)
+def test_what_is_no_data_is_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        as_dataset(data)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.8, 0.99])
+def test_split_loses_no_row_and_keeps_pairs(fraction):
+    xs, ys = [[float(i)] for i in range(100)], list(range(100))
+    first, second = split((xs, ys), fraction, seed=3)
+    assert len(first.xs) == round(100 * fraction)
+    assert sorted(first.ys + second.ys) == ys
+    assert all(row == [y] for part in (first, second) for row, y in zip(*part, strict=True))
+
+
+def test_split_keeps_the_names_and_follows_the_seed():
+    first, second = split(iris())
+    assert first.classes == second.classes == iris().classes
+    assert first.features == iris().features
+    assert split(iris(), seed=1) == split(iris(), seed=1) != split(iris(), seed=2)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -1, 2, 0.001, math.nan])
+def test_split_leaves_rows_on_both_sides(fraction):
+    with pytest.raises(ValueError, match="split expected a fraction between 0 and 1"):
+        split(iris(), fraction)
+
+
+def test_shuffled_is_a_permutation_that_reaches_them_all():
+    rng = random.Random(0)
+    orders = Counter(tuple(shuffled(3, rng)) for _ in range(3000))
+    assert len(orders) == 6
+    assert all(400 < count < 600 for count in orders.values())
+
+
+def test_standardise_gives_mean_0_and_deviation_1():
+    scaled, scaler = standardise(iris())
+    for column in zip(*scaled.xs, strict=True):
+        assert statistics.fmean(column) == pytest.approx(0, abs=1e-12)
+        assert statistics.pstdev(column) == pytest.approx(1, rel=1e-12)
+    assert scaled.ys == iris().ys
+    assert scaler(iris().xs) == scaled.xs
+
+
+def test_standardise_is_that_of_scikit_learn():
+    preprocessing = pytest.importorskip("sklearn.preprocessing")
+    theirs = preprocessing.StandardScaler().fit(iris().xs)
+    _, ours = standardise(iris())
+    assert ours.means == pytest.approx(theirs.mean_.tolist(), rel=1e-14)
+    assert ours.scales == pytest.approx(theirs.scale_.tolist(), rel=1e-13)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e300, 1e-320])
+def test_a_constant_column_becomes_0(constant):
+    scaled, scaler = standardise(([[constant, 1.0], [constant, 2.0], [constant, 4.0]], [0, 1, 0]))
+    assert [row[0] for row in scaled.xs] == [0, 0, 0]
+    assert scaler.scales[0] == 1
+
+
+def test_huge_columns_do_not_overflow():
+    scaled, _ = standardise(([[1e200], [3e200]], [0, 1]))
+    assert scaled.xs == [[-1], [1]]
+
+
+def test_a_scaler_counts_the_columns():
+    _, scaler = standardise(iris())
+    with pytest.raises(ValueError, match="row 1 expected 4 numbers, got 2"):
+        scaler([[1, 2, 3, 4], [1, 2]])
+
+
+@pytest.mark.parametrize(("index", "classes"), [(-1, 3), (3, 3), (0, 0)])
+def test_one_hot_stays_inside(index, classes):
+    with pytest.raises(ValueError, match=f"one_hot expected an index .* got {index}"):
+        one_hot(index, classes)
+
+
+# --- classes ---------------------------------------------------------------------------------
+
+ONE, THREE = Value(0.3), [Value(0.1), Value(0.9), Value(-2.0)]
+
+
+@pytest.mark.parametrize(
+    ("ys", "output", "label"),
+    [
+        ([-1, 1], ONE, 1),
+        ([-1.0, 1.0], Value(-0.1), -1),
+        ([1, 0], ONE, 0),
+        ([1.0, 0.0], Value(0.6), 1),
+        ([0, 2, 1], THREE, 1),
+        ([0, 0], THREE, 1),
+        ([[0, 1, 0], [1.0, 0.0, 0.0]], THREE, 1),
+    ],
+)
+def test_outputs_become_classes(ys, output, label):
+    decide = decision(ys, output)
+    assert decide(output) == label
+    assert decide.is_right(output, one_hot(1, 3) if isinstance(ys[0], list) else label)
+    assert not decide.is_right(output, one_hot(2, 3) if isinstance(ys[0], list) else label + 1)
+
+
+def test_a_threshold_for_logits():
+    assert decision([0, 1], ONE, threshold=0.0)(ONE) == 1
+
+
+@pytest.mark.parametrize(
+    ("ys", "output"),
+    [
+        ([2, 4, 6], ONE),
+        ([0.5, 1.0], ONE),
+        ([1, 1], ONE),
+        ([0.1, 2.0], THREE),
+        ([-1, 1], THREE),
+        ([[0.2, 0.8, 0.0]], THREE),
+        ([[1, 1, 0]], THREE),
+        ([[0, 1]], ONE),
+    ],
+)
+def test_amounts_are_no_classes(ys, output):
+    assert decision(ys, output) is None
