@@ -7,7 +7,9 @@ from typing import Any, Protocol, overload
 
 from engine import ops
 from engine.ops import OPS, Op, Point
-from engine.value import Operand, Value, apply, data_of, node, number
+from engine.value import Operand, Value, apply, data_of, node, node_of_many, number
+
+DOT = OPS["dot"]
 
 
 class Function(Protocol):
@@ -156,8 +158,13 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
     except (AttributeError, IndexError, OverflowError, TypeError):
         z = None
     if type(z) is not float or (x is xs and y is ys):
-        return call(OPS["dot"], *xs, *ys, bias)
-    return node(OPS["dot"], z, (*xs, *ys, bias), None, (*y, *x, 1.0), None)
+        return call(DOT, *xs, *ys, bias)
+    operands = (*xs, *ys, bias)
+    if type(bias) is not Value or x is xs:
+        return node_of_many(DOT, z, operands, (*y, *x, 1.0))
+    if y is ys:
+        return node(DOT, z, (*xs, bias), operands, (*y, 1.0), None)
+    return node(DOT, z, operands, None, (*y, *x, 1.0), None)
 
 
 def logsumexp(values: Iterable[Operand]) -> Any:

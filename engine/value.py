@@ -36,7 +36,8 @@ class Value:
     """
 
     # An operation has its operands in x and y and the derivatives with respect to them in dx and
-    # dy. Where there are many operands, x and dx are tuples. A leaf has none.
+    # dy. Of many operands, x and dx hold the Values and their derivatives, as tuples, and y holds
+    # all operands where some are constants. A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
         *("adjoint", "mark", "line"),  # belong to the sweep, the sort and `detect_anomaly`
@@ -47,8 +48,8 @@ class Value:
     grad: float
     label: str
     op: Op | None
-    x: Value | float | tuple[Value | float, ...] | None
-    y: Value | float | None
+    x: Value | float | tuple[Value, ...] | None
+    y: Value | float | tuple[Value | float, ...] | None
     dx: Any
     dy: Any
     adjoint: float
@@ -69,16 +70,21 @@ class Value:
     @property
     def parents(self) -> tuple[Value | float, ...]:
         """The operands in order, constants as floats; `x * x` has two."""
-        if isinstance(self.x, tuple):
-            return tuple(p if type(p) is Value else float(cast(float, p)) for p in self.x)
-        return tuple(p for p in (self.x, self.y) if p is not None)
+        x, y = self.x, self.y
+        if isinstance(y, tuple):
+            return tuple(p if type(p) is Value else float(cast(float, p)) for p in y)
+        if isinstance(x, tuple):
+            return x
+        return tuple(p for p in (x, y) if p is not None)
 
     @property
     def partials(self) -> tuple[float | None, ...]:
         """The derivative of this value for each of the parents; None where that is a constant."""
-        slopes = self.dx if isinstance(self.x, tuple) else (self.dx, self.dy)
-        pairs = zip(self.parents, slopes, strict=False)
-        return tuple(float(d) if type(p) is Value else None for p, d in pairs)
+        if isinstance(self.x, tuple):
+            slopes = iter(self.dx)
+        else:
+            slopes = (d for p, d in ((self.x, self.dx), (self.y, self.dy)) if type(p) is Value)
+        return tuple(float(next(slopes)) if type(p) is Value else None for p in self.parents)
 
     @property
     def _prev(self) -> tuple[Value, ...]:
@@ -102,8 +108,7 @@ class Value:
                     if g == 0 and math.isfinite(v.data):
                         continue  # only zeros to pass on
                     for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
-                        if type(parent) is Value:
-                            parent.adjoint += g * d
+                        parent.adjoint += g * d
                 else:
                     if type(x) is Value:
                         x.adjoint += g * v.dx
@@ -248,14 +253,16 @@ def toposort(root: Value) -> list[Value]:
         met = object()  # marks of other calls are other objects
         order: list[Value] = []
         way_back: list[Value] = []
-        unread: dict[Value, Iterator[Operand]] = {}  # of many operands, those not looked at yet
+        unread: dict[Value, Iterator[Value]] = {}  # of many operands, those not looked at yet
         v = root
         v.mark, v.adjoint = met, 0.0
         while True:
             x, y = v.x, v.y
             if type(x) is tuple:
                 rest = unread.setdefault(v, iter(x))
-                x = next((p for p in rest if type(p) is Value and p.mark is not met), None)
+                for x in rest:
+                    if x.mark is not met:
+                        break
             if type(x) is Value and x.mark is not met:
                 parent = x
             elif type(y) is Value and y.mark is not met:
@@ -371,6 +378,13 @@ def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
     return observed(v) if modes else v
 
 
+def node_of_many(op: Op, z: float, operands: tuple[Operand, ...], slopes: Sequence[float]) -> Value:
+    """The same for many operands with their partials, constants among them."""
+    values = tuple(p for p in operands if type(p) is Value)
+    kept = tuple(d for p, d in zip(operands, slopes, strict=True) if type(p) is Value)
+    return node(op, z, values, None if len(values) == len(operands) else operands, kept, None)
+
+
 def apply(op: Op, *operands: Operand) -> Value:
     """The node of a row for operands given one after the other (x1, x2, ..., y1, y2, ..., bias).
 
@@ -382,7 +396,7 @@ def apply(op: Op, *operands: Operand) -> Value:
         raise TypeError(f"{op.name} expected {op.arity} operands, got {len(kept)}")
     z, *slopes = op.forward(op.arguments([data_of(p) for p in kept]))
     if op.many:
-        return node(op, z, kept, None, slopes[0], None)
+        return node_of_many(op, z, kept, slopes[0])
     return node(op, z, *(*kept, None)[:2], *(*slopes, None)[:2])
 
 
@@ -392,10 +406,11 @@ def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     for slot in Value.__slots__:
         if hasattr(v, slot):
             setattr(copy, slot, getattr(v, slot))
-    if isinstance(v.x, tuple):
-        copy.x = tuple(memo.get(id(p), p) for p in v.x)
-    else:
-        copy.x, copy.y = memo.get(id(v.x), v.x), memo.get(id(v.y), v.y)
+
+    def of(p: Any) -> Any:
+        return tuple(map(of, p)) if isinstance(p, tuple) else memo.get(id(p), p)
+
+    copy.x, copy.y = of(v.x), of(v.y)
     return copy
 
 
