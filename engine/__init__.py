@@ -1,5 +1,8 @@
 """A scalar autograd engine: numbers that remember how they were computed."""
 
+from engine.check import check_grads as check_grads
+from engine.check import complex_step as complex_step
+from engine.check import finite_difference as finite_difference
 from engine.derivatives import grad as grad
 from engine.derivatives import hessian as hessian
 from engine.derivatives import hvp as hvp

@@ -39,6 +39,13 @@ class Op:
         """How many operands: 1, 2, or None for any number."""
         return None if self.many else len(self.partials)
 
+    @property
+    def variables(self) -> str:
+        """What the formula calls its arguments."""
+        if self.many:
+            return "xs" if len(self.partials) == 1 else "xs, ys, bias"
+        return ", ".join("xy"[: len(self.partials)])
+
     def arguments(self, operands: Sequence[Any]) -> tuple[Any, ...]:
         """Operands in a row as the formula takes them: (x, y), (xs,) or (xs, ys, bias)."""
         if not self.many:
@@ -85,12 +92,12 @@ class Op:
         partials = [rewrite(partial) for partial in self.partials]
         each = [f"*[{partial} for x, y in zip(xs, ys)]" for partial in partials[:2]]
         if not self.many:
-            names, slopes = ", ".join("xy"[: len(partials)]), ", ".join(partials)
+            slopes = ", ".join(partials)
         elif len(partials) == 1:
-            names, slopes = "xs", f"(*[{partials[0]} for x in xs],)"
+            slopes = f"(*[{partials[0]} for x in xs],)"
         else:
-            names, slopes = "xs, ys, bias", f"({each[0]}, {each[1]}, {partials[2]})"
-        text = f"lambda {names}: ((z := {rewrite(self.formula)}), {slopes})"
+            slopes = f"({each[0]}, {each[1]}, {partials[2]})"
+        text = f"lambda {self.variables}: ((z := {rewrite(self.formula)}), {slopes})"
         return eval(text, {**functions, **MANY})  # type: ignore[no-any-return]
 
 

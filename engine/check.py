@@ -1,0 +1,332 @@
+"""Derivatives checked against numbers that need no rule: differences, and the complex step.
+
+The functions here take `f` and a `point`. A point of numbers, in nested lists where `f` wants them,
+reaches `f` as Values: `f(x, [y, z])` for `[1.0, [2.0, 3.0]]`. A point of Values, or of pairs
+(name, Value) as `model.named_parameters()` gives, is moved in place, and `f()` takes nothing.
+"""
+
+import cmath
+import inspect
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
+from numbers import Real
+from typing import Any
+
+from engine import formula as formulas
+from engine import ieee, ops
+from engine.derivatives import jacobian
+from engine.ops import OPS, Op
+from engine.value import Operand, Value, toposort
+
+Input = tuple[str, Value]
+Outputs = Callable[[], list[Value]]
+
+STEPS = (1e-2, 1.25e-3, 1.5625e-4, 1.953125e-5)  # of the differences; each 8 times smaller
+IMAGINARY = 1e-20  # its square vanishes next to 1
+
+
+class GradientError(AssertionError):
+    """A derivative that differs from what differences say."""
+
+
+def check_grads(f: Callable[..., Any], point: Any, order: int = 2, tolerance: float = 1e-6) -> None:
+    """Compares the derivatives of `f` up to `order` with central differences.
+
+    `f` returns a Value or a list of Values. Raises GradientError (an AssertionError) for the first
+    two numbers that differ by more than `tolerance` times the larger one. It names the input and
+    says where a kink is near. n inputs cost 8n calls of `f`, then 8n of its gradient for order 2.
+
+    >>> check_grads(lambda x, ys: x * ys[0] ** ys[1], [2.0, [3.0, 4.0]])
+    >>> check_grads(lambda x: x.relu(), [1e-9])
+    Traceback (most recent call last):
+        ...
+    engine.check.GradientError: d f / d x at x = 1e-09: the gradient says 1.0, differences say \
+0.500000406; near a kink: the slope is 5.12e-05 to the left and 1 to the right
+    """
+    if order < 1:
+        raise ValueError(f"check_grads expected an order of 1 or more, got {order}")
+    outputs, inputs = _prepared(f, point)
+    values = [x for _, x in inputs]
+    count = len(outputs())
+    names = ["f"] if count == 1 else [f"f[{i}]" for i in range(count)]
+    for _ in range(order):
+        slopes = _slopes(outputs, values)
+        exact = [slope.data for slope in slopes()]
+        for i, (name, x) in enumerate(inputs):
+            questions = [f"d {y} / d {name} at {name} = {x.data}" for y in names]
+            _compare(outputs, x, questions, exact[i :: len(inputs)], tolerance)
+        outputs, names = slopes, [f"(d {y} / d {x})" for y in names for x, _ in inputs]
+
+
+def finite_difference(f: Callable[..., Any], x: Any) -> Any:
+    """The derivative of `f` at `x` by central differences, extrapolated to a step of 0.
+
+    A float for a number `x`; for a point of several inputs, the list of partial derivatives.
+
+    >>> round(finite_difference(lambda x: x**3, 2.0), 8)
+    12.0
+    """
+    outputs, inputs = _prepared(f, x)
+    _single(outputs())
+    slopes = [
+        min(_differences(outputs, value, scale)[0] for scale in _scales(value))[1]
+        for _, value in inputs
+    ]
+    return slopes[0] if isinstance(x, Real) else slopes
+
+
+def complex_step(f: Callable[..., Any], x: Any) -> Any:
+    """The derivative of `f` at `x`, right to the last digits: imag(f(x + ih)) / h with h = 1e-20.
+
+    `f` runs once; the rows of the graph that it made are evaluated again with complex numbers. A
+    float for a number `x`; for a point of several inputs, the list of partial derivatives.
+    Comparisons look at the real part. Raises NotImplementedError for erf, erfc and gelu. Source:
+    Squire and Trapp, "Using complex variables to estimate derivatives of real functions", 1998.
+
+    >>> complex_step(lambda x: x**3, 2.0)
+    12.0
+    """
+    outputs, inputs = _prepared(f, x)
+    order = toposort(_single(outputs()))
+    slopes = [_evaluated(order, value).imag / IMAGINARY for _, value in inputs]
+    return slopes[0] if isinstance(x, Real) else slopes
+
+
+# --- points ---------------------------------------------------------------------------------------
+
+
+def _prepared(f: Callable[..., Any], point: Any) -> tuple[Outputs, list[Input]]:
+    """`f` as a function of nothing that returns a list, and its inputs with their names."""
+    operands = [point] if isinstance(point, Real) else list(point)
+    if not operands:
+        raise ValueError("expected a point of at least one number or Value, got none")
+    inputs = [named for i, operand in enumerate(operands) if (named := _named(operand, i))]
+    arguments: list[Any] = []
+    if not inputs:
+        names = _names(f, len(operands))
+        arguments = [_as_values(x, name, inputs) for x, name in zip(operands, names, strict=True)]
+    elif len(inputs) < len(operands):
+        raise TypeError("expected a point of numbers, or of Values, got both")
+
+    def outputs() -> list[Value]:
+        result = f(*arguments)
+        results = result if isinstance(result, list | tuple) else [result]
+        return [y if isinstance(y, Value) else Value(y) for y in results]
+
+    return outputs, inputs
+
+
+def _named(operand: Any, index: int) -> Input | None:
+    """The name and the Value of an operand that is moved in place; None for others."""
+    match operand:
+        case Value():
+            name, x = operand.label or f"input {index}", operand
+        case (str(name), Value() as x):
+            pass
+        case _:
+            return None
+    if x.op:
+        raise ValueError(f"expected leaves, got the result of an operation ({x.op.name}): {name}")
+    return name, x
+
+
+def _names(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of the operands: those of the parameters of `f`, where it tells them."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [*names[:count], *(f"input {i}" for i in range(len(names), count))]
+
+
+def _as_values(operand: Any, name: str, inputs: list[Input]) -> Any:
+    """An operand with a Value in place of each number; all of them join `inputs`."""
+    if isinstance(operand, list | tuple):
+        return [_as_values(part, f"{name}[{i}]", inputs) for i, part in enumerate(operand)]
+    inputs.append((name, Value(operand)))
+    return inputs[-1][1]
+
+
+def _single(outputs: Sequence[Value]) -> Value:
+    if len(outputs) != 1:
+        raise ValueError(f"expected a function with one result, got {len(outputs)} results")
+    return outputs[0]
+
+
+# --- differences ----------------------------------------------------------------------------------
+
+
+def _slopes(outputs: Outputs, inputs: Sequence[Value]) -> Outputs:
+    """The partial derivatives of all outputs, as a function of nothing too."""
+    return lambda: [slope for row in jacobian(outputs(), inputs) for slope in row]
+
+
+def _compare(
+    outputs: Outputs,
+    x: Value,
+    questions: Sequence[str],
+    exact: Sequence[float],
+    tolerance: float,
+) -> None:
+    """Raises GradientError where an exact derivative by `x` is not what differences say."""
+    here = _moved(outputs, x, x.data)
+    for scale in _scales(x):
+        found = [slope for _, slope in _differences(outputs, x, scale)]
+        wrong = [
+            i
+            for i, (g, d, y) in enumerate(zip(exact, found, here, strict=True))
+            if not abs(g - d) <= tolerance * max(abs(g), abs(d)) + 1e-9 * abs(y) / scale
+        ]
+        if not wrong:
+            return
+        kink = _kink(outputs, x, scale, wrong[0])
+        if kink:
+            break
+    raise GradientError(
+        f"{questions[wrong[0]]}: the gradient says {exact[wrong[0]]}, "
+        f"differences say {found[wrong[0]]:.9g}{kink}"
+    )
+
+
+def _scales(x: Value) -> list[float]:
+    """The sizes of a change of `x` to try: that of the numbers around 1, then that of `x`."""
+    return [1.0, abs(x.data)] if 0 < abs(x.data) < 1 else [max(1.0, abs(x.data))]
+
+
+def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, float]]:
+    """For each output, an estimate of the error of its derivative by `x`, and the derivative.
+
+    Ridders' method: steps that get smaller, extrapolated to 0 as a polynomial in step ** 2; the
+    best of all extrapolations is the one that differs least from those it was made of.
+    """
+    best = [(math.inf, math.nan)] * len(_moved(outputs, x, x.data))
+    former: list[list[float]] = []
+    for step in _inside(outputs, x, scale):
+        left, right = x.data - step, x.data + step
+        pairs = zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True)
+        latest = [[(high - low) / (right - left) for low, high in pairs]]
+        for k, coarse in enumerate(former):
+            fine, factor = latest[k], (STEPS[0] / STEPS[1]) ** (2 * k + 2)
+            latest.append([b + (b - a) / (factor - 1) for a, b in zip(coarse, fine, strict=True)])
+            best = [
+                min(known, (max(abs(c - a), abs(c - b)), c))
+                for known, a, b, c in zip(best, coarse, fine, latest[-1], strict=True)
+            ]
+        former = latest
+    return best
+
+
+def _inside(outputs: Outputs, x: Value, scale: float) -> list[float]:
+    """The steps to take, small enough to stay where the outputs are finite."""
+    for _ in range(12):
+        step = STEPS[0] * scale
+        sides = (_moved(outputs, x, x.data + side) for side in (-step, step))
+        if all(math.isfinite(y) for side in sides for y in side):
+            break
+        scale *= STEPS[1] / STEPS[0]
+    return [step * scale for step in STEPS]
+
+
+def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
+    """The outputs where `x` is `data`."""
+    home = x.data
+    x.data = data
+    try:
+        return [y.data for y in outputs()]
+    finally:
+        x.data = home
+
+
+def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
+    """Words for a kink near `x`: a jump of the slope that stays when the step gets smaller."""
+    middle = _moved(outputs, x, x.data)[index]
+    jumps = []
+    for step in _inside(outputs, x, scale)[-2:]:
+        left, right = (_moved(outputs, x, x.data + side)[index] for side in (-step, step))
+        before, after = (middle - left) / step, (right - middle) / step
+        jumps.append(abs(after - before))
+    if jumps[1] > 1e-3 * max(abs(before), abs(after)) and 0.5 * jumps[0] < jumps[1] < 2 * jumps[0]:
+        return f"; near a kink: the slope is {before:.3g} to the left and {after:.3g} to the right"
+    return ""
+
+
+# --- the complex step -----------------------------------------------------------------------------
+
+
+def _evaluated(order: Iterable[Value], x: Value) -> complex:
+    """The last value of a sorted graph where `x` has an imaginary part."""
+    numbers: dict[Operand, complex] = {}
+    for v in order:
+        if v.op is None:
+            numbers[v] = complex(v.data, IMAGINARY if v is x else 0.0)
+        else:
+            operands = [numbers[p] if isinstance(p, Value) else complex(p) for p in v.parents]
+            numbers[v] = _row(v.op, *v.op.arguments(operands))
+    return numbers[v]
+
+
+def _row(op: Op, *arguments: Any) -> complex:
+    return _compiled(op)(*arguments)
+
+
+@cache
+def _compiled(op: Op) -> Callable[..., complex]:
+    """A row's formula as a function of complex numbers."""
+    rows = {name: partial(_row, row) for name, row in OPS.items()}
+    text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
+    return eval(text, {**rows, **COMPLEX})  # type: ignore[no-any-return]
+
+
+def _abs(x: complex) -> complex:
+    return -x if x.real < 0 else x
+
+
+def _expm1(x: complex) -> complex:
+    turned = 2 * math.sin(x.imag / 2) ** 2
+    return complex(
+        math.expm1(x.real) * math.cos(x.imag) - turned, math.exp(x.real) * math.sin(x.imag)
+    )
+
+
+def _log1p(x: complex) -> complex:
+    real, imag = 1 + x.real, x.imag
+    return complex(math.log1p(x.real) + math.log1p((imag / real) ** 2) / 2, math.atan2(imag, real))
+
+
+def _pow(x: complex, y: complex) -> complex:
+    if x.real < 0 and y.imag == 0 and y.real == round(y.real):  # a power without a logarithm
+        return _pow(-x, y) * (1 - 2 * math.fmod(abs(y.real), 2))
+    return x**y
+
+
+def _fsum(xs: Sequence[complex]) -> complex:
+    return complex(ops.fsum([x.real for x in xs]), ops.fsum([x.imag for x in xs]))
+
+
+def _logsumexp(xs: Sequence[complex]) -> complex:
+    top = max(xs, key=lambda x: x.real)
+    return top + cmath.log(_fsum([cmath.exp(x - top) for x in xs]))
+
+
+def _no_complex_form(x: complex) -> complex:
+    raise NotImplementedError(
+        "complex_step has no complex erf, erfc and gelu: use finite_difference"
+    )
+
+
+COMPLEX: dict[str, Callable[..., Any]] = {
+    **{name: getattr(cmath, name) for name in ieee.FUNCTIONS if hasattr(cmath, name)},
+    "abs": _abs,
+    "div": lambda x, y: x / y,
+    "erf": _no_complex_form,
+    "erfc": _no_complex_form,
+    "expm1": _expm1,
+    "fsum": _fsum,
+    "inner": ops.inner,
+    "log1p": _log1p,
+    "logsumexp": _logsumexp,
+    "pow": _pow,
+    "_key": lambda x: x.real,
+}
