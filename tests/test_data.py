@@ -262,7 +262,7 @@ BAD = {
     "underscore": ("a,y\n1,1\n1_0,2\n", "line 3: 'a' is '1_0', expected a finite number"),
     "two faults": (
         "a,y\n1,1\nx,2\ny,3\n4,4\n",
-        "line 3: 'a' is 'x', expected a finite number; line 4",
+        "expected a finite number; line 4: 'a' is 'y'",
     ),
     "open quote": ('a,y\n1,2\n"3,4\n', "line 3: broken CSV"),
     "stray quote": ('a,y\n"1"2,2\n', "line 2: broken CSV"),

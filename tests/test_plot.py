@@ -1,0 +1,250 @@
+import io
+import math
+import sys
+
+import pytest
+
+from engine.value import Value
+from nn.data import iris, moons, spirals, standardise
+from nn.loss import cross_entropy, hinge
+from nn.module import MLP
+from nn.plot import plot_comparison, plot_decision_boundary, plot_history
+from nn.train import History, Step, gradient_descent, stochastic_gradient_descent
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+def history(losses, accuracy=None, points=1):
+    made = History()
+    for i, loss in enumerate(losses):
+        made.append(Step(i, loss, accuracy, 1 + loss, 0.1, 0.5, points * (i + 1)))
+    return made
+
+
+def named(axes):
+    """The curves with a name, as {name: (xs, ys)}."""
+    return {
+        line.get_label(): (list(line.get_xdata()), list(line.get_ydata()))
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def write(figure):
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg")
+    return stream.getvalue()
+
+
+def left_or_right(x):
+    return Value(x[0])
+
+
+# --- curves ----------------------------------------------------------------------------------
+
+
+def test_a_history_of_classes_has_three_panels():
+    figure = history([3.0, 2.0, 1.0], accuracy=0.25).plot()
+    loss, accuracy, gradient = figure.axes
+    assert [axes.get_title() for axes in figure.axes] == ["Loss", "Accuracy", "Gradient"]
+    assert named(loss) == {"training": ([1, 2, 3], [3, 2, 1])}
+    assert named(accuracy) == {"training": ([1, 2, 3], [25, 25, 25])}
+    assert named(gradient) == {"training": ([1, 2, 3], [4, 3, 2])}
+    assert accuracy.get_ylabel() == "points in the right class (%)"
+    assert {axes.get_xlabel() for axes in figure.axes} == {"step"}
+
+
+def test_a_history_of_amounts_has_no_accuracy():
+    assert [axes.get_title() for axes in plot_history(history([2.0, 1.0])).axes] == [
+        "Loss",
+        "Gradient",
+    ]
+
+
+def test_validation_is_drawn_where_it_was_looked_at():
+    made = history([3.0, 2.0, 1.0, 0.5], accuracy=0.5)
+    made.validation_loss[1], made.validation_loss[3] = 2.5, 1.5
+    made.validation_accuracy[3] = 0.75
+    loss, accuracy, _ = plot_history(made).axes
+    assert named(loss)["validation"] == ([2, 4], [2.5, 1.5])
+    assert named(accuracy)["validation"] == ([4], [75])
+
+
+def test_a_noisy_curve_gets_its_moving_average():
+    noisy = [2.0 if i % 2 else 0.0 for i in range(200)]
+    axes = plot_history(history(noisy)).axes[0]
+    ((name, (xs, ys)),) = named(axes).items()
+    assert name == "training (mean of 10 steps)"
+    assert xs == list(range(10, 201))
+    assert ys == pytest.approx([1.0] * 191)
+    assert list(axes.lines[0].get_ydata()) == noisy
+
+
+@pytest.mark.parametrize(
+    ("losses", "scale"),
+    [
+        ([100.0, 1.0], "log"),
+        ([10.0, 1.0], "linear"),
+        ([100.0, 0.0], "linear"),
+        ([-83, 4], "linear"),
+    ],
+)
+def test_a_loss_that_falls_far_has_a_logarithmic_axis(losses, scale):
+    assert plot_history(history(losses)).axes[0].get_yscale() == scale
+
+
+def test_a_long_training_has_curves_of_few_corners():
+    axes = plot_history(history([1 / (i + 1) for i in range(50_000)])).axes[0]
+    assert len(named(axes)["training"][0]) <= 1000
+
+
+def test_histories_are_compared_by_points_and_by_time():
+    figure = plot_comparison({"GD": history([4.0, 2.0], points=100), "SGD": history([4.0, 3.0])})
+    by_points, by_time = figure.axes
+    assert named(by_points) == {"GD": ([100, 200], [4, 2]), "SGD": ([1, 2], [4, 3])}
+    assert named(by_time) == {"GD": ([0.5, 1.0], [4, 2]), "SGD": ([0.5, 1.0], [4, 3])}
+    assert (by_points.get_xscale(), by_time.get_xscale()) == ("log", "linear")
+    assert (by_points.get_xlabel(), by_time.get_xlabel()) == ("points looked at", "time (s)")
+
+
+def test_curves_differ_in_more_than_colour():
+    figure = plot_comparison({name: history([2.0, 1.0]) for name in "abcd"})
+    assert len({line.get_linestyle() for line in figure.axes[0].lines}) == 4
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 4
+
+
+def test_histories_without_steps_are_refused():
+    with pytest.raises(ValueError, match="plot_history expected a history of at least 1 step"):
+        History().plot()
+    with pytest.raises(ValueError, match="plot_comparison of 'GD' expected a history"):
+        plot_comparison({"GD": History()})
+    with pytest.raises(ValueError, match="at least 1 history, got 0"):
+        plot_comparison({})
+
+
+# --- decision boundaries ---------------------------------------------------------------------
+
+SIDES = [[-2.0, 0.0], [-1.0, 1.0], [1.0, 0.0], [2.0, 5.0]], [-1, -1, 1, 1]
+
+
+def legend(axes):
+    return [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def contour_lines(axes):
+    """The corners of every line around a region."""
+    return [
+        corner
+        for contour in axes.collections
+        if type(contour).__name__ == "QuadContourSet" and not contour.filled
+        for path in contour.get_paths()
+        for corner in path.vertices.tolist()
+    ]
+
+
+def test_the_boundary_lies_where_the_output_changes_sign():
+    (axes,) = plot_decision_boundary(left_or_right, SIDES).axes
+    corners = contour_lines(axes)
+    assert len(corners) > 50
+    assert {round(x, 9) for x, _ in corners} == {0.0}
+    assert axes.get_title() == "Decision boundary: 4 of 4 points right"
+    assert legend(axes) == ["-1", "1"]
+
+
+def test_the_boundary_lies_at_the_threshold():
+    (axes,) = plot_decision_boundary(left_or_right, SIDES, threshold=1.5).axes
+    assert {round(x, 9) for x, _ in contour_lines(axes)} == {1.5}
+    assert axes.get_title() == "Decision boundary: 3 of 4 points right"
+    assert legend(axes) == ["-1", "1", "wrong (1)"]
+    assert axes.collections[-1].get_offsets().tolist() == [[1.0, 0.0]]
+
+
+def test_the_boundary_between_0_and_1_lies_halfway():
+    (axes,) = plot_decision_boundary(left_or_right, (SIDES[0], [0, 0, 1, 1])).axes
+    assert {round(x, 9) for x, _ in contour_lines(axes)} == {0.5}
+
+
+def test_axes_keep_their_units_with_a_scaler():
+    scaled, scaler = standardise(([[0.0, 10.0], [4.0, 30.0]], [-1, 1]))
+    assert scaled.xs == [[-1, -1], [1, 1]]
+    figure = plot_decision_boundary(
+        left_or_right, ([[0.0, 10.0], [4.0, 30.0]], [-1, 1]), scaler=scaler
+    )
+    (axes,) = figure.axes
+    assert {round(x, 9) for x, _ in contour_lines(axes)} == {2.0}
+    assert axes.get_title().startswith("Decision boundary: 2 of 2")
+
+
+def test_other_features_stand_at_their_mean():
+    seen = []
+
+    def model(x):
+        seen.append(x)
+        return [Value(x[2]), Value(3.0), Value(-x[3])]
+
+    data = iris()
+    (axes,) = plot_decision_boundary(model, data, features=(3, 1)).axes
+    means = [math.fsum(column) / 150 for column in zip(*data.xs, strict=True)]
+    plane = seen[150:]
+    assert len(plane) == 80 * 80
+    assert {row[0] for row in plane} == {means[0]}
+    assert {row[2] for row in plane} == {means[2]}
+    assert len({row[3] for row in plane}) == len({row[1] for row in plane}) == 80
+    assert min(row[3] for row in plane) == pytest.approx(0.1 - 0.08 * 2.4)
+    assert max(row[3] for row in plane) == pytest.approx(2.5 + 0.08 * 2.4)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("petal width (cm)", "sepal width (cm)")
+    assert "(background: sepal length (cm) and petal length (cm) at the mean)" in axes.get_title()
+    assert legend(axes)[:3] == ["setosa", "versicolor", "virginica"]
+
+
+def test_one_hot_targets_have_a_boundary():
+    data = SIDES[0], [[1, 0], [1, 0], [0, 1], [0, 1]]
+    figure = plot_decision_boundary(lambda x: [Value(-x[0]), Value(x[0])], data)
+    assert figure.axes[0].get_title().startswith("Decision boundary: 4 of 4")
+
+
+def test_a_model_of_one_opinion_has_no_boundary():
+    (axes,) = plot_decision_boundary(lambda x: Value(7.0), SIDES).axes
+    assert contour_lines(axes) == []
+
+
+@pytest.mark.parametrize("features", [(0, 0), (0, 2), (-1, 0), (0,)])
+def test_features_must_be_two_columns(features):
+    with pytest.raises(ValueError, match="features expected two of the columns 0 to 1, got"):
+        plot_decision_boundary(left_or_right, SIDES, features=features)
+
+
+def test_amounts_have_no_boundary():
+    with pytest.raises(ValueError, match="targets that are classes, got amounts"):
+        plot_decision_boundary(left_or_right, (SIDES[0], [0.1, 0.2, 0.3, 0.4]))
+
+
+# --- figures ---------------------------------------------------------------------------------
+
+
+def test_real_trainings_are_drawn_without_warnings():
+    data, net = moons(40), MLP(2, [8, 1], seed=1)
+    gd = gradient_descent(net, hinge, data, lr=0.1, steps=20)
+    sgd = stochastic_gradient_descent(net, hinge, data, lr=0.01, steps=100)
+    for figure in (gd.plot(), sgd.plot(), plot_comparison({"GD": gd, "SGD": sgd})):
+        assert "<svg" in write(figure)
+    assert "<svg" in write(plot_decision_boundary(net, data))
+    net = MLP(2, [8, 3], seed=1)
+    gradient_descent(net, cross_entropy, spirals(60), lr=0.1, steps=3)
+    assert "<svg" in write(plot_decision_boundary(net, spirals(60)))
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    assert history([2.0, 1.0]).plot()._repr_png_().startswith(b"\x89PNG")
+    assert isinstance(history([2.0, 1.0]).plot(), matplotlib.figure.Figure)
+
+
+def test_the_extra_that_is_missing_is_named(monkeypatch):
+    from nn.plot import _figure_class
+
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    _figure_class.cache_clear()
+    with pytest.raises(
+        ImportError, match=r'plots need matplotlib: pip install "brickgrad\[plot\]"'
+    ):
+        history([2.0, 1.0]).plot()

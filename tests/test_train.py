@@ -1,0 +1,750 @@
+import csv
+import gc
+import math
+import random
+import signal
+import threading
+import tracemalloc
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from engine.functions import sum as sum_of
+from engine.value import Value, detect_anomaly
+from nn.data import iris, moons, split, standardise, xor
+from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
+from nn.module import MLP, Layer, Module, Neuron
+from nn.optim import SGD, Adam, linear
+from nn.train import (
+    DivergedError,
+    History,
+    Step,
+    evaluate,
+    fit,
+    gradient_descent,
+    stochastic_gradient_descent,
+)
+
+DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
+
+
+class Slope(Module):
+    """y = w * x"""
+
+    def __init__(self, w=0.0):
+        self.w = Value(w)
+
+    def __call__(self, x):
+        return self.w * x[0]
+
+
+def numbers(model):
+    return [p.data for p in model.parameters()]
+
+
+def small_iris():
+    """30 scaled flowers, 10 of each species."""
+    data, _ = standardise(iris())
+    return data.pick(range(0, 150, 5))
+
+
+def iris_net(seed=1):
+    return MLP(4, [8, 3], "tanh", seed=seed)
+
+
+# --- gradient descent ------------------------------------------------------------------------
+
+
+def test_gradient_descent_takes_the_steps_computed_by_hand():
+    # dL/dw = mean(2 * (w x - 2x) * x) = 28/3 * (w - 2), so w - 2 shrinks by 1 - 2.8/3 = 1/15
+    seen = []
+    model = Slope()
+    gradient_descent(
+        model, mse, DOUBLES, lr=0.1, steps=5, callbacks=[lambda _: seen.append(model.w.data)]
+    )
+    assert seen == pytest.approx([2 - 2 / 15**k for k in range(1, 6)], rel=1e-14)
+
+
+def test_its_history_is_that_of_the_hand():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=2)
+    w = 2 - 2 / 15
+    assert history.loss == pytest.approx([4 * 14 / 3, (w - 2) ** 2 * 14 / 3])
+    assert history.gradient_norm == pytest.approx([56 / 3, 28 / 3 * (2 - w)])
+    assert history.step == [0, 1]
+    assert history.points_seen == [3, 6]
+    assert history.learning_rate == [0.1, 0.1]
+    assert history.accuracy == [None, None]
+    assert min(history.seconds) > 0
+    assert history.ended == "all steps done"
+
+
+def test_a_step_goes_down_the_average_slope_of_the_points():
+    data = small_iris()
+    model, other = iris_net(), iris_net()
+    slopes = []
+    for x, y in zip(*data, strict=True):
+        other.zero_grad()
+        cross_entropy(other(x), y).backward()
+        slopes.append([p.grad for p in other.parameters()])
+    average = [math.fsum(column) / len(slopes) for column in zip(*slopes, strict=True)]
+    before = numbers(model)
+    gradient_descent(model, cross_entropy, data, lr=1.0, steps=1)
+    moved = [a - b for a, b in zip(before, numbers(model), strict=True)]
+    assert moved == pytest.approx(average, rel=1e-12, abs=1e-15)
+    assert [p.grad for p in model.parameters()] == pytest.approx(average, rel=1e-12, abs=1e-16)
+
+
+def test_a_net_takes_the_steps_of_pytorch():
+    torch = pytest.importorskip("torch")
+    data = small_iris()
+    model = iris_net()
+    weights = {
+        name: torch.tensor(value, dtype=torch.float64, requires_grad=True)
+        for name, value in model.state_dict().items()
+    }
+    x, y = torch.tensor(data.xs, dtype=torch.float64), torch.tensor(data.ys)
+    losses = []
+    optimizer = torch.optim.SGD(weights.values(), lr=0.3)
+    for _ in range(30):
+        signal_ = x
+        for k, (nin, nout) in enumerate([(4, 8), (8, 3)]):
+            rows = [f"layers.{k}.neurons.{j}" for j in range(nout)]
+            w = torch.stack([weights[f"{row}.w.{i}"] for row in rows for i in range(nin)])
+            b = torch.stack([weights[f"{row}.b"] for row in rows])
+            signal_ = signal_ @ w.reshape(nout, nin).T + b
+            signal_ = torch.tanh(signal_) if k == 0 else signal_
+        loss = torch.nn.functional.cross_entropy(signal_, y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    history = gradient_descent(model, cross_entropy, data, lr=0.3, steps=30)
+    assert history.loss == pytest.approx(losses, rel=1e-12)
+    assert model.state_dict() == pytest.approx(
+        {name: w.item() for name, w in weights.items()}, rel=1e-10, abs=1e-13
+    )
+
+
+# --- stochastic gradient descent -------------------------------------------------------------
+
+
+def test_one_point_is_the_whole_slope_on_average():
+    data = small_iris()
+    start = numbers(iris_net())
+    ends = []
+    for x, y in zip(*data, strict=True):
+        model = iris_net()
+        stochastic_gradient_descent(model, cross_entropy, ([x], [y]), lr=1.0, steps=1)
+        ends.append(numbers(model))
+    average = [math.fsum(column) / len(ends) for column in zip(*ends, strict=True)]
+    model = iris_net()
+    gradient_descent(model, cross_entropy, data, lr=1.0, steps=1)
+    assert average == pytest.approx(numbers(model), rel=1e-12, abs=1e-15)
+    assert numbers(model) != start
+
+
+def drawn_by(train, n=10, **settings):
+    """Which of n points the loss was asked for, in order, after the trial before the start."""
+    drawn = []
+
+    def loss(prediction, y):
+        drawn.append(y)
+        return (prediction - y) ** 2
+
+    train(Slope(), loss, ([[1.0]] * n, [float(i) for i in range(n)]), lr=1e-6, **settings)
+    return drawn[n:]
+
+
+def test_every_point_is_drawn_equally_often_and_with_replacement():
+    drawn = drawn_by(stochastic_gradient_descent, steps=5000)
+    assert len(drawn) == 5000
+    counts = Counter(drawn)
+    chi_square = sum((counts[i] - 500) ** 2 / 500 for i in range(10))
+    assert chi_square < 27.9  # 9 degrees of freedom, 0.1 %
+    repeats = sum(a == b for a, b in pairwise(drawn))
+    assert 400 < repeats < 600
+
+
+def test_its_noise_has_a_floor_that_falls_with_the_learning_rate():
+    rng = random.Random(0)
+    xs = [[rng.uniform(-1, 1)] for _ in range(50)]
+    ys = [3 * x + rng.uniform(-1, 1) for (x,) in xs]
+    exact = Slope()
+    gradient_descent(exact, mse, (xs, ys), lr=0.5, steps=300)
+    best, _ = evaluate(exact, mse, (xs, ys))
+
+    def floor(lr):
+        model, excess = Slope(exact.w.data), []
+        stochastic_gradient_descent(
+            model,
+            mse,
+            (xs, ys),
+            lr=lr,
+            steps=3000,
+            callbacks=[lambda _: excess.append((model.w.data - exact.w.data) ** 2)],
+        )
+        return math.fsum(excess) / len(excess)
+
+    assert exact.w.grad == pytest.approx(0, abs=1e-9)
+    assert best > 0.1
+    assert floor(0.2) > 2 * floor(0.05) > 4 * floor(0.0125) > 0
+
+
+# --- what the article says -------------------------------------------------------------------
+
+
+def test_an_error_with_a_sign_falls_for_ever():
+    model = Slope()
+    history = gradient_descent(model, lambda p, y: p - y, DOUBLES, lr=0.1, steps=200)
+    assert model.w.data == pytest.approx(-40)
+    assert history.loss[-1] == pytest.approx(-83.6)
+    model = Slope()
+    gradient_descent(model, mse, DOUBLES, lr=0.1, steps=200)
+    assert model.w.data == pytest.approx(2, abs=1e-15)
+
+
+def test_each_layer_is_blamed_for_what_it_can_mend():
+    data, step = small_iris(), 1e-4
+
+    def loss(model):
+        return sum_of([cross_entropy(model(x), y) for x, y in zip(*data, strict=True)]) / 30
+
+    for layers in ([0], [1], [0, 1]):
+        model = iris_net()
+        total = loss(model)
+        total.backward()
+        blame = 0.0
+        for k in layers:
+            for p in model.layers[k].parameters():
+                p.data -= step * p.grad
+                blame += p.grad**2
+        assert (total.data - loss(model).data) / (step * blame) == pytest.approx(1, abs=1e-3)
+
+
+# --- batches ---------------------------------------------------------------------------------
+
+
+def test_every_pass_shows_every_point_once():
+    drawn = drawn_by(fit, epochs=3, batch_size=4)
+    passes = [drawn[i : i + 10] for i in (0, 10, 20)]
+    assert [sorted(points) for points in passes] == [list(range(10))] * 3
+    assert passes[0] != passes[1] != passes[2]
+
+
+def test_the_last_batch_of_a_pass_may_be_smaller():
+    history = fit(Slope(), mse, ([[1.0]] * 10, [1.0] * 10), lr=0.1, epochs=2, batch_size=4)
+    assert history.points_seen == [4, 8, 10, 14, 18, 20]
+
+
+def test_the_whole_data_comes_in_its_own_order():
+    assert drawn_by(fit, steps=2) == [*range(10), *range(10)]
+    assert drawn_by(fit, steps=2, batch_size=99) == [*range(10), *range(10)]
+
+
+def test_batches_with_replacement():
+    assert len(drawn_by(fit, steps=7, batch_size=3, replacement=True)) == 21
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": 4}, {"batch_size": 4, "replacement": True}])
+def test_a_seed_fixes_every_number(settings):
+    def run(seed):
+        model = iris_net()
+        history = fit(model, cross_entropy, small_iris(), steps=20, lr=0.1, seed=seed, **settings)
+        return history.loss, numbers(model)
+
+    assert run(3) == run(3) != run(4)
+
+
+def test_training_leaves_the_global_generator_alone():
+    random.seed(8)
+    expected = random.random()
+    random.seed(8)
+    stochastic_gradient_descent(Slope(), mse, DOUBLES, lr=0.01, steps=5)
+    assert random.random() == expected
+
+
+# --- optimisers, schedules, penalty ----------------------------------------------------------
+
+
+def test_a_schedule_is_asked_at_each_step():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=linear(0.08, 4), steps=5)
+    assert history.learning_rate == pytest.approx([0.08, 0.06, 0.04, 0.02, 0])
+
+
+def test_an_optimizer_brings_its_own_learning_rate():
+    model = Slope()
+    history = fit(model, mse, DOUBLES, steps=3, optimizer=Adam(model.parameters(), lr=0.5))
+    assert history.learning_rate == [0.5, 0.5, 0.5]
+    assert model.w.data == pytest.approx(1.5, abs=0.1)
+
+
+def test_lr_sets_that_of_the_optimizer():
+    model = Slope()
+    optimizer = SGD(model.parameters(), lr=99.0)
+    fit(model, mse, DOUBLES, steps=1, optimizer=optimizer, lr=0.1)
+    assert model.w.data == pytest.approx(2 - 2 / 15)
+
+
+def test_a_penalty_of_squares_is_weight_decay():
+    model, other = iris_net(), iris_net()
+    fit(
+        model,
+        cross_entropy,
+        small_iris(),
+        steps=10,
+        lr=0.1,
+        penalty=lambda m: 0.01 * l2(m.parameters()),
+    )
+    decaying = SGD(other.parameters(), lr=0.1, weight_decay=0.02)
+    fit(other, cross_entropy, small_iris(), steps=10, optimizer=decaying)
+    assert numbers(model) == pytest.approx(numbers(other), rel=1e-12, abs=1e-14)
+
+
+def test_the_penalty_counts_in_the_loss():
+    history = fit(Slope(3.0), mse, DOUBLES, steps=1, lr=0.1, penalty=lambda m: m.w * 100)
+    assert history.loss[0] == pytest.approx(14 / 3 + 300)
+
+
+# --- accuracy --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "data", "model"),
+    [
+        (cross_entropy, small_iris(), iris_net()),
+        (hinge, moons(40), MLP(2, [4, 1], seed=2)),
+        (binary_cross_entropy, (moons(40)[0], [(y + 1) // 2 for y in moons(40)[1]]), MLP(2, [1])),
+    ],
+)
+def test_accuracy_is_the_share_in_the_right_class(loss, data, model):
+    xs, ys = data
+    right = 0
+    for x, y in zip(xs, ys, strict=True):
+        out = model(x)
+        if isinstance(out, list):
+            right += max(range(3), key=lambda k, out=out: out[k].data) == y
+        else:
+            right += (out.data > 0) == (y > 0)
+    history = fit(model, loss, data, steps=1, lr=0.1)
+    assert history.accuracy == [right / len(ys)]
+    assert 0 < right < len(ys)
+
+
+def test_halfway_decides_between_0_and_1_for_a_squared_error():
+    data = [[0.2], [0.4], [0.6]], [0, 0, 1]
+    assert evaluate(Slope(1.0), mse, data)[1] == 1
+    assert evaluate(Slope(1.0), binary_cross_entropy, data)[1] == pytest.approx(1 / 3)
+
+
+def test_one_hot_targets_are_classes_too():
+    data = small_iris()
+    one_hots = [[float(k == y) for k in range(3)] for y in data.ys]
+    expected = evaluate(iris_net(), cross_entropy, data)
+    assert evaluate(iris_net(), cross_entropy, (data.xs, one_hots)) == pytest.approx(expected)
+
+
+def test_evaluate_changes_nothing():
+    model = iris_net()
+    before = numbers(model)
+    loss, accuracy = evaluate(model, cross_entropy, small_iris())
+    history = fit(model, cross_entropy, small_iris(), steps=1, lr=0.0)
+    assert (history.loss[0], history.accuracy[0]) == pytest.approx((loss, accuracy))
+    assert numbers(model) == before
+
+
+# --- validation and early stop ---------------------------------------------------------------
+
+
+def test_validation_stands_at_the_end_of_each_pass():
+    history = fit(Slope(), mse, DOUBLES, lr=0.01, steps=5, batch_size=2, validation=([[1.0]], [2]))
+    assert [loss is None for loss in history.validation_loss] == [True, False, True, False, False]
+
+
+def test_the_validation_loss_is_that_after_the_step():
+    model = iris_net()
+    first, second = split(small_iris(), 0.5)
+    history = fit(model, cross_entropy, first, steps=3, lr=0.1, validation=second)
+    loss, accuracy = evaluate(model, cross_entropy, second)
+    assert history[-1].validation_loss == loss
+    assert history[-1].validation_accuracy == accuracy
+
+
+def test_early_stop_goes_back_to_the_lowest_loss():
+    # training pulls w to 2, validation wants 1: its loss falls, then rises
+    seen = []
+    model = Slope()
+    history = fit(
+        model,
+        mse,
+        DOUBLES,
+        lr=0.002,
+        steps=1000,
+        validation=([[1.0]], [1.0]),
+        early_stop=3,
+        callbacks=[lambda step: seen.append(model.w.data)],
+    )
+    losses = history.validation_loss
+    best = losses.index(min(losses))
+    assert history.ended == "early stop"
+    assert len(history) == best + 1 + 3
+    assert model.w.data == seen[best] == pytest.approx(1, abs=0.02)
+
+
+def test_without_early_stop_the_last_parameters_stay():
+    model = Slope()
+    fit(model, mse, DOUBLES, lr=0.1, steps=100, validation=([[1.0]], [1.0]))
+    assert model.w.data == pytest.approx(2)
+
+
+# --- callbacks, Ctrl-C -----------------------------------------------------------------------
+
+
+def test_callbacks_see_every_step():
+    seen = []
+    history = fit(Slope(), mse, DOUBLES, lr=0.1, steps=3, callbacks=[seen.append])
+    assert seen == [history[0], history[1], history[2]]
+    assert all(type(step) is Step for step in seen)
+
+
+def test_a_callback_that_returns_true_ends_training():
+    seen = []
+    history = fit(
+        Slope(),
+        mse,
+        DOUBLES,
+        lr=0.01,
+        steps=100,
+        callbacks=[lambda step: step.loss < 1, seen.append, lambda step: 1],
+    )
+    assert history.loss[-1] < 1 <= history.loss[-2]
+    assert len(seen) == len(history) < 100
+    assert history.ended == "a callback said so"
+
+
+def interrupting(at):
+    return lambda step: signal.raise_signal(signal.SIGINT) if step.step == at else None
+
+
+def test_ctrl_c_ends_after_the_step_with_the_history_so_far():
+    model, other = iris_net(), iris_net()
+    data = small_iris()
+    history = fit(model, cross_entropy, data, lr=0.1, steps=50, callbacks=[interrupting(6)])
+    assert history.ended == "interrupted"
+    assert len(history) == 7
+    fit(other, cross_entropy, data, lr=0.1, steps=7)
+    assert numbers(model) == numbers(other)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end():
+    calls = []
+
+    def loss(prediction, y):
+        calls.append(y)
+        if len(calls) == 3 + 3 * 4 + 1:
+            signal.raise_signal(signal.SIGINT)
+        return (prediction - y) ** 2
+
+    model = Slope()
+    history = fit(model, loss, DOUBLES, lr=0.1, steps=50)
+    assert (len(history), history.ended) == (5, "interrupted")
+    assert model.w.data == pytest.approx(2 - 2 / 15**5)
+
+
+def test_a_second_ctrl_c_does_not_wait():
+    def impatient(prediction, y):
+        if steps:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            pytest.fail("went on after the second Ctrl-C")
+        return (prediction - y) ** 2
+
+    steps = []
+    model = Slope()
+    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, callbacks=[steps.append])
+    assert (len(history), history.ended) == (1, "interrupted")
+    assert model.w.data == pytest.approx(2 - 2 / 15)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_keyboard_interrupt_of_any_origin_keeps_the_history():
+    def stop(step):
+        if step.step == 2:
+            raise KeyboardInterrupt
+
+    history = fit(Slope(), mse, DOUBLES, lr=0.1, steps=50, callbacks=[stop])
+    assert (len(history), history.ended) == (3, "interrupted")
+
+
+def test_training_works_in_another_thread():
+    histories = []
+    thread = threading.Thread(
+        target=lambda: histories.append(fit(Slope(), mse, DOUBLES, lr=0.1, steps=5))
+    )
+    thread.start()
+    thread.join()
+    assert len(histories[0]) == 5
+
+
+# --- what is not finite ----------------------------------------------------------------------
+
+
+def turning(bad, at):
+    """A squared error that is `bad` for the third point of step `at`."""
+    calls = []
+
+    def loss(prediction, y):
+        calls.append(y)
+        error = (prediction - y) ** 2
+        return error + bad if len(calls) == 3 + 3 * at + 3 else error
+
+    return loss
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("at", [0, 4])
+def test_a_loss_that_is_not_finite_stops_and_leaves_the_parameters(bad, at):
+    model, other = Slope(), Slope()
+    with pytest.raises(DivergedError) as caught:
+        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9)
+    if at:
+        gradient_descent(other, mse, DOUBLES, lr=0.1, steps=at)
+    assert model.w.data == pytest.approx(other.w.data, rel=1e-15)
+    assert str(caught.value) == (
+        f"step {at}: the loss is {bad}. The parameters are as before this step. Try a smaller "
+        "learning rate (now 0.1) or smaller inputs (standardise)"
+    )
+    assert len(caught.value.history) == at
+
+
+def test_a_gradient_that_is_not_finite_stops_too():
+    model = Slope(0.0)
+    with pytest.raises(DivergedError, match="step 0: the length of the gradient is inf"):
+        fit(model, lambda p, y: p.sqrt(), DOUBLES, lr=0.1, steps=3)
+    assert model.w.data == 0
+
+
+def test_a_rate_too_high_diverges_with_a_history():
+    model = Slope()
+    with pytest.raises(DivergedError, match="Try a smaller learning rate") as caught:
+        gradient_descent(model, mse, DOUBLES, lr=10.0, steps=1000)
+    history = caught.value.history
+    assert 10 < len(history) < 1000
+    assert history.loss[-1] > 1e290
+    assert math.isfinite(model.w.data)
+
+
+def test_the_optimizers_memory_stays_too():
+    model = Slope()
+    optimizer = Adam(model.parameters(), lr=0.1)
+    with pytest.raises(DivergedError):
+        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer)
+    assert optimizer.steps == [2]
+
+
+def test_detect_anomaly_adds_the_operation():
+    calls = []
+
+    def loss(prediction, y):
+        calls.append(y)
+        return (prediction - len(calls)).log() if len(calls) > 3 else prediction
+
+    model = Slope(1.0)
+    with detect_anomaly(), pytest.raises(DivergedError, match=r"step 0: log\(-3\.0\) gave nan"):
+        fit(model, loss, DOUBLES, lr=0.1, steps=3)
+    assert model.w.data == 1
+
+
+# --- what does not fit -----------------------------------------------------------------------
+
+MISFITS = {
+    "inputs": (iris_net(), cross_entropy, ([[1.0, 2.0]], [0]), "example 0 does not fit: Neuron(4)"),
+    "ragged": (
+        Neuron(2),
+        mse,
+        ([[1.0, 2.0], [1.0, 2.0], [1.0]], [0, 1, 2]),
+        "example 2 does not fit: Neuron(2) expected 2 inputs, got 1",
+    ),
+    "class": (
+        iris_net(),
+        cross_entropy,
+        ([[0.0] * 4] * 2, [2, 3]),
+        "example 1 does not fit: cross_entropy expected a class from 0 to 2, got 3",
+    ),
+    "hinge": (Neuron(1), hinge, ([[0.0]] * 2, [1, 0]), "example 1 does not fit: hinge expected"),
+    "outputs": (iris_net(), mse, ([[0.0] * 4], [1.0]), "example 0 does not fit: mse expected"),
+    "lengths": (Neuron(1), mse, ([[0.0]], [1, 2]), "data has 1 rows in xs but 2 targets in ys"),
+    "empty": (Neuron(1), mse, ([], []), "data has no rows"),
+    "pair": (Neuron(1), mse, [[0.0]], "data must be a pair of lists"),
+    "nan": (Neuron(1), mse, ([[0.0], [math.nan]], [1, 2]), "xs[1][0] expected a finite number"),
+    "inf": (Neuron(1), mse, ([[0.0]], [math.inf]), "ys[0] expected a finite number"),
+    "text": (Neuron(1), mse, ([["a"]], [1]), "xs[0][0] expected a finite number, got 'a'"),
+    "none": (Neuron(1), mse, ([[0]], [None]), "ys[0] expected a finite number, got None"),
+    "loss": (Neuron(1), lambda p, y: 1.0, ([[0.0]], [1]), "the loss expected to return a Value"),
+}
+
+
+@pytest.mark.parametrize(("model", "loss", "data", "message"), MISFITS.values(), ids=MISFITS.keys())
+def test_what_does_not_fit_is_refused_before_the_first_step(model, loss, data, message):
+    before = numbers(model)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (checked below)
+        fit(model, loss, data, lr=0.1, steps=1)
+    assert message in str(caught.value)
+    assert numbers(model) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": 0.1}, "fit expected one of steps and epochs"),
+        ({"lr": 0.1, "steps": 1, "epochs": 1}, "fit expected one of steps and epochs"),
+        ({"lr": 0.1, "steps": 0}, "steps must be at least 1"),
+        ({"lr": 0.1, "epochs": -1}, "epochs must be at least 1"),
+        ({"lr": 0.1, "steps": 1, "batch_size": 0}, "points in a batch must be at least 1"),
+        ({"steps": 1}, "fit expected lr"),
+        ({"lr": -0.1, "steps": 1}, "lr expected a finite number"),
+        ({"lr": math.nan, "steps": 1}, "lr expected a finite number"),
+        ({"lr": lambda step: -1.0, "steps": 1}, "learning rate of step 0 expected a finite number"),
+        ({"lr": 0.1, "steps": 1, "early_stop": 3}, "early_stop expected validation data"),
+        (
+            {"lr": 0.1, "steps": 1, "early_stop": 0, "validation": DOUBLES},
+            "looks before an early stop must be at least 1",
+        ),
+        (
+            {"lr": 0.1, "steps": 1, "validation": ([[math.inf]], [1])},
+            r"validation xs\[0\]\[0\] expected a finite number",
+        ),
+        ({"lr": 0.1, "steps": 1, "validation": ([[]], [1])}, "example 0 does not fit"),
+    ],
+)
+def test_settings_that_make_no_sense(settings, message):
+    model = Slope()
+    with pytest.raises(ValueError, match=message):
+        fit(model, mse, DOUBLES, **settings)
+    assert model.w.data == 0
+
+
+def test_numpy_arrays_are_data_too():
+    np = pytest.importorskip("numpy")
+    xs, ys = np.array(DOUBLES[0]), np.array([2, 4, 6])
+    for data in ((xs, ys), (list(xs), list(ys))):
+        model = Slope()
+        history = fit(model, mse, data, lr=0.1, steps=1)
+        assert model.w.data == pytest.approx(2 - 2 / 15)
+        assert type(history.loss[0]) is float
+
+
+def test_a_layer_may_be_trained_alone():
+    layer = Layer(1, 2, nonlin=False, seed=1)
+    history = fit(layer, mse, ([[1.0], [2.0]], [[1.0, -1.0], [2.0, -2.0]]), lr=0.2, steps=500)
+    assert [out.data for out in layer([3.0])] == pytest.approx([3, -3], abs=1e-3)
+    assert history.accuracy[0] is None
+
+
+# --- history ---------------------------------------------------------------------------------
+
+
+def test_a_history_comes_back_from_its_csv(tmp_path):
+    data = small_iris()
+    history = fit(iris_net(), cross_entropy, data, lr=0.1, steps=4, batch_size=20, validation=data)
+    history.to_csv(tmp_path / "history.csv")
+    with open(tmp_path / "history.csv", encoding="utf-8", newline="") as file:
+        lines = list(csv.reader(file))
+    assert lines[0] == list(Step._fields)
+    again = [Step(*(float(cell) if cell else None for cell in line)) for line in lines[1:]]
+    assert again == [history[i] for i in range(4)]
+
+
+def test_a_history_says_how_it_went():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
+    assert repr(history).startswith("History(3 steps; loss 0.0003687; ")
+    assert repr(history).endswith(" s; all steps done)")
+    assert repr(History()) == "History(0 steps; all steps done)"
+    step = Step(7, 0.123456, 0.5, 1.0, 0.1, 0.01, 8, 0.2, 0.25)
+    assert str(step) == "loss 0.1235, accuracy 50.0%, validation loss 0.2"
+
+
+def test_elapsed_adds_up():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
+    assert history.elapsed()[-1] == pytest.approx(math.fsum(history.seconds))
+
+
+# --- memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _collector():
+    was_on = gc.isenabled()
+    yield
+    (gc.enable if was_on else gc.disable)()
+
+
+@pytest.mark.usefixtures("_collector")
+@pytest.mark.parametrize("on", [True, False])
+def test_the_collector_rests_while_a_graph_is_there(on):
+    (gc.enable if on else gc.disable)()
+    inside, between = [], []
+
+    def loss(prediction, y):
+        inside.append(gc.isenabled())
+        return (prediction - y) ** 2
+
+    fit(
+        Slope(),
+        loss,
+        DOUBLES,
+        lr=0.1,
+        steps=2,
+        callbacks=[lambda _: between.append(gc.isenabled())],
+    )
+    assert inside[3:] == [False] * 6
+    assert between == [on] * 2
+    assert gc.isenabled() is on
+
+
+@pytest.mark.usefixtures("_collector")
+def test_the_collector_is_back_after_an_error():
+    gc.enable()
+    with pytest.raises(DivergedError):
+        fit(Slope(), turning(math.nan, 1), DOUBLES, lr=0.1, steps=3)
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("_collector")
+def test_training_leaves_no_cycles_and_memory_flat():
+    model, data = iris_net(), small_iris()
+    fit(model, cross_entropy, data, lr=0.1, steps=2)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    used = []
+    fit(
+        model,
+        cross_entropy,
+        data,
+        lr=0.1,
+        steps=160,
+        callbacks=[lambda _: used.append(tracemalloc.get_traced_memory()[0])],
+    )
+    tracemalloc.stop()
+    assert gc.collect() == 0
+    assert used[159] - used[59] < 100 * 1000  # a step leaves its numbers; a graph has 200,000 bytes
+
+
+# --- together --------------------------------------------------------------------------------
+
+
+def test_a_net_learns_iris():
+    data, _ = standardise(iris())
+    training, held_out = split(data, 0.8)
+    model = MLP(4, [8, 3], "tanh", seed=3)
+    fit(model, cross_entropy, training, epochs=20, batch_size=8, lr=0.2)
+    assert evaluate(model, cross_entropy, held_out)[1] >= 0.9
+
+
+def test_a_net_learns_xor():
+    model = MLP(2, [4, 1], "tanh", seed=1)
+    history = gradient_descent(model, hinge, xor(), lr=0.3, steps=300)
+    assert history.accuracy[-1] == 1
+    assert history.loss[-1] < 0.05
