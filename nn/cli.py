@@ -1,0 +1,361 @@
+"""The command `brickgrad`: a demo, and the same for a CSV file of your own."""
+
+import argparse
+import csv
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, NoReturn
+
+from engine.check import GradientError, check_grads
+from engine.value import Value, no_grad
+from nn import data
+from nn.data import iris, load_csv
+from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.task import load_task
+from nn.train import History, evaluate, fit, gradient_descent, stochastic_gradient_descent
+from nn.trial import (
+    Trial,
+    goal,
+    interrupted,
+    introduce,
+    leave,
+    plan_for,
+    print_table,
+    step_graph,
+    trial,
+)
+
+WRONG = 1
+BAD_INPUT = 2
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+OPTIMIZERS: dict[str, tuple[type[Optimizer], float]] = {  # with the learning rate unless given
+    "sgd": (SGD, 0.05),
+    "adam": (Adam, 0.01),
+    "adamw": (AdamW, 0.01),
+}
+DEMO_LAYERS = (8,)
+DEMO_LOSS = 0.1  # the demo counts the points looked at until the loss is below this
+DEMO: dict[str, tuple[Callable[..., History], float, int]] = {  # with learning rate and steps
+    "gradient descent": (gradient_descent, 0.5, 200),
+    "stochastic": (stochastic_gradient_descent, 0.05, 6000),
+}
+
+
+# --- the commands -----------------------------------------------------------------------------
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Trains twice on iris: by gradient descent and by stochastic gradient descent."""
+    out = writable(options.out)
+    plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
+    introduce(plan)
+    trials: dict[str, Trial] = {}
+    for name, (method, lr, steps) in DEMO.items():
+        print(f"{name}: {steps:,} steps", flush=True)
+        model, reached = plan.net(), dict[str, int]()
+        history = method(
+            model,
+            plan.task.loss,
+            plan.training,
+            lr=lr,
+            steps=steps,
+            seed=options.seed,
+            callbacks=[goal(plan, model, DEMO_LOSS, reached)],
+        )
+        looked_at = f"{reached['points']:,}" if reached else "not reached"
+        more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
+        trials[name] = trial(plan, model, history, more)
+        if interrupted(trials):
+            break
+    print_table({name: trial.figures for name, trial in trials.items()})
+    leave(out, plan, trials)
+    flowers = shortest(data.__file__).with_name("iris.csv")
+    print("\nThe same with a file, such as these flowers or your own:")
+    print(f"  brickgrad train {flowers} --target species")
+    print(f"  brickgrad predict {out / 'model.json'} {flowers}")
+    return INTERRUPTED if interrupted(trials) else 0
+
+
+def train(options: argparse.Namespace) -> int:
+    """Trains on a file."""
+    rows = load_csv(options.data, options.target)
+    out = writable(options.out)
+    plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
+    introduce(plan)
+    model = plan.net()
+    optimizer, usual = OPTIMIZERS[options.optimizer]
+    history = fit(
+        model,
+        plan.task.loss,
+        plan.training,
+        steps=options.steps,
+        batch_size=options.batch,
+        optimizer=optimizer(model.parameters(), lr=options.lr or usual),
+        seed=options.seed,
+    )
+    trials = {options.optimizer: trial(plan, model, history, {})}
+    print_table({name: trial.figures for name, trial in trials.items()})
+    leave(out, plan, trials)
+    return INTERRUPTED if interrupted(trials) else 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Prints the net's answer for each row as CSV; how many are right goes to stderr."""
+    model, task = load_task(options.model)
+    rows, unscored = task.read(options.data)
+    scaled = task.scaled(rows)
+    lines = csv.writer(sys.stdout, lineterminator="\n")
+    lines.writerow(("row", task.target, *["chance"] * bool(task.classes)))
+    with no_grad():
+        for number, x in enumerate(scaled.xs, 1):
+            lines.writerow((number, *filter(None, task.answer(model(x)))))
+    if unscored:
+        print(f"not scored: {unscored}", file=sys.stderr)
+    else:
+        quality = task.quality(*evaluate(model, task.loss, scaled))
+        print(f"{task.measure} on these {len(scaled.xs)} rows: {quality}", file=sys.stderr)
+    return 0
+
+
+def draw_row(options: argparse.Namespace) -> int:
+    """Draws the net at work on one row."""
+    model, task = load_task(options.model)
+    rows, unscored = task.read(options.data)
+    count = len(rows.xs)
+    if not 1 <= options.row <= count:
+        raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
+    scaled = task.scaled(rows)
+    place = options.row - 1
+    drawing = step_graph(task, model, scaled.xs[place], None if unscored else scaled.ys[place])
+    out = Path(options.out or f"row-{options.row}.svg")
+    drawing.save(out)
+    print(*str(drawing).splitlines()[:2], sep="\n")
+    with no_grad():
+        answer, chance = task.answer(model(scaled.xs[place]))
+    print(f"the net's answer: {answer}" + (f" (chance {chance})" if chance else ""))
+    print(f"Open next: {out}")
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Compares the gradients of the loss with finite differences."""
+    model, task = load_task(options.model)
+    rows, unscored = task.read(options.data)
+    if unscored:
+        raise ValueError(f"no loss without a target: {unscored}")
+    scaled = task.scaled(rows.pick(range(min(options.rows, len(rows.xs)))))
+    parameters = model.named_parameters()
+
+    def loss() -> Value:
+        outputs = [model(x) for x in scaled.xs]
+        return task.loss(outputs, scaled.ys)
+
+    try:
+        check_grads(loss, parameters, order=1)
+    except GradientError as error:
+        print(f"A gradient of the loss on {len(scaled.xs)} rows is wrong: {error}")
+        return WRONG
+    print(
+        f"All {len(parameters)} gradients of the loss on {len(scaled.xs)} rows agree with finite "
+        "differences to 1 part in 1,000,000."
+    )
+    return 0
+
+
+def writable(folder: str) -> Path:
+    """A folder that can be written to, made if need be; OSError now rather than after training."""
+    path = Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=path):
+        return path
+
+
+def shortest(path: str) -> Path:
+    """A path as one would type it here."""
+    relative = os.path.relpath(path)
+    return Path(path if relative.startswith(os.pardir) else relative)
+
+
+# --- the command line -------------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program with exit code 2."""
+        self.exit(BAD_INPUT, f"brickgrad: {message} (see {self.prog} --help)\n")
+
+
+def numbers(
+    kind: Callable[[str], float], holds: Callable[[Any], bool], expected: str
+) -> Callable[[str], Any]:
+    """A reader of numbers of one kind; what it refuses, it answers with what was expected."""
+
+    def read(text: str) -> float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = math.nan
+        if not holds(number):
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return number
+
+    return read
+
+
+whole_number = numbers(int, lambda n: n == n, "a whole number such as 3")
+count = numbers(int, lambda n: n >= 1, "a whole number of at least 1")
+positive = numbers(float, lambda x: 0 < x < math.inf, "a number above 0 such as 0.05")
+share = numbers(float, lambda x: 0 <= x < 1, "a number from 0 to below 1")
+
+
+def batch(text: str) -> int | None:
+    """A number of points, or None for "all"."""
+    return None if text == "all" else int(count(text))
+
+
+def layers(text: str) -> tuple[int, ...]:
+    """The sizes of hidden layers, such as "16,16"."""
+    try:
+        return tuple(map(count, text.split(",")))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"expected sizes of at least 1 such as 16,16, got {text!r}"
+        ) from None
+
+
+Option = tuple[str, dict[str, Any]]
+
+
+def option(
+    name: str, metavar: str, help: str, default: str | None = None, **settings: Any
+) -> Option:
+    """One argument of a command, as argparse takes it; a default is parsed as if it was typed."""
+    shown = f"{help} (default {default})" if default else help
+    return name, {"metavar": metavar, "help": shown, "default": default, **settings}
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: what it does, an example to paste, what it takes."""
+
+    run: Callable[[argparse.Namespace], int]
+    help: str
+    example: str
+    options: Sequence[Option]
+
+
+# fmt: off
+RATES = ", ".join(f"{rate} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+SEED = option("--seed", "N", "start of the random numbers", "0", type=whole_number)
+MODEL = option("model", "model.json", "a net from `brickgrad train`")
+DATA = option("data", "data.csv", "a header line, then rows")
+
+COMMANDS = {
+    "demo": Command(
+        demo, "watch a net learn 150 flowers by gradient descent, and by one point at a time",
+        "brickgrad demo", (
+        option("--out", "DIR", "folder for the results", "brickgrad-demo"),
+        SEED,
+    )),
+    "train": Command(
+        train, "train a net on a CSV file of your own",
+        "brickgrad train data.csv --target price --layers 16,16 --optimizer adam --batch 10", (
+        DATA,
+        option("--target", "COLUMN", "what to learn: texts are classes, numbers amounts",
+               required=True),
+        option("--layers", "N,N", "sizes of the hidden layers", "16,16", type=layers),
+        option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}", "sgd", choices=OPTIMIZERS),
+        option("--batch", "N", 'points in one step, or "all"', "1", type=batch),
+        option("--lr", "RATE", f"learning rate (default {RATES})", type=positive),
+        option("--steps", "N", "steps to take", "3000", type=count),
+        option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
+        option("--out", "DIR", "folder for the results", "brickgrad-train"),
+        SEED,
+    )),
+    "predict": Command(
+        predict, "print the net's answer for each row as CSV",
+        "brickgrad predict brickgrad-train/model.json data.csv > answers.csv", (MODEL, DATA),
+    ),
+    "draw": Command(
+        draw_row, "draw the net at work on one row, with every gradient",
+        "brickgrad draw brickgrad-train/model.json data.csv --row 3", (
+        MODEL,
+        DATA,
+        option("--row", "N", "1 is the first row under the header", "1", type=whole_number),
+        option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default row-N.svg)"),
+    )),
+    "check": Command(
+        check, "compare the net's gradients with finite differences",
+        "brickgrad check brickgrad-train/model.json data.csv", (
+        MODEL,
+        DATA,
+        option("--rows", "N", "look at the first N rows", "3", type=count),
+    )),
+}
+# fmt: on
+
+
+def parser() -> Parser:
+    """The command line, as read off COMMANDS."""
+    examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
+    whole = Parser(
+        prog="brickgrad",
+        description="A scalar autograd engine and tiny neural nets, with pictures.",
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    whole.add_argument("--version", action="version", version=f"brickgrad {_version()}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            help=command.help,
+            description=command.help,
+            epilog=f"example:\n  {command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        for argument, settings in command.options:
+            sub.add_argument(argument, **settings)
+        sub.set_defaults(run=command.run)
+    return whole
+
+
+def _version() -> str:
+    try:
+        return version("brickgrad")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command; returns 0, 2 for bad input, or 130 after Ctrl-C."""
+    given = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(given or ["--help"])
+    try:
+        run: Callable[[argparse.Namespace], int] = options.run
+        return run(options)
+    except KeyboardInterrupt:
+        print("brickgrad: stopped by Ctrl-C", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (ValueError, ArithmeticError, ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+    print(f"brickgrad: {reason}", file=sys.stderr)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

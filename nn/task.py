@@ -1,0 +1,135 @@
+"""What a net learns from a file: the columns it reads, what it answers, and how both are scaled."""
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from typing import Any
+
+from engine.functions import softmax
+from engine.value import Value
+from nn.data import DataError, Dataset, Decision, Scaler, load_csv, standardise
+from nn.loss import cross_entropy, mse
+from nn.module import MLP, finite
+from nn.save import load_with_meta
+
+
+@dataclass(frozen=True)
+class Task:
+    """Rows of `features` in, one of `classes` out; or an amount, where there are no classes.
+
+    `inputs` scales rows. `answers` scales amounts, and leaves classes as they are.
+    """
+
+    features: tuple[str, ...]
+    target: str
+    classes: tuple[str, ...]
+    inputs: Scaler
+    answers: Scaler
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs the net has: one for each class."""
+        return len(self.classes) or 1
+
+    @property
+    def measure(self) -> str:
+        """The name of what `quality` gives."""
+        return "accuracy" if self.classes else "typical error"
+
+    def quality(self, loss: float, accuracy: float | None) -> str:
+        """The share of right answers, or the root of the mean squared error in the target's unit.
+
+        >>> from nn.data import iris
+        >>> learn(iris()).quality(0.5, 0.98)
+        '98.0%'
+        """
+        if accuracy is None:
+            return f"{math.sqrt(loss) * self.answers.scales[0]:.4g}"
+        return f"{accuracy:.1%}"
+
+    def loss(self, output: Any, y: Any) -> Value:
+        """How wrong an output is."""
+        return cross_entropy(output, y) if self.classes else mse(output, y)
+
+    def scaled(self, rows: Dataset) -> Dataset:
+        """Rows of a file as the net reads them."""
+        ys = rows.ys if self.classes else [y for (y,) in self.answers([[y] for y in rows.ys])]
+        return replace(rows, xs=self.inputs(rows.xs), ys=ys)
+
+    def answer(self, output: Any) -> tuple[str, str]:
+        """What an output says, and the chance that the net gives it ("" for an amount)."""
+        if not self.classes:
+            return f"{self.answers.means[0] + self.answers.scales[0] * output.data:.6g}", ""
+        best = Decision(range(self.outputs), 0.0)(output)
+        return self.classes[best], f"{softmax(output)[best]:.4f}"
+
+    def read(self, path: str | PathLike[str]) -> tuple[Dataset, str]:
+        """A file's rows; where they cannot be scored, without targets, and why.
+
+        Raises DataError where a column that the net reads is missing or damaged.
+        """
+        names = {"features": self.features, "classes": self.classes or None}
+        try:
+            return load_csv(path, self.target, **names), ""
+        except DataError as error:
+            return load_csv(path, features=self.features), str(error)
+
+    def meta(self) -> dict[str, Any]:
+        """The task as JSON can hold it, for `save`."""
+        return {
+            "columns": self.features,
+            "target": self.target,
+            "classes": self.classes,
+            "scaling": vars(self.inputs),
+            "target_scaling": vars(self.answers),
+        }
+
+
+def learn(rows: Dataset) -> Task:
+    """The task of giving the target of `rows` from their other columns."""
+    _, inputs = standardise(rows)
+    answers = Scaler((0.0,), (1.0,))
+    if not rows.classes:
+        _, answers = standardise(([[y] for y in rows.ys], rows.ys))
+    return Task(rows.features, rows.target, rows.classes, inputs, answers)
+
+
+def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
+    """The net and the task that `brickgrad train` saved; ValueError for any other file."""
+    model, meta = load_with_meta(fspath(path))
+    try:
+        (target,) = _texts([meta["target"]])
+        features, classes = _texts(meta["columns"]), _texts(meta["classes"])
+        inputs = _scaler(meta["scaling"], len(features))
+        task = Task(features, target, classes, inputs, _scaler(meta["target_scaling"], 1))
+    except KeyError as error:
+        raise ValueError(
+            f"{path} holds a net, but not {error}: expected a model.json of `brickgrad train`"
+        ) from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    shape = len(model.layers[0].neurons[0].w), len(model.layers[-1].neurons)
+    if shape != (len(features), task.outputs):
+        raise ValueError(
+            f"{path}: its net of {shape[0]} inputs and {shape[1]} outputs does not fit its "
+            f"{len(features)} columns and {task.outputs} answers"
+        )
+    return model, task
+
+
+def _texts(texts: Sequence[Any]) -> tuple[str, ...]:
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"expected a list of texts, got {texts!r}")
+    return tuple(texts)
+
+
+def _scaler(scaling: dict[str, list[float]], columns: int) -> Scaler:
+    means, scales = scaling["means"], scaling["scales"]
+    if len(means) != columns or len(scales) != columns:
+        raise ValueError(f"expected the scaling of {columns} columns, got {len(means)}")
+    return Scaler(
+        tuple(finite("a mean", mean) for mean in means),
+        tuple(finite("a scale", scale, least=sys.float_info.min) for scale in scales),
+    )

@@ -1,0 +1,239 @@
+"""A training on a file's rows: its plan, what it reached, and the files it leaves."""
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.draw import Drawing, draw
+from engine.functions import max as largest
+from engine.value import Value, no_grad
+from nn.data import Dataset, split
+from nn.module import MLP
+from nn.plot import plot_comparison, plot_decision_boundary
+from nn.save import save
+from nn.task import Task, learn
+from nn.train import History, Step, evaluate
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_PARAMETERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training starts from: its task, the rows in two parts, the net's sizes, the seed."""
+
+    task: Task
+    rows: Dataset
+    aside: Dataset | None
+    sizes: tuple[int, ...]
+    seed: int
+
+    @cached_property
+    def training(self) -> Dataset:
+        """The rows to learn from, scaled."""
+        return self.task.scaled(self.rows)
+
+    def net(self) -> MLP:
+        """The net before training: the same one each time."""
+        return MLP(self.sizes[0], self.sizes[1:], "tanh", init="xavier", seed=self.seed)
+
+    def looks(self, model: MLP) -> dict[str, tuple[float, float | None]]:
+        """Loss and accuracy on each part of the rows."""
+        parts = {"": self.rows}
+        if self.aside:
+            parts[f" on {len(self.aside.xs)} others"] = self.aside
+        return {
+            part: evaluate(model, self.task.loss, self.task.scaled(rows))
+            for part, rows in parts.items()
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A net after training, and the numbers to show of it."""
+
+    model: MLP
+    history: History
+    figures: Mapping[str, str]
+
+
+def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
+    """The plan for a file's rows; ValueError where the net would be too large."""
+    aside = None
+    if keep_aside:
+        rows, aside = split(rows, 1 - keep_aside, seed=seed)
+    task = learn(rows)
+    sizes = (len(task.features), *hidden, task.outputs)
+    count = sum((a + 1) * b for a, b in pairwise(sizes))
+    if count > MOST_PARAMETERS:
+        raise ValueError(
+            f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
+            f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
+        )
+    return Plan(task, rows, aside, sizes, seed)
+
+
+def introduce(plan: Plan) -> None:
+    """Says what is going to be learned, by which net."""
+    task, net = plan.task, plan.net()
+    kinds = ", ".join(task.classes) or "an amount"
+    aside = f" {len(plan.aside.xs)} others are kept aside for testing." if plan.aside else ""
+    loss, accuracy = plan.looks(net)[""]
+    print(
+        f"Learning {task.target!r} ({kinds}) from {len(plan.rows.xs)} rows.{aside}\n"
+        f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
+        f"untrained: loss {loss:.4f}, {task.measure} {task.quality(loss, accuracy)}.\n",
+        flush=True,
+    )
+
+
+def goal(plan: Plan, model: MLP, loss: float, reached: dict[str, int]) -> Callable[[Step], None]:
+    """A callback that notes the points looked at when the loss on all rows first is below `loss`.
+
+    It looks each time when as many points were looked at as there are rows.
+    """
+    rows = plan.training
+
+    def look(step: Step) -> None:
+        due = not reached and step.points_seen % len(rows.xs) == 0
+        if due and evaluate(model, plan.task.loss, rows)[0] < loss:
+            reached["points"] = step.points_seen
+
+    return look
+
+
+def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> Trial:
+    """What a training reached, and what it cost; `more` are figures of the caller's."""
+    if not len(history):
+        raise KeyboardInterrupt
+    task, looks = plan.task, plan.looks(model)
+    figures = {
+        "points in one step": f"{history.points_seen[0]:,}",
+        "learning rate": f"{history.learning_rate[-1]:g}",
+        "steps": f"{len(history):,}",
+        "points looked at": f"{history.points_seen[-1]:,}",
+        **more,
+        "time": f"{math.fsum(history.seconds):.1f} s",
+        **{f"loss{part}": f"{loss:.4f}" for part, (loss, _) in looks.items()},
+        **{f"{task.measure}{part}": task.quality(*look) for part, look in looks.items()},
+    }
+    return Trial(model, history, figures)
+
+
+def interrupted(trials: Mapping[str, Trial]) -> bool:
+    """Whether Ctrl-C ended one of them."""
+    return any(trial.history.ended == "interrupted" for trial in trials.values())
+
+
+# --- what a training leaves -------------------------------------------------------------------
+
+
+def print_table(columns: Mapping[str, Mapping[str, str]]) -> None:
+    """Columns of figures side by side, under their names."""
+    names = next(iter(columns.values()))
+    lines = [("", *columns), *((name, *(c[name] for c in columns.values())) for name in names)]
+    first, *others = (max(map(len, cells)) for cells in zip(*lines, strict=True))
+    print()
+    for name, *cells in lines:
+        aligned = (f"{cell:>{width}}" for cell, width in zip(cells, others, strict=True))
+        print(f"  {name:<{first}}", *aligned, sep="   ")
+    print()
+
+
+def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
+    """Writes the files of a training, and says what each is for."""
+    model, training = [*trials.values()][-1].model, plan.training
+    histories = {name: trial.history for name, trial in trials.items()}
+    if interrupted(trials):
+        print(
+            f"Stopped by Ctrl-C after {len([*histories.values()][-1]):,} steps; what was learned "
+            "until then is kept.\n"
+        )
+    save(model, out / "model.json", plan.task.meta())
+    write_histories(out / "history.csv", histories)
+    x, y = hardest(plan.task, model, training)
+    step_graph(plan.task, model, x, y).save(out / "graph.svg")
+    words = {"graph.svg": "the graph of one step, on the row with the largest loss"}
+    plotting = find_spec("matplotlib") is not None
+    if plotting:
+        for name, (meaning, figure) in figures(plan, model, histories).items():
+            figure.savefig(out / name)
+            words[name] = meaning
+    words["history.csv"] = "the numbers of every step"
+    words["model.json"] = "the net: its weights, and the columns it reads"
+    width = max(len(str(out / name)) for name in words)
+    print("Open next:")
+    for name, meaning in words.items():
+        print(f"  {out / name!s:<{width}}   {meaning}")
+    if not plotting:
+        print('No curves.svg and boundary.svg: they need matplotlib: pip install "brickgrad[plot]"')
+
+
+def figures(
+    plan: Plan, model: MLP, histories: Mapping[str, History]
+) -> dict[str, tuple[str, "Figure"]]:
+    """What each figure shows, and the figure, by file name."""
+    task = plan.task
+    if len(histories) > 1:
+        drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}
+    else:
+        (history,) = histories.values()
+        drawn = {"curves.svg": ("loss, accuracy and slope at each step", history.plot())}
+    if task.classes and len(task.features) > 1:
+        columns = telling_columns(task, model, plan.training)
+        boundary = plot_decision_boundary(model, plan.rows, features=columns, scaler=task.inputs)
+        drawn["boundary.svg"] = ("which answer the net gives where", boundary)
+    return drawn
+
+
+def telling_columns(task: Task, model: MLP, training: Dataset) -> tuple[int, int]:
+    """The two columns that move the loss most: those with the largest sums of abs(slope)."""
+    blame = [0.0] * len(task.features)
+    for x, y in zip(training.xs, training.ys, strict=True):
+        inputs = [Value(number) for number in x]
+        task.loss(model(inputs), y).backward()
+        blame = [sum_ + abs(value.grad) for sum_, value in zip(blame, inputs, strict=True)]
+    first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
+    return first, second
+
+
+def hardest(task: Task, model: MLP, training: Dataset) -> tuple[list[float], Any]:
+    """The row and the target with the largest loss."""
+    with no_grad():
+        pairs = zip(training.xs, training.ys, strict=True)
+        return max(pairs, key=lambda pair: task.loss(model(pair[0]), pair[1]).data)
+
+
+def write_histories(path: Path, histories: Mapping[str, History]) -> None:
+    """One line a step; where there are several histories, with the name of each in front."""
+    if len(histories) == 1:
+        next(iter(histories.values())).to_csv(path)
+        return
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow(("method", *Step._fields))
+        for name, history in histories.items():
+            lines.writerows((name, *history[i]) for i in range(len(history)))
+
+
+def step_graph(task: Task, model: MLP, x: Sequence[float], y: Any) -> Drawing:
+    """One row's graph after a backward from the loss, or, where y is None, from the answer."""
+    model.zero_grad()
+    inputs = [Value(number, name) for number, name in zip(x, task.features, strict=True)]
+    output = model(inputs)
+    if y is None:
+        root: Value = largest(output) if isinstance(output, list) else output
+        root.label = "answer"
+    else:
+        root = task.loss(output, y)
+        root.label = "loss"
+    root.backward()
+    return draw(root, model.named_parameters())

@@ -1,0 +1,491 @@
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+import nn.cli
+from nn.cli import COMMANDS, main
+from nn.data import iris, load_csv, split
+from nn.module import MLP
+from nn.save import load, save
+
+ROOT = Path(__file__).parents[1]
+IRIS = str(ROOT / "nn" / "iris.csv")
+QUICK = ["--steps", "300", "--layers", "4"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder that a training on iris left."""
+    out = tmp_path_factory.mktemp("trained")
+    assert main(["train", IRIS, "--target", "species", *QUICK, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def amounts(tmp_path_factory):
+    """The folder of a training on y = 3 a + 100 [b = yes], and the file."""
+    folder = tmp_path_factory.mktemp("amounts")
+    rows = [(a, b, 3 * a + 100 * (b == "yes")) for a in range(20) for b in ("yes", "no")]
+    text = "\n".join(["a;b;y", *(";".join(map(str, row)) for row in rows)])
+    (folder / "data.csv").write_text(text)
+    arguments = ["train", folder / "data.csv", "--target", "y", "--steps", 2000, "--out", folder]
+    assert main([*map(str, arguments)]) == 0
+    return folder
+
+
+def run(*arguments, **settings):
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "nn.cli", *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=100,
+        **settings,
+    )
+
+
+def fails(capsys, *arguments):
+    """The one line on stderr of a command that ends with exit code 2."""
+    try:
+        code = main([*map(str, arguments)])
+    except SystemExit as end:
+        code = end.code
+    captured = capsys.readouterr()
+    assert code == 2
+    assert captured.err.startswith("brickgrad: ")
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+# --- demo -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def demonstrated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    start = time.monotonic()
+    done = run("demo", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 60
+    return folder / "brickgrad-demo", done.stdout
+
+
+def figures(text, name):
+    """The numbers of a table's line."""
+    [line] = [line for line in text.splitlines() if re.match(rf"  {re.escape(name)}  ", line)]
+    return [float(word.strip("%").replace(",", "")) for word in line[len(name) + 2 :].split()[:2]]
+
+
+def test_demo_shows_both_ways_side_by_side(demonstrated):
+    _, text = demonstrated
+    assert figures(text, "points in one step") == [120, 1]
+    assert figures(text, "points looked at") == [200 * 120, 6000]
+    assert all(loss < 0.1 for loss in figures(text, "loss"))
+    assert all(share > 95 for share in figures(text, "accuracy"))
+    assert all(share > 90 for share in figures(text, "accuracy on 30 others"))
+    assert re.search(r"time +[\d.]+ s +[\d.]+ s", text)
+
+
+def test_demo_finds_that_one_point_at_a_time_needs_fewer_points(demonstrated):
+    slow, fast = figures(demonstrated[1], "points looked at until loss 0.1")
+    assert fast * 5 < slow
+
+
+def test_demo_leaves_its_files(demonstrated):
+    pytest.importorskip("matplotlib")
+    out, text = demonstrated
+    names = ["boundary.svg", "curves.svg", "graph.svg", "history.csv", "model.json"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert all(f"brickgrad-demo{os.sep}{name}" in text for name in names)
+    for name in names[:3]:
+        assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
+
+
+def test_the_graph_of_the_demo_has_every_parameter_and_its_gradient(demonstrated):
+    text = (demonstrated[0] / "graph.svg").read_text()
+    assert "not computed" not in text
+    assert "sepal length (cm)" in text
+    assert text.count(">w.") >= 4 * 8 + 8 * 3
+
+
+def test_the_history_of_the_demo_has_both_ways(demonstrated):
+    rows = list(csv.DictReader((demonstrated[0] / "history.csv").read_text().splitlines()))
+    assert [row["method"] for row in rows] == ["gradient descent"] * 200 + ["stochastic"] * 6000
+    assert rows[199]["points_seen"] == "24000"
+    assert float(rows[199]["loss"]) < float(rows[0]["loss"]) / 10
+
+
+def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
+    out, text = demonstrated
+    monkeypatch.chdir(out.parent)
+    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("  brickgrad ")]
+    assert [line[0] for line in lines] == ["train", "predict"]
+    for line in lines:
+        assert main(line) == 0
+
+
+def test_demo_without_matplotlib_says_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
+    assert main(["demo", "--out", "here"]) == 0
+    assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json"]
+    assert 'pip install "brickgrad[plot]"' in capsys.readouterr().out
+
+
+def test_one_seed_gives_one_model():
+    for out in ("a", "b"):
+        assert (
+            main(["train", IRIS, "--target", "species", *QUICK, "--seed", "3", "--out", out]) == 0
+        )
+    assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
+
+
+# --- train ------------------------------------------------------------------------------------
+
+
+def test_train_keeps_columns_scaling_and_classes(trained):
+    meta = json.loads((trained / "model.json").read_text())["meta"]
+    assert meta["columns"] == list(iris().features)
+    assert meta["classes"] == ["setosa", "versicolor", "virginica"]
+    assert meta["target"] == "species"
+    assert len(meta["scaling"]["means"]) == len(meta["scaling"]["scales"]) == 4
+
+
+def test_train_writes_one_line_a_step(trained):
+    assert len((trained / "history.csv").read_text().splitlines()) == 1 + 300
+
+
+def test_train_says_what_it_cost_and_what_was_reached(capsys):
+    assert main(["train", IRIS, "--target", "species", *QUICK, "--batch", "5"]) == 0
+    text = capsys.readouterr().out
+    assert "4 -> 4 -> 3, 35 parameters" in text
+    for line in (r"points in one step +5", r"points looked at +1,500", r"accuracy +\d\d\.\d%"):
+        assert re.search(line, text), line
+    assert Path("brickgrad-train/model.json").exists()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_train_with_each_optimizer(optimizer, capsys):
+    arguments = ["--optimizer", optimizer, "--batch", "all", "--steps", "5", "--lr", "0.1"]
+    assert main(["train", IRIS, "--target", "species", *arguments]) == 0
+    assert re.search(r"learning rate +0\.1\n", capsys.readouterr().out)
+
+
+def test_train_on_all_rows(capsys):
+    assert main(["train", IRIS, "--target", "species", *QUICK, "--keep-aside", "0"]) == 0
+    text = capsys.readouterr().out
+    assert "from 150 rows.\n" in text
+    assert "others" not in text
+
+
+def test_rows_kept_aside_do_not_touch_the_training():
+    arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
+    Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(50)))
+    assert main(arguments) == 0
+    before = load("brickgrad-train/model.json").state_dict()
+    _, aside = split(load_csv("data.csv", "y"), 0.8, seed=5)
+    ys = [7000 if [a] in aside.xs else 2 * a for a in range(50)]
+    Path("data.csv").write_text("a,y\n" + "".join(f"{a},{y}\n" for a, y in enumerate(ys)))
+    assert main(arguments) == 0
+    assert load("brickgrad-train/model.json").state_dict() == before
+
+
+def test_train_learns_amounts_and_texts(amounts, capsys):
+    assert main(["predict", str(amounts / "model.json"), str(amounts / "data.csv")]) == 0
+    captured = capsys.readouterr()
+    answers = [float(row["y"]) for row in csv.DictReader(captured.out.splitlines())]
+    expected = [3 * a + b for a in range(20) for b in (100, 0)]
+    assert max(abs(a - e) for a, e in zip(answers, expected, strict=True)) < 10
+    assert "typical error on these 40 rows: " in captured.err
+    error = float(captured.err.split()[-1])
+    mean = sum((a - e) ** 2 for a, e in zip(answers, expected, strict=True)) / 40
+    assert error == pytest.approx(mean**0.5, rel=1e-3)
+
+
+# --- predict, draw, check ---------------------------------------------------------------------
+
+
+def test_predict_answers_each_row(trained, capsys):
+    assert main(["predict", str(trained / "model.json"), IRIS]) == 0
+    captured = capsys.readouterr()
+    rows = list(csv.DictReader(captured.out.splitlines()))
+    assert [row["row"] for row in rows] == [str(i) for i in range(1, 151)]
+    names = ("setosa", "versicolor", "virginica")
+    right = sum(row["species"] == names[y] for row, y in zip(rows, iris().ys, strict=True))
+    assert right > 130
+    assert captured.err == f"accuracy on these 150 rows: {right / 150:.1%}\n"
+    assert all(1 / 3 < float(row["chance"]) <= 1 for row in rows)
+
+
+def test_predict_takes_raw_rows_in_any_order_of_columns(trained, capsys):
+    assert main(["predict", str(trained / "model.json"), IRIS]) == 0
+    answers = capsys.readouterr().out
+    rows = list(csv.DictReader(Path(IRIS).read_text().splitlines()))
+    with open("raw.csv", "w", newline="") as file:
+        names = ["note", *reversed(iris().features)]
+        lines = csv.DictWriter(file, names, extrasaction="ignore")
+        lines.writeheader()
+        lines.writerows({"note": "any text", **row} for row in rows)
+    assert main(["predict", str(trained / "model.json"), "raw.csv"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == answers
+    assert captured.err.startswith("not scored: raw.csv: no column 'species'")
+
+
+def test_predict_into_a_pipe_that_closes(trained):
+    wide = Path("wide.csv")
+    names, *rows = Path(IRIS).read_text().splitlines()
+    wide.write_text("\n".join([names, *rows * 40]))
+    command = [sys.executable, "-m", "nn.cli", "predict", str(trained / "model.json"), str(wide)]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout.readline() == "row,species,chance\n"
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait(timeout=60)
+
+
+def test_draw_shows_the_loss_of_one_row(trained, capsys):
+    assert main(["draw", str(trained / "model.json"), IRIS, "--row", "3"]) == 0
+    assert "the net's answer: setosa" in capsys.readouterr().out
+    text = Path("row-3.svg").read_text()
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert "loss" in text
+    assert "petal width (cm)" in text
+
+
+def test_draw_shows_the_answer_of_a_row_without_target(trained, capsys):
+    Path("raw.csv").write_text(re.sub(",[^,]*$", "", Path(IRIS).read_text(), flags=re.M))
+    arguments = ["draw", str(trained / "model.json"), "raw.csv", "--row", "150", "--out", "x.gv"]
+    assert main(arguments) == 0
+    assert "answer: data" in capsys.readouterr().out
+    assert Path("x.gv").read_text().startswith("digraph")
+
+
+def test_draw_an_amount_without_target(amounts, capsys):
+    Path("raw.csv").write_text("b,a\nyes,1\nno,2\n")
+    assert main(["draw", str(amounts / "model.json"), "raw.csv", "--row", "2"]) == 0
+    assert "the net's answer: " in capsys.readouterr().out
+
+
+def test_check_finds_right_gradients(trained, capsys):
+    assert main(["check", str(trained / "model.json"), IRIS]) == 0
+    assert "All 35 gradients of the loss on 3 rows agree" in capsys.readouterr().out
+
+
+def test_check_finds_wrong_gradients(trained, capsys, monkeypatch):
+    backward = nn.task.cross_entropy
+    monkeypatch.setattr(
+        nn.task, "cross_entropy", lambda z, y: backward(z, y) + z[0][0].detach() * z[0][0]
+    )
+    assert main(["check", str(trained / "model.json"), IRIS]) == 1
+    text = capsys.readouterr().out
+    assert "is wrong" in text
+    assert "layers." in text
+
+
+# --- bad input --------------------------------------------------------------------------------
+
+TRAIN = ["train", IRIS, "--target", "species"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["demp"], "invalid choice: 'demp'"),
+        (["demo", "--what"], "unrecognized arguments: --what"),
+        (["demo", "--seed", "x"], "--seed: expected a whole number such as 3, got 'x'"),
+        (["train"], "the following arguments are required: data.csv, --target"),
+        (["train", IRIS], "the following arguments are required: --target"),
+        (["train", "none.csv", "--target", "y"], "none.csv: cannot read it: No such file"),
+        (["train", ".", "--target", "y"], ".: cannot read it: Is a directory"),
+        (["train", IRIS, "--target", "specis"], "no column 'specis', did you mean 'species'?"),
+        ([*TRAIN, "--layers", "16,x"], "--layers: expected sizes of at least 1 such as 16,16"),
+        ([*TRAIN, "--layers", ""], "--layers: expected sizes"),
+        ([*TRAIN, "--layers", "0"], "--layers: expected sizes"),
+        ([*TRAIN, "--layers", "16,,16"], "--layers: expected sizes"),
+        ([*TRAIN, "--layers", "1000,1000"], "more than the 1,000,000 that fit here"),
+        ([*TRAIN, "--lr", "-1"], "--lr: expected a number above 0 such as 0.05, got '-1'"),
+        ([*TRAIN, "--lr", "0"], "--lr: expected a number above 0"),
+        ([*TRAIN, "--lr", "nan"], "--lr: expected a number above 0"),
+        ([*TRAIN, "--lr", "inf"], "--lr: expected a number above 0"),
+        ([*TRAIN, "--lr", "fast"], "--lr: expected a number above 0"),
+        ([*TRAIN, "--steps", "0"], "--steps: expected a whole number of at least 1, got '0'"),
+        ([*TRAIN, "--steps", "1.5"], "--steps: expected a whole number of at least 1"),
+        ([*TRAIN, "--batch", "none"], "--batch: expected a whole number of at least 1"),
+        ([*TRAIN, "--optimizer", "sdg"], "invalid choice: 'sdg'"),
+        ([*TRAIN, "--keep-aside", "1"], "--keep-aside: expected a number from 0 to below 1"),
+        ([*TRAIN, "--out", IRIS], f"{IRIS}: File exists"),
+        ([*TRAIN, "--out", f"{IRIS}/x"], "Not a directory"),
+        (["predict"], "the following arguments are required: model.json, data.csv"),
+        (["predict", "none.json", IRIS], "none.json: No such file or directory"),
+        (["predict", ".", IRIS], "Is a directory"),
+        (["predict", IRIS, IRIS], "iris.csv is not a model that brickgrad saved"),
+    ],
+)
+def test_bad_arguments(capsys, arguments, words):
+    assert words in fails(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "data.csv: the file is empty"),
+        ("a,y\n", "data.csv: only a header, no rows"),
+        ("a,y\n1,2\nx,3\n4,5\n", "data.csv: line 3: 'a' is 'x', expected a finite number"),
+        ("a,y\n1,2\n3\n", "data.csv: line 3: expected 2 fields, got 1"),
+        ("a,y\n1,2\n,3\n", "data.csv: line 3: 'a' is empty"),
+        ("a,y\n1,2\ninf,3\n", "data.csv: line 3: 'a' is 'inf'"),
+        ("a,a\n1,2\n", "every column needs a name of its own"),
+        ("1,2\n3,4\n", "the first line holds numbers, expected the columns' names"),
+        ("y\n1\n2\n", "no column is left to learn from"),
+        ("a,y\n1,no\n2,no\n", "every 'y' is 'no': nothing to tell apart"),
+        ("a,y\n1,2\n", "leaves rows on both sides"),
+        ("a,y\n\xff,2\n", "not UTF-8"),
+    ],
+)
+def test_bad_files(capsys, text, words):
+    Path("data.csv").write_bytes(text.encode("latin-1"))
+    assert words in fails(capsys, "train", "data.csv", "--target", "y")
+
+
+def test_training_that_diverges(capsys):
+    Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
+    message = fails(capsys, "train", "data.csv", "--target", "y", "--lr", "1e200")
+    assert re.search(r"step \d+: ", message)
+    assert "smaller learning rate" in message
+
+
+@pytest.mark.parametrize("row", [0, -1, 151])
+def test_rows_that_are_not_there(trained, capsys, row):
+    message = fails(capsys, "draw", trained / "model.json", IRIS, "--row", row)
+    assert f"has rows 1 to 150, got --row {row}" in message
+
+
+def test_a_picture_of_an_unknown_kind(trained, capsys):
+    message = fails(capsys, "draw", trained / "model.json", IRIS, "--out", "x.bmp")
+    assert ".svg" in message
+
+
+def test_a_file_without_a_column_of_the_net(trained, capsys):
+    Path("data.csv").write_text("sepal length (cm),species\n1,setosa\n")
+    message = fails(capsys, "predict", trained / "model.json", "data.csv")
+    assert "no column 'sepal width (cm)'" in message
+
+
+def test_text_in_a_column_of_numbers(trained, capsys):
+    Path("data.csv").write_text(",".join(iris().features) + "\n1,2,3,4\n1,2,3,four\n")
+    message = fails(capsys, "predict", trained / "model.json", "data.csv")
+    assert "line 3: 'petal width (cm)' is 'four'" in message
+
+
+def test_check_without_a_target(trained, capsys):
+    Path("data.csv").write_text(",".join(iris().features) + "\n1,2,3,4\n")
+    message = fails(capsys, "check", trained / "model.json", "data.csv")
+    assert "no loss without a target: data.csv: no column 'species'" in message
+
+
+def test_a_folder_that_cannot_be_written(capsys, monkeypatch):
+    def refuse(**settings):
+        raise PermissionError(13, "Permission denied", str(settings["dir"] / "x"))
+
+    monkeypatch.setattr(nn.cli, "TemporaryFile", refuse)
+    message = fails(capsys, *TRAIN, "--out", "locked")
+    assert message == f"brickgrad: locked{os.sep}x: Permission denied\n"
+
+
+def test_a_net_saved_by_other_means(capsys):
+    save(MLP(2, [1], seed=0), "plain.json")
+    message = fails(capsys, "predict", "plain.json", IRIS)
+    assert "expected a model.json of `brickgrad train`" in message
+
+
+# --- Ctrl-C -----------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("arguments", [[*TRAIN, "--steps", "1000000000"]])
+def test_ctrl_c_keeps_what_was_learned(arguments):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nn.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    while "untrained" not in process.stdout.readline():
+        pass
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    steps = len(Path("brickgrad-train/history.csv").read_text().splitlines()) - 1
+    assert f"Stopped by Ctrl-C after {steps:,} steps; what was learned until then is kept." in out
+    load("brickgrad-train/model.json")
+
+
+def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.cli, "iris", stop)
+    assert main(["demo"]) == 130
+    assert capsys.readouterr().err == "brickgrad: stopped by Ctrl-C\n"
+
+
+# --- help -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
+def test_help_shows_an_example_that_is_understood(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "usage: brickgrad" in text
+    for name in command or COMMANDS:
+        example = COMMANDS[name].example
+        assert f"  {example}\n" in text
+        nn.cli.parser().parse_args(example.partition(" >")[0].split()[1:])
+
+
+def test_no_command_shows_the_help(capsys):
+    with pytest.raises(SystemExit) as end:
+        main([])
+    assert end.value.code == 0
+    assert "commands:" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert re.fullmatch(r"brickgrad (\d+\.\d+\.\d+|\(not installed\))\n", capsys.readouterr().out)
+
+
+def test_the_module_runs_as_a_program():
+    done = run("predict", "none.json", "none.csv")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "brickgrad: none.json: No such file or directory\n"

@@ -1,0 +1,126 @@
+import csv
+from dataclasses import replace
+
+import pytest
+
+from engine.check import finite_difference
+from nn.data import Dataset, iris
+from nn.task import learn
+from nn.train import History, Step, gradient_descent
+from nn.trial import (
+    goal,
+    hardest,
+    plan_for,
+    print_table,
+    step_graph,
+    telling_columns,
+    trial,
+    write_histories,
+)
+
+
+@pytest.fixture
+def plan():
+    return plan_for(iris(), (3,), 0.2, 0)
+
+
+def histories(plan, *steps):
+    return {
+        str(n): gradient_descent(plan.net(), plan.task.loss, plan.training, lr=0.1, steps=n)
+        for n in steps
+    }
+
+
+def test_a_plan_scales_by_the_rows_it_learns_from_alone(plan):
+    assert (len(plan.rows.xs), len(plan.aside.xs), plan.sizes) == (120, 30, (4, 3, 3))
+    assert plan.task == learn(plan.rows) != learn(iris())
+
+
+def test_a_plan_gives_the_same_net_each_time(plan):
+    assert plan.net().state_dict() == plan.net().state_dict()
+    assert plan.net().state_dict() != replace(plan, seed=1).net().state_dict()
+
+
+def test_a_net_too_large_is_refused():
+    with pytest.raises(ValueError, match="4-1000-1000-3 has 1,009,003 parameters"):
+        plan_for(iris(), (1000, 1000), 0.2, 0)
+
+
+def test_the_figures_of_a_trial(plan):
+    [history] = histories(plan, 7).values()
+    figures = trial(plan, plan.net(), history, {"more": "5"}).figures
+    assert figures["points in one step"] == "120"
+    assert figures["points looked at"] == "840"
+    assert figures["more"] == "5"
+    assert float(figures["loss"]) == pytest.approx(history.loss[0], abs=1e-4)  # of an untrained net
+    assert {"accuracy", "loss on 30 others", "accuracy on 30 others"} < figures.keys()
+
+
+def test_no_step_is_nothing_to_show(plan):
+    with pytest.raises(KeyboardInterrupt):
+        trial(plan, plan.net(), History(), {})
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(100.0, {"points": 120}), (0.0, {})])
+def test_goal_notes_when_the_loss_is_low_enough(plan, loss, expected):
+    reached = {}
+    look = goal(plan, plan.net(), loss, reached)
+    for points in (60, 119, 120, 240):
+        look(Step(0, 1.0, None, 1.0, 1.0, 0.0, points))
+    assert reached == expected
+
+
+def test_a_table_is_aligned(capsys):
+    print_table({"one": {"a": "1", "longer": "22"}, "two and": {"a": "x", "longer": "y"}})
+    assert capsys.readouterr().out == (
+        "\n           one   two and\n  a          1         x\n  longer    22         y\n\n"
+    )
+
+
+def test_the_hardest_row_has_the_largest_loss(plan):
+    net = plan.net()
+    x, y = hardest(plan.task, net, plan.training)
+    losses = [
+        plan.task.loss(net(x), y).data
+        for x, y in zip(plan.training.xs, plan.training.ys, strict=True)
+    ]
+    assert plan.task.loss(net(x), y).data == max(losses)
+
+
+def test_the_columns_that_tell_most():
+    rows = Dataset(
+        [[float(i % 7), float(i % 2), 1.0 - i % 2] for i in range(20)],
+        [i % 2 for i in range(20)],
+        ("noise", "b", "c"),
+        ("no", "yes"),
+        "y",
+    )
+    plan = plan_for(rows, (3,), 0.0, 0)
+    net = plan.net()
+    gradient_descent(net, plan.task.loss, plan.training, lr=0.5, steps=100)
+    assert set(telling_columns(plan.task, net, plan.training)) == {1, 2}
+
+
+def test_a_step_graph_has_the_gradient_of_the_loss(plan):
+    net = plan.net()
+    x, y = plan.training.xs[0], plan.training.ys[0]
+    drawing = step_graph(plan.task, net, x, y)
+    assert "loss" in str(drawing)
+    weight = net.layers[0].neurons[0].w[0]
+    found = weight.grad
+    [slope] = finite_difference(lambda: plan.task.loss(net(x), y), [weight])
+    assert found == pytest.approx(slope, rel=1e-6)
+
+
+def test_histories_side_by_side(plan, tmp_path):
+    write_histories(tmp_path / "h.csv", histories(plan, 2, 3))
+    rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
+    assert [row["method"] for row in rows] == ["2", "2", "3", "3", "3"]
+    assert rows[0]["loss"] == rows[2]["loss"]
+
+
+def test_one_history_is_its_own_file(plan, tmp_path):
+    [history] = histories(plan, 2).values()
+    write_histories(tmp_path / "one.csv", {"any": history})
+    history.to_csv(tmp_path / "same.csv")
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "same.csv").read_bytes()
