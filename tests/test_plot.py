@@ -131,15 +131,17 @@ def legend(axes):
     return [text.get_text() for text in axes.get_legend().get_texts()]
 
 
-def contour_lines(axes):
-    """The corners of every line around a region."""
+def contours(axes, filled):
+    """The corners of each line around a region, or of each region."""
     return [
-        corner
+        [corner for path in contour.get_paths() for corner in path.vertices.tolist()]
         for contour in axes.collections
-        if type(contour).__name__ == "QuadContourSet" and not contour.filled
-        for path in contour.get_paths()
-        for corner in path.vertices.tolist()
+        if type(contour).__name__ == "QuadContourSet" and contour.filled is filled
     ]
+
+
+def contour_lines(axes):
+    return [corner for line in contours(axes, filled=False) for corner in line]
 
 
 def test_the_boundary_lies_where_the_output_changes_sign():
@@ -162,6 +164,17 @@ def test_the_boundary_lies_at_the_threshold():
 def test_the_boundary_between_0_and_1_lies_halfway():
     (axes,) = plot_decision_boundary(left_or_right, (SIDES[0], [0, 0, 1, 1])).axes
     assert {round(x, 9) for x, _ in contour_lines(axes)} == {0.5}
+
+
+def test_each_class_has_its_region():
+    def model(x):
+        return [Value(-x[0]), Value(0.0), Value(x[0] - 1)]
+
+    (axes,) = plot_decision_boundary(model, (SIDES[0], [0, 0, 1, 2])).axes
+    regions = [sorted(x for x, _ in region) for region in contours(axes, filled=True)]
+    edges = [(round(xs[0], 2), round(xs[-1], 2)) for xs in regions]
+    assert edges == [(-2.32, 0), (0, 1), (1, 2.32)]
+    assert axes.get_title() == "Decision boundary: 4 of 4 points right"
 
 
 def test_axes_keep_their_units_with_a_scaler():
