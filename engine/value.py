@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
@@ -99,7 +99,7 @@ class Value:
 
         All gradients change at once at the end: an interrupt leaves them as they were.
         """
-        with _sweeping:
+        with sweeping:
             order = toposort(self)
             self.adjoint = 1.0
             for v in reversed(order):
@@ -188,6 +188,8 @@ class Value:
         def __rpow__(self, other: float) -> Value: ...
         def __neg__(self) -> Value: ...
         def __abs__(self) -> Value: ...
+        def neg(self) -> Value: ...
+        def abs(self) -> Value: ...
         def exp(self) -> Value: ...
         def log(self) -> Value: ...
         def expm1(self) -> Value: ...
@@ -240,7 +242,7 @@ def _short(x: object) -> str:
 
 # --- the sort -------------------------------------------------------------------------------
 
-_sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
+sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
 
 
 def toposort(root: Value) -> list[Value]:
@@ -249,7 +251,7 @@ def toposort(root: Value) -> list[Value]:
     Walks down to the first parent not met yet, and back up where there is none. The way back is
     a list, so the depth of a graph does not matter. Sets the adjoints to zero on its way.
     """
-    with _sweeping:
+    with sweeping:
         met = object()  # marks of other calls are other objects
         order: list[Value] = []
         way_back: list[Value] = []
@@ -280,19 +282,28 @@ def toposort(root: Value) -> list[Value]:
 
 # --- modes: what happens to every new node ----------------------------------------------------
 
-modes: list[str] = []  # those active in any thread: while it is empty, nobody has to ask further
-_active: ContextVar[frozenset[str]] = ContextVar("active", default=frozenset())
+Mode = Callable[["Value"], "Value"]
+modes: list[Mode] = []  # those active in any thread: while it is empty, nobody has to ask further
+_active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
 
 
 @contextmanager
-def _mode(name: str) -> Iterator[None]:
-    before = _active.set(_active.get() | {name})
-    modes.append(name)
+def mode(change: Mode) -> Iterator[None]:
+    """Inside, every new node of this thread passes through `change`."""
+    before = _active.set((*_active.get(), change))
+    modes.append(change)
     try:
         yield
     finally:
-        modes.remove(name)
+        modes.remove(change)
         _active.reset(before)
+
+
+def observed(v: Value) -> Value:
+    """A new node as the active modes want it."""
+    for change in _active.get():
+        v = change(v)
+    return v
 
 
 def no_grad() -> AbstractContextManager[None]:
@@ -303,7 +314,7 @@ def no_grad() -> AbstractContextManager[None]:
     >>> y.parents
     ()
     """
-    return _mode("no_grad")
+    return mode(_as_leaf)
 
 
 def detect_anomaly() -> AbstractContextManager[None]:
@@ -317,22 +328,24 @@ def detect_anomaly() -> AbstractContextManager[None]:
         ...
     FloatingPointError: log(0.0) gave -inf, at ...
     """
-    return _mode("anomaly")
+    return mode(_examined)
 
 
-def observed(v: Value) -> Value:
-    """A new node as the active modes want it."""
-    active = _active.get()
-    if "anomaly" in active:
+def _as_leaf(v: Value) -> Value:
+    return Value(v.data)
+
+
+def _examined(v: Value) -> Value:
+    if v.op:
         v.line = _line_of_user()
         if not math.isfinite(v.data):
             raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
-    return Value(v.data) if "no_grad" in active else v
+    return v
 
 
 def _examine_backward(order: Sequence[Value]) -> None:
     """Raises at the first step of a backward that turned finite adjoints into nan or inf."""
-    if "anomaly" not in _active.get():
+    if _examined not in _active.get():
         return
     for v in reversed(order):
         if not math.isfinite(v.adjoint):
