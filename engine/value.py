@@ -372,7 +372,7 @@ def _line_of_user() -> str:
     house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     ours = tuple(os.path.join(house, package, "") for package in ("engine", "nn"))
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith((*ours, _GENERATED)):
+    while frame.f_back and frame.f_code.co_filename.startswith((*ours, GENERATED)):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
@@ -380,7 +380,7 @@ def _line_of_user() -> str:
 # --- making nodes -----------------------------------------------------------------------------
 
 _new = object.__new__
-_GENERATED = "<operators of brickgrad>"
+GENERATED = "<operators of brickgrad>"
 
 
 def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
@@ -430,9 +430,9 @@ def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
 def _add_operators() -> None:
     """Gives `Value` the methods written out from the rows; a debugger can step into them."""
     source = operators.source()
-    linecache.cache[_GENERATED] = (len(source), None, source.splitlines(True), _GENERATED)
+    linecache.cache[GENERATED] = (len(source), None, source.splitlines(True), GENERATED)
     methods: dict[str, Any] = {}
-    exec(compile(source, _GENERATED, "exec"), {**operators.NAMES, **globals()}, methods)
+    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, methods)
     for name, method in methods.items():
         method.__qualname__ = f"Value.{name}"
         setattr(Value, name, method)
