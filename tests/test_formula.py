@@ -1,0 +1,95 @@
+import ast
+import math
+
+import pytest
+
+from engine.formula import careful, generic, parse, plain
+from engine.ops import CAREFUL, OPS, PLAIN
+
+TEXTS = sorted({text for op in OPS.values() for text in (op.formula, *op.partials)})
+BAD = {
+    "x +": "invalid syntax",
+    "": "invalid syntax",
+    "x = 1": "invalid syntax",
+    "x; y": "invalid syntax",
+    "x + w": "no variable 'w'; there are: x, y",
+    "foo(x)": "no function 'foo'; there are: exp",
+    "__import__(x)": "no function '__import__'",
+    "x(1)": "no function 'x'",
+    "exp": "no variable 'exp'",
+    "exp(x=1)": "a call has the form",
+    "x.real": "Attribute is not allowed",
+    "x[0]": "Subscript is not allowed",
+    "[x]": "List is not allowed",
+    "(x, y)": "Tuple is not allowed",
+    "lambda: x": "Lambda is not allowed",
+    "f'{x}'": "JoinedStr is not allowed",
+    "'x'": "'x' is not a number",
+    "True": "True is not a number",
+    "1j": "1j is not a number",
+    "x @ y": "MatMult is not allowed",
+    "x % y": "Mod is not allowed",
+    "x // y": "FloorDiv is not allowed",
+    "not x": "Not is not allowed",
+    "~x": "Invert is not allowed",
+    "x is y": "Is is not allowed",
+    "x in y": "In is not allowed",
+    "exp.x(1)": "a call has the form",
+    "exp(*x)": "Starred is not allowed",
+    "[x for x in y]": "ListComp is not allowed",
+    "await x": "Await is not allowed|invalid syntax|outside",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BAD.items(), ids=repr)
+def test_what_is_no_formula_is_refused(text, message):
+    with pytest.raises(ValueError, match="formula ") as caught:
+        parse(text, ["x", "y"], ["exp"])
+    assert any(part in str(caught.value) for part in message.split("|"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "-x", "2", "1.5e-3", "x if x < y <= 2 else y", "(e := exp(x)) + e", "x and y or 1"],
+)
+def test_arithmetic_is_a_formula(text):
+    assert isinstance(parse(text, ["x", "y"], ["exp"]), ast.expr)
+
+
+@pytest.mark.parametrize(
+    ("text", "plainly", "carefully", "generically"),
+    [
+        ("x / y", "x / y", "div(x, y)", "div(x, y)"),
+        ("x ** 2", "pow(x, 2)", "pow(x, 2)", "pow(x, 2)"),
+        ("x ** y ** 2", "pow(x, pow(y, 2))", "pow(x, pow(y, 2))", "pow(x, pow(y, 2))"),
+        ("-x ** 2", "-pow(x, 2)", "-pow(x, 2)", "-pow(x, 2)"),
+        ("1 / (x / y)", "1 / (x / y)", "div(1, div(x, y))", "div(1, div(x, y))"),
+        ("exp(x / 2)", "exp(x / 2)", "exp(div(x, 2))", "exp(div(x, 2))"),
+        (
+            "x if 0 < x / y < 1 else y",
+            "x if 0 < x / y < 1 else y",
+            "x if 0 < div(x, y) < 1 else y",
+            "x if _key(0) < _key(div(x, y)) < _key(1) else y",
+        ),
+    ],
+)
+def test_rewriting(text, plainly, carefully, generically):
+    assert plain(text) == plainly
+    assert careful(text) == carefully
+    assert generic(text) == generically
+
+
+@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("rewrite", [plain, careful, generic])
+def test_rewriting_keeps_the_number(text, rewrite):
+    names = {"x": 0.7, "y": 0.4, "z": 0.9, "xs": [0.7], "ys": [0.4], "bias": 1.0}
+    many = {"fsum": math.fsum, "inner": lambda xs, ys, bias: bias, "logsumexp": max}
+    want = eval(text, {**PLAIN, **many, **names})
+    functions = {**PLAIN, **CAREFUL, **many, "_key": float}
+    assert eval(rewrite(text), {**functions, **names}) == pytest.approx(want, rel=1e-15)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_texts_of_the_rows_hold_no_name_that_is_not_there(text):
+    functions = [*PLAIN, "fsum", "inner", "logsumexp"]
+    parse(text, ["x", "y", "z", "xs", "ys", "bias"], functions)

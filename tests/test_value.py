@@ -1,0 +1,831 @@
+import ast
+import copy
+import fractions
+import gc
+import inspect
+import math
+import pickle
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import tracemalloc
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import SPECIAL, close
+
+import engine
+from engine import operators, value
+from engine.ops import OPS
+from engine.value import Value, apply, data_of, detect_anomaly, no_grad, node, number, toposort
+
+quick = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+ordinary = st.floats(-100, 100)
+
+
+def gradients(f, *numbers: float) -> list[float]:
+    inputs = [Value(x) for x in numbers]
+    f(*inputs).backward()
+    return [x.grad for x in inputs]
+
+
+# --- making a Value ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", [3, 3.0, True, fractions.Fraction(3, 4), -0.0, math.inf, 2**60])
+def test_data_is_a_float(x):
+    v = Value(x)
+    assert type(v.data) is float
+    assert v.data == x
+    assert (v.grad, v.has_grad, v.label, v.op, v.parents, v.partials) == (
+        0,
+        False,
+        "",
+        None,
+        (),
+        (),
+    )
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "int64", "uint8", "longdouble"])
+def test_numpy_scalars_become_floats(name):
+    np = pytest.importorskip("numpy")
+    x = getattr(np, name)(2)
+    v = Value(3.0)
+    assert type(Value(x).data) is float
+    assert [(x * v).data, (v * x).data, (v**x).data, (x - v).data] == [6.0, 6.0, 9.0, -1.0]
+    assert all(isinstance(y, Value) for y in (x * v, x + v, x / v, x**v, x - v))
+    assert (x < v, x > v) == (True, False)
+
+
+BAD = [("1", "str ('1')"), ([1], "list ([1])"), (1j, "complex (1j)"), (None, "NoneType (None)")]
+BAD += [(Value(1.0), "Value (Value(data=1.0, grad=0.0))"), (Decimal(1), "Decimal (Decimal('1'))")]
+BAD += [
+    ("a" * 100, "str ('" + "a" * 36 + "...)"),
+    ((1, 2), "tuple ((1, 2))"),
+    (b"1", "bytes (b'1')"),
+]
+
+
+@pytest.mark.parametrize(("x", "words"), BAD, ids=repr)
+def test_what_is_not_a_real_number_is_a_type_error_that_names_it(x, words):
+    with pytest.raises(TypeError) as caught:
+        Value(x)
+    assert str(caught.value) == f"expected a real number, got {words}"
+
+
+OPERATIONS = {
+    "add": lambda v, x: v + x,
+    "radd": lambda v, x: x + v,
+    "sub": lambda v, x: v - x,
+    "rsub": lambda v, x: x - v,
+    "mul": lambda v, x: v * x,
+    "rmul": lambda v, x: x * v,
+    "truediv": lambda v, x: v / x,
+    "rtruediv": lambda v, x: x / v,
+    "pow": lambda v, x: v**x,
+    "rpow": lambda v, x: x**v,
+    "lt": lambda v, x: v < x,
+    "ge": lambda v, x: v >= x,
+    "leaky_relu": lambda v, x: v.leaky_relu(x),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+@pytest.mark.parametrize("x", ["ab", [1], None, 1j, Decimal(1)], ids=repr)
+def test_bad_operands_are_type_errors(operation, x):
+    with pytest.raises(TypeError, match=f"expected a real number, got {type(x).__name__}"):
+        operation(Value(1.0), x)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_numbers_too_large_for_a_float_are_refused(operation):
+    with pytest.raises(OverflowError, match=r"fits a float, got int above 1\.8e308"):
+        operation(Value(1.0), 10**400)
+
+
+def test_mistakes_fail_loudly():
+    v = Value(2.0)
+    with pytest.raises(AttributeError):
+        v.gard = 0
+    with pytest.raises(TypeError, match="must be real number, not Value"):
+        math.sin(v)
+    with pytest.raises(TypeError):
+        float(v)
+    with pytest.raises(TypeError, match="mul expected 2 operands, got 1"):
+        apply(OPS["mul"], v)
+
+
+# --- signatures -------------------------------------------------------------------------------
+
+
+def test_signatures_for_type_checkers_are_those_that_the_table_generates():
+    tree = ast.parse(textwrap.dedent(inspect.getsource(Value)))
+    [block] = [
+        n for n in tree.body[0].body if isinstance(n, ast.If) and n.test.id == "TYPE_CHECKING"
+    ]
+    shown = {
+        n.name: [a.arg for a in n.args.args] for n in block.body if isinstance(n, ast.FunctionDef)
+    }
+    made = {
+        n.name: [a.arg for a in n.args.args] for n in ast.parse(operators.source()).body
+        if n.name in Value.__dict__
+    }  # fmt: skip
+    assert shown == made
+    reflected = {name for name in shown if name.startswith("__r")}
+    for n in block.body:
+        assert ast.unparse(n.returns) == "Value"
+        kinds = [ast.unparse(a.annotation) for a in n.args.args[1:]]
+        assert kinds in ([], ["float"] if n.name in reflected else ["Value | float"])
+
+
+# --- reading a Value --------------------------------------------------------------------------
+
+
+def test_parents_partials_and_micrograds_names():
+    x, y = Value(3.0, "x"), Value(4.0)
+    z = x * y
+    assert z.parents == (x, y) == z._prev
+    assert (z.partials, z.op, z._op) == ((4.0, 3.0), OPS["mul"], "*")
+    w = 2 - x
+    assert w.parents == (2.0, x)
+    assert (w.partials, w._prev, w._op) == ((None, -1.0), (x,), "-")
+    assert (x * x)._prev == (x, x)
+    assert (x._prev, x._op, x.label) == ((), "", "x")
+    many = engine.dot([x, 2], [3, y], 1)
+    assert many.parents == (x, 2.0, 3.0, y, 1.0)
+    assert [type(p) for p in many.parents] == [Value, float, float, Value, float]
+    assert many.partials == (3.0, None, None, 2.0, None)
+    assert all(type(d) is float for d in engine.dot([x], [3]).partials[:1])
+
+
+def test_texts():
+    v = Value(3.14159, label="pi")
+    assert repr(v) == "Value(data=3.14159, grad=0.0, label='pi')"
+    assert f"{v:.2f} {v:8.1e}" == "3.14  3.1e+00"
+    assert f"{v}" == repr(v) == str(v)
+    v.label = 'a"b'
+    assert "label='a\"b'" in repr(v)
+
+
+def test_equality_by_identity_order_by_data():
+    a, b = Value(1.0), Value(1.0)
+    assert a != b
+    assert a == a
+    assert len({a, b}) == 2
+    assert a <= b
+    assert a >= 1
+    assert not a < b
+    assert 0 < a < 2
+    assert max(a, Value(3.0)).data == 3.0
+    assert [v.data for v in sorted([Value(3.0), Value(1.0), Value(2.0)])] == [1.0, 2.0, 3.0]
+    assert (bool(Value(0.0)), bool(Value(-0.0)), bool(a), bool(Value(math.nan))) == (0, 0, 1, 1)
+
+
+def test_whether_a_gradient_was_computed_is_kept_apart():
+    x, y = Value(0.0), Value(1.0)
+    z = x * 0.0
+    assert not any(v.has_grad for v in (x, y, z))
+    z.backward()
+    assert (x.has_grad, x.grad, z.has_grad, y.has_grad) == (True, 0.0, True, False)
+    x.zero_grad()
+    assert (x.has_grad, x.grad) == (False, 0.0)
+    x.grad = 0.0
+    assert x.has_grad
+
+
+# --- backward ---------------------------------------------------------------------------------
+
+
+def test_leaves_accumulate_and_inner_values_do_not():
+    x = Value(3.0)
+    square = x * x
+    y = square * x
+    y.backward()
+    y.backward()
+    assert (x.grad, square.grad, y.grad) == (54.0, 3.0, 1.0)
+
+
+def test_backward_on_a_leaf():
+    x = Value(3.0)
+    x.backward()
+    x.backward()
+    assert x.grad == 2.0
+
+
+def test_micrograd_style_zeroing_with_an_int():
+    x = Value(3.0)
+    x.grad = 0
+    (x * 2).backward()
+    assert x.grad == 2.0
+
+
+def test_labels_and_detach_and_zero_operand():
+    x = Value(3.0, "x")
+    y = x.detach()
+    assert (y.data, y.label, y.parents) == (3.0, "x", ())
+    (y * x).backward()
+    assert (x.grad, y.grad) == (3.0, 3.0)
+    assert 0 + x is x
+    assert 0.0 + x is x
+    assert (x + 0).op is OPS["add"]
+    assert sum([x, y]).parents == (x, y)
+
+
+@quick
+@given(ordinary, ordinary, ordinary)
+def test_linearity(x, a, b):
+    def f(v):
+        return v.tanh()
+
+    def g(v):
+        return v.sin()
+
+    [both] = gradients(lambda v: a * f(v) + b * g(v), x)
+    [left], [right] = gradients(f, x), gradients(g, x)
+    assert both == pytest.approx(a * left + b * right, rel=1e-12, abs=1e-12)
+
+
+@quick
+@given(ordinary)
+def test_product_and_quotient_rule(x):
+    [product] = gradients(lambda v: v.sin() * v.tanh(), x)
+    want = math.cos(x) * math.tanh(x) + math.sin(x) / math.cosh(x) ** 2
+    assert product == pytest.approx(want, rel=1e-12, abs=1e-12)
+    [quotient] = gradients(lambda v: v / (1 + v * v), x)
+    want = (1 - x * x) / (1 + x * x) ** 2
+    assert quotient == pytest.approx(want, rel=1e-12, abs=1e-12)
+
+
+@quick
+@given(st.lists(ordinary, min_size=1, max_size=20), st.randoms(use_true_random=False))
+def test_permuting_operands_permutes_gradients(numbers, rng):
+    order = list(range(len(numbers)))
+    rng.shuffle(order)
+
+    def f(*values):
+        return engine.sum([v * v for v in values]).tanh()
+
+    there, back = gradients(f, *numbers), gradients(f, *[numbers[i] for i in order])
+    assert [there[i] for i in order] == back
+
+
+@quick
+@given(ordinary, ordinary, st.integers(-200, 200))
+def test_scaling_by_powers_of_two_is_exact(x, y, k):
+    scale = 2.0**k
+    plain = gradients(lambda a, b: a * b, x, y)
+    assert gradients(lambda a, b: a * b * scale, x, y) == [scale * g for g in plain]
+
+
+ONE = ["neg", "abs", "sin", "cos", "tanh", "sigmoid", "softplus", "relu", "atan", "gelu", "erf"]
+
+
+def program(seed: int):
+    """A random function of four numbers: what it does is fixed by the seed, for any library."""
+    rng = random.Random(seed)
+    steps = []
+    for size in range(4, 4 + rng.randint(1, 40)):
+        name = rng.choice(["add", "sub", "mul", "div", "exp", "log", "pow", *ONE])
+        steps.append((name, rng.randrange(size), rng.randrange(size), rng.uniform(-2, 2)))
+    return steps, [rng.uniform(-2, 2) for _ in range(4)]
+
+
+def run(steps, values, call):
+    """The results of all steps; operands are kept where the derivatives are ordinary."""
+    values = list(values)
+    for name, i, j, c in steps:
+        x, y = values[i], values[j]
+        if name == "div":
+            y = call("softplus", y) + 0.5
+            values.append(x / y)
+        elif name == "pow":
+            values.append((call("softplus", x) + 0.1) ** c)
+        elif name == "log":
+            values.append(call("log", x * x + 0.1) - c)
+        elif name == "exp":
+            values.append(call("exp", call("tanh", x)) * c)
+        elif name in ONE:
+            values.append(call(name, x))
+        elif name == "mul":
+            values.append(call("tanh", x) * y)
+        else:
+            values.append(x + y if name == "add" else c - y)
+    return values
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_graphs_against_torch(seed):
+    torch = pytest.importorskip("torch")
+    steps, at = program(seed)
+    ours = [Value(x) for x in at]
+    theirs = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in at]
+    out = run(steps, ours, lambda name, x: getattr(x, name)())
+    gelu = torch.nn.functional.gelu
+    twin = run(
+        steps,
+        theirs,
+        lambda name, x: (
+            torch.logaddexp(x, torch.zeros_like(x)) if name == "softplus"
+            else gelu(x) if name == "gelu" else getattr(torch, name)(x)
+        ),
+    )  # fmt: skip
+    total = engine.sum(out)
+    total.backward()
+    reference = torch.stack(twin).sum()
+    reference.backward()
+    scale = max(1.0, *(abs(v.grad) for v in ours))
+    assert total.data == pytest.approx(reference.item(), rel=1e-11, abs=1e-11)
+    for v, t in zip(ours, theirs, strict=True):
+        assert v.grad == pytest.approx(t.grad.item(), rel=1e-10, abs=1e-11 * scale)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_backward_does_the_chain_rule_with_no_loss_of_its_own(seed):
+    """The saved partials multiplied and added in exact fractions: the error stays tiny."""
+    for k in range(20):
+        steps, at = program(1000 * seed + k)
+        inputs = [Value(x) for x in at]
+        root = engine.sum(run(steps, inputs, lambda name, x: getattr(x, name)()))
+        order = toposort(root)
+        exact = dict.fromkeys(order, fractions.Fraction(0))
+        paths = dict.fromkeys(order, fractions.Fraction(0))
+        exact[root] = paths[root] = fractions.Fraction(1)
+        for v in reversed(order):
+            for parent, slope in zip(v.parents, v.partials, strict=True):
+                if isinstance(parent, Value):
+                    exact[parent] += exact[v] * fractions.Fraction(slope)
+                    paths[parent] += paths[v] * abs(fractions.Fraction(slope))
+        root.backward()
+        for v in order:
+            error = abs(fractions.Fraction(v.grad) - exact[v])
+            assert error <= 2 * len(order) * fractions.Fraction(2) ** -53 * paths[v]
+
+
+def test_the_data_may_change_after_the_forward():
+    x = Value(3.0)
+    y = x**2
+    x.data = 100.0
+    y.backward()
+    assert x.grad == 6.0
+
+
+# --- the sort ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_toposort_puts_parents_first_and_everything_once(seed):
+    steps, at = program(seed)
+    inputs = [Value(x) for x in at]
+    everything = run(steps, inputs, lambda name, x: getattr(x, name)())
+    root = engine.logsumexp([*everything, *everything[:3]])
+    order = toposort(root)
+    place = {v: i for i, v in enumerate(order)}
+    assert len(place) == len(order)
+    assert order[-1] is root
+    assert all(place[p] < place[v] for v in order for p in v._prev)
+    assert set(inputs) <= set(order)
+
+
+def test_a_sort_is_the_same_every_time():
+    x, y = Value(1.0, "x"), Value(2.0, "y")
+    root = engine.dot([x, y, x], [y, 2.0, x], x * y)
+    assert [v.label or v._op for v in toposort(root)] == ["x", "y", "*", "dot"]
+    assert toposort(root) == toposort(root)
+
+
+# --- depth, width, memory -----------------------------------------------------------------------
+
+
+def test_a_chain_of_a_million_nodes():
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.perf_counter()
+        x = Value(1.0)
+        y = x
+        for _ in range(1_000_000):
+            y = y + 1.0
+        y.backward()
+        assert (y.data, x.grad) == (1_000_001.0, 1.0)
+        del y
+        assert time.perf_counter() - start < 30
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_at_most_300_bytes_a_node():
+    count = 100_000
+    tracemalloc.start()
+    try:
+        x = Value(1.0)
+        y = x
+        for _ in range(count):
+            y = y * 1.0001
+        y.backward()
+        peak = tracemalloc.get_traced_memory()[1]
+        del y
+        left = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert peak / count <= 300
+    assert left / count < 1
+
+
+def test_a_deep_chain_is_copied_without_recursion():
+    y = x = Value(1.0)
+    for _ in range(100_000):
+        y = y + 1.0
+    twin = copy.deepcopy(y)
+    twin.backward()
+    first = toposort(twin)[0]
+    assert (first.grad, x.grad, first is x) == (1.0, 0.0, False)
+
+
+def test_a_sum_of_100_000_inner_values():
+    x = Value(2.0)
+    total = engine.sum([x * 1.0 for _ in range(100_000)])
+    total.backward()
+    assert (total.data, x.grad) == (200_000.0, 100_000.0)
+
+
+def test_no_reference_cycles():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Value(0.5)
+        for _ in range(20):
+            loss = engine.dot([x, x.tanh()], [x, 2.0], x) ** 2
+            loss.backward()
+            engine.grad(engine.grad(loss, x), x)
+        del loss
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+
+def test_no_grad_keeps_no_graph():
+    x = Value(2.0)
+    with no_grad():
+        results = [x * 3, 3 - x, -x, x.exp(), engine.dot([x], [x], x), engine.sum([x, x])]
+        results += [engine.max(x, 3.0), x.leaky_relu(), *engine.softmax([x, x])]
+        with no_grad():
+            results.append(x + x)
+        results.append(x + x)
+    assert all(v.op is None and v.parents == () for v in results)
+    assert (results[0].data, results[4].data) == (6.0, 6.0)
+    assert (x * 3).parents == (x, 3.0)
+
+
+def test_modes_end_with_an_exception():
+    with pytest.raises(RuntimeError, match="mine"), no_grad(), detect_anomaly():
+        raise RuntimeError("mine")
+    assert value.modes == []
+    assert (Value(0.0).log() * 2).op is OPS["mul"]
+
+
+def test_modes_belong_to_their_thread():
+    seen = []
+    with no_grad(), detect_anomaly():
+        thread = threading.Thread(target=lambda: seen.append(Value(0.0).log()))
+        thread.start()
+        thread.join()
+    assert seen[0].op is OPS["log"]
+
+
+HERE = __file__
+ANOMALIES = {
+    "log(0.0) gave -inf": lambda: Value(0.0).log(),
+    "log(-1.0) gave nan": lambda: engine.log(Value(-1.0)),
+    "div(1.0, 0.0) gave inf": lambda: 1 / Value(0.0),
+    "exp(1000.0) gave inf": lambda: Value(1000.0).exp(),
+    "pow(-8.0, 0.5) gave nan": lambda: Value(-8.0) ** 0.5,
+    "dot(1e+200, 1e+200, 0.0) gave inf": lambda: engine.dot([Value(1e200)], [1e200]),
+    "sum(inf, 1.0) gave inf": lambda: engine.sum([Value(math.inf), 1.0]),
+    "logsumexp(nan, 0.0, 0.0, ... 9 operands) gave nan": lambda: engine.logsumexp(
+        [Value(math.nan), *[0.0] * 8]
+    ),
+    "max(nan, 1.0) gave nan": lambda: engine.max(Value(math.nan), 1.0),
+    "neg(inf) gave -inf": lambda: -Value(math.inf),
+}
+
+
+@pytest.mark.parametrize(("words", "build"), ANOMALIES.items(), ids=ANOMALIES)
+def test_detect_anomaly_names_operation_operands_and_line(words, build):
+    with pytest.raises(FloatingPointError) as caught, detect_anomaly():
+        build()
+    message, _, line = str(caught.value).rpartition(":")
+    assert message == f"{words}, at {HERE}"
+    first = inspect.getsourcelines(build)[1]
+    assert first <= int(line) <= first + 2
+
+
+def test_detect_anomaly_in_a_backward():
+    x = Value(0.0)
+    with detect_anomaly():
+        y = x.sqrt()
+        line = inspect.currentframe().f_lineno - 1
+        with pytest.raises(FloatingPointError) as caught:
+            y.backward()
+    assert str(caught.value) == (
+        f"backward through sqrt(0.0): 1.0 * inf gave inf, made at {HERE}:{line}"
+    )
+    assert not x.has_grad
+
+
+def test_detect_anomaly_finds_shares_that_add_up_to_infinity():
+    x = Value(1e-300, "x")
+    y = engine.sum([x * 1e308 for _ in range(2)])
+    with detect_anomaly(), pytest.raises(FloatingPointError) as caught:
+        y.backward()
+    words = "backward: the shares of Value(data=1e-300, grad=0.0, label='x') add up to inf"
+    assert str(caught.value) == words
+    assert not x.has_grad
+
+
+def test_detect_anomaly_is_quiet_where_all_is_finite():
+    x = Value(2.0)
+    with detect_anomaly():
+        y = (x * 3).tanh() + engine.dot([x], [x])
+        y.backward()
+    assert x.grad == pytest.approx(4.0, rel=1e-3)
+
+
+# --- threads and interrupts ---------------------------------------------------------------------
+
+
+def test_threads_share_parameters():
+    w = [Value(0.1 * i) for i in range(10)]
+    rounds, failures = 100, []
+
+    def work(k):
+        try:
+            for _ in range(rounds):
+                engine.dot(w, [float(k)] * 10, w[0] * w[1]).backward()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert failures == []
+    assert [v.grad for v in w[2:]] == [rounds * 6.0] * 8
+    assert w[0].grad == pytest.approx(rounds * (6 + 4 * 0.1), rel=1e-12)
+
+
+def torn(grads, old, new):
+    return grads not in (old, new)
+
+
+def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete():
+    class Injected(Exception):  # noqa: N818
+        pass
+
+    library = value.__file__
+    outcomes = set()
+    for stop in range(10_000):
+        leaves = [Value(2.0), Value(3.0), Value(4.0)]
+        for leaf in leaves:
+            leaf.grad = 1.0
+        root = engine.dot(leaves, [leaves[1] * leaves[2], 2.0, leaves[0]]).tanh() + leaves[0]
+        count = 0
+
+        def trace(frame, event, _, stop=stop):
+            nonlocal count
+            if frame.f_code.co_filename == library and event == "line":
+                count += 1
+                if count > stop:
+                    raise Injected
+            return trace
+
+        former = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            root.backward()
+        except Injected:
+            finished = False
+        else:
+            finished = True
+        finally:
+            sys.settrace(former)
+        grads = [leaf.grad for leaf in leaves]
+        assert not torn(grads, [1.0] * 3, [2.0, 1.0, 1.0])
+        outcomes.add((finished, grads == [1.0] * 3))
+        if grads == [1.0] * 3:
+            root.backward()
+            assert [leaf.grad for leaf in leaves] == [2.0, 1.0, 1.0]
+        if finished:
+            break
+    assert finished
+    assert stop > 100
+    assert (False, True) in outcomes
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_interrupts_leave_gradients_old_or_complete():
+    rng = random.Random(0)
+    leaves = [Value(0.01 * i) for i in range(300)]
+    root = engine.sum([(leaf * 2.0).tanh() for leaf in leaves])
+    root.backward()
+    new = [leaf.grad for leaf in leaves]
+    start = time.perf_counter()
+    root.backward()
+    duration = time.perf_counter() - start
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    former = signal.signal(signal.SIGALRM, interrupt)
+    interrupted = 0
+    try:
+        for _ in range(300):
+            for leaf in leaves:
+                leaf.zero_grad()
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.05, 1) * duration)
+                root.backward()
+            except KeyboardInterrupt:
+                interrupted += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            assert not torn([leaf.grad for leaf in leaves], [0.0] * 300, new)
+    except KeyboardInterrupt:  # rang after the call was over
+        pass
+    finally:
+        signal.signal(signal.SIGALRM, former)
+    assert interrupted > 10
+    for leaf in leaves:
+        leaf.zero_grad()
+    root.backward()
+    assert [leaf.grad for leaf in leaves] == new
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def test_copies():
+    x = Value(3.0, "x")
+    y = x * x + engine.dot([x], [2.0])
+    y.label = "y"
+    y.backward()
+    shallow, deep = copy.copy(y), copy.deepcopy(y)
+    assert shallow.parents == y.parents
+    assert (shallow.label, shallow.grad, deep.label, deep.data) == ("y", 1.0, "y", y.data)
+    twin = toposort(deep)[0]
+    assert twin is not x
+    assert (twin.label, twin.grad) == ("x", 8.0)
+    deep.backward()
+    assert (twin.grad, x.grad) == (16.0, 8.0)
+
+
+def test_a_deep_copy_keeps_what_is_shared():
+    x = Value(3.0)
+    a, [b, c] = copy.deepcopy((x, [x * x, x]))
+    assert a is c
+    b.backward()
+    assert (a.grad, x.grad, x.has_grad) == (6.0, 0.0, False)
+    assert not copy.deepcopy(x).has_grad
+
+
+def test_pickle_saves_leaves_and_refuses_results():
+    x = pickle.loads(pickle.dumps(Value(3.0, "x")))
+    assert (x.data, x.label, x.op, x.has_grad) == (3.0, "x", None, False)
+    y = x
+    for _ in range(10_000):
+        y = y + 1
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(y)
+    assert str(caught.value) == (
+        "cannot pickle the result of an operation (add): "
+        "save the leaves it was computed from, or model.state_dict()"
+    )
+
+
+def test_the_same_bits_in_every_process():
+    program = (
+        "import random; from engine import *; r = random.Random(7)\n"
+        "xs = [Value(r.uniform(-1, 1)) for _ in range(50)]\n"
+        "y = logsumexp([dot(xs, [v.tanh() for v in xs[i:] + xs[:i]]) for i in range(20)])\n"
+        "y.backward(); print([v.grad.hex() for v in xs], y.data.hex())\n"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+            cwd=value.__file__.rpartition("engine")[0], env={"PYTHONHASHSEED": str(seed)},
+        ).stdout
+        for seed in range(3)
+    }  # fmt: skip
+    assert len(outputs) == 1
+
+
+# --- micrograd ------------------------------------------------------------------------------------
+
+
+def sanity(make):
+    x = make(-4.0)
+    z = 2 * x + 2 + x
+    q = z.relu() + z * x
+    h = (z * z).relu()
+    y = h + q + q * x
+    y.backward()
+    return x.grad, y.data
+
+
+def more_operations(make):
+    a, b = make(-4.0), make(2.0)
+    c = a + b
+    d = a * b + b**3
+    c += c + 1
+    c += 1 + c + (-a)
+    d += d * 2 + (b + a).relu()
+    d += 3 * d + (b - a).relu()
+    e = c - d
+    f = e**2
+    g = f / 2.0
+    g += 10.0 / f
+    g.backward()
+    return a.grad, b.grad, g.data
+
+
+def neuron(make):
+    xs, ws, b = [2.0, 0.0, -1.5], [make(-3.0), make(1.0), make(0.25)], make(6.88)
+    out = (sum((w * x for w, x in zip(ws, xs, strict=True)), b) * 0.5).relu()
+    out.backward()
+    return out.data, b.grad, *(w.grad for w in ws)
+
+
+@pytest.mark.parametrize("f", [sanity, more_operations, neuron])
+def test_programs_of_micrograd_give_its_numbers(f):
+    micrograd = pytest.importorskip("micrograd.engine")
+    assert f(Value) == pytest.approx(f(micrograd.Value), rel=1e-14)
+
+
+def test_drawing_code_that_walks_prev_and_op_runs():
+    def trace(root):
+        nodes, edges = set(), set()
+
+        def build(v):
+            if v not in nodes:
+                nodes.add(v)
+                for child in v._prev:
+                    edges.add((child, v))
+                    build(child)
+
+        build(root)
+        return nodes, edges
+
+    a, b = Value(2.0), Value(3.0)
+    root = ((a * b) + a**2).relu()
+    nodes, edges = trace(root)
+    assert (len(nodes), len(edges)) == (6, 6)
+    assert sorted(v._op for v in nodes) == ["", "", "*", "**", "+", "relu"]
+    assert {(c.data, p.data) for c, p in edges} >= {(2.0, 6.0), (3.0, 6.0), (4.0, 10.0)}
+    assert all(f"{v.data:.4f} {v.grad:.4f}" for v in nodes)
+
+
+# --- parts --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("x", SPECIAL)
+def test_number_and_data_of(x):
+    assert close(number(x), x)
+    assert close(data_of(Value(x)), x)
+    assert close(data_of(x), x)
+
+
+@pytest.mark.parametrize(("op", "at"), [(op, at) for op in OPS.values() for at in op.at], ids=str)
+def test_apply_and_methods_give_the_row(op, at):
+    values = [Value(x) for x in at]
+    v = apply(op, *values)
+    z, *slopes = op.forward(op.arguments(at))
+    slopes = slopes[0] if op.many else slopes
+    assert (v.data, v.partials, v.parents) == (z, tuple(slopes), tuple(values))
+    v.backward()
+    assert [x.grad for x in values] == list(slopes)
+    if op.arity == 1:
+        method = getattr(values[0], op.name)()
+        assert (method.data, method.partials) == (z, tuple(slopes))
+
+
+def test_node_makes_a_node_of_what_it_is_given():
+    x = Value(2.0)
+    v = node(OPS["mul"], 6.0, x, 3.0, 3.0, None)
+    v.backward()
+    assert (v.parents, x.grad) == ((x, 3.0), 3.0)
