@@ -240,15 +240,19 @@ def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
 
 
 def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
-    """Words for a kink near `x`: a jump of the slope that stays when the step gets smaller."""
+    """Words for a kink near `x`: values or slopes to its sides that do not get closer."""
     middle = _moved(outputs, x, x.data)[index]
-    jumps = []
+    values, slopes = [], []
     for step in _inside(outputs, x, scale)[-2:]:
         left, right = (_moved(outputs, x, x.data + side)[index] for side in (-step, step))
-        before, after = (middle - left) / step, (right - middle) / step
-        jumps.append(abs(after - before))
-    if jumps[1] > 1e-3 * max(abs(before), abs(after)) and 0.5 * jumps[0] < jumps[1] < 2 * jumps[0]:
-        return f"; near a kink: the slope is {before:.3g} to the left and {after:.3g} to the right"
+        values.append((left, right))
+        slopes.append(((middle - left) / step, (right - middle) / step))
+    for name, sides in (("value", values), ("slope", slopes)):
+        (left, right), gaps = sides[-1], [abs(right - left) for left, right in sides]
+        if gaps[1] > 1e-3 * max(abs(left), abs(right)) and 0.5 * gaps[0] < gaps[1] < 2 * gaps[0]:
+            return (
+                f"; near a kink: the {name} is {left:.3g} to the left and {right:.3g} to the right"
+            )
     return ""
 
 

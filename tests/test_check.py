@@ -1,0 +1,271 @@
+import math
+import re
+
+import pytest
+
+import engine
+from engine.check import GradientError, check_grads, complex_step, finite_difference
+from engine.ops import OPS
+from engine.value import Value, apply
+from nn.module import MLP
+
+ROWS = [pytest.param(op, at, id=f"{op.name}{at}") for op in OPS.values() for at in op.at]
+ANALYTIC = [row for row in ROWS if row.values[0].name not in {"erf", "erfc", "gelu"}]
+
+
+def function(op):
+    return lambda *values: apply(op, *values)
+
+
+def slopes(op, at):
+    values = [Value(x) for x in at]
+    apply(op, *values).backward()
+    return [v.grad for v in values]
+
+
+# --- every row ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("op", "at"), ROWS)
+def test_every_row_to_order_2(op, at):
+    check_grads(function(op), at, order=2, tolerance=1e-7)
+
+
+@pytest.mark.parametrize(("op", "at"), ROWS)
+def test_finite_differences_of_every_row(op, at):
+    found = finite_difference(function(op), at)
+    assert found == pytest.approx(slopes(op, at), rel=1e-10, abs=1e-11)
+
+
+@pytest.mark.parametrize(("op", "at"), ANALYTIC)
+def test_complex_step_of_every_row(op, at):
+    found = complex_step(function(op), at)
+    assert found == pytest.approx(slopes(op, at), rel=1e-15, abs=1e-300)
+
+
+@pytest.mark.parametrize(("op", "at"), ANALYTIC)
+def test_complex_step_of_the_gradient_of_every_row(op, at):
+    values = [Value(x) for x in at]
+    rows = engine.hessian(apply(op, *values), values)
+    for i, row in enumerate(rows):
+        found = complex_step(lambda *vs, i=i: engine.grad(apply(op, *vs), vs)[i], at)
+        assert [v.data for v in row] == pytest.approx(found, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize("x", [-30.0, -3.0, -1e-3, -1e-9, 1e-9, 0.5, 20.0, 300.0])
+@pytest.mark.parametrize(
+    "name", ["exp", "expm1", "sin", "cos", "tanh", "sinh", "atan", "sigmoid", "softplus", "relu"]
+)
+def test_complex_step_far_and_near(name, x):
+    f = getattr(engine, name)
+    f(v := Value(x)).backward()
+    assert complex_step(f, x) == pytest.approx(v.grad, rel=1e-13)
+
+
+@pytest.mark.parametrize(("x", "y"), [(-3.0, 2.0), (-3.0, 3.0), (-3.0, -1.0), (-0.5, 4.0)])
+def test_complex_step_of_powers_of_negative_numbers(x, y):
+    assert complex_step(lambda v: v**y, x) == pytest.approx(y * x ** (y - 1), rel=1e-15)
+    assert complex_step(lambda v: abs(v) * v, x) == pytest.approx(2 * abs(x), rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ["erf", "erfc", "gelu"])
+def test_complex_step_refuses_error_functions(name):
+    with pytest.raises(NotImplementedError, match="no complex erf, erfc and gelu: use finite_diff"):
+        complex_step(getattr(engine, name), 0.5)
+
+
+# --- forms of a point ---------------------------------------------------------------------------
+
+
+def test_numbers_lists_and_values():
+    def f(x, ws, c):
+        return engine.dot(ws[0], ws[1], x * c).tanh() * ws[0][1]
+
+    check_grads(f, [0.5, [[1.0, -0.5], [0.25, 2.0]], 3])
+    at = [0.5, [[1.0, -0.5], [0.25, 2.0]], 3]
+    by_step, by_difference = complex_step(f, at), finite_difference(f, at)
+    assert by_difference == pytest.approx(by_step, rel=1e-9)
+    assert len(by_step) == 6
+    ws = [[Value(1.0), Value(-0.5)], [Value(0.25), Value(2.0)]]
+    x, c = Value(0.5), Value(3.0)
+    values = [x, *ws[0], *ws[1], c]
+    assert complex_step(lambda: f(x, ws, c), values) == by_step
+    assert finite_difference(lambda: f(x, ws, c), [("x", x)]) == by_difference[:1]
+    f(x, ws, c).backward()
+    assert [v.grad for v in values] == pytest.approx(by_step, rel=1e-14)
+
+
+def test_a_single_number_gives_a_float():
+    for f in (finite_difference, complex_step):
+        assert f(lambda x: x * x, 3) == pytest.approx(6.0, rel=1e-9)
+        assert isinstance(f(lambda x: x * x, 3), float)
+    check_grads(engine.tanh, 0.5)
+    check_grads(lambda x: [x * x, x.sin(), 1.0], 0.5, order=3)
+
+
+def test_functions_that_return_constants():
+    assert complex_step(lambda x: 5.0, 2.0) == 0.0
+    assert finite_difference(lambda x: 5.0, 2.0) == 0.0
+    check_grads(lambda x: 5.0, [2.0])
+
+
+def test_the_loss_of_a_model():
+    model = MLP(3, [4, 2], activation="tanh", seed=3)
+
+    def loss():
+        return engine.cross_entropy(model([0.5, -1.0, 2.0]), 1)
+
+    before = model.state_dict()
+    check_grads(loss, model.named_parameters())
+    check_grads(loss, model.parameters(), order=1)
+    assert model.state_dict() == before
+    assert not any(p.has_grad for p in model.parameters())
+    loss().backward()
+    grads = [p.grad for p in model.parameters()]
+    assert complex_step(loss, model.parameters()) == pytest.approx(grads, rel=1e-12, abs=1e-14)
+    assert finite_difference(loss, model.named_parameters()) == pytest.approx(grads, rel=1e-8)
+
+
+def test_data_is_restored_where_f_fails():
+    x = Value(2.0)
+
+    def f():
+        if x.data > 2:
+            raise RuntimeError("mine")
+        return x * x
+
+    with pytest.raises(RuntimeError, match="mine"):
+        check_grads(f, [x])
+    assert x.data == 2.0
+
+
+# --- what is wrong --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wrong():
+    """A row whose partial by y has the wrong sign, and one wrong in the second order alone."""
+    yield engine.define("wrong", "w", "x * y", "y", "-x", at=[(1.0, 2.0)])
+    for table in (OPS, engine.ops.PLAIN, engine.ops.CAREFUL):
+        del table["wrong"]
+
+
+def test_a_wrong_partial_is_named_with_both_numbers(wrong):
+    with pytest.raises(GradientError) as caught:
+        check_grads(lambda a, bs: wrong(a, bs[1]), [3.0, [5.0, 7.0]])
+    assert str(caught.value) == (
+        "d f / d bs[1] at bs[1] = 7.0: the gradient says -3.0, differences say 3"
+    )
+    x, y = Value(3.0), Value(7.0)
+    with pytest.raises(GradientError, match=r"d f / d layers\.0\.w at layers\.0\.w = 7\.0:"):
+        check_grads(lambda: wrong(x, y), [("x", x), ("layers.0.w", y)])
+    y.label = "why"
+    with pytest.raises(GradientError, match="d f / d why at why = 7"):
+        check_grads(lambda: wrong(x, y), [x, y])
+    with pytest.raises(GradientError, match="d f / d input 1 at input 1 = 7"):
+        check_grads(wrong, [3.0, 7.0])
+    with pytest.raises(GradientError, match=r"d f\[1\] / d b at b = 7"):
+        check_grads(lambda a, b: [a, wrong(a, b)], [3.0, 7.0])
+
+
+def test_a_wrong_second_derivative_is_named():
+    def f(x, y):
+        return x * x * y if (x.data, y.data) == (3.0, 2.0) else x * x * y + (x.detach() - 3) * y * y
+
+    check_grads(lambda x, y: x * x * y, [3.0, 2.0])
+    with pytest.raises(GradientError, match=re.escape("d f / d x at x = 3.0")):
+        check_grads(f, [3.0, 2.0])
+
+    def second(x):
+        return x**3 if x.data == 2.0 else x**3 + (x - 2.0) * (x.detach() - 2.0) * 0.5
+
+    with pytest.raises(GradientError) as caught:
+        check_grads(second, [2.0])
+    assert str(caught.value).startswith("d (d f / d x) / d x at x = 2.0: the gradient says 12.0, ")
+
+
+def test_a_cut_gradient_is_found():
+    with pytest.raises(GradientError, match=r"the gradient says 2\.0, differences say 4$"):
+        check_grads(lambda x: x.detach() * x, [2.0])
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "words"),
+    [
+        (lambda x: x.relu(), 1e-9, "the slope is 5.12e-05 to the left and 1 to the right"),
+        (lambda x: x.relu(), 0.0, "the slope is 0 to the left and 1 to the right"),
+        (lambda x: x.relu(), -1e-9, "the slope is 0 to the left and 1 to the right"),
+        (abs, 0.0, "the value is -1 to the left and 1 to the right"),
+        (lambda x: engine.max(x, 2 * x - 1), 1.0, "the slope is 1 to the left and 2 to the right"),
+        (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "near a kink"),
+    ],
+)
+def test_near_a_kink_it_says_so(f, x, words):
+    with pytest.raises(GradientError, match="near a kink") as caught:
+        check_grads(f, [x])
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x.relu(), 0.003),
+        (abs, -0.1),
+        (lambda x: x.log(), 1e-8),
+        (lambda x: x.log(), 1e20),
+        (lambda x: x.sqrt(), 1e-8),
+        (lambda x: 1 / x, 1e-8),
+        (lambda x: 1 / x, 1e8),
+        (lambda x: (1000 * x).sin(), 1.0),
+        (lambda x: x.exp(), 30.0),
+        (lambda x: x.acos(), 0.9999),
+        (lambda x: x**-3, -0.02),
+        (lambda x: x * 0.0, 1.0),
+        (lambda x: 1e6 + x, 1e-3),
+        (lambda x: x.tanh(), 15.0),
+    ],
+)
+def test_what_is_right_passes_at_difficult_points(f, x):
+    check_grads(f, [x])
+
+
+@pytest.mark.parametrize("f", [lambda x: x.log(), lambda x: x.sqrt()])
+def test_a_point_outside_the_domain_is_no_success(f):
+    with pytest.raises(GradientError, match="differences say nan"):
+        check_grads(f, [-1.0])
+
+
+@pytest.mark.parametrize("x", [1e-9, 0.5, -2.0, 40.0])
+def test_differences_are_right_to_nine_digits(x):
+    found = finite_difference(lambda v: v.sin() * v.tanh() + v, x)
+    want = math.cos(x) * math.tanh(x) + math.sin(x) / math.cosh(x) ** 2 + 1
+    assert found == pytest.approx(want, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: check_grads(engine.exp, [1.0], order=0), ValueError, "order of 1 or more, got 0"),
+        (lambda: check_grads(engine.exp, []), ValueError, "a point of at least one number or"),
+        (lambda: check_grads(engine.exp, ["a"]), TypeError, "expected a real number, got str"),
+        (lambda: check_grads(max, [Value(1.0), 2.0]), TypeError, "of numbers, or of Values, got b"),
+        (
+            lambda: check_grads(lambda: 0, [Value(1.0) * 2]),
+            ValueError,
+            r"expected leaves, got the result of an operation \(mul\): input 0",
+        ),
+        (
+            lambda: complex_step(lambda x: [x, x], 1.0),
+            ValueError,
+            "expected a function with one result, got 2 results",
+        ),
+        (
+            lambda: finite_difference(lambda x: [x, x], 1.0),
+            ValueError,
+            "expected a function with one result, got 2 results",
+        ),
+    ],
+)
+def test_bad_input(call, error, words):
+    with pytest.raises(error, match=words):
+        call()

@@ -1,0 +1,229 @@
+import math
+import random
+
+import mpmath as mp
+import pytest
+from oracles import EXACT
+
+import engine
+from engine import grad, hessian, hvp, jacobian, jvp
+from engine.ops import OPS
+from engine.value import Value, apply
+
+ROWS = [pytest.param(op, at, id=f"{op.name}{at}") for op in OPS.values() for at in op.at]
+SMOOTH = [
+    pytest.param(OPS[name], at, id=f"{name}{at}")
+    for name in EXACT
+    for at in OPS[name].at
+    if name not in {"abs", "max", "min", "relu", "leaky_relu"}
+]
+
+
+def data(values):
+    return [v.data for v in values]
+
+
+@pytest.mark.parametrize(("op", "at"), ROWS)
+def test_grad_is_what_backward_computes(op, at):
+    values = [Value(x) for x in at]
+    out = apply(op, *values)
+    slopes = grad(out, values)
+    assert not any(v.has_grad for v in values)
+    out.backward()
+    assert data(slopes) == [v.grad for v in values]
+
+
+@pytest.mark.parametrize(("op", "at"), SMOOTH)
+def test_second_derivatives_against_mpmath(op, at):
+    values = [Value(x) for x in at]
+    rows = hessian(apply(op, *values), values)
+    f, count = EXACT[op.name][0], len(at)
+    for i, row in enumerate(rows):
+        for j, second in enumerate(row):
+            orders = tuple((i == k) + (j == k) for k in range(count))
+            where = tuple(map(mp.mpf, at))
+            want = float(mp.diff(f, *((where, orders) if count > 1 else (where[0], 2))))
+            assert second.data == pytest.approx(want, rel=1e-13, abs=1e-13)
+
+
+@pytest.mark.parametrize("name", ["abs", "max", "min", "relu", "leaky_relu"])
+def test_second_derivatives_of_piecewise_linear_rows(name):
+    for at in OPS[name].at:
+        values = [Value(x) for x in at]
+        rows = [data(row) for row in hessian(apply(OPS[name], *values), values)]
+        crossed = float(name == "leaky_relu" and at[0] < 0)
+        want = [[0.0]] if len(at) == 1 else [[0.0, crossed], [crossed, 0.0]]
+        assert rows == want
+
+
+@pytest.mark.parametrize("order", range(1, 7))
+@pytest.mark.parametrize(
+    ("f", "nth"),
+    [
+        (lambda x: x.exp(), lambda n, x: math.exp(x)),
+        (lambda x: x.sin(), lambda n, x: math.sin(x + n * math.pi / 2)),
+        (lambda x: x**5, lambda n, x: math.perm(5, n) * x ** max(5 - n, 0)),
+        (lambda x: 1 / x, lambda n, x: (-1) ** n * math.factorial(n) / x ** (n + 1)),
+        (lambda x: x.log(), lambda n, x: -((-1) ** n) * math.factorial(n - 1) / x**n),
+        (lambda x: 2**x, lambda n, x: 2**x * math.log(2) ** n),
+        (lambda x: engine.dot([x, x], [x, 2.0], x), lambda n, x: [0, 2 * x + 3, 2][n : n + 1]),
+    ],
+    ids=["exp", "sin", "x**5", "1/x", "log", "2**x", "dot"],
+)
+def test_high_orders(f, nth, order):
+    x = Value(0.7)
+    y = f(x)
+    for _ in range(order):
+        y = grad(y, x)
+    want = nth(order, 0.7)
+    want = want if isinstance(want, float) else want[0] if want else 0.0
+    assert y.data == pytest.approx(want, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_hessians_against_torch(seed):
+    torch = pytest.importorskip("torch")
+    rng = random.Random(seed)
+    at = [rng.uniform(0.2, 2) for _ in range(4)]
+
+    def f(v, lse, tanh):
+        return lse([v[0] * v[1], v[2] ** v[3], tanh(v[0] - v[3])]) * v[1] / (1 + v[2] * v[2])
+
+    values = [Value(x) for x in at]
+    ours = hessian(f(values, engine.logsumexp, engine.tanh), values)
+    want = torch.autograd.functional.hessian(
+        lambda t: f(t, lambda xs: torch.logsumexp(torch.stack(xs), 0), torch.tanh),
+        torch.tensor(at, dtype=torch.float64),
+    ).tolist()
+    for i, row in enumerate(ours):
+        assert data(row) == pytest.approx(want[i], rel=1e-10, abs=1e-12)
+        assert data(row) == pytest.approx([r[i].data for r in ours], rel=1e-12, abs=1e-13)
+    vector = [rng.uniform(-1, 1) for _ in at]
+    product = hvp(f(values, engine.logsumexp, engine.tanh), values, vector)
+    wanted = [math.fsum(a * b for a, b in zip(r, vector, strict=True)) for r in want]
+    assert data(product) == pytest.approx(wanted, rel=1e-10, abs=1e-12)
+
+
+def test_jacobian_and_jvp():
+    x, y = Value(2.0), Value(3.0)
+    outputs = [x * y, x + 1.0, y.exp(), Value(5.0)]
+    rows = [data(row) for row in jacobian(outputs, [x, y])]
+    assert rows == [[3.0, 2.0], [1.0, 0.0], [0.0, math.exp(3)], [0.0, 0.0]]
+    moved = jvp(outputs, [x, y], [0.5, -2.0])
+    want = [sum(a * b for a, b in zip(row, [0.5, -2.0], strict=True)) for row in rows]
+    assert data(moved) == pytest.approx(want, rel=1e-15)
+    assert grad(jvp([x**3], [x], [1.0])[0], x).data == pytest.approx(12.0)
+
+
+def test_inner_values_and_the_output_itself_are_inputs_too():
+    x = Value(2.0)
+    h = x * x
+    y = h * x
+    assert data(grad(y, [x, h, y])) == [12.0, 2.0, 1.0]
+    assert data(grad(y, [h])) == [2.0]
+    assert data(grad(x, [x])) == [1.0]
+    assert data(grad(y, [Value(1.0)])) == [0.0]
+    assert data(grad(y, [x, x])) == [12.0, 12.0]
+    assert grad(y, []) == []
+
+
+def test_gradients_of_gradients_reach_leaves_by_backward():
+    x, y = Value(2.0), Value(3.0)
+    penalty = grad(x * x * y, x) ** 2
+    penalty.backward()
+    assert (x.grad, y.grad) == (2 * 12 * 6, 2 * 12 * 4)
+
+
+CORNERS = {
+    "0 ** 2": (lambda x, y: x**y, (0.0, 2.0), [0.0, 0.0]),
+    "0 ** 0": (lambda x, y: x**y, (0.0, 0.0), [0.0, 0.0]),
+    "2 ** 0": (lambda x, y: x**y, (2.0, 0.0), [0.0, math.log(2)]),
+    "0 ** 0.5": (lambda x, y: x**y, (0.0, 0.5), [math.inf, 0.0]),
+    "nan first": (engine.max, (math.nan, 1.0), [1.0, 0.0]),
+    "nan second": (engine.min, (1.0, math.nan), [0.0, 1.0]),
+    "tie": (engine.max, (1.0, 1.0), [1.0, 0.0]),
+    "kinks": (lambda x, y: abs(x) + y.relu(), (0.0, 0.0), [0.0, 0.0]),
+    "nan in relu": (lambda x, y: x.relu() + y.relu(), (math.nan, -1.0), [1.0, 0.0]),
+    "-inf": (lambda x, y: engine.logsumexp([x, y]), (-math.inf, 1.0), [0.0, 1.0]),
+    "division": (lambda x, y: x / y, (1.0, 0.0), [math.inf, -math.inf]),
+}
+
+
+@pytest.mark.parametrize(("f", "at", "want"), CORNERS.values(), ids=CORNERS)
+def test_corners_give_grad_and_backward_the_same_numbers(f, at, want):
+    values = [Value(x) for x in at]
+    out = f(*values)
+    out.backward()
+    assert [v.grad for v in values] == want
+    assert data(grad(out, values)) == want
+
+
+def test_second_derivatives_at_corners():
+    x, y = Value(0.0), Value(2.0)
+    assert grad(grad(x**y, x), x).data == 2.0
+    assert grad(grad(x**2, x), x).data == 2.0
+    assert grad(grad(x**3, x), x).data == 0.0
+    a, b = Value(1.0), Value(1.0)
+    rows = hessian(engine.max(a * a, b * b), [a, b])
+    assert [data(row) for row in rows] == [[2.0, 0.0], [0.0, 0.0]]
+    assert grad(grad(x.relu() ** 2, x), x).data == 0.0
+    assert grad(grad(x.tanh(), x), x).data == 0.0
+
+
+@pytest.mark.parametrize(
+    ("f", "name", "then", "now"),
+    [
+        (lambda x: x * x, "mul", "3.0", "100.0"),
+        (lambda x: x.sin() * 2, "sin", repr(math.cos(3)), repr(math.cos(100))),
+        (lambda x: engine.dot([x, 2.0], [x, 1.0]), "dot", "3.0", "100.0"),
+        (lambda x: x**2, "pow", "6.0", "200.0"),
+    ],
+)
+def test_changed_data_is_noticed(f, name, then, now):
+    x = Value(3.0)
+    y = f(x)
+    x.data = 100.0
+    with pytest.raises(RuntimeError) as caught:
+        grad(y, x)
+    assert str(caught.value) == (
+        f"grad: .data changed after the forward: a partial of {name} was {then} then "
+        f"and is {now} now; compute the output again"
+    )
+
+
+def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
+    x, unrelated = Value(3.0), Value(1.0)
+    y = x * x + unrelated * 2.0
+    unrelated.data = 7.0
+    assert grad(y, x).data == 6.0
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: grad(3.0, x), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (lambda x: grad(x, [3.0]), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (lambda x: jacobian([x, "a"], [x]), TypeError, "grad expected Values, got str"),
+        (lambda x: hvp(x, [x], []), ValueError, "hvp expected 1 numbers, one an input, got 0"),
+        (lambda x: jvp([x], [x], [1, 2]), ValueError, "jvp expected 1 numbers, .* got 2"),
+    ],
+)
+def test_bad_input(call, error, words):
+    with pytest.raises(error, match=words):
+        call(Value(1.0))
+
+
+def test_a_deep_graph_has_second_derivatives():
+    x = Value(1.0)
+    y = x
+    for _ in range(5_000):
+        y = y + x * 0.001
+    assert grad(grad(y * y, x), x).data == pytest.approx(72.0)
+
+
+def test_no_grad_gives_numbers_only():
+    x = Value(2.0)
+    y = x**3
+    with engine.no_grad():
+        slope = grad(y, x)
+    assert (slope.data, slope.parents) == (12.0, ())
