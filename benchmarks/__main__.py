@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.contenders import CONTENDERS, is_installed
 from benchmarks.turns import Measured, take_turns
-from benchmarks.works import WORKS, Work
+from benchmarks.works import WORKS, Goal, Work
 
 BASELINE = "micrograd"
 TOLERANCE = 1e-12  # losses are the same to 12 digits
@@ -45,7 +45,9 @@ def main() -> None:
 
 def run(work: Work, rounds: int) -> dict[str, list[Measured]]:
     """Every installed contender's steps; the first one, a warm-up, tells only its loss."""
-    contenders = {c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_installed(c)}
+    contenders = {
+        c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_installed(c)
+    }
     return take_turns(contenders, work.task(rounds + 1), rounds + 1)
 
 
@@ -53,27 +55,32 @@ def disagreement(measured: dict[str, list[Measured]]) -> float:
     """The largest relative difference between two contenders' results of one step; inf for nan."""
     largest = 0.0
     for results in zip(*([m.result for m in steps] for steps in measured.values()), strict=True):
-        spread = (max(results) - min(results)) / max(map(abs, results))
+        spread = (max(results) - min(results)) / (max(map(abs, results)) or 1.0)
         largest = max(largest, spread if math.isfinite(math.fsum(results)) else math.inf)
     return largest
 
 
 def table(work: Work, measured: dict[str, list[Measured]], same: bool) -> list[str]:
-    """A line for each contender: its median, the ratio to micrograd's, and how its goal fares."""
-    medians = {name: median(m.amount for m in steps[1:]) for name, steps in measured.items()}
+    """A line for each contender: median, lowest, ratio of medians to micrograd's, its goal."""
+    amounts = {name: [m.amount for m in steps[1:]] for name, steps in measured.items()}
+    medians = {name: median(of_one) for name, of_one in amounts.items()}
     goals = {goal.contender: goal for goal in work.goals}
-    lines = []
-    for name, amount in medians.items():
-        ratio = f"{medians[BASELINE] / amount:7.1f}x" if same and BASELINE in medians else ""
-        line = f"  {name:28}{amount:10.2f} {work.unit}  {ratio}"
-        goal = goals.get(name)
-        if goal and goal.against not in (None, *medians):
-            line += f"  goal {goal}: open, {goal.against} is not installed"
-        elif goal:
-            fate = "reached" if same and goal.reached(medians) else "MISSED"
-            line += f"  goal {goal}: {fate}"
-        lines.append(line.rstrip())
+    lines = [f"  {'':28}{'median':>9}{'lowest':>9}  {work.unit}"]
+    for name, of_one in amounts.items():
+        line = f"  {name:28}{medians[name]:9.2f}{min(of_one):9.2f}"
+        if same and BASELINE in medians:
+            line += f"{medians[BASELINE] / medians[name]:8.1f}x"
+        if name in goals:
+            line += f"   {goals[name]}: {fate(goals[name], medians, same)}"
+        lines.append(line)
     return lines
+
+
+def fate(goal: Goal, medians: dict[str, float], same: bool) -> str:
+    """Whether a goal was reached; without the other contender nobody knows."""
+    if goal.against and goal.against not in medians:
+        return f'unknown, {goal.against} is not installed: pip install "brickgrad[bench]"'
+    return "reached" if same and goal.reached(medians) else "MISSED"
 
 
 def machine() -> str:
@@ -100,7 +107,9 @@ def versions() -> str:
 def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=WORKS, help="one work; may be repeated")
-    parser.add_argument("--rounds", type=int, help="steps of each contender (each work has its own)")
+    parser.add_argument(
+        "--rounds", type=int, help="steps of each contender (each work has its own)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="every single measurement")
     return parser.parse_args()
 

@@ -10,6 +10,12 @@ from typing import Any, NamedTuple
 
 from benchmarks.turns import Turns
 from benchmarks.works import Net
+from engine.functions import exp, log
+from engine.value import Value
+from nn.loss import cross_entropy, hinge, l2
+from nn.module import MLP
+from nn.optim import SGD
+from nn.train import Loss, Step, gradient_descent
 
 
 class Scalars(NamedTuple):
@@ -23,13 +29,12 @@ class Scalars(NamedTuple):
 
 def micrograd() -> Scalars:
     """micrograd as installed, with exp and log in its own way: it has none."""
-    from micrograd.engine import Value
-    from micrograd.nn import MLP
+    from micrograd import engine, nn  # noqa: PLC0415 (an extra)
 
     sys.setrecursionlimit(1_000_000)  # its backward goes down the graph by recursion
 
     def exp(x: Any) -> Any:
-        out = Value(math.exp(x.data), (x,), "exp")
+        out = engine.Value(math.exp(x.data), (x,), "exp")
 
         def _backward() -> None:
             x.grad += out.data * out.grad
@@ -38,7 +43,7 @@ def micrograd() -> Scalars:
         return out
 
     def log(x: Any) -> Any:
-        out = Value(math.log(x.data), (x,), "log")
+        out = engine.Value(math.log(x.data), (x,), "log")
 
         def _backward() -> None:
             x.grad += out.grad / x.data
@@ -46,23 +51,20 @@ def micrograd() -> Scalars:
         out._backward = _backward
         return out
 
-    return Scalars(Value, MLP, exp, log)
+    return Scalars(engine.Value, nn.MLP, exp, log)
 
 
 def unfused() -> Scalars:
     """brickgrad with a node for every product and every sum, as micrograd has."""
-    from engine.functions import exp, log
-    from engine.value import Value
-    from nn.module import MLP
-
     return Scalars(Value, partial(MLP, fused=False), exp, log)
 
 
 def demo(engine: Callable[[], Scalars], net: Net, turns: Turns) -> None:
-    """The loop of micrograd's demo notebook, word for word where it matters."""
+    """The loop of micrograd's demo notebook, in its own words."""
     value, mlp, *_ = engine()
     model = _with_weights(net, mlp)
-    for k in turns:
+
+    def step(k: int) -> float:
         inputs = [list(map(value, xrow)) for xrow in net.xs]
         scores = list(map(model, inputs))
         losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(net.ys, scores, strict=True)]
@@ -73,14 +75,17 @@ def demo(engine: Callable[[], Scalars], net: Net, turns: Turns) -> None:
         total_loss.backward()
         for p in model.parameters():
             p.data -= net.learning_rates[k] * p.grad
-        turns.done(total_loss.data)
+        return float(total_loss.data)
+
+    turns.take(step)
 
 
 def classify(engine: Callable[[], Scalars], net: Net, turns: Turns) -> None:
     """The same loop with the cross-entropy written out."""
     value, mlp, exp, log = engine()
     model = _with_weights(net, mlp)
-    for k in turns:
+
+    def step(k: int) -> float:
         inputs = [list(map(value, xrow)) for xrow in net.xs]
         losses = []
         for logits, label in zip(map(model, inputs), net.ys, strict=True):
@@ -91,45 +96,40 @@ def classify(engine: Callable[[], Scalars], net: Net, turns: Turns) -> None:
         loss.backward()
         for p in model.parameters():
             p.data -= net.learning_rates[k] * p.grad
-        turns.done(loss.data)
+        return float(loss.data)
+
+    turns.take(step)
 
 
-def own_loop(loss_name: str, decay: float, net: Net, turns: Turns) -> None:
+def own_loop(loss: Loss, decay: float, net: Net, turns: Turns) -> None:
     """brickgrad in a loop of the user's own."""
-    from nn import loss as losses
-    from nn.loss import l2
-    from nn.module import MLP
-    from nn.optim import SGD
-
-    loss_of = getattr(losses, loss_name)
     model = _with_weights(net, MLP)
     optimizer = SGD(model.parameters(), lr=net.learning_rates[0])
-    for k in turns:
-        loss = loss_of([model(x) for x in net.xs], net.ys)
+
+    def step(k: int) -> float:
+        total = loss([model(x) for x in net.xs], net.ys)
         if decay:
-            loss = loss + decay * l2(model.parameters())
+            total = total + decay * l2(model.parameters())
         optimizer.zero_grad()
-        loss.backward()
+        total.backward()
         optimizer.lr = net.learning_rates[k]
         optimizer.step()
-        turns.done(loss.data)
+        return total.data
+
+    turns.take(step)
 
 
-def library_loop(loss_name: str, decay: float, net: Net, turns: Turns) -> None:
+def library_loop(loss: Loss, decay: float, net: Net, turns: Turns) -> None:
     """brickgrad's `gradient_descent`, which stops the collector during a step."""
-    from nn import loss as losses
-    from nn.loss import l2
-    from nn.module import MLP
-    from nn.train import gradient_descent
 
-    def take_turns(step: Any) -> None:
+    def take_turns(step: Step) -> None:
         turns.done(step.loss)
         next(turns, None)
 
     next(turns)
     gradient_descent(
         _with_weights(net, MLP),
-        getattr(losses, loss_name),
+        loss,
         (net.xs, net.ys),
         lr=net.learning_rates.__getitem__,
         steps=turns.steps,
@@ -141,8 +141,6 @@ def library_loop(loss_name: str, decay: float, net: Net, turns: Turns) -> None:
 
 def chain(nodes: int, turns: Turns) -> None:
     """A chain of `nodes` operations; the most memory that it took at any time."""
-    from engine.value import Value
-
     for _ in turns:
         tracemalloc.start()
         w = Value(0.999)
@@ -178,15 +176,18 @@ class Contender(NamedTuple):
 # fmt: off
 CONTENDERS = (
     Contender("micrograd", "micrograd",
-              {"W1": partial(demo, micrograd), "W3": partial(classify, micrograd)}),
+              {"W1": partial(demo, micrograd),
+               "W3": partial(classify, micrograd)}),
     Contender("brickgrad fused=False", "nn",
-              {"W1": partial(demo, unfused), "W3": partial(classify, unfused)}),
+              {"W1": partial(demo, unfused),
+               "W3": partial(classify, unfused)}),
     Contender("brickgrad", "nn",
-              {"W1": partial(own_loop, "hinge", 1e-4), "W3": partial(own_loop, "cross_entropy", 0.0),
+              {"W1": partial(own_loop, hinge, 1e-4),
+               "W3": partial(own_loop, cross_entropy, 0.0),
                "million": chain}),
     Contender("brickgrad gradient_descent", "nn",
-              {"W1": partial(library_loop, "hinge", 1e-4),
-               "W3": partial(library_loop, "cross_entropy", 0.0)}),
+              {"W1": partial(library_loop, hinge, 1e-4),
+               "W3": partial(library_loop, cross_entropy, 0.0)}),
 )
 # fmt: on
 

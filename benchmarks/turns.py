@@ -20,10 +20,10 @@ class Measured(NamedTuple):
 
 
 class Turns(Iterator[int]):
-    """The steps of one contender: the next one begins when it is asked for.
+    """The steps of one contender: each begins when it is asked for.
 
-    `for step in turns:` ends a step with `turns.done(loss)`. What a contender does before the
-    first one is set-up.
+    `turns.take(step)` calls `step(number) -> loss` for all of them. Where that does not fit,
+    `next(turns)` waits for a step and `turns.done(loss)` ends it. All before the first is set-up.
     """
 
     def __init__(self, steps: int, pipe: "Connection[Any, Any]") -> None:
@@ -41,6 +41,11 @@ class Turns(Iterator[int]):
         self.start = time.perf_counter()
         return self.taken
 
+    def take(self, step: Callable[[int], float]) -> None:
+        """All steps; the graph of one is gone before the next begins."""
+        for number in self:
+            self.done(step(number))
+
     def done(self, result: float, amount: float | None = None) -> None:
         """Ends a step; it costs the milliseconds it took where there is no other `amount`."""
         elapsed = (time.perf_counter() - self.start) * 1000
@@ -51,7 +56,9 @@ class Turns(Iterator[int]):
 Contest = Callable[[Any, Turns], None]
 
 
-def take_turns(contenders: Mapping[str, Contest], task: Any, steps: int) -> dict[str, list[Measured]]:
+def take_turns(
+    contenders: Mapping[str, Contest], task: Any, steps: int
+) -> dict[str, list[Measured]]:
     """`steps` steps of each contender, one of each at a time.
 
     Raises RuntimeError with the traceback of a contender that fails.

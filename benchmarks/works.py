@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-MILLION = 1_000_000
+from nn.data import digits, moons
+from nn.module import MLP
 
 
 class Goal(NamedTuple):
@@ -40,29 +41,23 @@ class Work(NamedTuple):
     title: str
     unit: str
     rounds: int
-    goals: tuple[Goal, ...]
     task: Callable[[int], Any]  # the number of steps -> what each contender is given
+    goals: tuple[Goal, ...]
 
 
 def moons_net(steps: int) -> Net:
     """micrograd's demo: 100 points, and a learning rate from 1.0 down by 0.009 a step."""
-    from nn.data import moons
-
     rates = [1.0 - 0.9 * step / 100 for step in range(steps)]
     return _net(2, [16, 16, 1], "uniform", moons(100, noise=0.1, seed=1), rates)
 
 
 def digits_net(steps: int) -> Net:
     """The first 32 of scikit-learn's handwritten digits."""
-    from nn.data import digits
-
     images, labels = digits()
     return _net(64, [32, 10], "he", (images[:32], labels[:32]), [0.1] * steps)
 
 
 def _net(nin: int, nouts: list[int], init: str, data: tuple[Any, Any], rates: list[float]) -> Net:
-    from nn.module import MLP
-
     weights = [p.data for p in MLP(nin, nouts, init=init, seed=1337).parameters()]
     return Net(nin, nouts, weights, *data, rates)
 
@@ -71,13 +66,16 @@ def _net(nin: int, nouts: list[int], init: str, data: tuple[Any, Any], rates: li
 WORKS = {
     work.name: work
     for work in (
-        Work("W1", "micrograd's demo: moons 100, MLP 2-16-16-1, whole batch, hinge + L2", "ms a step", 15,
+        Work("W1", "micrograd's demo: moons 100, MLP 2-16-16-1, whole batch, hinge + L2",
+             "ms a step", 15, moons_net,
              (Goal("brickgrad fused=False", 20, against="micrograd"),
-              Goal("brickgrad", 100, against="micrograd")), moons_net),
-        Work("W3", "digits 8x8, MLP 64-32-10, batch 32, cross-entropy", "ms a step", 10,
-             (Goal("brickgrad", 200, against="micrograd"),), digits_net),
-        Work("million", "1,000,000 nodes in a chain: built, differentiated, freed", "bytes a node", 2,
-             (Goal("brickgrad", 300),), lambda steps: MILLION),
+              Goal("brickgrad", 100, against="micrograd"))),
+        Work("W3", "digits 8x8, MLP 64-32-10, batch 32, cross-entropy",
+             "ms a step", 12, digits_net,
+             (Goal("brickgrad", 200, against="micrograd"),)),
+        Work("million", "1,000,000 nodes in a chain: built, differentiated, freed",
+             "bytes a node", 1, lambda steps: 1_000_000,
+             (Goal("brickgrad", 300),)),
     )
 }
 # fmt: on
