@@ -97,13 +97,18 @@ class Value:
     def backward(self) -> None:
         """Adds d self / d leaf to the `grad` of every leaf below, and sets it on inner values.
 
-        All gradients change at once at the end: an interrupt leaves them as they were.
+        The leaves change all at once, at the end: an interrupt leaves them as they were.
         """
         with sweeping:
             order = toposort(self)
             self.adjoint = 1.0
+            leaves = []
             for v in reversed(order):
                 g, x, y = v.adjoint, v.x, v.y
+                if x is None:
+                    leaves.append(v)
+                    continue
+                v.grad = g
                 if type(x) is tuple:
                     if g == 0 and math.isfinite(v.data):
                         continue  # only zeros to pass on
@@ -116,8 +121,8 @@ class Value:
                         y.adjoint += g * v.dy
             if modes:
                 _examine_backward(order)
-            grads = [v.adjoint if v.op else v.grad + v.adjoint for v in order]
-            deque(map(setattr, order, repeat("grad"), grads), 0)  # one call: never half done
+            grads = [v.grad + v.adjoint for v in leaves]
+            deque(map(setattr, leaves, repeat("grad"), grads), 0)  # one call: never half done
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -261,9 +266,10 @@ def toposort(root: Value) -> list[Value]:
         while True:
             x, y = v.x, v.y
             if type(x) is tuple:
-                rest = unread.setdefault(v, iter(x))
+                rest = unread.pop(v, None) or iter(x)
                 for x in rest:
                     if x.mark is not met:
+                        unread[v] = rest
                         break
             if type(x) is Value and x.mark is not met:
                 parent = x
