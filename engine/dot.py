@@ -42,7 +42,7 @@ def digraph(picture: Picture, direction: str) -> "Digraph":
     A wire into a box runs through a point `g3_1` (of node 3 into box 1) beside the parameters in
     that box; else Graphviz leads it around the box.
     """
-    from graphviz import Digraph  # noqa: PLC0415 (without it the rest works)
+    from graphviz import Digraph  # the rest works without it
 
     around_all = GRAPH | {"rankdir": direction}
     dot = Digraph("picture", graph_attr=around_all, node_attr=NODE, edge_attr=EDGE)
@@ -91,7 +91,7 @@ def _fill(
         with dot.subgraph(name=f"cluster_b{n}") as cluster:
             cluster.attr(
                 label=f"<<B>{markup(clipped(inner.title))}</B>>",
-                tooltip=markup(inner.name),
+                tooltip=tooltip(inner.name),
                 style="rounded,filled",
                 color=FRAME,
                 fillcolor=PAPER if box is None else "white",
@@ -105,7 +105,7 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
     dot.node(
         f"n{place}",
         label=_card(node),
-        tooltip=markup(node.hint),
+        tooltip=tooltip(node.hint),
         shape=look.shape,
         style=",".join(styles) if look.shape == "box" else "filled",
         fillcolor=look.fill,
@@ -115,7 +115,7 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
     )
     if node.op:
         label = _operation(node.op, partials, direction)
-        dot.node(f"o{place}", label=label, shape="plain", tooltip=markup(node.op))
+        dot.node(f"o{place}", label=label, shape="plain", tooltip=tooltip(node.op))
         dot.edge(f"o{place}", f"n{place}", arrowhead="none", color=INK, weight="9")
 
 
@@ -155,9 +155,17 @@ def _operation(sign: str, partials: list[str], direction: str) -> str:
 
 
 def markup(text: str) -> str:
-    """Text as DOT shows it unchanged: ASCII, nothing in it is markup or an escape.
+    """Text for an HTML-like label: nothing in it is markup or an escape.
 
-    >>> markup("<b> \\\\N")
-    '&lt;b&gt; &#92;N'
+    ASCII and entities, but for characters beyond U+FFFF, whose entities Graphviz gets wrong.
+
+    >>> markup("<b> é")
+    '&lt;b&gt; &#233;'
     """
-    return escape(text).replace("\\", "&#92;").encode("ascii", "xmlcharrefreplace").decode()
+    escaped = escape(text).replace("\\", "&#92;" * 2)
+    return "".join(c if c < "\x80" or c > "\uffff" else f"&#{ord(c)};" for c in escaped)
+
+
+def tooltip(text: str) -> str:
+    """Text for a tooltip, where backslashes are read twice."""
+    return markup(text.replace("\\", "\\" * 2))

@@ -45,8 +45,8 @@ LEGEND: dict[Kind, str] = {
 # the box's padding (before, after, above, below) leaves room for its title on the page's top side
 PADDING = {
     "LR": Padding(above=19),
-    "RL": Padding(above=19),
     "TB": Padding(before=19),
+    "RL": Padding(above=19),
     "BT": Padding(after=19),
 }
 DIRECTIONS = tuple(PADDING)
