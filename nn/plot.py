@@ -74,7 +74,7 @@ def plot_history(history: Curves) -> "Figure":
 def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
     """The loss of several histories, by name, against points looked at and against time.
 
-    >>> plot_comparison({"GD": gd, "SGD": sgd}).savefig("curves.svg")  # doctest: +SKIP
+    Such as `plot_comparison({"GD": history, "SGD": other})`.
     """
     if not histories:
         raise ValueError("plot_comparison expected at least 1 history, got 0")
