@@ -15,6 +15,7 @@ Below = dict[int, tuple[int, ...] | dict[int, None]]
 EDGES = 6  # to a node: with more a picture is a hairball
 COLUMNS = 3  # nodes to a column: with fewer a picture is too wide for a page
 NARROW = 8  # columns that are never too many
+ENDS = 5  # nodes to a column that stays where the middle is collapsed
 
 
 def collapse(graph: Graph, boxes: list[Box], box: list[int | None], limit: int) -> list[int]:
@@ -67,8 +68,8 @@ def alike(graph: Graph, part: list[int], limit: int) -> list[int]:
         if place != root and (level[place] < ends or level[place] >= top - ends):
             look = graph.symbol(place) or type(graph.atoms[place])
             stands[place] = columns[level[place]].setdefault(look, place)
-    room, wide = limit - 2, widest(limit)
-    if len(columns) > wide or sum(map(len, columns)) > limit - 1:
+    if len(columns) > widest(limit) or sum(map(len, columns)) > limit - 1:
+        room, wide = limit - 2, max(limit // ENDS, min(limit, NARROW))
         first = _room(columns, room // 3, wide // 3)
         left = room - sum(map(len, columns[:first]))
         last = _room(columns[first:][::-1], left, wide - first - 1)

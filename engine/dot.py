@@ -112,6 +112,7 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
         color=look.stroke,
         penwidth=f"{look.width:g}",
         peripheries="2" if look.double else "1",
+        margin="0.1,0.08" if look.shape == "box3d" else NODE["margin"],
     )
     if node.op:
         label = _operation(node.op, partials, direction)
