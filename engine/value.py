@@ -296,7 +296,8 @@ _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
 @contextmanager
 def mode(change: Mode) -> Iterator[None]:
     """Inside, every new node of this thread passes through `change`."""
-    before = _active.set((*_active.get(), change))
+    changes = sorted((*_active.get(), change), key=lambda change: change is _as_leaf)
+    before = _active.set(tuple(changes))  # leaves come last: they forget what made them
     modes.append(change)
     try:
         yield

@@ -487,6 +487,14 @@ def test_no_grad_keeps_no_graph():
     assert (x * 3).parents == (x, 3.0)
 
 
+def test_anomalies_are_found_where_no_graph_is_kept():
+    for first, second in [(no_grad, detect_anomaly), (detect_anomaly, no_grad)]:
+        with first(), second(), pytest.raises(FloatingPointError, match="log\\(0"):
+            Value(0.0).log()
+        with first(), second():
+            assert Value(1.0).exp().op is None
+
+
 def test_modes_end_with_an_exception():
     with pytest.raises(RuntimeError, match="mine"), no_grad(), detect_anomaly():
         raise RuntimeError("mine")
