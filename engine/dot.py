@@ -23,7 +23,7 @@ GRAPH = {
     "fontcolor": GREY,
     "labeljust": "l",
     "nodesep": "0.12",
-    "ranksep": "0.45",
+    "ranksep": "0.6",
 }
 NODE = {
     "fontname": FONT,
@@ -67,11 +67,12 @@ def digraph(picture: Picture, direction: str) -> "Digraph":
 
 
 def _gate(picture: Picture, edge: Edge) -> str:
-    """The point where an edge enters a box from outside; "" for all others."""
-    box = picture.nodes[edge.head].box
-    if box is None or box in around(picture.boxes, picture.nodes[edge.tail].box):
+    """The point where an edge to an operation enters its box from outside; "" for all others."""
+    head = picture.nodes[edge.head]
+    around_tail = around(picture.boxes, picture.nodes[edge.tail].box)
+    if not head.op or head.box is None or head.box in around_tail:
         return ""
-    return f"g{edge.tail}_{box}"
+    return f"g{edge.tail}_{head.box}"
 
 
 def _fill(
