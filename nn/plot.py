@@ -260,6 +260,8 @@ def _new_figure(panels: int) -> "Figure":
 
 def _finish(axes: "Axes", title: str, across: str, up: str) -> None:
     axes.set(title=title, xlabel=across, ylabel=up)
+    if axes.get_xscale() == "linear":
+        axes.locator_params(axis="x", nbins=6)  # so that numbers of five digits do not touch
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
