@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
-from engine.dot import digraph
-from engine.outline import Names
-from engine.picture import Picture, picture
-from engine.svg import DIRECTIONS, svg
+from engine.drawing.digraph import digraph
+from engine.drawing.outline import Names
+from engine.drawing.picture import Picture, picture
+from engine.drawing.svg import DIRECTIONS, svg
 from engine.value import Value
 
 if TYPE_CHECKING:

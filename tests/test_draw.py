@@ -11,7 +11,7 @@ import pytest
 from hostile import HOSTILE
 
 from engine.draw import draw, programs
-from engine.picture import visible
+from engine.drawing.picture import visible
 from engine.value import Value
 from nn.module import MLP
 

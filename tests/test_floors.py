@@ -11,15 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["engine.ieee", "engine.formula", "engine.layout"],
+    ["engine.ieee", "engine.formula", "engine.drawing.layout"],
     ["engine.ops"],
     ["engine.operators"],
     ["engine.value"],
-    ["engine.functions", "engine.outline"],
-    ["engine.derivatives", "engine.collapse"],
-    ["engine.check", "engine.picture"],
-    ["engine.svg"],
-    ["engine.dot"],
+    ["engine.functions", "engine.drawing.outline"],
+    ["engine.derivatives", "engine.drawing.collapse"],
+    ["engine.check", "engine.drawing.picture"],
+    ["engine.drawing.svg"],
+    ["engine.drawing.digraph"],
     ["engine.draw"],
     ["nn.module", "nn.loss", "nn.data", "nn.progress"],
     ["nn.optim", "nn.save", "nn.plot"],
@@ -27,14 +27,14 @@ FLOORS = [
     ["nn.trial"],
     ["nn.cli"],
 ]
-FACES = ["engine", "nn"]
+FACES = ["engine", "nn", "engine.drawing"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
 DEPENDENCIES = {"graphviz"}
 FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
-    for package in FACES
+    for package in ("engine", "nn")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
 MODULES = [module for module in FILES if module not in FACES]

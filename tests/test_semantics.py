@@ -13,7 +13,7 @@ from oracles import close
 
 import engine
 from engine.draw import draw
-from engine.svg import svg
+from engine.drawing.svg import svg
 from engine.value import Value
 from nn.module import MLP, Layer, Neuron
 

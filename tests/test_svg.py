@@ -8,9 +8,9 @@ from itertools import combinations
 import pytest
 from hostile import HOSTILE
 
+from engine.drawing.picture import picture, visible
+from engine.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
 from engine.functions import dot
-from engine.picture import picture, visible
-from engine.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
 from engine.value import Value
 from nn.module import MLP
 
@@ -138,8 +138,9 @@ def test_hostile_texts(text: str) -> None:
 
 def test_the_same_bytes_in_other_processes() -> None:
     program = (
-        "import random; random.seed(1); from test_svg import step; from engine.picture import *; "
-        "from engine.svg import svg; import hashlib; loss, model = step(); "
+        "import random; random.seed(1); from test_svg import step; "
+        "from engine.drawing.picture import *; "
+        "from engine.drawing.svg import svg; import hashlib; loss, model = step(); "
         "p = picture(loss, model.named_parameters(), False, 60); "
         "print(hashlib.sha256(svg(p).encode()).hexdigest())"
     )

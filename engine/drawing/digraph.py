@@ -7,9 +7,9 @@ the operations instead of labels of the edges: Graphviz 2.43 crashes on labelled
 from html import escape
 from typing import TYPE_CHECKING
 
-from engine.collapse import around
-from engine.picture import UNKNOWN, Edge, Node, Picture
-from engine.svg import FONT, FRAME, GREY, INK, LINE, LOOKS, PAPER, VIOLET, clipped
+from engine.drawing.collapse import around
+from engine.drawing.picture import UNKNOWN, Edge, Node, Picture
+from engine.drawing.svg import FONT, FRAME, GREY, INK, LINE, LOOKS, PAPER, VIOLET, clipped
 
 if TYPE_CHECKING:
     from graphviz import Digraph

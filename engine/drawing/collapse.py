@@ -8,7 +8,7 @@ then the levels in the middle.
 from collections import Counter, deque
 from collections.abc import Sequence, Sized
 
-from engine.outline import Box, Graph
+from engine.drawing.outline import Box, Graph
 
 Below = dict[int, tuple[int, ...] | dict[int, None]]
 

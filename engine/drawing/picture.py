@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.collapse import around, collapse, operands_of, ordered
-from engine.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
+from engine.drawing.collapse import around, collapse, operands_of, ordered
+from engine.drawing.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
 from engine.value import Value
 
 Kind = Literal["parameter", "input", "constant", "value", "root", "summary"]
