@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
@@ -122,7 +122,7 @@ class Value:
             if modes:
                 _examine_backward(order)
             grads = [v.grad + v.adjoint for v in leaves]
-            deque(map(setattr, leaves, repeat("grad"), grads), 0)  # one call: never half done
+            set_each("grad", leaves, grads)
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -238,6 +238,11 @@ def number(x: object) -> float:
 def data_of(x: Operand) -> float:
     """The number of a Value, or of a constant."""
     return x.data if isinstance(x, Value) else number(x)
+
+
+def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
+    """Sets a slot of every value, in one call that no interrupt can cut in half."""
+    deque(map(setattr, values, repeat(slot), numbers), 0)
 
 
 def _short(x: object) -> str:
