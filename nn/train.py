@@ -196,9 +196,9 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
-    batches = _batches(xs, ys, batch, replacement, random.Random(seed))
-    run = _mean_loss(model, loss, penalty)
-    steps_taken = _steps(run, optimizer, decide, batches, _rate(lr, optimizer))
+    drawn = batches(xs, ys, batch, replacement, random.Random(seed))
+    run = mean_loss(model, loss, penalty)
+    steps_taken = _steps(run, optimizer, decide, drawn, _rate(lr, optimizer))
     history = History()
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
@@ -236,7 +236,7 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
 # --- one step ---------------------------------------------------------------------------------
 
 
-def _mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
+def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
     """The function of a batch that training makes small; it returns the outputs too."""
 
     def run(xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Value, list[Any]]:
@@ -303,9 +303,10 @@ def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
-def _batches(
+def batches(
     xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
 ) -> Iterator[Batch]:
+    """Endless batches: the next of a shuffled pass, or, with replacement, drawn anew."""
     n = len(xs)
     if batch >= n and not replacement:
         yield from repeat((xs, ys))

@@ -71,11 +71,20 @@ class Box:
     parent: int | None
 
 
-def graph_of(root: Value, expand: bool) -> Graph:
-    """The graph of everything `root` was computed from."""
+def graph_of(root: Value, expand: bool, also: Iterable[Value] = ()) -> Graph:
+    """The graph of everything `root` was computed from.
+
+    Those of `also` that it was not computed from come first, without operands.
+    """
     graph = Graph()
     at: dict[Value, int] = {}
-    for value in toposort(root):
+    order = toposort(root)
+    if also := list(also):
+        inside = set(order)
+        for value in dict.fromkeys(also):
+            if value not in inside:
+                graph.add(value)
+    for value in order:
         places = [at[p] if isinstance(p, Value) else graph.add(p) for p in value.parents]
         if expand and value.op and value.op.name == "dot":
             places = _products(graph, value, places)
