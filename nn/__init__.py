@@ -43,3 +43,5 @@ from nn.train import evaluate as evaluate
 from nn.train import fit as fit
 from nn.train import gradient_descent as gradient_descent
 from nn.train import stochastic_gradient_descent as stochastic_gradient_descent
+from nn.watch import Run as Run
+from nn.watch import watch as watch

@@ -1,4 +1,4 @@
-"""Random graphs, with numbers used many times, skip connections, and operations of many operands."""
+"""Random graphs: numbers used many times, skip connections, operations of many operands."""
 
 import random
 

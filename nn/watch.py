@@ -1,0 +1,419 @@
+"""A whole training step to watch: forward, loss, backward, update, and forward again."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from random import Random
+from typing import Any, overload
+
+from engine.drawing.picture import Picture, many, short
+from engine.steps import MISTAKES as BACKWARD_MISTAKES
+from engine.steps import MOST_EVENTS, Event, Mistake, Steps, Watchable, recorded_with_words
+from engine.story.record import Combine, Way, added, mirrored, sweep
+from engine.story.words import Words
+from engine.value import Value, set_each
+from nn.data import Data, Dataset, as_dataset
+from nn.module import size
+from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.train import Loss, Model, batches, mean_loss
+
+MOST_POINTS = 1000  # of the data, on a page
+HIGHEST = 6  # powers of ten that a learning rate is raised by, until the loss goes up
+
+
+class Run(Watchable, Sequence[Steps]):
+    """The steps of a training run; `points[i]` has the rows that step i looked at."""
+
+    def __init__(self, steps: list[Steps], points: list[list[int]], data: Dataset) -> None:
+        self.steps, self.points, self.data = steps, points, data
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each step, on its own points, before the update."""
+        return [float(steps[-1]["loss_before"]) for steps in self.steps]
+
+    @property
+    def picture(self) -> Picture:
+        """That of the first step."""
+        return self.steps[0].picture
+
+    def document(self) -> dict[str, Any]:
+        """The first step as plain data, and below `runs` all of them."""
+        kept = self._kept()
+        cut = None
+        if len(kept) < len(self):
+            cut = f"{len(kept)} of {len(self)} training steps can be opened; more would be too many"
+        runs = []
+        for number, (steps, points) in enumerate(zip(self.steps, self.points, strict=True)):
+            run: dict[str, Any] = {
+                "step": number,
+                "loss": steps[-1]["loss_before"],
+                "loss_after": steps[-1]["loss_after"],
+                "point": points[0] if len(points) == 1 else None,
+                "points": points,
+                "steps": None,
+            }
+            if number in kept:
+                whole = steps.document()
+                run["steps"] = {part: whole[part] for part in ("nodes", "edges", "events")}
+            runs.append(run)
+        first = self.steps[0].document()
+        data = {
+            "features": self.data.features,
+            "x": self.data.xs[:MOST_POINTS],
+            "y": self.data.ys[:MOST_POINTS],
+        }
+        title = f"{many(len(self), 'training step')}: loss {short(self.losses[0])} at the first, "
+        title += f"{short(self.losses[-1])} at the last"
+        return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
+
+    def transcript(self) -> str:
+        """One line for each training step."""
+        width = len(str(len(self) - 1))
+        return "\n".join(
+            f"{n:>{width}}. {_listed(points)}: loss {short(steps[-1]['loss_before'])} -> "
+            f"{short(steps[-1]['loss_after'])}"
+            for n, (steps, points) in enumerate(zip(self.steps, self.points, strict=True))
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> Steps: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Steps]: ...
+    def __getitem__(self, index: int | slice) -> Steps | list[Steps]:
+        return self.steps[index]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def _kept(self) -> set[int]:
+        """The steps that fit on a page in full: the first, the last, and some between them."""
+        last = len(self) - 1
+        room = max(MOST_EVENTS // len(self.steps[0]), 2)
+        some = range(len(self)) if last < room else [i * last // (room - 1) for i in range(room)]
+        shape = self.steps[0].record.graph.operands
+        return {i for i in some if self.steps[i].record.graph.operands == shape}
+
+
+def _listed(points: Sequence[int]) -> str:
+    return f"point {points[0]}" if len(points) == 1 else many(len(points), "point")
+
+
+# --- watching ---------------------------------------------------------------------------------
+
+
+@overload
+def watch(model: Model, loss: Loss, data: Data, optimizer: Optimizer) -> Steps: ...
+@overload
+def watch(
+    model: Model,
+    loss: Loss,
+    data: Data,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    batch_size: int | None = 1,
+    seed: int = 0,
+) -> Run: ...
+@overload
+def watch(
+    model: Model, loss: Loss, data: Data, optimizer: Optimizer, *, mistake: str
+) -> Mistake: ...
+def watch(
+    model: Model,
+    loss: Loss,
+    data: Data,
+    optimizer: Optimizer,
+    *,
+    steps: int | None = None,
+    batch_size: int | None = 1,
+    seed: int = 0,
+    mistake: str | None = None,
+) -> Steps | Run | Mistake:
+    """Takes a training step and records it: a `Steps`, which a notebook shows as a page.
+
+    `data` is one example (x, y), or lists of them, (xs, ys), of which each x is a list; the step
+    then goes down the mean of their losses. Afterwards parameters, gradients and the optimizer's
+    memory are as they are after any step.
+
+    With `steps` it takes so many and gives a `Run`: each step looks at `batch_size` of the points
+    (None: all), drawn with `seed` as by `stochastic_gradient_descent` and `fit`.
+
+    With a `mistake`, a name in `MISTAKES`, it gives the right step beside the wrong one, and puts
+    everything back as it was.
+
+    >>> from nn.loss import mse
+    >>> from nn.module import Neuron
+    >>> neuron = Neuron(1, nonlin=False, seed=1)
+    >>> story = watch(neuron, mse, ([2.0], 1.0), SGD(neuron.parameters(), lr=0.1))
+    >>> print(story[-1])
+    done: the loss went from 5.38 to 0
+    """
+    rows = _rows(data)
+    scene = _Scene(model, loss, optimizer)
+    if mistake is not None:
+        if steps is not None:
+            raise ValueError("watch expected steps or a mistake, got both")
+        if mistake not in MISTAKES:
+            raise ValueError(f"mistake expected one of {', '.join(MISTAKES)}, got {mistake!r}")
+        with _put_back(optimizer):
+            return MISTAKES[mistake](scene, rows)
+    if steps is None:
+        return scene.step(rows)
+    places = list(range(len(rows.xs)))
+    every = size("points in a batch", batch_size) if batch_size is not None else len(places)
+    drawn = batches(places, places, every, batch_size == 1, Random(seed))
+    points = [list(chosen) for chosen, _ in islice(drawn, size("steps", steps))]
+    return Run([scene.step(rows.pick(chosen)) for chosen in points], points, rows)
+
+
+def _rows(data: Data) -> Dataset:
+    """One example or many as a Dataset with names for its columns."""
+    if not isinstance(data, Dataset):
+        try:
+            x, y = (part.tolist() if hasattr(part, "tolist") else part for part in data)
+        except (TypeError, ValueError):
+            raise ValueError("watch expected an example (x, y), or lists (xs, ys)") from None
+        is_many = isinstance(x, Sequence) and bool(x) and isinstance(x[0], Sequence)
+        data = as_dataset((x, y) if is_many else ([x], [y]))
+    first = data.xs[0]
+    width = len(first) if isinstance(first, Sequence) else 1
+    features = tuple(f"x{i}" for i in range(width)) if width > 1 else ("x",)
+    return replace(data, features=data.features or features)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What stays the same from step to step."""
+
+    model: Model
+    loss: Loss
+    optimizer: Optimizer
+
+    @cached_property
+    def names(self) -> list[tuple[str, Value]]:
+        """The parameters, those of the model by their paths; of two names the first counts."""
+        named = getattr(self.model, "named_parameters", list)
+        parameters = enumerate(self.optimizer.parameters)
+        return [*named(), *((p.label or f"parameter {k}", p) for k, p in parameters)]
+
+    def step(
+        self,
+        rows: Dataset,
+        *,
+        forgets: bool = True,
+        way: Way = mirrored,
+        combine: Combine = added,
+    ) -> Steps:
+        """Takes one step; `forgets`, `way` and `combine` are where mistakes come in."""
+        optimizer = self.optimizer
+        before = []
+        if forgets:
+            optimizer.zero_grad()
+            text = "zero_grad: the gradients of the step before are forgotten"
+            before.append(Event(kind="zero", text=text))
+        inputs = _labelled(rows)
+        total = self.forward(inputs, rows.ys)
+        record, words = recorded_with_words(total, self.names)
+        swept = sweep(record, way, combine)
+        parameters = optimizer.parameters
+        held = [p.grad if p.has_grad else None for p in parameters]
+        at = record.place_of()
+        places = [at[p] for p in parameters]
+        total.backward()
+        if (way, combine) != (mirrored, added):
+            moved = [(p, place) for p, place in zip(parameters, places, strict=True) if p.has_grad]
+            set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
+        after = list(_leftovers(words, swept.grads, dict(zip(places, held, strict=True))))
+        data = [p.data for p in parameters]
+        optimizer.step()
+        after += _updates(words, optimizer, places, data)
+        again = self.forward(inputs, rows.ys)
+        second, second_words = recorded_with_words(again, self.names)
+        same = second.graph.operands == record.graph.operands
+        for p in second.operations if same else [second.root]:
+            text = second_words.computed(p) if same else second_words.loss()
+            place = p if same else record.root
+            after.append(Event(kind="forward again", node=place, data=second.data[p], text=text))
+        text = f"done: the loss went from {short(total.data)} to {short(again.data)}"
+        after.append(Event(kind="done", loss_before=total.data, loss_after=again.data, text=text))
+        return Steps(record, words, swept, before=before, after=after, adds=combine is added)
+
+    def forward(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+        """The loss on some rows; it and a single row's output get labels."""
+        total, outputs = mean_loss(self.model, self.loss, None)(inputs, targets)
+        if len(outputs) == 1:
+            output = outputs[0]
+            several = output if isinstance(output, list | tuple) else [output]
+            for i, value in enumerate(several):
+                if isinstance(value, Value) and value.op and not value.label:
+                    value.label = f"output{i}" if len(several) > 1 else "output"
+        if not total.label or total.label == "output":
+            total.label = "loss"
+        return total
+
+
+def _labelled(rows: Dataset) -> list[Any]:
+    """The inputs as Values with the names of their columns."""
+
+    def value(x: Any, name: str) -> Any:
+        return x if isinstance(x, Value | str) else Value(x, name)
+
+    inputs: list[Any] = []
+    for n, row in enumerate(rows.xs):
+        names = [f"{name} of {n}" if len(rows.xs) > 1 else name for name in rows.features]
+        if isinstance(row, Sequence):
+            inputs.append([value(x, name) for x, name in zip(row, names, strict=False)])
+        else:
+            inputs.append(value(row, names[0]))
+    return inputs
+
+
+# --- what happens after the backward pass -------------------------------------------------------
+
+
+def _leftovers(
+    words: Words, grads: Sequence[float], held: Mapping[int, float | None]
+) -> Iterator[Event]:
+    """What parameters still hold of an earlier backward is added."""
+    for place, old in held.items():
+        if old is not None:
+            numbers = {"old": old, "contribution": grads[place], "new": old + grads[place]}
+            text = (
+                f"{words.called[place]}.grad still holds {short(old)} of an earlier step: "
+                f"{short(old)} + {short(grads[place])} = {short(numbers['new'])}"
+            )
+            yield Event(kind="leftover", node=place, **numbers, text=text)
+
+
+def _updates(
+    words: Words, optimizer: Optimizer, places: Sequence[int], before: Sequence[float]
+) -> Iterator[Event]:
+    """Each parameter before and after the optimizer's step, and why."""
+    rule = next((RULES[kind] for kind in type(optimizer).__mro__ if kind in RULES), _any_rule)
+    for k, (p, place, old) in enumerate(zip(optimizer.parameters, places, before, strict=True)):
+        name = words.called[place]
+        if p.has_grad:
+            text, formula = rule(optimizer, k, name, old)
+        else:
+            text, formula = f"{name} stays, it has no gradient: {name}", "no gradient, no step"
+        text += f" = {short(p.data)}"
+        yield Event(kind="update", node=place, before=old, after=p.data, rule=formula, text=text)
+
+
+Rule = Callable[[Any, int, str, float], tuple[str, str]]
+
+
+def _any_rule(optimizer: Optimizer, k: int, name: str, old: float) -> tuple[str, str]:
+    change = optimizer.parameters[k].data - old
+    return f"{name} = {short(old)} + {short(change)}", f"{type(optimizer).__name__}.step()"
+
+
+def _with_decay(decay: float, name: str, old: float, g: float) -> tuple[float, str]:
+    """The gradient that an optimizer goes by, and how it came about."""
+    if not decay:
+        return g, ""
+    total = g + decay * old
+    return total, f"gradient = {short(g)} + {decay:g} * {short(old)} = {short(total)}; "
+
+
+def _sgd_rule(optimizer: SGD, k: int, name: str, old: float) -> tuple[str, str]:
+    lr, momentum = optimizer.lr, optimizer.momentum
+    direction, text = _with_decay(optimizer.weight_decay, name, old, optimizer.parameters[k].grad)
+    if not momentum:
+        return f"{text}{name} = {short(old)} - {lr:g} * {short(direction)}", "p - lr * gradient"
+    velocity = optimizer.velocity[k]
+    assert velocity is not None
+    text += f"velocity = {short(velocity)}; "
+    formula = "velocity = momentum * velocity + (1 - dampening) * gradient; p - lr * velocity"
+    if optimizer.nesterov:
+        text += f"step = {short(direction)} + {momentum:g} * {short(velocity)}; "
+        direction += momentum * velocity
+        formula = formula.replace("lr * velocity", "lr * (gradient + momentum * velocity)")
+    else:
+        direction = velocity
+    return f"{text}{name} = {short(old)} - {lr:g} * {short(direction)}", formula
+
+
+def _adam_rule(optimizer: Adam, k: int, name: str, old: float) -> tuple[str, str]:
+    lr, decay, steps = optimizer.lr, optimizer.weight_decay, optimizer.steps[k]
+    mean = optimizer.mean[k] / (1 - optimizer.betas[0] ** steps)
+    root = math.sqrt(optimizer.mean_square[k] / (1 - optimizer.betas[1] ** steps))
+    formula = "p - lr * mean / (root mean square + eps)"
+    if optimizer.DECOUPLED and decay:
+        text, old = f"{name} shrinks by {lr * decay:.2%}; ", old * (1 - lr * decay)
+        formula = f"p = (1 - lr * decay) * p; {formula}"
+    else:
+        _, text = _with_decay(decay, name, old, optimizer.parameters[k].grad)
+    step = f"{lr:g} * {short(mean)} / ({short(root)} + {optimizer.eps:g})"
+    return f"{text}{name} = {short(old)} - {step}", formula
+
+
+RULES: dict[type[Optimizer], Rule] = {SGD: _sgd_rule, Adam: _adam_rule, AdamW: _adam_rule}
+
+
+# --- mistakes ---------------------------------------------------------------------------------
+
+
+@contextmanager
+def _put_back(optimizer: Optimizer) -> Iterator[None]:
+    """Parameters, gradients and the optimizer's memory are afterwards what they were."""
+    memory = {name: copy(entry) for name, entry in vars(optimizer).items()}
+    numbers = [(p.data, p.grad) for p in optimizer.parameters]
+    try:
+        yield
+    finally:
+        vars(optimizer).update(memory)
+        set_each("data", optimizer.parameters, [data for data, _ in numbers])
+        set_each("grad", optimizer.parameters, [grad for _, grad in numbers])
+
+
+def _in_backward(name: str) -> Callable[[_Scene, Dataset], Mistake]:
+    text, way, combine = BACKWARD_MISTAKES[name]
+
+    def pair(scene: _Scene, rows: Dataset) -> Mistake:
+        with _put_back(scene.optimizer):
+            right = scene.step(rows)
+        return Mistake(name, text, right, scene.step(rows, way=way, combine=combine))
+
+    return pair
+
+
+def _forgotten(scene: _Scene, rows: Dataset) -> Mistake:
+    scene.step(rows)
+    with _put_back(scene.optimizer):
+        right = scene.step(rows)
+    text = (
+        "This is the second step. Nobody called zero_grad, so the gradients of the first step are "
+        "still there, and those of the second are added to them."
+    )
+    return Mistake("forgotten zero_grad", text, right, scene.step(rows, forgets=False))
+
+
+def _too_high(scene: _Scene, rows: Dataset) -> Mistake:
+    with _put_back(scene.optimizer):
+        right = scene.step(rows)
+    rate = scene.optimizer.lr
+    for power in range(1, HIGHEST + 1):
+        with _put_back(scene.optimizer):
+            scene.optimizer.lr = rate * 10**power
+            wrong = scene.step(rows)
+        end = wrong[-1]
+        if not end["loss_after"] <= end["loss_before"]:
+            break
+    text = (
+        f"The gradients are the same, but the learning rate is {rate * 10**power:g} instead of "
+        f"{rate:g}. The step goes down the slope, past the valley and up on the other side."
+    )
+    return Mistake("learning rate too high", text, right, wrong)
+
+
+MISTAKES: dict[str, Callable[[_Scene, Dataset], Mistake]] = {
+    "forgotten zero_grad": _forgotten,
+    **{name: _in_backward(name) for name in BACKWARD_MISTAKES},
+    "learning rate too high": _too_high,
+}

@@ -1,0 +1,427 @@
+"""watch(): a whole training step, a run of them, and the mistakes, against the plain loop."""
+
+import json
+import math
+import random
+import re
+
+import pytest
+
+from engine.value import Value
+from nn.data import Dataset, moons
+from nn.loss import cross_entropy, hinge, mse
+from nn.module import MLP, Module, Neuron
+from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.train import gradient_descent, stochastic_gradient_descent
+from nn.watch import MISTAKES, MOST_EVENTS, Run, watch
+
+OPTIMIZERS = {
+    "sgd": lambda ps: SGD(ps, lr=0.1),
+    "decay": lambda ps: SGD(ps, lr=0.1, weight_decay=0.2),
+    "momentum": lambda ps: SGD(ps, lr=0.1, momentum=0.9, dampening=0.1),
+    "nesterov": lambda ps: SGD(ps, lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.1),
+    "adam": lambda ps: Adam(ps, lr=0.1),
+    "adam and decay": lambda ps: Adam(ps, lr=0.1, weight_decay=0.3),
+    "adamw": lambda ps: AdamW(ps, lr=0.1, weight_decay=0.3),
+}
+X, Y = [1.0, -2.0], 0.5
+
+
+def net(seed=1):
+    return MLP(2, [3, 3, 1], "tanh", seed=seed)
+
+
+def of_kind(steps, *kinds):
+    return [event for event in steps if event["kind"] in kinds]
+
+
+# --- one step ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_it_takes_the_very_step_of_the_plain_loop(name):
+    watched, plain = net(), net()
+    ours, theirs = (OPTIMIZERS[name](model.parameters()) for model in (watched, plain))
+    for _ in range(4):
+        steps = watch(watched, mse, (X, Y), ours)
+        theirs.zero_grad()
+        loss = mse(plain(X), Y)
+        loss.backward()
+        theirs.step()
+        assert watched.state_dict() == plain.state_dict()
+        assert [p.grad for p in watched.parameters()] == [p.grad for p in plain.parameters()]
+        assert ours.state_dict() == theirs.state_dict()
+        assert steps[-1]["loss_before"] == loss.data
+        assert steps[-1]["loss_after"] == mse(plain(X), Y).data
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_update_in_numbers(name):
+    model = net()
+    optimizer = OPTIMIZERS[name](model.parameters())
+    watch(model, mse, (X, Y), optimizer)
+    before = model.state_dict()
+    steps = watch(model, mse, (X, Y), optimizer)
+    after = model.state_dict()
+    updates = of_kind(steps, "update")
+    labels = [steps.nodes[event["node"]]["label"] for event in updates]
+    assert labels == list(before)
+    for event, label in zip(updates, labels, strict=True):
+        assert (event["before"], event["after"]) == (before[label], after[label])
+        assert event["rule"]
+        for equation in re.findall(r"= ([^=;]+?) = ([^;]+)", event["text"]):
+            formula, result = equation
+            assert eval(formula) == pytest.approx(float(result), rel=0.02, abs=2e-3)
+        assert float(event["text"].rpartition(" = ")[2]) == pytest.approx(
+            event["after"], rel=1e-3, abs=1e-12
+        )
+
+
+def test_the_story_in_order():
+    model = net()
+    steps = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.1))
+    kinds = list(dict.fromkeys(event["kind"] for event in steps))
+    assert kinds == [
+        "zero", "forward", "loss", "seed", "backward", "update", "forward again", "done"
+    ]  # fmt: skip
+    forward, again = of_kind(steps, "forward"), of_kind(steps, "forward again")
+    assert [event["node"] for event in forward] == [event["node"] for event in again]
+    assert again[-1]["data"] == steps[-1]["loss_after"]
+    assert forward[-1]["data"] == steps[-1]["loss_before"] != steps[-1]["loss_after"]
+    assert str(steps[-1]) == f"done: the loss went from {forward[-1]['data']:.4g} to " + (
+        f"{again[-1]['data']:.4g}"
+    )
+
+
+def test_names_of_inputs_outputs_and_the_loss():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    labels = [node["label"] for node in watch(model, mse, (X, Y), optimizer).nodes]
+    assert {"x0", "x1", "output", "loss", "layers.0.neurons.0.w.0"} <= set(labels)
+    table = Dataset([[1.0, 2.0]], [0.5], ("height", "width"))
+    labels = [node["label"] for node in watch(model, mse, table, optimizer).nodes]
+    assert {"height", "width"} <= set(labels)
+    several = MLP(2, [2], seed=0)
+    steps = watch(several, cross_entropy, (X, 1), SGD(several.parameters(), lr=0.1))
+    assert {"output0", "output1"} <= {node["label"] for node in steps.nodes}
+    x = Value(3.0, "mine")
+    line = Neuron(1, nonlin=False, seed=0)
+    steps = watch(line, mse, ([x], 1.0), SGD(line.parameters(), lr=0.1))
+    assert "mine" in [node["label"] for node in steps.nodes]
+
+
+def test_gradients_of_a_step_before_do_not_matter():
+    model = net()
+    for p in model.parameters():
+        p.grad = 100.0
+    steps = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.1))
+    fresh = net()
+    mse(fresh(X), Y).backward()
+    assert [p.grad for p in model.parameters()] == [p.grad for p in fresh.parameters()]
+    assert not of_kind(steps, "leftover")
+
+
+def test_many_points_in_one_step_are_gradient_descent():
+    points = moons(6, seed=0)
+    watched, plain = net(), net()
+    steps = watch(watched, mse, points, SGD(watched.parameters(), lr=0.1))
+    history = gradient_descent(plain, mse, points, lr=0.1, steps=1)
+    assert watched.state_dict() == plain.state_dict()
+    assert steps[-1]["loss_before"] == history.loss[0]
+    assert "x0 of 5" in {node["label"] for node in steps.nodes}
+
+
+def test_the_checks_agree():
+    model = net()
+    steps = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.1))
+    assert all(node["check"] for node in steps.nodes if node["kind"] != "constant")
+
+
+def test_a_parameter_that_is_not_used_stays():
+    class Half(Module):
+        def __init__(self):
+            self.used, self.spare = Value(2.0), Value(3.0)
+
+        def __call__(self, x):
+            return self.used * x[0]
+
+    model = Half()
+    steps = watch(model, mse, ([1.0], 1.0), SGD(model.parameters(), lr=0.1))
+    events = {steps.nodes[e["node"]]["label"]: e for e in of_kind(steps, "update")}
+    assert (events["spare"]["before"], events["spare"]["after"]) == (3.0, 3.0)
+    assert str(events["spare"]) == "spare stays, it has no gradient: spare = 3"
+    assert events["used"]["after"] != 2.0
+
+
+def test_a_model_without_names_and_an_optimizer_of_ones_own():
+    w = Value(2.0)
+
+    class Line:
+        def parameters(self):
+            return [w]
+
+        def __call__(self, x):
+            return w * x
+
+    class Fixed(Optimizer):
+        MEMORY = {}  # noqa: RUF012
+
+        def step(self):
+            for p in self.parameters:
+                p.data -= 0.5
+
+    steps = watch(Line(), mse, (3.0, 1.0), Fixed([w], lr=0.1))
+    [update] = of_kind(steps, "update")
+    assert str(update) == "parameter 0 = 2 + -0.5 = 1.5"
+    assert update["rule"] == "Fixed.step()"
+    assert "x" in [node["label"] for node in steps.nodes]
+
+
+def test_a_model_that_changes_its_graph():
+    w = Value(1.0)
+
+    class Moody(Module):
+        def __init__(self):
+            self.w, self.calls = w, 0
+
+        def __call__(self, x):
+            self.calls += 1
+            return self.w * x[0] if self.calls % 2 else (self.w * x[0]).tanh()
+
+    steps = watch(Moody(), mse, ([2.0], 1.0), SGD([w], lr=0.1))
+    [again] = of_kind(steps, "forward again")
+    assert again["data"] == steps[-1]["loss_after"]
+
+
+@pytest.mark.parametrize("data", [3, None, ([1.0], 2.0, 3.0), ([[1.0]], [])])
+def test_data_that_is_none(data):
+    model = Neuron(1)
+    with pytest.raises(ValueError, match=r"expected|length|rows|pair"):
+        watch(model, mse, data, SGD(model.parameters()))
+
+
+# --- a run ------------------------------------------------------------------------------------
+
+
+def test_a_run_is_that_of_stochastic_gradient_descent():
+    points = moons(20, seed=0)
+    watched, plain = net(), net()
+    run = watch(watched, mse, points, SGD(watched.parameters(), lr=0.05), steps=12, seed=7)
+    history = stochastic_gradient_descent(plain, mse, points, lr=0.05, steps=12, seed=7)
+    assert run.losses == history.loss
+    assert watched.state_dict() == plain.state_dict()
+    rng = random.Random(7)
+    assert run.points == [[int(rng.random() * 20)] for _ in range(12)]
+    for steps, (point,) in zip(run, run.points, strict=True):
+        inputs = {n["label"]: n["data"] for n in steps.nodes if n["kind"] == "input"}
+        assert [inputs["x0"], inputs["x1"]] == points[0][point]
+
+
+@pytest.mark.parametrize(("batch", "sizes"), [(None, [6] * 3), (4, [4, 2, 4]), (1, [1] * 3)])
+def test_batches(batch, sizes):
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    run = watch(model, mse, moons(6, seed=0), optimizer, steps=3, batch_size=batch)
+    assert [len(points) for points in run.points] == sizes
+
+
+def test_a_run_is_a_sequence_with_a_timeline():
+    model = net()
+    run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.1), steps=11)
+    assert len(run) == 11
+    assert run[2:4] == run.steps[2:4]
+    lines = run.transcript().splitlines()
+    assert repr(run).splitlines() == lines
+    first, last = run[0][-1], run[10][-1]
+    text = f"loss {first['loss_before']:.4g} -> {first['loss_after']:.4g}"
+    assert lines[0] == f" 0. point {run.points[0][0]}: {text}"
+    assert lines[10].startswith("10. ")
+    assert f"{last['loss_before']:.4g}" in lines[10]
+    whole = watch(model, mse, moons(9, seed=0), SGD(model.parameters()), steps=1, batch_size=None)
+    assert whole.transcript().startswith("0. 9 points: loss ")
+
+
+def test_the_document_of_a_run(tmp_path):
+    model, points = net(), moons(9, seed=0)
+    run = watch(model, hinge, points, SGD(model.parameters(), lr=0.1), steps=5)
+    document = json.loads(run.to_json())
+    assert document["events"] == document["runs"][0]["steps"]["events"]
+    for n, entry in enumerate(document["runs"]):
+        assert entry["step"] == n
+        assert entry["loss"] == run.losses[n]
+        assert entry["loss_after"] == run[n][-1]["loss_after"]
+        assert [entry["point"]] == entry["points"] == run.points[n]
+        alone = json.loads(run[n].to_json())
+        for part in ("nodes", "edges", "events"):
+            assert entry["steps"][part] == alone[part]
+    assert document["data"] == {"features": ["x0", "x1"], "x": points[0], "y": points[1]}
+    assert document["cut"] is None
+    assert run.save(tmp_path / "run.html").read_text(encoding="utf-8") == run.html
+
+
+def test_a_long_run_keeps_some_steps_open():
+    model = MLP(2, [8, 8, 1], "tanh", seed=0)
+    run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.01), steps=120)
+    document = run.document()
+    kept = [entry["step"] for entry in document["runs"] if entry["steps"]]
+    assert (kept[0], kept[-1]) == (0, 119)
+    assert len(kept) == MOST_EVENTS // len(run[0])
+    assert document["cut"].startswith(f"{len(kept)} of 120 training steps can be opened")
+
+
+def test_steps_of_another_shape_cannot_be_opened_in_one_picture():
+    w = Value(1.0)
+
+    class Growing(Module):
+        def __init__(self):
+            self.w, self.calls = w, 0
+
+        def __call__(self, x):
+            self.calls += 1
+            return self.w * x[0] if self.calls < 4 else (self.w * x[0]).tanh()
+
+    run = watch(Growing(), mse, ([[1.0], [2.0]], [1.0, 2.0]), SGD([w], lr=0.01), steps=4)
+    assert [bool(entry["steps"]) for entry in run.document()["runs"]] == [True, True, False, False]
+
+
+def test_one_example_again_and_again():
+    model = net()
+    run = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.05), steps=6)
+    assert run.points == [[0]] * 6
+    assert run.losses == sorted(run.losses, reverse=True)
+
+
+@pytest.mark.parametrize("steps", [0, -1])
+def test_steps_are_counted_from_one(steps):
+    model = net()
+    with pytest.raises(ValueError, match="at least 1"):
+        watch(model, mse, (X, Y), SGD(model.parameters()), steps=steps)
+
+
+# --- mistakes ---------------------------------------------------------------------------------
+
+
+def a_mistake(name, optimizer="sgd", seed=1):
+    model = net(seed)
+    return model, watch(model, mse, (X, Y), OPTIMIZERS[optimizer](model.parameters()), mistake=name)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_leaves_everything_as_it_was(name, optimizer):
+    model = net()
+    made = OPTIMIZERS[optimizer](model.parameters())
+    watch(model, mse, (X, Y), made)
+    before = model.state_dict(), made.state_dict(), [p.grad for p in model.parameters()]
+    watch(model, mse, (X, Y), made, mistake=name)
+    assert (model.state_dict(), made.state_dict(), [p.grad for p in model.parameters()]) == before
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_the_first_number_that_differs_is_one(name):
+    _, found = a_mistake(name)
+    first = found.first_difference
+    assert found.wrong[first["event"]][first["key"]] == first["wrong"] != first["right"]
+    assert found.right[first["right_event"]][first["key"]] == first["right"]
+    partner = {
+        (event["kind"], event.get("edge", event.get("node"))): event for event in found.right
+    }
+    for event in found.wrong[: first["event"]]:
+        other = partner.get((event["kind"], event.get("edge", event.get("node"))))
+        if other:
+            assert {**event, "text": ""} == {**other, "text": ""}
+    assert found.transcript().count("<--") == 1
+    document = json.loads(found.to_json())
+    assert document["mistake"]["first_difference"] == first
+    assert found.right[-1]["loss_after"] != found.wrong[-1]["loss_after"]
+
+
+def test_forgotten_zero_grad_in_numbers():
+    model, found = a_mistake("forgotten zero_grad")
+    plain = net()
+    optimizer = SGD(plain.parameters(), lr=0.1)
+    for _ in range(2):
+        mse(plain(X), Y).backward()
+        optimizer.step()
+    leftovers = of_kind(found.wrong, "leftover")
+    assert [event["new"] for event in leftovers] == [p.grad for p in plain.parameters()]
+    assert [e["after"] for e in of_kind(found.wrong, "update")] == [
+        p.data for p in plain.parameters()
+    ]
+    assert found.first_difference["event"] == found.wrong.events.index(leftovers[0])
+    for event in leftovers:
+        assert event["old"] + event["contribution"] == event["new"]
+        assert float(event["text"].rpartition(" = ")[2]) == pytest.approx(event["new"], rel=1e-3)
+    once = net()
+    optimizer = SGD(once.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        mse(once(X), Y).backward()
+        optimizer.step()
+    assert [e["after"] for e in of_kind(found.right, "update")] == [
+        p.data for p in once.parameters()
+    ]
+    assert model.state_dict() == net().state_dict()
+
+
+@pytest.mark.parametrize("name", ["= instead of +=", "wrong order"])
+def test_mistakes_in_backward_move_the_weights(name):
+    _, found = a_mistake(name)
+    grads = {n["id"]: n["grad"] for n in found.wrong.nodes}
+    for event in of_kind(found.wrong, "update"):
+        assert event["after"] == event["before"] - 0.1 * grads[event["node"]]
+    assert False in [node["check"] for node in found.wrong.nodes]
+    assert False not in [node["check"] for node in found.right.nodes]
+
+
+def test_without_plus_no_line_says_plus():
+    _, found = a_mistake("= instead of +=")
+    lines = [str(event) for event in of_kind(found.wrong, "backward")]
+    assert not [line for line in lines if "+=" in line or "paths meet" in line]
+
+
+def test_a_learning_rate_too_high_makes_the_loss_larger():
+    _, found = a_mistake("learning rate too high")
+    assert found.right[-1]["loss_after"] < found.right[-1]["loss_before"]
+    assert found.wrong[-1]["loss_after"] > found.wrong[-1]["loss_before"]
+    assert found.first_difference["key"] == "after"
+    rate = re.search(r"learning rate is (\S+) instead of 0.1\.", found.text)[1]
+    event = found.wrong[found.first_difference["event"]]
+    grad = found.wrong.nodes[event["node"]]["grad"]
+    assert event["after"] == pytest.approx(event["before"] - float(rate) * grad)
+
+
+def test_a_learning_rate_of_zero_cannot_be_too_high():
+    model = net()
+    found = watch(
+        model, mse, (X, Y), SGD(model.parameters(), lr=0.0), mistake="learning rate too high"
+    )
+    assert found.first_difference is None
+
+
+def test_unknown_mistakes_and_both():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match="mistake expected one of forgotten zero_grad, "):
+        watch(model, mse, (X, Y), optimizer, mistake="typo")
+    with pytest.raises(ValueError, match="steps or a mistake, got both"):
+        watch(model, mse, (X, Y), optimizer, mistake="wrong order", steps=2)
+
+
+def test_a_loss_that_overflows_is_shown_as_it_is():
+    model = Neuron(1, nonlin=False, seed=0)
+    steps = watch(model, mse, ([1e200], 1.0), SGD(model.parameters(), lr=1.0))
+    assert math.isinf(steps[-1]["loss_before"])
+    assert '"loss_before":"inf"' in steps.to_json()
+
+
+def test_the_page_of_a_step_is_small():
+    model = MLP(2, [8, 8, 1], "tanh", seed=0)
+    steps = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.1))
+    assert len(steps.html) < 500_000
+
+
+def test_the_types():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    assert isinstance(watch(model, mse, (X, Y), optimizer, steps=1), Run)
