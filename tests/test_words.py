@@ -90,6 +90,16 @@ def test_a_dot_in_words_that_a_beginner_understands():
     assert texts[5] == "dL/db += dL/d(dot1) * 1 = 0.01621 * 1 = 0.01621"
 
 
+@pytest.mark.parametrize(("bias", "text"), [
+    (0.0, "w * x = 0.5 * 2 = 1"),
+    (0.25, "0.25 + w * x = 0.25 + 0.5 * 2 = 1.25"),
+    (Value(0.0, "b"), "b + w * x = 0 + 0.5 * 2 = 1"),
+])  # fmt: skip
+def test_a_bias_that_is_no_number_of_the_net_is_left_out(bias, text):
+    words = words_of(dot([Value(0.5, "w")], [Value(2.0, "x")], bias))
+    assert words.computed(words.record.root) == f"dot1 = {text}"
+
+
 def test_paths_that_meet():
     a = Value(3.0, "a")
     recorded = record(a * a)

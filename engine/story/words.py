@@ -37,7 +37,7 @@ def _sum(terms: Sequence[str]) -> str:
 def _dot(terms: Sequence[str]) -> str:
     half = len(terms) // 2
     products = [f"{x} * {y}" for x, y in zip(terms[:half], terms[half:-1], strict=True)]
-    return _sum([*([terms[-1]] if terms[-1] != "0" else []), *products] or ["0"])
+    return _sum([term for term in (terms[-1], *products) if term])
 
 
 FORMS: dict[str, Callable[[Sequence[str]], str]] = {
@@ -152,10 +152,13 @@ class Words:
     def computed(self, place: int) -> str:
         """How an operation got its number."""
         op, operands = self._op(place)
-        data = self.record.data
-        formula = expression(op, [self.called[o] for o in operands])
-        numbers = expression(op, [short(data[o]) for o in operands])
-        parts = dict.fromkeys([formula, numbers])
+        data, atoms = self.record.data, self.record.graph.atoms
+        called = [self.called[o] for o in operands]
+        numbers = [short(data[o]) for o in operands]
+        bias = atoms[operands[-1]]
+        if op.name == "dot" and isinstance(bias, float) and bias == 0:
+            called[-1] = numbers[-1] = ""
+        parts = dict.fromkeys([expression(op, called), expression(op, numbers)])
         return " = ".join([self.called[place], *parts, short(data[place])])
 
     def partial(self, edge: int) -> str:
