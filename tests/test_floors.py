@@ -11,23 +11,24 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["engine.ieee", "engine.formula", "engine.drawing.layout"],
+    ["engine.ieee", "engine.formula", "engine.drawing.layout", "engine.page.page"],
     ["engine.ops"],
     ["engine.operators"],
     ["engine.value"],
     ["engine.functions", "engine.drawing.outline"],
-    ["engine.derivatives", "engine.drawing.collapse"],
-    ["engine.check", "engine.drawing.picture"],
+    ["engine.derivatives", "engine.drawing.collapse", "engine.story.record"],
+    ["engine.check", "engine.drawing.picture", "engine.story.differences"],
     ["engine.drawing.svg"],
-    ["engine.drawing.digraph"],
-    ["engine.draw"],
+    ["engine.drawing.digraph", "engine.story.words"],
+    ["engine.draw", "engine.steps"],
     ["nn.module", "nn.loss", "nn.data", "nn.progress"],
     ["nn.optim", "nn.save", "nn.plot"],
     ["nn.train", "nn.task"],
+    ["nn.watch"],
     ["nn.trial"],
     ["nn.cli"],
 ]
-FACES = ["engine", "nn", "engine.drawing"]
+FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
 DEPENDENCIES = {"graphviz"}
 FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}

@@ -1,0 +1,463 @@
+"use strict";
+
+// One picture: its numbers, what is highlighted, boxes that close, and the part that is in view.
+
+const SVG = "http://www.w3.org/2000/svg";
+const LARGE = 60; // more nodes than this open collapsed
+const READABLE = 0.8; // pixels to a unit of the picture: below, the view follows the current event
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+const ZERO = {
+  dead: ["zero-dead", "0 dead"],
+  "no path": ["zero-path", "0 no path"],
+  constant: ["zero-constant", "0 constant"],
+  "not computed": ["zero-later", "none"],
+};
+const LATER = ["zero-later", "not yet"];
+
+function create(name, attributes = {}, parent = null, content = "") {
+  const element = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.textContent = content;
+  if (parent) parent.append(element);
+  return element;
+}
+
+function rectangle(group) {
+  const rect = group.querySelector("rect") || group.querySelector("text");
+  const [x, y, width, height] = ["x", "y", "width", "height"].map((key) =>
+    Number(rect.getAttribute(key) || 0),
+  );
+  return { x, y, width, height };
+}
+
+function union(areas) {
+  const x = Math.min(...areas.map((r) => r.x));
+  const y = Math.min(...areas.map((r) => r.y));
+  const right = Math.max(...areas.map((r) => r.x + r.width));
+  const bottom = Math.max(...areas.map((r) => r.y + r.height));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+/** A text of a card: changes only when it has to, and stays inside the card. */
+function field(group, name, card) {
+  const element = group.querySelector(`text.${name}`);
+  if (!element) return { set() {} };
+  const before = element.textContent.startsWith(`${name} `) ? `${name} ` : "";
+  const room = card.width - (before ? 8 : 16 + name.length * 5.5);
+  let shown = element.textContent;
+  return {
+    set(content) {
+      if (content === shown) return;
+      element.textContent = before + content;
+      const wide = (before + content).length * 5.6 > room;
+      if (wide) element.setAttribute("textLength", room);
+      else element.removeAttribute("textLength");
+      element.setAttribute("lengthAdjust", "spacingAndGlyphs");
+      shown = content;
+    },
+  };
+}
+
+function makeStage(frame, steps) {
+  const svg = frame.querySelector("svg");
+  const parts = new Map([...svg.querySelectorAll("g[id]")].map((g) => [g.id, g]));
+  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const boxes = [...parts.values()].filter((g) => g.classList.contains("box")).map(makeBox);
+  const boxOf = new Map(boxes.map((box) => [box.id, box]));
+  const nodes = steps.nodes.map(makeNode);
+  const edges = steps.edges.map(makeEdge);
+  const wires = create("g", { class: "wires" });
+  const ends = boxes.length ? boxes.at(-1).group : svg.querySelector("rect");
+  ends.after(wires);
+  let arrived = arrivals(steps);
+  let total = new Map(); // wires between closed boxes, by their ends
+  let blame = false;
+  let strongest = 1;
+  let last = null; // what is shown now
+
+  svg.setAttribute("role", "group");
+  svg.setAttribute("aria-label", svg.querySelector("title").textContent);
+  svg.querySelector("title").remove(); // as a tooltip it would cover the picture
+  const view = makeView(frame, svg, { x: 0, y: 0, width, height });
+
+  function makeBox(group) {
+    const area = rectangle(group);
+    const name = group.querySelector("text").textContent;
+    const size = Math.max(11, Math.min(area.height / 5.5, area.width / 9, 110));
+    const middle = area.x + area.width / 2;
+    const top = area.y + area.height / 2;
+    const line = (kind, y, scale) =>
+      create("text", { class: kind, x: middle, y, "font-size": size * scale }, card);
+    const card = create("g", { class: "summary-of-box" });
+    line("name", top - size * 0.75, 1).textContent = name;
+    const share = line("share", top + size * 0.45, 0.9);
+    const out = line("out", top + size * 1.5, 0.7);
+    const room = Math.min(area.width * 0.7, size * 8);
+    const bar = { x: middle - room / 2, y: top + size * 1.85, height: size * 0.28 };
+    create("rect", { class: "trough", ...bar, width: room, rx: size * 0.14 }, card);
+    const filled = create("rect", { class: "fill", ...bar, width: 0, rx: size * 0.14 }, card);
+    group.append(card);
+    group.setAttribute("tabindex", 0);
+    group.setAttribute("role", "button");
+    return {
+      id: group.id, group, area, name, share, out, filled, room,
+      parent: group.dataset.parent, closed: false, members: [], ends: [],
+      full: group.querySelector("title").textContent,
+    };
+  }
+
+  function makeNode(node) {
+    const group = parts.get(`n${node.id}`);
+    const sign = parts.get(`o${node.id}`);
+    const card = rectangle(group);
+    const around = [];
+    for (let id = group.dataset.box; id; id = boxOf.get(id).parent) around.unshift(boxOf.get(id));
+    for (const box of around) box.members.push(node.id);
+    let check = null;
+    if (node.check === true || node.check === false) {
+      const [x, y] = [card.x + card.width, card.y];
+      const d = node.check ? `M${x - 5} ${y}l4 4l7 -8` : `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`;
+      check = create("g", { class: node.check ? "check" : "check wrong" }, group);
+      create("circle", { cx: x, cy: y, r: 7.5 }, check);
+      create("path", { d }, check);
+      create("title", {}, check, `a finite difference ${node.check ? "agrees" : "disagrees"}`);
+    }
+    return {
+      group, sign, check, around, card,
+      area: sign ? union([card, rectangle(sign)]) : card,
+      data: field(group, "data", card),
+      grad: field(group, "grad", card),
+      look: "",
+    };
+  }
+
+  function makeEdge(edge) {
+    const group = parts.get(`e${edge.id}`);
+    return { group, path: group.querySelector("path"), inside: false };
+  }
+
+  /** What stands for a node: the outermost closed box around it, or itself. */
+  function unit(id) {
+    return nodes[id].around.find((box) => box.closed) || nodes[id];
+  }
+
+  function arrange() {
+    for (const box of boxes) {
+      const parent = boxOf.get(box.parent);
+      box.hidden = Boolean(parent && (parent.closed || parent.hidden));
+      box.group.classList.toggle("hidden", box.hidden);
+      box.group.classList.toggle("closed", box.closed);
+      box.group.setAttribute("aria-expanded", String(!box.closed));
+      box.ends = [];
+    }
+    nodes.forEach((node, id) => {
+      const hidden = unit(id) !== node;
+      for (const group of [node.group, node.sign]) group?.classList.toggle("hidden", hidden);
+      const stem = node.sign?.previousElementSibling;
+      if (stem?.classList.contains("stem")) stem.classList.toggle("hidden", hidden);
+    });
+    total = new Map();
+    wires.replaceChildren();
+    const ids = new Map([...boxes, ...nodes].map((thing, n) => [thing, n]));
+    steps.edges.forEach((edge, n) => {
+      const [from, to] = [unit(edge.from), unit(edge.to)];
+      const closed = from.closed || to.closed;
+      edges[n].wire = null;
+      edges[n].group.classList.toggle("hidden", Boolean(closed));
+      for (const box of nodes[edge.from].around) {
+        if (!nodes[edge.to].around.includes(box)) box.ends.push(edge.from);
+      }
+      if (!closed || from === to) return;
+      const key = `${ids.get(from)} ${ids.get(to)}`;
+      if (!total.has(key)) total.set(key, { path: wire(from.area, to.area), edges: [] });
+      total.get(key).edges.push(n);
+      edges[n].wire = total.get(key);
+    });
+    const sums = [...total.values()].map((w) => w.edges);
+    const loose = edges.flatMap((edge, n) => (edge.wire ? [] : [[n]]));
+    const final = stateAt(steps, steps.events.length).flow;
+    const sizes = [...sums, ...loose].map((list) => strength(final, list));
+    strongest = Math.max(1e-300, ...sizes.filter(Number.isFinite));
+    if (last) show(last.position, last.masked);
+  }
+
+  function wire(a, b) {
+    const [x, y, u, v] = [a.x + a.width, a.y + a.height / 2, b.x, b.y + b.height / 2];
+    const bow = Math.max(Math.abs(u - x) / 2, 20);
+    return create("path", { d: `M${x} ${y}C${x + bow} ${y},${u - bow} ${v},${u} ${v}` }, wires);
+  }
+
+  function strength(flow, list) {
+    return list.reduce((sum, n) => sum + Math.abs(numeric(flow[n] ?? 0)), 0);
+  }
+
+  function thickness(flow, list) {
+    const share = Math.min(1, strength(flow, list) / strongest);
+    return `${(0.8 + 9 * share).toFixed(2)}px`;
+  }
+
+  // ---- the numbers
+
+  /** Shows the state after `position` events; `masked` hides the number of the last of them. */
+  function show(position, masked = false) {
+    const state = stateAt(steps, position);
+    const event = steps.events[position - 1];
+    const { nodes: about, edges: along, target } = subject(steps, event);
+    nodes.forEach((node, id) => {
+      const hide = masked && id === target;
+      const onGrad = event?.kind === "backward";
+      const { data, grad } = { data: state.data[id], grad: state.grad[id] };
+      node.data.set(hide && !onGrad ? "?" : data === null ? "" : text(data));
+      const [look, word] = zero(steps.nodes[id], grad, position >= arrived[id].last);
+      node.grad.set(hide && onGrad ? "?" : word);
+      classes(node, {
+        pending: data === null,
+        current: id === target,
+        about: about.includes(id),
+        checked: position >= arrived[id].last,
+        [look]: Boolean(look),
+      });
+    });
+    edges.forEach((edge, n) => {
+      classes(edge, {
+        pending: state.data[steps.edges[n].to] === null,
+        current: along.includes(n),
+        backward: event?.kind === "backward",
+        carried: state.flow[n] !== null,
+        nothing: state.flow[n] !== null && numeric(state.flow[n]) === 0,
+      });
+      weigh(edge, blame && !edge.wire ? thickness(state.flow, [n]) : "");
+    });
+    for (const found of total.values()) {
+      weigh(found, thickness(state.flow, found.edges));
+      found.path.classList.toggle("current", found.edges.some((n) => along.includes(n)));
+      found.path.classList.toggle("nothing", strength(state.flow, found.edges) === 0);
+    }
+    showShares(state, about.map(unit));
+    last = { position, masked };
+    const areas = about.map((id) => unit(id).area);
+    if (areas.length) view.follow(union(areas), unit(target).area);
+  }
+
+  function zero(node, grad, final) {
+    if (final && node.zero && ZERO[node.zero]) return ZERO[node.zero];
+    return grad === null ? LATER : ["", text(grad)];
+  }
+
+  function classes(part, wanted) {
+    const look = Object.keys(wanted).filter((name) => wanted[name]).join(" ");
+    if (look === part.look) return;
+    const old = part.look ? part.look.split(" ") : [];
+    const now = look ? look.split(" ") : [];
+    for (const group of [part.group, part.sign]) {
+      group?.classList.remove(...old);
+      group?.classList.add(...now);
+    }
+    part.look = look;
+  }
+
+  function weigh(part, width) {
+    if (part.width === width) return;
+    part.path.style.strokeWidth = part.width = width;
+  }
+
+  function showShares(state, units) {
+    const size = (id) =>
+      steps.nodes[id].kind === "parameter" ? Math.abs(numeric(state.grad[id] ?? 0)) : 0;
+    const sum = (ids) => ids.reduce((found, id) => found + size(id), 0);
+    const all = sum(steps.nodes.map((node) => node.id));
+    for (const box of boxes) {
+      const part = sum(box.members) / all;
+      const blamed = Number.isFinite(part) && all > 0;
+      const share = blamed ? `${(100 * part).toFixed(1)} % of the blame` : "no blame yet";
+      const outs = [...new Set(box.ends)];
+      const out = outs.length === 1 ? state.data[outs[0]] : null;
+      const look = `${share} ${out} ${box.closed} ${units.includes(box)}`;
+      if (box.look === look) continue;
+      box.look = look;
+      box.share.textContent = share;
+      box.out.textContent = out === null ? "" : `data ${text(out)}`;
+      box.filled.setAttribute("width", blamed ? box.room * part : 0);
+      box.group.classList.toggle("about", units.includes(box));
+      box.group.setAttribute("aria-label", `${box.full}, ${share}`);
+    }
+  }
+
+  // ---- closing and opening
+
+  function toggle(box) {
+    box.closed = !box.closed;
+    arrange();
+    if (!box.closed) view.reveal(box.area);
+  }
+
+  /** Closes the boxes that lie `depth` boxes deep; "all" opens every box. */
+  function detail(depth) {
+    const level = (box) => (box.parent ? 1 + level(boxOf.get(box.parent)) : 0);
+    for (const box of boxes) box.closed = level(box) === Number(depth);
+    arrange();
+    view.fit();
+  }
+
+  for (const box of boxes) {
+    box.group.addEventListener("click", () => view.moved() || toggle(box));
+    box.group.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation();
+      toggle(box);
+    });
+  }
+
+  const depth = Math.max(-1, ...boxes.map((box) => (box.parent ? 1 : 0)));
+  const crowded = nodes.length > LARGE && depth >= 0;
+  const opening = crowded ? String(depth) : "all";
+  arrange();
+  detail(opening);
+  if (!crowded) view.auto();
+
+  return {
+    show,
+    detail,
+    opening,
+    depth,
+    view,
+    load(other) {
+      steps = other;
+      arrived = arrivals(steps);
+      arrange();
+    },
+    set blame(on) {
+      blame = on;
+      svg.classList.toggle("blame", on);
+      show(last.position, last.masked);
+    },
+    mark(id) {
+      nodes[id].group.classList.add("first-difference");
+    },
+  };
+}
+
+// ---- the part of the picture that is in view
+
+function makeView(frame, svg, whole) {
+  let area = { ...whole };
+  let moving = 0;
+  let drag = 0;
+  let following = false;
+  const fingers = new Map();
+
+  const scale = () => Math.min(frame.clientWidth / area.width, frame.clientHeight / area.height);
+  const fitting = () => Math.min(frame.clientWidth / whole.width, frame.clientHeight / whole.height);
+
+  function set(next) {
+    area = next;
+    svg.setAttribute("viewBox", [next.x, next.y, next.width, next.height].map((n) => n.toFixed(2)).join(" "));
+  }
+
+  function glide(goal) {
+    cancelAnimationFrame(moving);
+    if (calm.matches) return set(goal);
+    const [from, start] = [area, performance.now()];
+    const move = (now) => {
+      const t = Math.min(1, Math.max(0, (now - start) / 250));
+      const ease = t * (2 - t);
+      const mix = (key) => from[key] + (goal[key] - from[key]) * ease;
+      set({ x: mix("x"), y: mix("y"), width: mix("width"), height: mix("height") });
+      if (t < 1) moving = requestAnimationFrame(move);
+    };
+    moving = requestAnimationFrame(move);
+  }
+
+  /** As much as the frame holds at this scale, around a point. */
+  function around(x, y, size) {
+    const [w, h] = [frame.clientWidth / size, frame.clientHeight / size];
+    return { x: x - w / 2, y: y - h / 2, width: w, height: h };
+  }
+
+  function fit() {
+    following = false;
+    cancelAnimationFrame(moving);
+    set({ ...whole });
+  }
+
+  /** Everything, if it can be read; else a part that follows the events. */
+  function auto() {
+    following = fitting() < READABLE * 0.7;
+    if (!following) return fit();
+    const view = around(0, whole.y + whole.height / 2, READABLE);
+    set({ ...view, x: 0 });
+  }
+
+  function follow(about, target) {
+    const size = scale();
+    if (size <= fitting() * 1.05) return;
+    const seen = { width: frame.clientWidth / size, height: frame.clientHeight / size };
+    const left = area.x + area.width / 2 - seen.width / 2;
+    const top = area.y + area.height / 2 - seen.height / 2;
+    const goal = about.width < seen.width && about.height < seen.height ? about : target;
+    const inside =
+      goal.x >= left && goal.x + goal.width <= left + seen.width &&
+      goal.y >= top && goal.y + goal.height <= top + seen.height;
+    if (!inside) glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
+  }
+
+  /** Brings an area into view, large enough to read. */
+  function reveal(goal) {
+    const room = Math.min(frame.clientWidth / (goal.width + 40), frame.clientHeight / (goal.height + 40));
+    if (scale() >= READABLE) return;
+    const size = Math.max(fitting(), Math.min(room, 1.6));
+    glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
+  }
+
+  function zoom(factor, x, y) {
+    const size = Math.min(6, Math.max(fitting() * 0.7, scale() * factor));
+    const next = { width: frame.clientWidth / size, height: frame.clientHeight / size };
+    const old = { width: frame.clientWidth / scale(), height: frame.clientHeight / scale() };
+    const middle = { x: area.x + area.width / 2, y: area.y + area.height / 2 };
+    // the point under the pointer, in parts of the frame, stays where it is
+    const box = frame.getBoundingClientRect();
+    const [px, py] = x === undefined ? [0, 0] : [(x - box.left) / box.width - 0.5, (y - box.top) / box.height - 0.5];
+    cancelAnimationFrame(moving);
+    set(around(middle.x + px * (old.width - next.width), middle.y + py * (old.height - next.height), size));
+  }
+
+  frame.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX, event.clientY);
+    },
+    { passive: false },
+  );
+  svg.addEventListener("pointerdown", (event) => {
+    fingers.set(event.pointerId, event);
+    if (fingers.size === 1) drag = 0;
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const before = fingers.get(event.pointerId);
+    if (!before) return;
+    const other = [...fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
+    fingers.set(event.pointerId, event);
+    const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
+    drag += Math.hypot(dx, dy);
+    if (drag < 4) return;
+    svg.setPointerCapture(event.pointerId);
+    const size = scale();
+    const share = other ? 2 : 1; // two fingers move the picture together
+    set({ ...area, x: area.x - dx / size / share, y: area.y - dy / size / share });
+    if (!other) return;
+    const apart = (finger) => Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
+    const [x, y] = [(event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2];
+    zoom(apart(event) / Math.max(1, apart(before)), x, y);
+  });
+  for (const name of ["pointerup", "pointercancel", "pointerleave"]) {
+    svg.addEventListener(name, (event) => fingers.delete(event.pointerId));
+  }
+  new ResizeObserver(() => {
+    if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
+  }).observe(frame);
+
+  return { fit, auto, follow, reveal, zoom, moved: () => drag >= 4 };
+}
