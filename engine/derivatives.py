@@ -125,8 +125,12 @@ def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
 def _compiled(text: str) -> Partial:
     """A formula as a function of x, y and z, each a Value or a float."""
     called = {name: _on_values(op) for name, op in OPS.items() if not op.many}
-    names = {**called, "_key": data_of}
+    names = {**called, "_key": _key}
     return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
+
+
+def _key(x: Operand) -> Any:
+    return x._key if isinstance(x, Value) else x
 
 
 def _on_values(op: Op) -> Partial:

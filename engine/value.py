@@ -127,6 +127,11 @@ class Value:
         """The same number as a leaf of its own: no gradient flows through it."""
         return Value(self.data, self.label)
 
+    @property
+    def _key(self) -> Any:
+        """What formulas compare; a recording puts its watch here."""
+        return self.data
+
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self.data}, grad={self.grad}{label})"
@@ -431,11 +436,17 @@ def _add_operators() -> None:
     """Gives `Value` the methods written out from the rows; a debugger can step into them."""
     source = operators.source()
     linecache.cache[GENERATED] = (len(source), None, source.splitlines(True), GENERATED)
-    methods: dict[str, Any] = {}
-    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, methods)
-    for name, method in methods.items():
-        method.__qualname__ = f"Value.{name}"
+    for name, method in methods(source).items():
         setattr(Value, name, method)
+
+
+def methods(source: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a source as methods of `Value`."""
+    made: dict[str, Callable[..., Any]] = {}
+    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, made)
+    for name, method in made.items():
+        method.__qualname__ = f"Value.{name}"
+    return made
 
 
 _add_operators()
