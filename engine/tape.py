@@ -111,14 +111,16 @@ class Recording:
                 )
                 for v in nodes
             ]
+            ends = tuple(map(place, outputs))
+            guards = [Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards]
             return Tape(
                 cast(tuple[Row, ...], tuple(rows)),
                 tuple(leaves),
                 len(inputs),
                 tuple(input_grads) or (False,) * len(inputs),
-                tuple(map(place, outputs)),
+                ends,
                 tuple([v.mark for v in order if type(v.mark) is int and v.mark >= 0]),
-                tuple(Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards),
+                tuple(guards),
             )
 
 

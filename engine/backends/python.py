@@ -11,7 +11,7 @@ import builtins
 from array import array
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate, chain, repeat
 from typing import Any, cast
@@ -140,7 +140,8 @@ def _share(partial: str, rewrite: Rewrite) -> _Text:
         if isinstance(node, ast.IfExp)
         for branch in (node.body, node.orelse)
     )
-    return _text(_times_g(tree), kills)
+    share = _text(_times_g(tree), kills)
+    return replace(share, text=f"({share.text})") if isinstance(tree, ast.IfExp) else share
 
 
 def _tree(text: str) -> ast.expr:
