@@ -29,7 +29,7 @@ class Scalars(NamedTuple):
 
 def micrograd() -> Scalars:
     """micrograd as installed, with exp and log in its own way: it has none."""
-    from micrograd import engine, nn  # noqa: PLC0415 (an extra)
+    from micrograd import engine, nn
 
     sys.setrecursionlimit(1_000_000)  # its backward goes down the graph by recursion
 

@@ -74,7 +74,7 @@ WORKS = {
              "ms a step", 12, digits_net,
              (Goal("brickgrad", 200, against="micrograd"),)),
         Work("million", "1,000,000 nodes in a chain: built, differentiated, freed",
-             "bytes a node", 1, lambda steps: 1_000_000,
+             "bytes a node", 3, lambda steps: 1_000_000,
              (Goal("brickgrad", 300),)),
     )
 }

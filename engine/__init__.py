@@ -8,6 +8,8 @@ from engine.derivatives import hessian as hessian
 from engine.derivatives import hvp as hvp
 from engine.derivatives import jacobian as jacobian
 from engine.derivatives import jvp as jvp
+from engine.draw import Drawing as Drawing
+from engine.draw import draw as draw
 from engine.functions import acos as acos
 from engine.functions import asin as asin
 from engine.functions import atan as atan

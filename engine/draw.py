@@ -7,11 +7,12 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.parsers import expat
 
-from engine.dot import digraph
-from engine.outline import Names
-from engine.picture import Picture, picture
-from engine.svg import DIRECTIONS, svg
+from engine.drawing.digraph import digraph
+from engine.drawing.outline import Names
+from engine.drawing.picture import Picture, picture
+from engine.drawing.svg import DIRECTIONS, svg
 from engine.value import Value
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ class Drawing:
             for program in programs():
                 try:
                     text = render(program, "svg", self.dot.source).decode()
+                    expat.ParserCreate().Parse(text, True)
                     return text[text.index("<svg") :]
-                except (OSError, subprocess.SubprocessError, ValueError):
+                except (OSError, subprocess.SubprocessError, ValueError, expat.ExpatError):
                     continue
         return svg(self.picture, self.direction)
 

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
@@ -97,13 +97,18 @@ class Value:
     def backward(self) -> None:
         """Adds d self / d leaf to the `grad` of every leaf below, and sets it on inner values.
 
-        All gradients change at once at the end: an interrupt leaves them as they were.
+        The leaves change all at once, at the end: an interrupt leaves them as they were.
         """
         with sweeping:
             order = toposort(self)
             self.adjoint = 1.0
+            leaves = []
             for v in reversed(order):
                 g, x, y = v.adjoint, v.x, v.y
+                if x is None:
+                    leaves.append(v)
+                    continue
+                v.grad = g
                 if type(x) is tuple:
                     if g == 0 and math.isfinite(v.data):
                         continue  # only zeros to pass on
@@ -116,8 +121,8 @@ class Value:
                         y.adjoint += g * v.dy
             if modes:
                 _examine_backward(order)
-            grads = [v.adjoint if v.op else v.grad + v.adjoint for v in order]
-            deque(map(setattr, order, repeat("grad"), grads), 0)  # one call: never half done
+            grads = [v.grad + v.adjoint for v in leaves]
+            set_each("grad", leaves, grads)
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -240,6 +245,11 @@ def data_of(x: Operand) -> float:
     return x.data if isinstance(x, Value) else number(x)
 
 
+def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
+    """Sets a slot of every value, in one call that no interrupt can cut in half."""
+    deque(map(setattr, values, repeat(slot), numbers), 0)
+
+
 def _short(x: object) -> str:
     text = repr(x)
     return text if len(text) <= 40 else f"{text[:37]}..."
@@ -266,9 +276,10 @@ def toposort(root: Value) -> list[Value]:
         while True:
             x, y = v.x, v.y
             if type(x) is tuple:
-                rest = unread.setdefault(v, iter(x))
+                rest = unread.pop(v, None) or iter(x)
                 for x in rest:
                     if x.mark is not met:
+                        unread[v] = rest
                         break
             if type(x) is Value and x.mark is not met:
                 parent = x
@@ -295,7 +306,8 @@ _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
 @contextmanager
 def mode(change: Mode) -> Iterator[None]:
     """Inside, every new node of this thread passes through `change`."""
-    before = _active.set((*_active.get(), change))
+    changes = sorted((*_active.get(), change), key=lambda change: change is _as_leaf)
+    before = _active.set(tuple(changes))  # leaves come last: they forget what made them
     modes.append(change)
     try:
         yield

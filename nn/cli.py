@@ -4,6 +4,7 @@ import argparse
 import csv
 import math
 import os
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,9 @@ def demo(options: argparse.Namespace) -> int:
     leave(out, plan, trials)
     flowers = shortest(data.__file__).with_name("iris.csv")
     print("\nThe same with a file, such as these flowers or your own:")
-    print(f"  brickgrad train {flowers} --target species")
-    print(f"  brickgrad predict {out / 'model.json'} {flowers}")
+    print(f"  {program()} train {flowers} --target species")
+    print(f"  {program()} predict {out / 'model.json'} {flowers}")
+    print(f"  {program()} draw {out / 'model.json'} {flowers} --row 3 --max-nodes 100")
     return INTERRUPTED if interrupted(trials) else 0
 
 
@@ -133,7 +135,8 @@ def draw_row(options: argparse.Namespace) -> int:
         raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
     scaled = task.scaled(rows)
     place = options.row - 1
-    drawing = step_graph(task, model, scaled.xs[place], None if unscored else scaled.ys[place])
+    y = None if unscored else scaled.ys[place]
+    drawing = step_graph(task, model, scaled.xs[place], y, options.max_nodes)
     out = Path(options.out or f"row-{options.row}.svg")
     drawing.save(out)
     print(*str(drawing).splitlines()[:2], sep="\n")
@@ -175,6 +178,14 @@ def writable(folder: str) -> Path:
     path.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=path):
         return path
+
+
+def program() -> str:
+    """What to type here to run this command."""
+    if shutil.which("brickgrad"):
+        return "brickgrad"
+    called = shortest(sys.argv[0])
+    return str(called) if called.stem == "brickgrad" else "python -m nn.cli"
 
 
 def shortest(path: str) -> Path:
@@ -286,11 +297,12 @@ COMMANDS = {
         "brickgrad predict brickgrad-train/model.json data.csv > answers.csv", (MODEL, DATA),
     ),
     "draw": Command(
-        draw_row, "draw the net at work on one row, with every gradient",
+        draw_row, "draw the net at work on one row, with its gradients",
         "brickgrad draw brickgrad-train/model.json data.csv --row 3", (
         MODEL,
         DATA,
         option("--row", "N", "1 is the first row under the header", "1", type=whole_number),
+        option("--max-nodes", "N", "collapse neurons where there are more", "60", type=count),
         option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default row-N.svg)"),
     )),
     "check": Command(

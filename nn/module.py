@@ -2,16 +2,14 @@
 
 import math
 import random
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
 from operator import index
 from reprlib import repr as short
 
 from engine.functions import dot
 from engine.ops import OPS
-from engine.value import Value, apply, number
+from engine.value import Value, apply, number, set_each
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None
@@ -67,7 +65,7 @@ class Module:
                 f"{type(self).__name__} expected its {len(own)} parameters, got {len(state)} names;"
                 f" missing: {short(missing)}, unknown: {short(unknown)}"
             )
-        set_data(own.values(), [finite(name, state[name]) for name in own])
+        set_each("data", own.values(), [finite(name, state[name]) for name in own])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} of {len(self.parameters())} parameters"
@@ -230,11 +228,6 @@ def size(what: str, n: int) -> int:
     if index(n) < 1:
         raise ValueError(f"the number of {what} must be at least 1, got {short(n)}")
     return index(n)
-
-
-def set_data(parameters: Iterable[Value], numbers: Iterable[float]) -> None:
-    """Sets `data` of them all, in one call of C that no interrupt can halve."""
-    deque(map(setattr, parameters, repeat("data"), numbers), 0)
 
 
 def finite(name: str, x: object, least: float = -math.inf, below: float = math.inf) -> float:

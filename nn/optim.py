@@ -9,10 +9,11 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import repeat
 from typing import Any, ClassVar
 
-from engine.value import Value
-from nn.module import finite, set_data, size
+from engine.value import NOT_COMPUTED, Value, set_each
+from nn.module import finite, size
 
 Schedule = Callable[[int], float]
 
@@ -39,8 +40,7 @@ class Optimizer(ABC):
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
-        for parameter in self.parameters:
-            parameter.zero_grad()
+        set_each("grad", self.parameters, repeat(NOT_COMPUTED))
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and memory by name, ready for JSON."""
@@ -129,7 +129,7 @@ class SGD(Optimizer):
                 velocity[k] = v
                 g = g + momentum * v if nesterov else v
             data[k] -= lr * g
-        set_data(self.parameters, data)
+        set_each("data", self.parameters, data)
         self.velocity = velocity
 
 
@@ -191,7 +191,7 @@ class Adam(Optimizer):
             m = means[k] = beta1 * means[k] + (1 - beta1) * g
             s = squares[k] = beta2 * squares[k] + (1 - beta2) * g * g
             data[k] -= rate * m / (math.sqrt(s) / shrink + eps)
-        set_data(self.parameters, data)
+        set_each("data", self.parameters, data)
         self.steps, self.mean, self.mean_square = steps, means, squares
 
 

@@ -74,7 +74,7 @@ def plot_history(history: Curves) -> "Figure":
 def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
     """The loss of several histories, by name, against points looked at and against time.
 
-    >>> plot_comparison({"GD": gd, "SGD": sgd}).savefig("curves.svg")  # doctest: +SKIP
+    Such as `plot_comparison({"GD": history, "SGD": other})`.
     """
     if not histories:
         raise ValueError("plot_comparison expected at least 1 history, got 0")
@@ -260,6 +260,8 @@ def _new_figure(panels: int) -> "Figure":
 
 def _finish(axes: "Axes", title: str, across: str, up: str) -> None:
     axes.set(title=title, xlabel=across, ylabel=up)
+    if axes.get_xscale() == "linear":
+        axes.locator_params(axis="x", nbins=6)  # so that numbers of five digits do not touch
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -14,10 +14,10 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
-from engine.value import Value
+from engine.value import Value, set_each
 from nn.data import Data, Decision, as_dataset, decision, shuffled
 from nn.loss import binary_cross_entropy
-from nn.module import finite, set_data, size
+from nn.module import finite, size
 from nn.optim import SGD, Optimizer, Schedule, constant
 from nn.progress import Interrupt, reporting
 
@@ -409,7 +409,7 @@ class _Watch:
 
     def restore(self) -> None:
         if self.best:
-            set_data(self.parameters, self.best)
+            set_each("data", self.parameters, self.best)
 
 
 def _watch(

@@ -224,7 +224,7 @@ def write_histories(path: Path, histories: Mapping[str, History]) -> None:
             lines.writerows((name, *history[i]) for i in range(len(history)))
 
 
-def step_graph(task: Task, model: MLP, x: Sequence[float], y: Any) -> Drawing:
+def step_graph(task: Task, model: MLP, x: Sequence[float], y: Any, max_nodes: int = 60) -> Drawing:
     """One row's graph after a backward from the loss, or, where y is None, from the answer."""
     model.zero_grad()
     inputs = [Value(number, name) for number, name in zip(x, task.features, strict=True)]
@@ -236,4 +236,4 @@ def step_graph(task: Task, model: MLP, x: Sequence[float], y: Any) -> Drawing:
         root = task.loss(output, y)
         root.label = "loss"
     root.backward()
-    return draw(root, model.named_parameters())
+    return draw(root, model.named_parameters(), max_nodes=max_nodes)

@@ -62,9 +62,11 @@ def test_complex_step_far_and_near(name, x):
     assert complex_step(f, x) == pytest.approx(v.grad, rel=1e-13)
 
 
-@pytest.mark.parametrize(("x", "y"), [(-3.0, 2.0), (-3.0, 3.0), (-3.0, -1.0), (-0.5, 4.0)])
+@pytest.mark.parametrize(
+    ("x", "y"), [(-3.0, 2.0), (-3.0, 3.0), (-3.0, -1.0), (-0.5, 4.0), (-1.01, 151.0)]
+)
 def test_complex_step_of_powers_of_negative_numbers(x, y):
-    assert complex_step(lambda v: v**y, x) == pytest.approx(y * x ** (y - 1), rel=1e-15)
+    assert complex_step(lambda v: v**y, x) == pytest.approx(y * x ** (y - 1), rel=1e-14)
     assert complex_step(lambda v: abs(v) * v, x) == pytest.approx(2 * abs(x), rel=1e-15)
 
 

@@ -117,11 +117,12 @@ def test_demo_leaves_its_files(demonstrated):
         assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
 
 
-def test_the_graph_of_the_demo_has_every_parameter_and_its_gradient(demonstrated):
+def test_the_graph_of_the_demo_has_every_neuron_and_its_gradients(demonstrated):
     text = (demonstrated[0] / "graph.svg").read_text()
     assert "not computed" not in text
     assert "sepal length (cm)" in text
-    assert text.count(">w.") >= 4 * 8 + 8 * 3
+    assert all(f"neuron {i}" in text for i in range(8))
+    assert text.count("sum|grad|") == 8 + 3
 
 
 def test_the_history_of_the_demo_has_both_ways(demonstrated):
@@ -134,10 +135,23 @@ def test_the_history_of_the_demo_has_both_ways(demonstrated):
 def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
     out, text = demonstrated
     monkeypatch.chdir(out.parent)
-    lines = [line.split()[1:] for line in text.splitlines() if line.startswith("  brickgrad ")]
-    assert [line[0] for line in lines] == ["train", "predict"]
-    for line in lines:
-        assert main(line) == 0
+    commands = ("train", "predict", "draw")
+    for command, line in zip(commands, text.splitlines()[-3:], strict=True):
+        assert main([command, *line.partition(f" {command} ")[2].split()]) == 0
+
+
+@pytest.mark.parametrize(
+    ("found", "called", "expected"),
+    [
+        ("/usr/bin/brickgrad", "/usr/bin/brickgrad", "brickgrad"),
+        (None, ".venv/bin/brickgrad", str(Path(".venv/bin/brickgrad"))),
+        (None, "/somewhere/nn/cli.py", "python -m nn.cli"),
+    ],
+)
+def test_commands_to_paste_name_the_program(monkeypatch, found, called, expected):
+    monkeypatch.setattr(nn.cli.shutil, "which", lambda name: found)
+    monkeypatch.setattr(sys, "argv", [called])
+    assert nn.cli.program() == expected
 
 
 def test_demo_without_matplotlib_says_what_is_missing(monkeypatch, capsys):
@@ -273,6 +287,12 @@ def test_draw_shows_the_loss_of_one_row(trained, capsys):
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert "loss" in text
     assert "petal width (cm)" in text
+
+
+def test_draw_shows_every_parameter_if_asked(trained):
+    arguments = ["draw", str(trained / "model.json"), IRIS, "--max-nodes", "1000", "--out"]
+    assert main([*arguments, "all.gv"]) == 0
+    assert len(re.findall(r"<B>w\.\d</B>", Path("all.gv").read_text())) == 4 * 4 + 4 * 3
 
 
 def test_draw_shows_the_answer_of_a_row_without_target(trained, capsys):

@@ -123,6 +123,15 @@ def test_powers_against_mpmath(seed):
         assert ulps(dy, slopes[1]) <= 4, (x, y)
 
 
+def test_powers_near_underflow():
+    rng = random.Random(0)
+    for _ in range(500):
+        x = 10 ** rng.uniform(0.1, 9)
+        y = rng.uniform(-700, -460) / math.log(x)
+        exact = EXACT["pow"][1](mp.mpf(x), mp.mpf(y))
+        assert ulps(OPS["pow"].forward((x, y))[1], exact) <= 4, (x, y)
+
+
 @pytest.mark.parametrize(("y", "dx"), [(2, -6.0), (3, 27.0), (-1, -1 / 9), (-2, 2 / 27), (1, 1.0)])
 def test_powers_of_a_negative_base(y, dx):
     z, slope, by_exponent = OPS["pow"].forward((-3.0, float(y)))

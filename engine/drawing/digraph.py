@@ -7,9 +7,9 @@ the operations instead of labels of the edges: Graphviz 2.43 crashes on labelled
 from html import escape
 from typing import TYPE_CHECKING
 
-from engine.collapse import around
-from engine.picture import UNKNOWN, Edge, Node, Picture
-from engine.svg import FONT, FRAME, GREY, INK, LINE, LOOKS, PAPER, VIOLET, clipped
+from engine.drawing.collapse import around
+from engine.drawing.picture import UNKNOWN, Edge, Node, Picture
+from engine.drawing.svg import FONT, FRAME, GREY, INK, LINE, LOOKS, PAPER, VIOLET, clipped
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -23,7 +23,7 @@ GRAPH = {
     "fontcolor": GREY,
     "labeljust": "l",
     "nodesep": "0.12",
-    "ranksep": "0.45",
+    "ranksep": "0.6",
 }
 NODE = {
     "fontname": FONT,
@@ -42,7 +42,7 @@ def digraph(picture: Picture, direction: str) -> "Digraph":
     A wire into a box runs through a point `g3_1` (of node 3 into box 1) beside the parameters in
     that box; else Graphviz leads it around the box.
     """
-    from graphviz import Digraph  # noqa: PLC0415 (without it the rest works)
+    from graphviz import Digraph  # the rest works without it
 
     around_all = GRAPH | {"rankdir": direction}
     dot = Digraph("picture", graph_attr=around_all, node_attr=NODE, edge_attr=EDGE)
@@ -67,11 +67,12 @@ def digraph(picture: Picture, direction: str) -> "Digraph":
 
 
 def _gate(picture: Picture, edge: Edge) -> str:
-    """The point where an edge enters a box from outside; "" for all others."""
-    box = picture.nodes[edge.head].box
-    if box is None or box in around(picture.boxes, picture.nodes[edge.tail].box):
+    """The point where an edge to an operation enters its box from outside; "" for all others."""
+    head = picture.nodes[edge.head]
+    around_tail = around(picture.boxes, picture.nodes[edge.tail].box)
+    if not head.op or head.box is None or head.box in around_tail:
         return ""
-    return f"g{edge.tail}_{box}"
+    return f"g{edge.tail}_{head.box}"
 
 
 def _fill(
@@ -91,7 +92,7 @@ def _fill(
         with dot.subgraph(name=f"cluster_b{n}") as cluster:
             cluster.attr(
                 label=f"<<B>{markup(clipped(inner.title))}</B>>",
-                tooltip=markup(inner.name),
+                tooltip=tooltip(inner.name),
                 style="rounded,filled",
                 color=FRAME,
                 fillcolor=PAPER if box is None else "white",
@@ -105,17 +106,18 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
     dot.node(
         f"n{place}",
         label=_card(node),
-        tooltip=markup(node.hint),
+        tooltip=tooltip(node.hint),
         shape=look.shape,
         style=",".join(styles) if look.shape == "box" else "filled",
         fillcolor=look.fill,
         color=look.stroke,
         penwidth=f"{look.width:g}",
         peripheries="2" if look.double else "1",
+        margin="0.1,0.08" if look.shape == "box3d" else NODE["margin"],
     )
     if node.op:
         label = _operation(node.op, partials, direction)
-        dot.node(f"o{place}", label=label, shape="plain", tooltip=markup(node.op))
+        dot.node(f"o{place}", label=label, shape="plain", tooltip=tooltip(node.op))
         dot.edge(f"o{place}", f"n{place}", arrowhead="none", color=INK, weight="9")
 
 
@@ -155,9 +157,17 @@ def _operation(sign: str, partials: list[str], direction: str) -> str:
 
 
 def markup(text: str) -> str:
-    """Text as DOT shows it unchanged: ASCII, nothing in it is markup or an escape.
+    """Text for an HTML-like label: nothing in it is markup or an escape.
 
-    >>> markup("<b> \\\\N")
-    '&lt;b&gt; &#92;N'
+    ASCII and entities, but for characters beyond U+FFFF, whose entities Graphviz gets wrong.
+
+    >>> markup("<b> é")
+    '&lt;b&gt; &#233;'
     """
-    return escape(text).replace("\\", "&#92;").encode("ascii", "xmlcharrefreplace").decode()
+    escaped = escape(text).replace("\\", "&#92;" * 2)
+    return "".join(c if c < "\x80" or c > "\uffff" else f"&#{ord(c)};" for c in escaped)
+
+
+def tooltip(text: str) -> str:
+    """Text for a tooltip, where backslashes are read twice."""
+    return markup(text.replace("\\", "\\" * 2))

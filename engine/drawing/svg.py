@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from engine.layout import Item, Layout, Padding, Point, Rectangle, layout
-from engine.picture import UNKNOWN, Edge, Kind, Node, Picture
+from engine.drawing.layout import Item, Layout, Padding, Point, Rectangle, layout
+from engine.drawing.picture import UNKNOWN, Edge, Kind, Node, Picture
 
 FONT = "Helvetica"
 INK, GREY, LINE, VIOLET = "#1f2937", "#6b7280", "#94a3b8", "#6d28d9"
@@ -45,8 +45,8 @@ LEGEND: dict[Kind, str] = {
 # the box's padding (before, after, above, below) leaves room for its title on the page's top side
 PADDING = {
     "LR": Padding(above=19),
-    "RL": Padding(above=19),
     "TB": Padding(before=19),
+    "RL": Padding(above=19),
     "BT": Padding(after=19),
 }
 DIRECTIONS = tuple(PADDING)

@@ -8,12 +8,14 @@ then the levels in the middle.
 from collections import Counter, deque
 from collections.abc import Sequence, Sized
 
-from engine.outline import Box, Graph
+from engine.drawing.outline import Box, Graph
 
 Below = dict[int, tuple[int, ...] | dict[int, None]]
 
 EDGES = 6  # to a node: with more a picture is a hairball
 COLUMNS = 3  # nodes to a column: with fewer a picture is too wide for a page
+NARROW = 8  # columns that are never too many
+ENDS = 5  # nodes to a column that stays where the middle is collapsed
 
 
 def collapse(graph: Graph, boxes: list[Box], box: list[int | None], limit: int) -> list[int]:
@@ -46,7 +48,12 @@ def fits(graph: Graph, part: list[int], limit: int) -> bool:
         return False
     below = operands_of(graph, part)
     edges = sum(len(dict.fromkeys(operands)) for operands in below.values())
-    return edges <= EDGES * limit and max(levels(below).values()) < max(limit // COLUMNS, 2)
+    return edges <= EDGES * limit and max(levels(below).values()) < widest(limit)
+
+
+def widest(limit: int) -> int:
+    """How many columns a picture of `limit` nodes may have."""
+    return max(limit // COLUMNS, min(limit, NARROW))
 
 
 def alike(graph: Graph, part: list[int], limit: int) -> list[int]:
@@ -61,8 +68,8 @@ def alike(graph: Graph, part: list[int], limit: int) -> list[int]:
         if place != root and (level[place] < ends or level[place] >= top - ends):
             look = graph.symbol(place) or type(graph.atoms[place])
             stands[place] = columns[level[place]].setdefault(look, place)
-    room, wide = limit - 2, max(limit // COLUMNS, 2)
-    if len(columns) > wide or sum(map(len, columns)) > limit - 1:
+    if len(columns) > widest(limit) or sum(map(len, columns)) > limit - 1:
+        room, wide = limit - 2, max(limit // ENDS, min(limit, NARROW))
         first = _room(columns, room // 3, wide // 3)
         left = room - sum(map(len, columns[:first]))
         last = _room(columns[first:][::-1], left, wide - first - 1)

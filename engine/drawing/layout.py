@@ -98,7 +98,8 @@ def layout(
 ) -> Layout:
     """Places items, operands first; the n-th edge into an item ends at its n-th entry.
 
-    An edge against the order of the items runs back. `parents[b]` is the box around box b.
+    An edge against the order of the items runs back. `parents[b]` is the box around box b; every
+    box holds an item.
 
     >>> layout([Item(10, 10), Item(10, 10)], [(0, 1)]).wires
     [[(10.0, 5.0), (40.0, 5.0)]]

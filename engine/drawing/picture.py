@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.collapse import around, collapse, operands_of, ordered
-from engine.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
+from engine.drawing.collapse import around, collapse, operands_of, ordered
+from engine.drawing.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
 from engine.value import Value
 
 Kind = Literal["parameter", "input", "constant", "value", "root", "summary"]
@@ -151,7 +151,7 @@ class _Describe:
             kinds = Counter(self.kind(i) for i in members)
             return ", ".join(many(count, kind) for kind, count in kinds.items()), [data]
         counts = [f"{count:,} \u00d7 {sign}" for sign, count in signs.most_common(3)]
-        if len(signs) == 1:
+        if len(signs) == 1 and len(computed) == len(members):
             return counts[0], [data]
         return many(len(computed), "operation"), [*(("", text) for text in counts), data]
 
@@ -201,10 +201,10 @@ class _Describe:
 
     def _partial(self, place: int, n: int) -> str:
         """d result / d operand; nothing flows to a constant, so its edge has none."""
-        atom = self.graph.atoms[place]
-        if isinstance(atom, float) or self.graph.expanded(place):
-            return "1"
-        slope = atom.partials[n]
+        atom, operand = self.graph.atoms[place], self.graph.operands[place][n]
+        if isinstance(atom, float) or isinstance(self.graph.atoms[operand], float):
+            return ""
+        slope = 1.0 if self.graph.expanded(place) else atom.partials[n]
         return "" if slope is None else short(slope)
 
     def words(self) -> str:

@@ -1,0 +1,121 @@
+"""The house: each module imports from lower floors only, and loads no extra on its own."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+FLOORS = [
+    ["engine.ieee", "engine.formula", "engine.drawing.layout"],
+    ["engine.ops"],
+    ["engine.operators"],
+    ["engine.value"],
+    ["engine.functions", "engine.drawing.outline"],
+    ["engine.derivatives", "engine.drawing.collapse"],
+    ["engine.check", "engine.drawing.picture"],
+    ["engine.drawing.svg"],
+    ["engine.drawing.digraph"],
+    ["engine.draw"],
+    ["nn.module", "nn.loss", "nn.data", "nn.progress"],
+    ["nn.optim", "nn.save", "nn.plot"],
+    ["nn.train", "nn.task"],
+    ["nn.trial"],
+    ["nn.cli"],
+]
+FACES = ["engine", "nn", "engine.drawing"]
+EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
+DEPENDENCIES = {"graphviz"}
+FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}
+
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for package in ("engine", "nn")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+MODULES = [module for module in FILES if module not in FACES]
+
+
+def imports(module: str):
+    """What a file imports: each module, and whether only inside a function."""
+    tree = ast.parse(FILES[module].read_text())
+    top = {id(node) for node in ast.walk(tree)}
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            top -= {id(node) for node in ast.walk(function)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            top -= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: import from the full name"
+            parts = [f"{node.module}.{alias.name}" for alias in node.names]
+            found = [part if part in FILES else node.module for part in parts]
+        else:
+            continue
+        yield from ((name, id(node) not in top) for name in found)
+
+
+def test_every_file_has_a_floor_and_every_floor_its_files():
+    assert set(FLOOR) == set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down_the_floors(module):
+    ours = {name for name, _ in imports(module) if name.split(".")[0] in FACES}
+    faces = ours & set(FACES)
+    assert not faces, f"{module} imports from a face: import from the defining module"
+    not_below = {name for name in ours if FLOOR[name] >= FLOOR[module]}
+    assert not not_below, f"{module} imports from its own floor or above"
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_what_is_not_ours_is_the_standard_library_or_a_lazy_extra(module):
+    for name, lazy in imports(module):
+        package = name.split(".")[0]
+        if package in EXTRAS | DEPENDENCIES:
+            assert lazy, f"{module} imports {name} at its top"
+        else:
+            assert package in {*FACES, *sys.stdlib_module_names}, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_holds_names_and_no_logic(face):
+    docstring, *lines = ast.parse(FILES[face].read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    for line in lines:
+        assert isinstance(line, ast.ImportFrom)
+        assert line.module.startswith(f"{face}.")
+        assert all(alias.asname == alias.name for alias in line.names)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_names_of_a_face_outlive_the_import_of_a_module_of_that_name(face):
+    for module in MODULES:
+        importlib.import_module(module)
+    for line in ast.parse(FILES[face].read_text()).body[1:]:
+        for alias in line.names:
+            there = getattr(sys.modules[line.module], alias.name)
+            assert getattr(sys.modules[face], alias.name) is there, alias.name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_file_has_its_test_file(module):
+    name = module.rpartition(".")[2]
+    assert (ROOT / "tests" / f"test_{name}.py").exists()
+
+
+def test_importing_loads_no_extra():
+    program = "import sys, engine, nn; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    loaded = set(done.stdout.split())
+    assert {"engine", "nn"} <= loaded
+    assert not loaded & (EXTRAS | DEPENDENCIES | {"torch", "micrograd", "dask"})

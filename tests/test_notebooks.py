@@ -1,0 +1,54 @@
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NAMES = ("01_backprop_by_hand", "02_a_training_step", "03_gradient_descent")
+
+
+def read(name):
+    return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
+
+
+def test_no_notebook_is_left_out():
+    assert tuple(sorted(path.stem for path in FOLDER.glob("*.ipynb"))) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_stored(name):
+    """Valid, with stable ids, without outputs: a change of text is a small change of the file."""
+    notebook = read(name)
+    nbformat.validate(notebook)
+    assert [cell.id for cell in notebook.cells] == [
+        f"cell-{i:02d}" for i in range(1, len(notebook.cells) + 1)
+    ]
+    for cell in notebook.cells:
+        assert cell.source.strip()
+        if cell.cell_type == "code":
+            assert (cell.outputs, cell.execution_count) == ([], None)
+
+
+@pytest.mark.filterwarnings("default")  # those of the kernel's own machinery
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_runs(name, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
+    notebook = read(name)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    NotebookClient(
+        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": FOLDER}}
+    ).execute()
+    kinds = [output.output_type for cell in code for output in cell.outputs]
+    assert "error" not in kinds
+    assert not [o.text for cell in code for o in cell.outputs if o.get("name") == "stderr"]
+    pictures = [o for cell in code for o in cell.outputs if set(o.get("data", ())) & IMAGES]
+    assert len(pictures) == sum(ends_in_a_picture(cell.source) for cell in code) > 0
+
+
+IMAGES = {"image/svg+xml", "image/png"}
+
+
+def ends_in_a_picture(source):
+    return bool(re.search(r"^(draw|plot_\w+)\(.*\)$", source.splitlines()[-1])) or "plt." in source

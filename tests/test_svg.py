@@ -1,0 +1,169 @@
+"""The SVG: valid XML, everything in it once, no text over another, the same bytes each time."""
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import combinations
+
+import pytest
+from hostile import HOSTILE
+
+from engine.drawing.picture import picture, visible
+from engine.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
+from engine.functions import dot
+from engine.value import Value
+from nn.module import MLP
+
+NAME = "{http://www.w3.org/2000/svg}"
+
+
+def step(label: str = "loss") -> tuple[Value, MLP]:
+    model = MLP(2, [4, 1], seed=1)
+    loss = (model([Value(0.5, label="x1"), Value(-0.2, label="x2")]) - 1.0) ** 2
+    loss.label = label
+    loss.backward()
+    return loss, model
+
+
+def drawn(root: Value, names: object = None, direction: str = "LR", limit: int = 60) -> ET.Element:
+    return ET.fromstring(svg(picture(root, names, False, limit), direction))  # type: ignore[arg-type]
+
+
+def groups(root: ET.Element, kind: str) -> list[ET.Element]:
+    return [g for g in root.iter(f"{NAME}g") if kind in g.get("class", "").split()]
+
+
+def text_areas(root: ET.Element) -> list[tuple[str, float, float, float, float]]:
+    """Each text with its left, right, top and bottom."""
+    found = []
+    for text in root.iter(f"{NAME}text"):
+        size = float(text.get("font-size", "10"))
+        width = width_of(text.text or "", size)
+        x, y = float(text.get("x", "0")), float(text.get("y", "0"))
+        left = x - {"middle": width / 2, "end": width}.get(text.get("text-anchor", ""), 0.0)
+        found.append((text.text or "", left, left + width, y - size * 0.7, y))
+    return found
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_every_node_edge_and_box_is_there_once(direction: str) -> None:
+    loss, model = step()
+    p = picture(loss, model.named_parameters(), False, 60)
+    root = ET.fromstring(svg(p, direction))
+    operations = sum(bool(n.op) for n in p.nodes)
+    assert len(groups(root, "node")) == len(p.nodes) + operations
+    assert len(groups(root, "op")) == operations
+    assert len(groups(root, "edge")) == len(p.edges) + operations
+    assert len(groups(root, "box")) == len(p.boxes) == 7
+    assert len({g.get("id") for g in groups(root, "node")}) == len(groups(root, "node"))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_everything_is_on_the_page(direction: str) -> None:
+    root = drawn(*step_names(), direction=direction)
+    width, height = float(root.get("width", "0")), float(root.get("height", "0"))
+    for rect in root.iter(f"{NAME}rect"):
+        x, y = float(rect.get("x", "0")), float(rect.get("y", "0"))
+        assert x >= 0
+        assert y >= 0
+        assert x + float(rect.get("width", "0")) <= width
+        assert y + float(rect.get("height", "0")) <= height
+
+
+def step_names() -> tuple[Value, object]:
+    loss, model = step()
+    return loss, model.named_parameters()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("limit", [6, 20, 60])
+def test_no_text_stands_on_another(direction: str, limit: int) -> None:
+    root = drawn(*step_names(), direction=direction, limit=limit)
+    for (s, a, b, c, d), (t, e, f, g, h) in combinations(text_areas(root), 2):
+        assert b <= e + 0.5 or f <= a + 0.5 or d <= g + 0.5 or h <= c + 0.5, (s, t)
+
+
+def test_texts_stay_inside_their_cards() -> None:
+    a = Value(-1e-300, label="a rather long label of a leaf")
+    for card in groups(drawn(a * a), "node"):
+        rects = list(card.iter(f"{NAME}rect"))
+        left = float(rects[0].get("x", "0"))
+        right = left + float(rects[0].get("width", "0"))
+        for _, start, end, _, _ in text_areas(card):
+            assert left <= start
+            assert end <= right
+
+
+def test_it_says_data_gradient_label_and_partial() -> None:
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    loss = a * b
+    loss.label = "L"
+    assert "grad not computed" in "".join(drawn(loss).itertext())
+    loss.backward()
+    texts = [text for text, *_ in text_areas(drawn(loss))]
+    for text in ("a", "b", "L", "2.0000", "-3.0000", "-6.0000", "1.0000", "-3", "2", "*"):
+        assert text in texts
+
+
+def test_a_summary_for_readers_who_do_not_see_it() -> None:
+    root = drawn(*step_names())
+    assert root.get("role") == "img"
+    assert root.findtext(f"{NAME}title", "").startswith("loss: data ")
+    assert "17 parameters" in root.findtext(f"{NAME}desc", "")
+
+
+def test_kinds_differ_by_more_than_colour() -> None:
+    outlines = [(k.width, k.radius, k.dash, k.double, k.shape) for k in LOOKS.values()]
+    assert len(set(outlines)) == len(outlines)
+
+
+def test_the_page_is_white() -> None:
+    first = next(drawn(Value(1.0)).iter(f"{NAME}rect"))
+    assert first.get("fill") == "white"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_texts(text: str) -> None:
+    a, w = Value(1.0, label=text), Value(2.0)
+    root = drawn(dot([w], [a]).tanh(), [(f"{text}.{text}.w.0", w)])
+    assert len(groups(root, "node")) == 7
+    assert len(groups(root, "edge")) == 6
+    titles = [title.text or "" for title in root.iter(f"{NAME}title")]
+    assert any(visible(text) in title for title in titles)
+    shown = [shown for shown, *_ in text_areas(root)]
+    assert clipped(visible(text)) in shown
+    names = {element.tag.removeprefix(NAME) for element in root.iter()}
+    assert names <= {"svg", "g", "title", "desc", "rect", "path", "polygon", "text"}
+
+
+def test_the_same_bytes_in_other_processes() -> None:
+    program = (
+        "import random; random.seed(1); from test_svg import step; "
+        "from engine.drawing.picture import *; "
+        "from engine.drawing.svg import svg; import hashlib; loss, model = step(); "
+        "p = picture(loss, model.named_parameters(), False, 60); "
+        "print(hashlib.sha256(svg(p).encode()).hexdigest())"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONPATH": ".:tests", "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    ]
+    assert runs[0] == runs[1] != ""
+
+
+def test_a_large_picture_is_thin_lined() -> None:
+    model = MLP(2, [16, 16, 1], seed=1)
+    p = picture(model([Value(1.0), Value(2.0)]), model.named_parameters(), False, 60)
+    assert len(p.edges) > 150
+    assert 'stroke-width="0.5"' in svg(p)
+
+
+def test_clipped() -> None:
+    assert clipped("x" * 32) == "x" * 32
+    assert clipped("x" * 33) == "x" * 31 + "\u2026"
