@@ -181,7 +181,7 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
         else:
             rows[place] = _Row(op, list(operands))
     for row in rows.values():
-        if row.op is DOT and not row.vectors[0]:  # additions alone
+        if row.op is DOT and not row.vectors[0] and len(row.scalars) > 1:  # additions alone
             row.op, row.vectors = ADD, ()
             if len(row.scalars) > 2:
                 row.scalars, row.vectors = [], (row.scalars,)

@@ -7,6 +7,7 @@ a number that leaves the graph would be frozen.
 
 from __future__ import annotations
 
+import copy
 import operator
 import os
 import sys
@@ -144,7 +145,11 @@ def _operands(v: Value) -> Any:
 
 _recording: ContextVar[tuple[Recording, ...]] = ContextVar("recording", default=())
 _one_at_a_time = threading.RLock()  # the watch stands on the class that all threads share
-_ENGINE = (os.path.join(os.path.dirname(os.path.abspath(value.__file__)), ""), value.GENERATED)
+_ENGINE = (
+    os.path.join(os.path.dirname(os.path.abspath(value.__file__)), ""),
+    value.GENERATED,
+    copy.__file__,  # its lines are nobody's
+)
 
 
 def is_recording() -> bool:

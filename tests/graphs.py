@@ -153,7 +153,12 @@ def shared() -> Graph:
 
 def choices() -> Graph:
     xs = numbers(8)
-    return xs, lambda: [engine.max(xs), engine.min(xs) * 2, *(abs(x) ** 2.5 for x in xs), 2 ** xs[0]]
+    return xs, lambda: [
+        engine.max(xs),
+        engine.min(xs) * 2,
+        *(abs(x) ** 2.5 for x in xs),
+        2 ** xs[0],
+    ]
 
 
 def higher() -> Graph:
@@ -247,7 +252,11 @@ def random_graphs(draw: Any, names: Sequence[str], leaves: st.SearchStrategy[flo
         op = OPS[draw(st.sampled_from(names))]
         count = op.arity
         if count is None:
-            count = draw(st.integers(1, 5)) if len(op.partials) == 1 else 2 * draw(st.integers(0, 4)) + 1
+            count = (
+                draw(st.integers(1, 5))
+                if len(op.partials) == 1
+                else 2 * draw(st.integers(0, 4)) + 1
+            )
         steps.append((op.name, [draw(st.integers(0, known + k - 1)) for _ in range(count)]))
     ends = draw(st.lists(st.integers(0, known + len(steps) - 1), max_size=2))
 

@@ -391,7 +391,8 @@ def _parts(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _tuple(texts: Iterable[str]) -> str:
-    return f"({''.join(f'{text}, ' for text in texts)})"
+    several = list(texts)
+    return f"({several[0]},)" if len(several) == 1 else f"({', '.join(several)})"
 
 
 # --- without lines -------------------------------------------------------------------------------
