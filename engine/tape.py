@@ -113,7 +113,9 @@ class Recording:
                 for v in nodes
             ]
             ends = tuple(map(place, outputs))
-            guards = [Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards]
+            guards = dict.fromkeys(
+                Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
+            )
             return Tape(
                 cast(tuple[Row, ...], tuple(rows)),
                 tuple(leaves),

@@ -11,6 +11,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from engine.value import data_of
+
 MOST_CATEGORIES = 32
 MOST_PROBLEMS_SHOWN = 5
 DELIMITERS = (",", ";", "\t")
@@ -494,8 +496,8 @@ class Decision:
     def scores(self, output: Any) -> list[float]:
         """A number for each label from `output`, a Value or a list of them: the largest wins."""
         if isinstance(output, list):
-            return [score.data for score in output]
-        return [2 * self.threshold - output.data, output.data]
+            return list(map(data_of, output))
+        return [2 * self.threshold - data_of(output), data_of(output)]
 
     def __call__(self, output: Any) -> int:
         """The label that `output` stands for."""

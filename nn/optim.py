@@ -7,11 +7,12 @@ gradient stays as it is.
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from typing import Any, ClassVar
 
+from engine.functions import sqrt
 from engine.value import NOT_COMPUTED, Value, set_each
 from nn.module import finite, size
 
@@ -21,9 +22,9 @@ Schedule = Callable[[int], float]
 class Optimizer(ABC):
     """What all optimisers share. `lr`, the learning rate, may be set between steps."""
 
-    # lists with one entry per parameter that a step reads and replaces: (first entry, least)
-    MEMORY: ClassVar[Mapping[str, tuple[float | None, float]]]
+    MEMORY: ClassVar[Mapping[str, float]]  # lists of one number per parameter, and their least
     lr: float
+    steps: list[int]  # how often each parameter was moved
 
     def __init__(self, parameters: Iterable[Value], **settings: Any) -> None:
         """Holds the parameters; raises ValueError for settings out of range."""
@@ -31,12 +32,43 @@ class Optimizer(ABC):
         self._settings = tuple(settings)
         for name, setting in settings.items():
             setattr(self, name, _SETTINGS[name](name, setting))
-        for name, (start, _) in self.MEMORY.items():
-            setattr(self, name, [start] * len(self.parameters))
+        self.steps = [0] * len(self.parameters)
+        for name in self.MEMORY:
+            setattr(self, name, [0.0] * len(self.parameters))
 
     @abstractmethod
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The numbers that `moved` takes for the `steps`-th step of a parameter."""
+
+    @abstractmethod
+    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
+        """One parameter moved by its gradient, and its memory after that.
+
+        The arithmetic of an optimiser: on floats, or on Values when it is recorded.
+        """
+
     def step(self) -> None:
         """Moves every parameter once, by its gradient."""
+        data, steps = [p.data for p in self.parameters], self.steps.copy()
+        memory = {name: getattr(self, name).copy() for name in self.MEMORY}
+        lists, moved = list(memory.values()), self.moved
+        known: dict[int, tuple[float, ...]] = {}  # nearly always all are at the same step
+        for k, p in enumerate(self.parameters):
+            if p.has_grad:
+                t = steps[k] = steps[k] + 1
+                rates = known.get(t) or known.setdefault(t, self.rates(t))
+                data[k], *entries = moved(data[k], p.grad, [m[k] for m in lists], rates)
+                for m, entry in zip(lists, entries, strict=True):
+                    m[k] = entry
+        self.take(data, steps, memory)
+
+    def take(
+        self, data: Sequence[float], steps: list[int], memory: Mapping[str, list[float]]
+    ) -> None:
+        """Sets the numbers of the parameters, and what is remembered of them."""
+        set_each("data", self.parameters, data)
+        self.steps = steps
+        vars(self).update(memory)
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -44,7 +76,7 @@ class Optimizer(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and memory by name, ready for JSON."""
-        return {name: getattr(self, name) for name in (*self._settings, *self.MEMORY)}
+        return {name: getattr(self, name) for name in (*self._settings, "steps", *self.MEMORY)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state_dict()` of its kind; ValueError, and no change, if it is none."""
@@ -52,14 +84,14 @@ class Optimizer(ABC):
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
-        for name, (start, least) in self.MEMORY.items():
+        for name, least in {"steps": 0.0, **self.MEMORY}.items():
             if len(state[name]) != len(self.parameters):
                 raise ValueError(
                     f"{kind} expected one {name} for each of its {len(self.parameters)} parameters,"
                     f" got {len(state[name])}"
                 )
-            entries = [e if e is start else finite(name, e, least) for e in state[name]]
-            setattr(fresh, name, entries)
+            setattr(fresh, name, [finite(name, e, least) for e in state[name]])
+        fresh.steps = list(map(int, fresh.steps))
         vars(self).update(vars(fresh))
 
     def __repr__(self) -> str:
@@ -82,12 +114,12 @@ class SGD(Optimizer):
     '2.4000'
     """
 
-    MEMORY: ClassVar = {"velocity": (None, -math.inf)}
+    MEMORY: ClassVar = {"velocity": -math.inf}
     momentum: float
     dampening: float
     weight_decay: float
     nesterov: bool
-    velocity: list[float | None]
+    velocity: list[float]
 
     def __init__(
         self,
@@ -113,24 +145,21 @@ class SGD(Optimizer):
                 f"got momentum={momentum}, dampening={dampening}"
             )
 
-    def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
-        lr, decay, momentum, nesterov = self.lr, self.weight_decay, self.momentum, self.nesterov
-        data, velocity = [p.data for p in self.parameters], self.velocity.copy()
-        for k, p in enumerate(self.parameters):
-            if not p.has_grad:
-                continue
-            g = p.grad
-            if decay:
-                g += decay * p.data
-            if momentum:
-                v = velocity[k]
-                v = g if v is None else momentum * v + (1 - self.dampening) * g
-                velocity[k] = v
-                g = g + momentum * v if nesterov else v
-            data[k] -= lr * g
-        set_each("data", self.parameters, data)
-        self.velocity = velocity
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The settings; the first velocity is the gradient itself."""
+        kept, fresh = (0.0, 1.0) if steps == 1 else (self.momentum, 1 - self.dampening)
+        return self.lr, self.weight_decay, self.momentum, kept, fresh
+
+    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
+        """The parameter and its velocity."""
+        lr, decay, momentum, kept, fresh = rates
+        (v,) = memory
+        if decay:
+            g = g + decay * p
+        if momentum:
+            v = kept * v + fresh * g
+            g = g + momentum * v if self.nesterov else v
+        return p - lr * g, v
 
 
 class Adam(Optimizer):
@@ -148,12 +177,10 @@ class Adam(Optimizer):
     '2.9000'
     """
 
-    MEMORY: ClassVar = {"steps": (0, 0.0), "mean": (0.0, -math.inf), "mean_square": (0.0, 0.0)}
-    DECOUPLED: ClassVar = False  # whether decay moves p itself, past the means
+    MEMORY: ClassVar = {"mean": -math.inf, "mean_square": 0.0}
     betas: tuple[float, float]
     eps: float
     weight_decay: float
-    steps: list[int]
     mean: list[float]
     mean_square: list[float]
 
@@ -168,31 +195,25 @@ class Adam(Optimizer):
         """Raises ValueError for negative settings, betas from 1 on, and an eps of 0."""
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
-        lr, eps, decay, decoupled = self.lr, self.eps, self.weight_decay, self.DECOUPLED
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The settings, `lr` and the scale of the squares corrected for the start at 0."""
         beta1, beta2 = self.betas
-        data, steps = [p.data for p in self.parameters], self.steps.copy()
-        means, squares = self.mean.copy(), self.mean_square.copy()
-        corrected_for = 0  # nearly always all parameters are at the same step
-        for k, p in enumerate(self.parameters):
-            if not p.has_grad:
-                continue
-            t = steps[k] = steps[k] + 1
-            if t != corrected_for:
-                corrected_for = t
-                rate = lr / (1 - beta1**t)
-                shrink = math.sqrt(1 - beta2**t)
-            g = p.grad
-            if decay and decoupled:
-                data[k] *= 1 - lr * decay
-            elif decay:
-                g += decay * p.data
-            m = means[k] = beta1 * means[k] + (1 - beta1) * g
-            s = squares[k] = beta2 * squares[k] + (1 - beta2) * g * g
-            data[k] -= rate * m / (math.sqrt(s) / shrink + eps)
-        set_each("data", self.parameters, data)
-        self.steps, self.mean, self.mean_square = steps, means, squares
+        rate, scale = self.lr / (1 - beta1**steps), math.sqrt(1 - beta2**steps)
+        return rate, scale, beta1, 1 - beta1, beta2, 1 - beta2, self.eps, *self._decay()
+
+    def _decay(self) -> tuple[float, float]:
+        """What multiplies p, and how much of p is added to the gradient."""
+        return 1.0, self.weight_decay
+
+    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
+        """The parameter and its two means."""
+        rate, scale, keep1, new1, keep2, new2, eps, shrink, decay = rates
+        mean, square = memory
+        if decay:
+            g = g + decay * p
+        mean = keep1 * mean + new1 * g
+        square = keep2 * square + new2 * g * g
+        return shrink * p - rate * mean / (sqrt(square) / scale + eps), mean, square
 
 
 class AdamW(Adam):
@@ -200,8 +221,6 @@ class AdamW(Adam):
 
     (Loshchilov and Hutter 2019, arXiv 1711.05101.)
     """
-
-    DECOUPLED: ClassVar = True
 
     def __init__(
         self,
@@ -213,6 +232,9 @@ class AdamW(Adam):
     ) -> None:
         """Raises ValueError as `Adam` does."""
         super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def _decay(self) -> tuple[float, float]:
+        return 1 - self.lr * self.weight_decay, 0.0
 
 
 def constant(lr: float) -> Schedule:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
 from engine.value import Value, set_each
-from nn.data import Data, Decision, as_dataset, decision, shuffled
-from nn.loss import binary_cross_entropy
-from nn.module import finite, size
+from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
+from nn.descent import Descent, Run
+from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
+from nn.module import MLP, finite, size
 from nn.optim import SGD, Optimizer, Schedule, constant
 from nn.progress import Interrupt, reporting
 
@@ -37,7 +38,6 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 Batch = tuple[Sequence[Any], Sequence[Any]]
-Run = Callable[[Sequence[Any], Sequence[Any]], tuple[Value, list[Any]]]
 
 
 class Step(NamedTuple):
@@ -167,6 +167,7 @@ def fit(
     seed: int = 0,
     penalty: Callable[[Any], Value] | None = None,
     progress: bool | None = None,
+    backend: str = "auto",
 ) -> History:
     """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
 
@@ -179,6 +180,10 @@ def fit(
     `validation` data is looked at after each pass; `early_stop=k` ends training after k looks
     without a lower loss, and leaves the parameters as they were at the lowest. Each of
     `callbacks` is called with every `Step`; one that returns True ends training.
+
+    Steps are replayed (see `engine.replay`): the loss of a batch is recorded as scalars and run as
+    loops, by the fastest `backend` that is there. A loss that cannot be recorded runs eagerly
+    after a warning; `backend="eager"` turns replay off.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
@@ -196,15 +201,18 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
+    xs, ys = _as_floats(model, loss, xs, ys)
     batches = _batches(xs, ys, batch, replacement, random.Random(seed))
-    run = _mean_loss(model, loss, penalty)
-    steps_taken = _steps(run, optimizer, decide, batches, _rate(lr, optimizer))
+    descent = Descent(_mean_loss(model, loss, penalty), optimizer, backend)
+    steps_taken = _steps(descent, optimizer, decide, batches, _rate(lr, optimizer))
     history = History()
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
             for taken in islice(steps_taken, total):
                 done = taken.step + 1
                 look = watch is not None and (done % per_pass == 0 or done == total)
+                if look or callbacks:
+                    descent.store()
                 step = watch.look_after(taken) if watch and look else taken
                 history.append(step)
                 report(done, step)
@@ -222,6 +230,8 @@ def fit(
         except DivergedError as error:
             error.history = history
             raise
+        finally:
+            descent.store()
     if watch and early_stop is not None:
         watch.restore()
     return history
@@ -248,25 +258,8 @@ def _mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None)
     return run
 
 
-def _descend(
-    run: Run, optimizer: Optimizer, decide: Decision | None, xs: Sequence[Any], ys: Sequence[Any]
-) -> tuple[float, float | None, float]:
-    """Takes one step; loss, accuracy and gradient norm. The graph is gone when it returns."""
-    total, outputs = run(xs, ys)
-    if not math.isfinite(total.data):
-        raise FloatingPointError(f"the loss is {total.data}")
-    optimizer.zero_grad()
-    total.backward()
-    norm = math.hypot(*[p.grad for p in optimizer.parameters])
-    if not math.isfinite(norm):
-        raise FloatingPointError(f"the length of the gradient is {norm}")
-    accuracy = sum(map(decide.is_right, outputs, ys)) / len(ys) if decide else None
-    optimizer.step()
-    return total.data, accuracy, norm
-
-
 def _steps(
-    run: Run,
+    descent: Descent,
     optimizer: Optimizer,
     decide: Decision | None,
     batches: Iterator[Batch],
@@ -278,12 +271,13 @@ def _steps(
         optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
             with _collector_paused():
-                loss, accuracy, norm = _descend(run, optimizer, decide, xs, ys)
+                loss, outputs, norm = descent.step(xs, ys)
         except FloatingPointError as error:
             raise DivergedError(
                 f"step {number}: {error}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
+        accuracy = sum(map(decide.is_right, outputs, ys)) / len(ys) if decide else None
         points_seen += len(xs)
         seconds = time.perf_counter() - start
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
@@ -379,6 +373,21 @@ def _mean_and_accuracy(
             right += decide is not None and decide.is_right(output, y)
     n = len(losses)
     return math.fsum(losses) / n, right / n if decide else None
+
+
+def _as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
+    """Data with floats where the model and the loss take floats as well as integers.
+
+    Integers are part of the shape of a recording, so that each of them would need its own.
+    """
+    if isinstance(model, MLP):
+        xs = [[float(number) for number in x] for x in xs]
+    if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
+        classes = len(model(xs[0]))
+        ys = [one_hot(y, classes) for y in ys]
+    elif loss in (mse, mae, hinge, binary_cross_entropy):
+        ys = [float(y) if isinstance(y, int) else y for y in ys]
+    return xs, ys
 
 
 # --- around the loop --------------------------------------------------------------------------
