@@ -263,9 +263,7 @@ def _term_axes(column: list[Point]) -> Axes | None:
 
 
 def _axes(places: Point) -> Axes | None:
-    """Places as one nest of even steps."""
-    if not places:
-        return None
+    """Places as one nest of even steps; None where they take several, or there are none."""
     nests = _nests([(p,) for p in places])
     return tuple((n, delta[0]) for n, delta in nests[0][1]) if len(nests) == 1 else None
 

@@ -2,7 +2,7 @@ import math
 from itertools import product
 
 import pytest
-from graphs import GRAPHS, digits, moons, numbers, random_graphs, recorded, rows, total
+from graphs import GRAPHS, digits, flat, moons, numbers, random_graphs, recorded, rows, total
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +154,21 @@ def test_a_sparse_net_has_tables():
     assert x.table is not None
     assert len(x.table) == 160
     assert (w.table, w.strides) == (None, (4, 1))
+
+
+def test_runs_beside_tables_have_tables_of_their_own():
+    ws, (gap,), xs = rows(9, 3, 1), numbers(1), numbers(9)
+    inputs = [*flat(ws[:5]), gap, *flat(ws[5:]), *xs]
+    picks = [[(k * k + j * (j + k)) % 9 for j in range(3)] for k in range(9)]
+    of = recorded(
+        (inputs, lambda: [dot(w, [xs[i] for i in p]) for w, p in zip(ws, picks, strict=True)])
+    )
+    assert [loop.shape for loop in of.program.loops] == [(5,), (4,)]
+    tables = [loop.vectors[1].table for loop in of.program.loops]
+    first = 1 + len(inputs) - len(xs)
+    assert tables == [tuple(first + i for i in flat(p)) for p in (picks[:5], picks[5:])]
+    for got, want in compared(of):
+        assert got == pytest.approx(want, rel=1e-12, abs=1e-12)
 
 
 def test_scattered_rows_have_tables_alone():

@@ -10,11 +10,11 @@ import ast
 import builtins
 from array import array
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import accumulate, chain, repeat
-from typing import Any, cast
+from itertools import chain, groupby, repeat
+from typing import Any, NamedTuple, cast
 
 from engine import formula
 from engine.backends.kernel import Kernel, memory
@@ -26,7 +26,7 @@ from engine.value import Value
 NAME = "python"
 DOT = OPS["dot"]
 WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us
-ONE_LINE = 50  # operands in an expression: deep ones overflow the stack of the compiler
+ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
 RAISED = (ArithmeticError, ValueError)  # what plain arithmetic raises where IEEE has inf or nan
 
 Rewrite = Callable[[str], str]
@@ -91,7 +91,7 @@ class Lines:
 def _function(source: str, functions: dict[str, Callable[..., Any]]) -> Callable[[Numbers], Run]:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
-    return names["run"]
+    return cast(Callable[[Numbers], Run], names.pop("run"))  # leaves no cycle behind
 
 
 # --- the texts of the calculus as parts of lines -------------------------------------------------
@@ -108,10 +108,17 @@ class _Text:
 
 
 class _Blanks(ast.NodeTransformer):
-    """Variables become blanks; numbers floats (which compare faster); other names end in `_`."""
+    """Variables become blanks, numbers floats (which compare faster), other names end in `_`."""
+
+    def __init__(self, variables: Collection[str]) -> None:
+        self.variables = variables
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = ast.Name(f"{cast(ast.Name, node.func).id}_", ast.Load())
+        return ast.Call(name, [self.visit(argument) for argument in node.args], [])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        blank = node.id in {"x", "y", "z", "g", "xs", "ys", "bias"}
+        blank = node.id in self.variables
         return ast.Name(f"{{{node.id}}}" if blank else f"{node.id}_", node.ctx)
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
@@ -119,21 +126,25 @@ class _Blanks(ast.NodeTransformer):
         return ast.Constant(float(number)) if float(number) == number else node
 
 
+def _blanks(text: str, variables: Collection[str]) -> ast.expr:
+    return cast(ast.expr, _Blanks(variables).visit(ast.parse(text, mode="eval").body))
+
+
 def _text(tree: ast.expr, kills: bool = False) -> _Text:
-    reads = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    reads = Counter(node.id.strip("{}") for node in ast.walk(tree) if isinstance(node, ast.Name))
     binds = any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree))
-    return _Text(ast.unparse(_Blanks().visit(tree)), reads, binds, kills)
+    return _Text(ast.unparse(tree), reads, binds, kills)
 
 
 @cache
-def _formula(text: str, rewrite: Rewrite) -> _Text:
-    return _text(_tree(rewrite(text)))
+def _formula(op: Op, rewrite: Rewrite) -> _Text:
+    return _text(_blanks(rewrite(op.formula), op.variables.split(", ")))
 
 
 @cache
 def _share(partial: str, rewrite: Rewrite) -> _Text:
     """g * partial, without the product where that is 1, and inside `a if condition else b`."""
-    tree = _tree(rewrite(partial))
+    tree = _blanks(rewrite(partial), "xyz")
     kills = any(
         ast.unparse(branch) == "0.0"
         for node in ast.walk(tree)
@@ -144,12 +155,26 @@ def _share(partial: str, rewrite: Rewrite) -> _Text:
     return replace(share, text=f"({share.text})") if isinstance(tree, ast.IfExp) else share
 
 
-def _tree(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
+@cache
+def _reads(
+    op: Op, rewrite: Rewrite
+) -> tuple[bool, tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
+    """Whether the formula has a `:=`, the operands it does not read just once, and those that each
+    partial reads, where it reads any; -1 is the result.
+    """
+    formula, variables = _formula(op, rewrite), op.variables.split(", ")
+    partials = [_share(partial, rewrite).reads for partial in op.partials]
+    z = {"x": 0, "y": 1, "z": -1}
+    reads = [tuple(k for name, k in z.items() if counts[name]) for counts in partials]
+    return (
+        formula.binds,
+        tuple(k for k, name in enumerate(variables) if formula.reads[name] != 1),
+        tuple((k, read) for k, read in enumerate(reads) if read),
+    )
 
 
 def _times_g(tree: ast.expr) -> ast.expr:
-    g = ast.Name("g", ast.Load())
+    g = ast.Name("{g}", ast.Load())
     if isinstance(tree, ast.IfExp):
         return ast.IfExp(tree.test, _times_g(tree.body), _times_g(tree.orelse))
     match ast.unparse(tree):
@@ -170,11 +195,10 @@ _ATOM = 3
 _FRANK = {OPS[name] for name in ("add", "sub", "mul", "neg", "dot", "sum")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Expression:
+class _Expression(NamedTuple):
     text: str
     tightness: int = _ATOM
-    operands: int = 1
+    size: int = 1
 
     def within(self, tightness: int) -> str:
         """The text as a part of a formula whose operators bind that tight."""
@@ -186,6 +210,9 @@ class _Writer:
 
     def __init__(self, program: Program, tape: Tape, rewrite: Rewrite) -> None:
         self.program, self.tape, self.rewrite = program, tape, rewrite
+        leaves = program.place[len(tape.rows) :]  # from the end backwards, as the tape counts them
+        self.value = [*(f"v{k}" for k in range(len(tape.rows))), *(f"x{n}" for n in leaves)]
+        self.adjoint = [*(f"a{k}" for k in range(len(tape.rows))), *(f"d{n}" for n in leaves)]
         self.needs = _needs(tape)
         self.uses = Counter(chain(tape.outputs, *(places for _, places in tape.rows)))
         self.inlined: dict[int, _Expression] = {}
@@ -209,7 +236,7 @@ class _Writer:
                 "def run(leaves):",
                 f" {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
                 *forward,
-                f" seeds = yield {_tuple(map(self._value, _watched(self.tape)))}",
+                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape))}",
                 " while True:",
                 f"  {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
                 *(f"  {name} = 0.0" for name in self.zeros),
@@ -219,44 +246,39 @@ class _Writer:
             ]
         )
 
-    def _value(self, place: int) -> str:
-        return f"v{place}" if place >= 0 else f"x{self.program.place[place]}"
-
-    def _adjoint(self, place: int) -> str:
-        return f"a{place}" if place >= 0 else f"d{self.program.place[place]}"
-
     def _write_forward(self) -> None:
         kept = self._kept()
         for row, (op, places) in enumerate(self.tape.rows):
-            operands = [self.inlined.get(p) or _Expression(self._value(p)) for p in places]
-            self.reader.update((p, row) for p in places if p in self.inlined)
-            size = sum(operand.operands for operand in operands)
+            operands = [self._operand(p, row) for p in places]
+            size = 1 + sum([operand.size for operand in operands])
             first, *others = self._texts(op, operands)
             if row in kept or size > ONE_LINE:
-                name = self._value(row)
+                name = self.value[row]
                 self.lines.append(f" {name} = {first}")
-                self.lines += (f" {name} = {name} + {other}" for other in others)
+                self.lines += [f" {name} = {name} + {other}" for other in others]
             else:
-                tightness = _TIGHTNESS.get(_formula(op.formula, self.rewrite).text, 0)
-                self.inlined[row] = _Expression(first, 1 if op is DOT else tightness, size)
+                tightness = 1 if op is DOT else _TIGHTNESS.get(_formula(op, self.rewrite).text, 0)
+                self.inlined[row] = _Expression(first, tightness, size)
+
+    def _operand(self, place: int, row: int) -> _Expression:
+        if place not in self.inlined:
+            return _Expression(self.value[place])
+        self.reader[place] = row
+        return self.inlined[place]
 
     def _kept(self) -> set[int]:
         """What needs a variable: it is read more than once, or again in the backward."""
         kept = {*_watched(self.tape), *(p for p, n in self.uses.items() if n > 1)}
         for row, (op, places) in enumerate(self.tape.rows):
-            formula = _formula(op.formula, self.rewrite)
-            columns = _columns(op, places)
-            if formula.binds:
+            binds, repeated, reads = _reads(op, self.rewrite)
+            if binds:
                 kept.add(row)
-            for name, column, partial in zip(
-                op.variables.split(", "), columns, op.partials, strict=True
-            ):
-                if formula.reads[name] != 1:
-                    kept.update(column)
-                if any(map(self.needs.__getitem__, column)):
-                    reads = _share(partial, self.rewrite).reads
-                    sources = {"x": columns[0], "y": columns[:2][-1], "z": [row]}
-                    kept.update(chain(*(sources[name] for name in sources if reads[name])))
+            if repeated or reads:
+                columns = [*_columns(op, places), [row]]
+                kept.update(*(columns[k] for k in repeated))
+                for k, read in reads:
+                    if any(map(self.needs.__getitem__, columns[k])):
+                        kept.update(*(columns[j] for j in read))
         return kept
 
     def _texts(self, op: Op, operands: list[_Expression]) -> list[str]:
@@ -265,7 +287,7 @@ class _Writer:
             xs, ys, bias = op.arguments(operands)
             terms = [f"{x.within(2)} * {y.within(_ATOM)}" for x, y in zip(xs, ys, strict=True)]
             return [" + ".join(part) for part in _parts([bias.within(1), *terms])]
-        text = _formula(op.formula, self.rewrite).text
+        text = _formula(op, self.rewrite).text
         if op.many:
             xs, *rest = op.arguments([operand.within(0) for operand in operands])
             ys, bias = rest or ((), "")
@@ -281,7 +303,7 @@ class _Writer:
             if self.needs[place]:
                 self._add(place, f"s{k}", can_be_zero=False)
         for row in reversed(self.tape.order):
-            if row >= 0 and self.needs[row]:
+            if self.needs[row]:
                 self._pass_on(row)
 
     def _pass_on(self, row: int) -> None:
@@ -291,16 +313,16 @@ class _Writer:
             self.head[row] = row
         elif self.reader[row] in self.head and self.tape.rows[self.reader[row]][0] in _FRANK:
             self.head[row] = self.head[self.reader[row]]
-        g, z = self._settled(row), self._value(row)
+        g, z = self._settled(row), self.value[row]
         zero = self.can_be_zero[row]
         test = ""
         if zero and op in _FRANK and row in self.head:
-            head = self._value(self.head[row])
+            head = self.value[self.head[row]]
             test = f"{g} or {head} - {head}"
         for place, partial, x, y in _edges(op, places):
             if self.needs[place]:
                 share = _share(partial, self.rewrite)
-                text = share.text.format(g=g, x=self._value(x), y=self._value(y), z=z)
+                text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
                 alone = self.uses[place] == 1  # then it is one line, or another name for it
                 self._add(place, text, zero or share.kills, "" if alone else test)
 
@@ -309,7 +331,7 @@ class _Writer:
         self.can_be_zero[place] = can_be_zero and self.can_be_zero.get(place, True)
         if test:
             self._start(place)
-            self._write(f"{self._adjoint(place)} += {share}", test)
+            self._write(f"{self.adjoint[place]} += {share}", test)
             return
         shares = self.shares.setdefault(place, [])
         shares.append(share)
@@ -318,7 +340,7 @@ class _Writer:
 
     def _start(self, place: int) -> None:
         """Gives an adjoint a variable that holds all shares so far."""
-        name, shares = self._adjoint(place), self.shares.pop(place, [])
+        name, shares = self.adjoint[place], self.shares.pop(place, [])
         if place in self.started:
             shares = shares and [name, *shares]
         elif not shares:
@@ -333,7 +355,7 @@ class _Writer:
         if place not in self.started and len(shares) == 1 and shares[0].isidentifier():
             return shares[0]
         self._start(place)
-        return self._adjoint(place)
+        return self.adjoint[place]
 
     def _write(self, line: str, test: str = "") -> None:
         if test and test != self.test:
@@ -398,8 +420,30 @@ def _tuple(texts: Iterable[str]) -> str:
 # --- without lines -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Group:
+    """Rows that do the same and do not need each other; their numbers stand side by side."""
+
+    op: Op
+    first: int
+    size: int
+    operands: list[array[int]]  # for each operand its places, row by row
+    slopes: int | None  # where the partials begin, those of the first operand first
+
+    def computed(self, columns: list[list[float]]) -> tuple[Iterable[float], Iterable[Numbers]]:
+        """The results, and the partials for each operand."""
+        if self.op.many:
+            found = [self.op.forward(self.op.arguments(row)) for row in zip(*columns, strict=True)]
+            return [z for z, _ in found], zip(*[slopes for _, slopes in found], strict=True)
+        try:
+            zs, *slopes = zip(*map(self.op.plain, *columns), strict=True)
+        except RAISED:
+            zs, *slopes = zip(*map(self.op.careful, *columns), strict=True)
+        return zs, slopes
+
+
 class Lists:
-    """A kernel for large graphs: forward row by row, backward along a list of all shares.
+    """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
     nothing.
@@ -412,42 +456,74 @@ class Lists:
         self.adjoints = array("d", bytes(8 * program.size))
         self._program, self._tape = program, tape
         self._needs = _needs(tape)
-        # The numbers: the rows, their partials, 1.0, and the leaves from the end backwards.
-        slots = list(accumulate((_slots(*row) for row in tape.rows), initial=len(tape.rows)))
-        self._numbers = [1.0] * (slots[-1] + 1 + len(tape.leaves))
+        self._groups: list[_Group] = []
+        # The numbers: the rows in groups, their partials, 1.0, and the leaves from the end.
+        self._at = [*repeat(0, len(tape.rows)), *range(-len(tape.leaves), 0)]
+        slopes = self._group()
+        self._numbers = [1.0] * (slopes + 1 + len(tape.leaves))
         self._shares = [array("q") for _ in range(3)]  # the row, the operand, the partial
-        for row in reversed(tape.order):
-            if row >= 0 and self._needs[row]:
-                self._list_shares(row, slots[row], slots[-1])
+        self._list_shares(one=slopes)
 
-    def _list_shares(self, row: int, slot: int, one: int) -> None:
-        for k, (place, partial, x, y) in enumerate(_edges(*self._tape.rows[row])):
-            if self._needs[place]:
-                at_hand = {"1.0": one, "x": x, "y": y, "z": row}
-                share = (row, place, at_hand.get(partial, slot + k))
-                for numbers, number in zip(self._shares, share, strict=True):
-                    numbers.append(number)
+    def _group(self) -> int:
+        """Finds the groups; gives the place after the last partial."""
+        rows, at = self._tape.rows, self._at
+        levels = [0] * len(at)
+        for row, (_, places) in enumerate(rows):
+            levels[row] = 1 + max(map(levels.__getitem__, places))
+
+        def kind(row: int) -> tuple[int, str, int]:
+            op, places = rows[row]
+            return levels[row], op.name, len(places)
+
+        first, slopes = 0, len(rows)
+        for (*_, count), group in groupby(sorted(range(len(rows)), key=kind), kind):
+            members = list(group)
+            op = rows[members[0]][0]
+            for place, row in enumerate(members, first):
+                at[row] = place
+            columns = [array("q", (at[rows[row][1][k]] for row in members)) for k in range(count)]
+            kept = None if _AT_HAND.issuperset(op.partials) else slopes
+            self._groups.append(_Group(op, first, len(members), columns, kept))
+            first += len(members)
+            slopes += 0 if kept is None else count * len(members)
+        return slopes
+
+    def _list_shares(self, one: int) -> None:
+        at = self._at
+        group_of = [group for group in self._groups for _ in range(group.size)]
+        for row in reversed(self._tape.order):
+            if not self._needs[row]:
+                continue
+            group = group_of[at[row]]
+            slope = (group.slopes or 0) + at[row] - group.first
+            for place, partial, x, y in _edges(*self._tape.rows[row]):
+                if self._needs[place]:
+                    at_hand = {"1.0": one, "x": at[x], "y": at[y], "z": at[row]}
+                    share = (at[row], at[place], at_hand.get(partial, slope))
+                    for numbers, number in zip(self._shares, share, strict=True):
+                        numbers.append(number)
+                slope += group.size
 
     def forward(self) -> None:
         """Computes all results and partials."""
         numbers, places, values = self._numbers, self._program.place, self.values
         for leaf in range(-len(self._tape.leaves), 0):
             numbers[leaf] = values[places[leaf]]
-        slot = len(self._tape.rows)
-        for row, (op, operands) in enumerate(self._tape.rows):
-            arguments = op.arguments([numbers[p] for p in operands])
-            numbers[row], *slopes = op.forward(arguments)
-            if n := _slots(op, operands):
-                numbers[slot : slot + n] = slopes[0] if op.many else slopes
-                slot += n
+        for group in self._groups:
+            columns = [[numbers[p] for p in column] for column in group.operands]
+            zs, slopes = group.computed(columns)
+            numbers[group.first : group.first + group.size] = zs
+            if group.slopes is not None:
+                end = group.slopes + len(columns) * group.size
+                numbers[group.slopes : end] = chain.from_iterable(slopes)
         for place, p in zip(_watched(self._program), _watched(self._tape), strict=True):
-            values[place] = numbers[p]
+            values[place] = numbers[self._at[p]]
 
     def backward(self, seeds: Numbers) -> None:
         """Computes the gradients of inputs and parameters."""
-        adjoints, numbers, places = [0.0] * len(self._needs), self._numbers, self._program.place
+        adjoints, numbers, places = [0.0] * len(self._at), self._numbers, self._program.place
         for p, seed in zip(self._tape.outputs, seeds, strict=True):
-            adjoints[p] += seed
+            adjoints[self._at[p]] += seed
         for row, operand, partial in zip(*self._shares, strict=True):
             adjoints[operand] += adjoints[row] * numbers[partial]
         for leaf in range(-len(self._tape.leaves), 0):
@@ -455,6 +531,4 @@ class Lists:
                 self.adjoints[places[leaf]] = adjoints[leaf]
 
 
-def _slots(op: Op, operands: Sequence[int]) -> int:
-    """How many partials of a row are kept: none where they are 1 or numbers of the graph."""
-    return 0 if {"1.0", "x", "y", "z"}.issuperset(op.partials) else len(operands)
+_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own
