@@ -3,6 +3,7 @@
 import ast
 import math
 import random
+from array import array
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -14,8 +15,8 @@ from oracles import SPECIAL
 
 from engine import functions
 from engine.ops import OPS
-from engine.roll import roll
-from engine.tape import record
+from engine.roll import Access, Loop, Program, roll
+from engine.tape import Tape, record
 from engine.value import Value, apply
 from nn import loss as losses
 from nn.module import MLP
@@ -458,23 +459,46 @@ def test_the_source_is_calls_and_nothing_else() -> None:
     assert 2.5 not in constants
 
 
+def program(loops: Sequence[Loop], size: int, constants: Sequence[float], inputs: int) -> Program:
+    """A program made by hand: to record so many operations would take longer than to run them."""
+    return Program(tuple(loops), size, tuple(constants), inputs, (), (size - 1,), (), ())
+
+
+def number(place: int, needs_grad: bool = True) -> Access:
+    return Access(place, (0,), None, needs_grad)
+
+
+NO_TAPE = Tape((), (), 0, (), (), (), ())
+
+
 def test_deep_chains_compile_and_run_without_recursion() -> None:
-    x, y = Value(0.5), Value(0.3)
-
-    def run() -> Any:
-        v: Any = x
-        for k in range(100_000):
-            v = v * 0.5 + y if k % 2 else (v - y) * y
-        return v
-
-    ran = Ran(run, [x, y]).check()
-    assert len(ran.kernel.source) < 10_000
+    depth, factor = 100_000, 1 + 1e-6
+    loops = [
+        Loop(OPS["mul"], (1,), (), (number(place - 1), number(0, False)), (), place)
+        for place in range(2, depth + 2)
+    ]
+    kernel = backend.compile(program(loops, depth + 2, [factor], 1), NO_TAPE)
+    assert len(kernel.source) < 1000
+    kernel.values[1] = 3.0
+    kernel.forward()
+    kernel.backward([2.0])
+    assert kernel.values[depth + 1] == pytest.approx(3 * factor**depth, rel=1e-10)
+    assert kernel.adjoints[1] == pytest.approx(2 * factor**depth, rel=1e-10)
 
 
 def test_wide_programs_are_one_call_a_loop() -> None:
-    xs = values(1_000_000)
-    calls = Ran(lambda: functions.sum([x.relu() for x in xs]), xs).check().calls
-    assert calls.count("np.") <= 8
+    rows = 1_000_000
+    loops = [
+        Loop(OPS["relu"], (rows,), (), (Access(0, (1,), None, True),), (), rows),
+        Loop(OPS["sum"], (1,), (rows,), (), (Access(rows, (0, 1), None, True),), 2 * rows),
+    ]
+    kernel = backend.compile(program(loops, 2 * rows + 1, [], rows), NO_TAPE)
+    assert kernel.source.count("np.") == 6  # with errstate, and three for the slope of relu
+    kernel.values[:rows] = array("d", [1.0, -1.0]) * (rows // 2)
+    kernel.forward()
+    kernel.backward([0.5])
+    assert kernel.values[2 * rows] == rows // 2
+    assert kernel.adjoints[:rows] == array("d", [0.5, 0.0]) * (rows // 2)
 
 
 def test_without_numpy_the_backend_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
