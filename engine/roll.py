@@ -150,7 +150,7 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
         for p in operands:
             uses[p] += 1
     for p in chain(tape.outputs, *((g.left, g.right) for g in tape.guards)):
-        uses[p] += 2  # seen from outside: has to stay
+        uses[p] += 1  # read from outside too
     rows: dict[int, _Row] = {}
 
     def add(chain_: _Row, p: int) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 from itertools import product
 
@@ -275,6 +276,15 @@ def test_what_is_read_twice_stays_a_row():
     assert names(([x], output)) == [("dot", 1, 1), ("add", 2)]
     assert names(([x], output_product)) == [("mul", 2), ("add", 2)]
     assert names(([x], guard)) == [("dot", 1, 1), ("add", 2)]
+
+
+def test_nothing_of_a_program_can_be_changed():
+    of = recorded(GRAPHS["moons, fused=True"]())
+    loop = of.program.loops[0]
+    for part in (of.program, loop, loop.vectors[0], of.tape, Guard(0, "lt", 1, True)):
+        name = dataclasses.fields(part)[0].name
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, None)
 
 
 def test_the_tape_is_left_as_it_was():
