@@ -39,6 +39,7 @@ from engine.functions import sqrt as sqrt
 from engine.functions import sum as sum
 from engine.functions import tan as tan
 from engine.functions import tanh as tanh
+from engine.replay import replay as replay
 from engine.value import Value as Value
 from engine.value import detect_anomaly as detect_anomaly
 from engine.value import no_grad as no_grad

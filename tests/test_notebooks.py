@@ -6,7 +6,12 @@ import pytest
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
-NAMES = ("01_backprop_by_hand", "02_a_training_step", "03_gradient_descent")
+NAMES = (
+    "01_backprop_by_hand",
+    "02_a_training_step",
+    "03_gradient_descent",
+    "04_find_the_matrices",
+)
 
 
 def read(name):
