@@ -1,15 +1,16 @@
 """Optimisers, which move parameters against their gradients, and schedules of the learning rate.
 
 Arguments, defaults and every step are those of torch.optim. A parameter without a computed
-gradient stays as it is.
+gradient stays as it is. A step to numbers that are not finite is refused, where torch takes it.
 """
 
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from reprlib import repr as short
 from typing import Any, ClassVar
 
 from engine.value import NOT_COMPUTED, Value, set_each
@@ -36,7 +37,19 @@ class Optimizer(ABC):
 
     @abstractmethod
     def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
+        """Moves every parameter once, by its gradient.
+
+        Raises FloatingPointError, and changes nothing, where a number would not be finite.
+        """
+
+    def _take(self, data: list[float], **memory: list[Any]) -> None:
+        """Sets the parameters, and the lists of memory, all of finite numbers."""
+        for name, numbers in (("data", data), *memory.items()):
+            if not all(map(math.isfinite, filter(None, numbers))):
+                k = next(k for k, x in enumerate(numbers) if x and not math.isfinite(x))
+                raise FloatingPointError(f"the {name} of parameter {k} would become {numbers[k]}")
+        set_each("data", self.parameters, data)
+        vars(self).update(memory)
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -53,13 +66,14 @@ class Optimizer(ABC):
             raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
         for name, (start, least) in self.MEMORY.items():
-            if len(state[name]) != len(self.parameters):
+            entries = _listed(name, state[name])
+            if len(entries) != len(self.parameters):
                 raise ValueError(
                     f"{kind} expected one {name} for each of its {len(self.parameters)} parameters,"
-                    f" got {len(state[name])}"
+                    f" got {len(entries)}"
                 )
-            entries = [e if e is start else finite(name, e, least) for e in state[name]]
-            setattr(fresh, name, entries)
+            read = _whole if isinstance(start, int) else finite
+            setattr(fresh, name, [e if e is start else read(name, e, least) for e in entries])
         vars(self).update(vars(fresh))
 
     def __repr__(self) -> str:
@@ -129,8 +143,7 @@ class SGD(Optimizer):
                 velocity[k] = v
                 g = g + momentum * v if nesterov else v
             data[k] -= lr * g
-        set_each("data", self.parameters, data)
-        self.velocity = velocity
+        self._take(data, velocity=velocity)
 
 
 class Adam(Optimizer):
@@ -191,8 +204,7 @@ class Adam(Optimizer):
             m = means[k] = beta1 * means[k] + (1 - beta1) * g
             s = squares[k] = beta2 * squares[k] + (1 - beta2) * g * g
             data[k] -= rate * m / (math.sqrt(s) / shrink + eps)
-        set_each("data", self.parameters, data)
-        self.steps, self.mean, self.mean_square = steps, means, squares
+        self._take(data, steps=steps, mean=means, mean_square=squares)
 
 
 class AdamW(Adam):
@@ -233,7 +245,7 @@ def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        t = min(step / steps, 1.0)
+        t = _share(step, steps)
         return (1 - t) * lr + t * final
 
     return at
@@ -248,7 +260,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        return final + (lr - final) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+        return final + (lr - final) * (1 + math.cos(math.pi * _share(step, steps))) / 2
 
     return at
 
@@ -260,7 +272,12 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     0.25
     """
     size("steps", every)
-    return lambda step: lr * factor ** (step // every)
+    return lambda step: lr * factor ** (max(step, 0) // every)
+
+
+def _share(step: int, steps: int) -> float:
+    """How much of the way is gone: 0 before the first step, 1 after the last."""
+    return min(max(step / steps, 0.0), 1.0)
 
 
 def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
@@ -284,8 +301,21 @@ def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
     return parameters
 
 
+def _listed(name: str, numbers: Any) -> Sequence[Any]:
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"{name} expected a list of numbers, got {short(numbers)}")
+    return numbers
+
+
+def _whole(name: str, x: object, least: float) -> int:
+    z = finite(name, x, least)
+    if not z.is_integer():
+        raise ValueError(f"{name} expected whole numbers, got {z}")
+    return int(z)
+
+
 def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
-    if len(setting) != 2:
+    if len(_listed(name, setting)) != 2:
         raise ValueError(f"{name} expected 2 numbers, got {len(setting)}")
     beta1, beta2 = (finite(name, beta, least=0.0, below=1.0) for beta in setting)
     return beta1, beta2

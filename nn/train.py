@@ -87,6 +87,8 @@ class History:
         return len(self.step)
 
     def __getitem__(self, index: int) -> Step:
+        if isinstance(index, slice):
+            raise TypeError("a History gives one step, history[-1]; slice a list: history.loss[:2]")
         return Step(*(column[index] for column in self._columns()))
 
     def __repr__(self) -> str:
@@ -184,7 +186,9 @@ def fit(
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
-    DivergedError at the first step whose loss or gradient is not finite, without taking it.
+    DivergedError at the first step whose loss, gradient or new parameters are not finite, without
+    taking it. Raises ValueError where the first step finds no gradient in the optimizer's
+    parameters: they are not those of the model, or `no_grad` is on.
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)
@@ -284,6 +288,11 @@ def _steps(
                 f"step {number}: {error}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
+        if number == 0 and not any(p.has_grad for p in optimizer.parameters):
+            raise ValueError(
+                "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
+                "model.parameters(), and train outside no_grad()"
+            )
         points_seen += len(xs)
         seconds = time.perf_counter() - start
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
