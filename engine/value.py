@@ -97,18 +97,13 @@ class Value:
     def backward(self) -> None:
         """Adds d self / d leaf to the `grad` of every leaf below, and sets it on inner values.
 
-        The leaves change all at once, at the end: an interrupt leaves them as they were.
+        All gradients change at once, at the end: an interrupt leaves them as they were.
         """
         with sweeping:
             order = toposort(self)
             self.adjoint = 1.0
-            leaves = []
             for v in reversed(order):
                 g, x, y = v.adjoint, v.x, v.y
-                if x is None:
-                    leaves.append(v)
-                    continue
-                v.grad = g
                 if type(x) is tuple:
                     if g == 0 and math.isfinite(v.data):
                         continue  # only zeros to pass on
@@ -121,8 +116,7 @@ class Value:
                         y.adjoint += g * v.dy
             if modes:
                 _examine_backward(order)
-            grads = [v.grad + v.adjoint for v in leaves]
-            set_each("grad", leaves, grads)
+            set_each("grad", order, [v.adjoint if v.op else v.grad + v.adjoint for v in order])
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""

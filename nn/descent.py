@@ -20,6 +20,10 @@ from engine.value import Value, data_of, set_each
 from nn.optim import Optimizer
 
 KEPT = 4  # bound batches
+NOTHING_TO_MOVE = (
+    "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
+    "model.parameters(), and train outside no_grad()"
+)
 Run = Callable[[Any, Any], tuple[Value, Any]]
 
 
@@ -78,6 +82,8 @@ class Descent:
         total.backward()
         norm = math.hypot(*[p.grad for p in self.optimizer.parameters])
         _check_finite("the length of the gradient", norm)
+        if not any(p.has_grad for p in self.optimizer.parameters):
+            raise ValueError(NOTHING_TO_MOVE)
         self.optimizer.step()
         return Taken(total.data, outputs, norm)
 
@@ -137,7 +143,7 @@ class _Mover:
         self.optimizer = optimizer
         self.parameters = tuple(p for p in first.program.parameters if p in place)
         if not self.parameters:
-            raise ValueError("the loss depends on no parameter of the optimizer: nothing to learn")
+            raise ValueError(NOTHING_TO_MOVE)
         self.places = [place[p] for p in self.parameters]
         self.steps = optimizer.steps[self.places[0]]
         n = len(self.places)

@@ -1,7 +1,7 @@
 """Optimisers, which move parameters against their gradients, and schedules of the learning rate.
 
 Arguments, defaults and every step are those of torch.optim. A parameter without a computed
-gradient stays as it is.
+gradient stays as it is. A step to numbers that are not finite is refused, where torch takes it.
 """
 
 import math
@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from reprlib import repr as short
 from typing import Any, ClassVar
 
 from engine.functions import sqrt
@@ -48,7 +49,10 @@ class Optimizer(ABC):
         """
 
     def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
+        """Moves every parameter once, by its gradient.
+
+        Raises FloatingPointError, and changes nothing, where a number would not be finite.
+        """
         data, steps = [p.data for p in self.parameters], self.steps.copy()
         memory = {name: getattr(self, name).copy() for name in self.MEMORY}
         lists, moved = list(memory.values()), self.moved
@@ -60,15 +64,12 @@ class Optimizer(ABC):
                 data[k], *entries = moved(data[k], p.grad, [m[k] for m in lists], rates)
                 for m, entry in zip(lists, entries, strict=True):
                     m[k] = entry
-        self.take(data, steps, memory)
-
-    def take(
-        self, data: Sequence[float], steps: list[int], memory: Mapping[str, list[float]]
-    ) -> None:
-        """Sets the numbers of the parameters, and what is remembered of them."""
+        for name, numbers in (("data", data), *memory.items()):
+            if not all(map(math.isfinite, numbers)):
+                k = next(k for k, x in enumerate(numbers) if not math.isfinite(x))
+                raise FloatingPointError(f"the {name} of parameter {k} would become {numbers[k]}")
         set_each("data", self.parameters, data)
-        self.steps = steps
-        vars(self).update(memory)
+        vars(self).update(memory, steps=steps)
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -85,13 +86,14 @@ class Optimizer(ABC):
             raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
         for name, least in {"steps": 0.0, **self.MEMORY}.items():
-            if len(state[name]) != len(self.parameters):
+            entries = _listed(name, state[name])
+            if len(entries) != len(self.parameters):
                 raise ValueError(
                     f"{kind} expected one {name} for each of its {len(self.parameters)} parameters,"
-                    f" got {len(state[name])}"
+                    f" got {len(entries)}"
                 )
-            setattr(fresh, name, [finite(name, e, least) for e in state[name]])
-        fresh.steps = list(map(int, fresh.steps))
+            read = _whole if name == "steps" else finite
+            setattr(fresh, name, [read(name, e, least) for e in entries])
         vars(self).update(vars(fresh))
 
     def __repr__(self) -> str:
@@ -255,7 +257,7 @@ def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        t = min(step / steps, 1.0)
+        t = _share(step, steps)
         return (1 - t) * lr + t * final
 
     return at
@@ -270,7 +272,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        return final + (lr - final) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+        return final + (lr - final) * (1 + math.cos(math.pi * _share(step, steps))) / 2
 
     return at
 
@@ -282,7 +284,12 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     0.25
     """
     size("steps", every)
-    return lambda step: lr * factor ** (step // every)
+    return lambda step: lr * factor ** (max(step, 0) // every)
+
+
+def _share(step: int, steps: int) -> float:
+    """How much of the way is gone: 0 before the first step, 1 after the last."""
+    return min(max(step / steps, 0.0), 1.0)
 
 
 def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
@@ -306,8 +313,21 @@ def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
     return parameters
 
 
+def _listed(name: str, numbers: Any) -> Sequence[Any]:
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"{name} expected a list of numbers, got {short(numbers)}")
+    return numbers
+
+
+def _whole(name: str, x: object, least: float) -> int:
+    z = finite(name, x, least)
+    if not z.is_integer():
+        raise ValueError(f"{name} expected whole numbers, got {z}")
+    return int(z)
+
+
 def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
-    if len(setting) != 2:
+    if len(_listed(name, setting)) != 2:
         raise ValueError(f"{name} expected 2 numbers, got {len(setting)}")
     beta1, beta2 = (finite(name, beta, least=0.0, below=1.0) for beta in setting)
     return beta1, beta2

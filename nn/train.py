@@ -87,6 +87,8 @@ class History:
         return len(self.step)
 
     def __getitem__(self, index: int) -> Step:
+        if isinstance(index, slice):
+            raise TypeError("a History gives one step, history[-1]; slice a list: history.loss[:2]")
         return Step(*(column[index] for column in self._columns()))
 
     def __repr__(self) -> str:
@@ -189,7 +191,9 @@ def fit(
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
-    DivergedError at the first step whose loss or gradient is not finite, without taking it.
+    DivergedError at the first step whose loss, gradient or new parameters are not finite, without
+    taking it. Raises ValueError where the first step finds no gradient in the optimizer's
+    parameters: they are not those of the model, or `no_grad` is on.
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)

@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from engine.functions import sum as sum_of
-from engine.value import Value, detect_anomaly
+from engine.value import Value, detect_anomaly, no_grad
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron
@@ -533,6 +533,29 @@ def test_a_rate_too_high_diverges_with_a_history():
     assert 10 < len(history) < 1000
     assert history.loss[-1] > 1e290
     assert math.isfinite(model.w.data)
+
+
+def test_a_step_to_infinity_is_not_taken():
+    model = MLP(2, [3, 1], seed=0)
+    before = numbers(model)
+    with pytest.raises(DivergedError, match=r"^step 0: the data of parameter 0 would become -?inf"):
+        fit(model, mse, ([[1.0, 2.0], [3.0, 1.0]], [1.0, -1.0]), lr=1e308, steps=1)
+    assert numbers(model) == before
+
+
+def test_training_that_moves_nothing_is_refused():
+    model, other = Slope(), Slope()
+    with pytest.raises(ValueError, match="no parameter of the optimizer a gradient: build"):
+        fit(model, mse, DOUBLES, steps=3, optimizer=SGD(other.parameters(), lr=0.1))
+    with no_grad(), pytest.raises(ValueError, match="train outside no_grad"):
+        fit(model, mse, DOUBLES, steps=3, lr=0.1)
+
+
+def test_a_history_gives_one_step_at_a_time():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
+    assert history[1].step == 1
+    with pytest.raises(TypeError, match=r"slice a list: history\.loss\[:2\]"):
+        history[0:2]
 
 
 def test_the_optimizers_memory_stays_too():
