@@ -8,11 +8,11 @@ holds the places: every graph rolls, regular ones roll smaller.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, groupby, product
 from math import prod
 from operator import sub
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from engine.ops import OPS, Op
 from engine.tape import Guard, Tape
@@ -98,7 +98,6 @@ class _Row:
     op: Op
     scalars: list[int]
     vectors: tuple[list[int], ...] = ()
-    kind: tuple[int, bool, str, int, int] = field(default=(0, False, "", 0, 0))  # level first
 
 
 def roll(tape: Tape) -> Program:
@@ -112,8 +111,8 @@ def roll(tape: Tape) -> Program:
     [(Op('dot'), (3,))]
     """
     rows = _lowered(tape)
-    _find_kinds(rows, tape)
-    old = sorted(rows, key=lambda place: rows[place].kind)
+    kinds = _kinds(rows, tape)
+    old = sorted(rows, key=kinds.__getitem__)
     ordered = [rows[place] for place in old]
 
     used = dict.fromkeys(chain.from_iterable((*r.scalars, *chain(*r.vectors)) for r in ordered))
@@ -129,8 +128,8 @@ def roll(tape: Tape) -> Program:
         place[p] = new
     needs_grad = [*[False] * len(constants), *tape.input_grads, *[True] * len(parameters)]
     loops: list[Loop] = []
-    for _, group in groupby(ordered, key=lambda row: row.kind):
-        loops += _loops(list(group), place, needs_grad)
+    for kind, group in groupby(old, kinds.__getitem__):
+        loops += _loops([rows[p] for p in group], kind.below_outputs, place, needs_grad)
     return Program(
         tuple(loops),
         len(layout),
@@ -188,8 +187,19 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
     return rows
 
 
-def _find_kinds(rows: dict[int, _Row], tape: Tape) -> None:
-    """Sets the kind of each row: rows of one kind do the same, and do not need each other."""
+class _Kind(NamedTuple):
+    """Rows of one kind do the same, and do not need each other."""
+
+    level: int
+    below_outputs: bool
+    name: str
+    scalars: int
+    terms: int
+
+
+def _kinds(rows: dict[int, _Row], tape: Tape) -> dict[int, _Kind]:
+    """The kind of each row, by its place."""
+    kinds: dict[int, _Kind] = {}
     levels = [0] * (len(tape.rows) + len(tape.leaves))
     level = levels.__getitem__
     below_outputs = set(tape.order)
@@ -199,10 +209,14 @@ def _find_kinds(rows: dict[int, _Row], tape: Tape) -> None:
             top = max(top, max(map(level, vector), default=0))
         levels[place] = top + 1
         terms = len(row.vectors[0]) if row.vectors else 0
-        row.kind = (top + 1, place in below_outputs, row.op.name, len(row.scalars), terms)
+        is_below = place in below_outputs
+        kinds[place] = _Kind(top, is_below, row.op.name, len(row.scalars), terms)
+    return kinds
 
 
-def _loops(rows: list[_Row], place: list[int], needs_grad: list[bool]) -> Iterator[Loop]:
+def _loops(
+    rows: list[_Row], below_outputs: bool, place: list[int], needs_grad: list[bool]
+) -> Iterator[Loop]:
     """The loops of rows of one kind; appends to `needs_grad` what their results need."""
     scalars: list[list[Point]] = [
         [(place[p],) for p in column] for column in _columns([r.scalars for r in rows])
@@ -212,7 +226,6 @@ def _loops(rows: list[_Row], place: list[int], needs_grad: list[bool]) -> Iterat
         for column in _columns([r.vectors for r in rows])
     ]
     columns = [*scalars, *vectors]
-    _, below_outputs, *_ = rows[0].kind
     needs = needs_grad.__getitem__
     wanted = [below_outputs and any(map(needs, chain.from_iterable(cells))) for cells in columns]
     axes: list[Axes | None] = [

@@ -310,6 +310,12 @@ def test_memory_has_constants_inputs_parameters_and_results_in_turn():
     assert program.guards == ()
 
 
+def test_parameters_stand_in_the_order_they_are_read():
+    ws, b, xs = rows(2, 2, 1), numbers(2, 2), numbers(2)
+    of = recorded((xs, lambda: [dot(w, xs, c).exp() for w, c in zip(ws, b, strict=True)]))
+    assert of.program.parameters == (b[0], *ws[0], b[1], *ws[1])
+
+
 def test_guards_move_to_their_places():
     x, w = Value(2.0), Value(3.0)
     program = recorded(([x], lambda: x * w if x.exp() >= 7 else w)).program
