@@ -18,6 +18,7 @@ from engine.value import NOT_COMPUTED, Value, set_each
 from nn.module import finite, size
 
 Schedule = Callable[[int], float]
+Numbers = Sequence[Any]  # floats, or Values
 
 
 class Optimizer(ABC):
@@ -42,8 +43,10 @@ class Optimizer(ABC):
         """The numbers that `moved` takes for the `steps`-th step of a parameter."""
 
     @abstractmethod
-    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
-        """One parameter moved by its gradient, and its memory after that.
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """Parameters moved by their gradients, and the lists of their memory after that.
 
         The arithmetic of an optimiser: on floats, or on Values when it is recorded.
         """
@@ -53,23 +56,43 @@ class Optimizer(ABC):
 
         Raises FloatingPointError, and changes nothing, where a number would not be finite.
         """
-        data, steps = [p.data for p in self.parameters], self.steps.copy()
-        memory = {name: getattr(self, name).copy() for name in self.MEMORY}
-        lists, moved = list(memory.values()), self.moved
-        known: dict[int, tuple[float, ...]] = {}  # nearly always all are at the same step
-        for k, p in enumerate(self.parameters):
-            if p.has_grad:
-                t = steps[k] = steps[k] + 1
-                rates = known.get(t) or known.setdefault(t, self.rates(t))
-                data[k], *entries = moved(data[k], p.grad, [m[k] for m in lists], rates)
-                for m, entry in zip(lists, entries, strict=True):
-                    m[k] = entry
-        for name, numbers in (("data", data), *memory.items()):
-            if not all(map(math.isfinite, numbers)):
-                k = next(k for k, x in enumerate(numbers) if not math.isfinite(x))
-                raise FloatingPointError(f"the {name} of parameter {k} would become {numbers[k]}")
-        set_each("data", self.parameters, data)
-        vars(self).update(memory, steps=steps)
+        grads = [p.grad for p in self.parameters]
+        columns, t = self.columns(), self.steps[0] + 1
+        if self.steps.count(t - 1) == len(grads) and _all_computed(grads):
+            moved = self.moved(columns[0], grads, columns[1:], self.rates(t))
+            self.take(moved, [t] * len(grads))
+            return
+        groups: dict[int, list[int]] = {}
+        for k, (t, grad) in enumerate(zip(self.steps, grads, strict=True)):
+            if grad is not NOT_COMPUTED:
+                groups.setdefault(t + 1, []).append(k)
+        steps, after = self.steps.copy(), [list(column) for column in columns]
+        for t, places in groups.items():
+            gs, ps, *memory = ([column[k] for k in places] for column in (grads, *columns))
+            moved = self.moved(ps, gs, memory, self.rates(t))
+            for column, entries in zip((steps, *after), ([t] * len(places), *moved), strict=True):
+                for k, entry in zip(places, entries, strict=True):
+                    column[k] = entry
+        self.take(after, steps)
+
+    def columns(self) -> list[Numbers]:
+        """The numbers of the parameters, then each list of the memory."""
+        return [[p.data for p in self.parameters], *(getattr(self, name) for name in self.MEMORY)]
+
+    def take(self, columns: Sequence[Numbers], steps: list[int]) -> None:
+        """Sets the numbers of the parameters, and what is remembered of them, all of them finite.
+
+        Raises FloatingPointError, and changes nothing, where one is not.
+        """
+        for name, column in zip(("data", *self.MEMORY), columns, strict=True):
+            if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
+                k = next(k for k, x in enumerate(column) if not math.isfinite(x))
+                raise FloatingPointError(f"the {name} of parameter {k} would become {column[k]}")
+        data, *memory = columns
+        try:
+            set_each("data", self.parameters, data)
+        finally:  # an interrupt does not part them
+            vars(self).update(zip(self.MEMORY, memory, strict=True), steps=steps)
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -152,16 +175,18 @@ class SGD(Optimizer):
         kept, fresh = (0.0, 1.0) if steps == 1 else (self.momentum, 1 - self.dampening)
         return self.lr, self.weight_decay, self.momentum, kept, fresh
 
-    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
-        """The parameter and its velocity."""
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """The parameters and their velocities."""
         lr, decay, momentum, kept, fresh = rates
-        (v,) = memory
+        (vs,) = memory
         if decay:
-            g = g + decay * p
+            gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
         if momentum:
-            v = kept * v + fresh * g
-            g = g + momentum * v if self.nesterov else v
-        return p - lr * g, v
+            vs = [kept * v + fresh * g for v, g in zip(vs, gs, strict=True)]
+            gs = [g + momentum * v for g, v in zip(gs, vs, strict=True)] if self.nesterov else vs
+        return [p - lr * g for p, g in zip(ps, gs, strict=True)], vs
 
 
 class Adam(Optimizer):
@@ -207,15 +232,21 @@ class Adam(Optimizer):
         """What multiplies p, and how much of p is added to the gradient."""
         return 1.0, self.weight_decay
 
-    def moved(self, p: Any, g: Any, memory: Sequence[Any], rates: Sequence[Any]) -> tuple[Any, ...]:
-        """The parameter and its two means."""
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """The parameters and their two means."""
         rate, scale, keep1, new1, keep2, new2, eps, shrink, decay = rates
-        mean, square = memory
         if decay:
-            g = g + decay * p
-        mean = keep1 * mean + new1 * g
-        square = keep2 * square + new2 * g * g
-        return shrink * p - rate * mean / (sqrt(square) / scale + eps), mean, square
+            gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
+        means, squares = memory
+        means = [keep1 * mean + new1 * g for mean, g in zip(means, gs, strict=True)]
+        squares = [keep2 * square + new2 * g * g for square, g in zip(squares, gs, strict=True)]
+        moved = [
+            shrink * p - rate * mean / (sqrt(square) / scale + eps)
+            for p, mean, square in zip(ps, means, squares, strict=True)
+        ]
+        return moved, means, squares
 
 
 class AdamW(Adam):
@@ -324,6 +355,10 @@ def _whole(name: str, x: object, least: float) -> int:
     if not z.is_integer():
         raise ValueError(f"{name} expected whole numbers, got {z}")
     return int(z)
+
+
+def _all_computed(grads: Sequence[float]) -> bool:
+    return 0.0 not in grads or not any(grad is NOT_COMPUTED for grad in grads)
 
 
 def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
