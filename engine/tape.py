@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from engine import operators, value
 from engine.ops import OPS, Op
-from engine.value import Operand, Value, data_of, number, toposort
+from engine.value import Operand, Value, data_of, toposort
 
 Row = tuple[Op, tuple[int, ...]]
 
@@ -223,7 +223,6 @@ def _born(v: Value, data: float, label: str = "") -> None:
 
 def _asked(left: Value, relation: str, right: Operand) -> bool:
     """A comparison by data, noted as a guard."""
-    right = right if isinstance(right, Value) else number(right)
     outcome: bool = getattr(operator, relation)(data_of(left), data_of(right))
     for seen in _recording.get():
         seen.guards.append((left, relation, right, outcome))

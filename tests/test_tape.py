@@ -1,6 +1,7 @@
 import contextvars
 import copy
 import math
+import os
 import threading
 
 import pytest
@@ -388,3 +389,5 @@ def test_operations_of_users_are_recorded():
 def test_the_engine_is_its_own_folder():
     assert tape.__file__.startswith(tape._ENGINE)
     assert not HERE.startswith(tape._ENGINE)
+    beside = os.path.dirname(tape.__file__) + "_of_mine.py"
+    assert not beside.startswith(tape._ENGINE)
