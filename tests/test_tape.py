@@ -276,6 +276,12 @@ def test_the_watch_goes_away():
     assert not is_recording()
 
 
+def test_operators_pass_by_the_watch():
+    with record():
+        assert "data" not in Value.__mul__.__code__.co_names  # a look costs more than the product
+    assert "data" in Value.__mul__.__code__.co_names
+
+
 def test_the_watch_goes_away_after_an_error():
     before = dict(vars(Value))
     with pytest.raises(ZeroDivisionError), record():
