@@ -152,7 +152,8 @@ def drawn_by(train, n=10, **settings):
         drawn.append(y)
         return (prediction - y) ** 2
 
-    train(Slope(), loss, ([[1.0]] * n, [float(i) for i in range(n)]), lr=1e-6, **settings)
+    data = [[1.0]] * n, [float(i) for i in range(n)]
+    train(Slope(), loss, data, lr=1e-6, backend="eager", **settings)
     return drawn[n:]
 
 
@@ -447,7 +448,7 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end():
         return (prediction - y) ** 2
 
     model = Slope()
-    history = fit(model, loss, DOUBLES, lr=0.1, steps=50)
+    history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend="eager")
     assert (len(history), history.ended) == (5, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15**5)
 
@@ -462,7 +463,8 @@ def test_a_second_ctrl_c_does_not_wait():
 
     steps = []
     model = Slope()
-    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, callbacks=[steps.append])
+    settings = {"callbacks": [steps.append], "backend": "eager"}
+    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, **settings)
     assert (len(history), history.ended) == (1, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -507,7 +509,7 @@ def turning(bad, at):
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_parameters(bad, at):
     model, other = Slope(), Slope()
     with pytest.raises(DivergedError) as caught:
-        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9)
+        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9, backend="eager")
     if at:
         gradient_descent(other, mse, DOUBLES, lr=0.1, steps=at)
     assert model.w.data == pytest.approx(other.w.data, rel=1e-15)
@@ -562,7 +564,7 @@ def test_the_optimizers_memory_stays_too():
     model = Slope()
     optimizer = Adam(model.parameters(), lr=0.1)
     with pytest.raises(DivergedError):
-        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer)
+        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer, backend="eager")
     assert optimizer.steps == [2]
 
 
@@ -730,7 +732,7 @@ def test_the_collector_rests_while_a_graph_is_there(on):
 def test_the_collector_is_back_after_an_error():
     gc.enable()
     with pytest.raises(DivergedError):
-        fit(Slope(), turning(math.nan, 1), DOUBLES, lr=0.1, steps=3)
+        fit(Slope(), turning(math.nan, 1), DOUBLES, lr=0.1, steps=3, backend="eager")
     assert gc.isenabled()
 
 
