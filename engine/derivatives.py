@@ -102,6 +102,11 @@ def _edges(v: Value) -> Iterator[tuple[Operand, Callable[[], Operand], float]]:
     """Each operand of a node, a call that evaluates its partial on Values, the partial saved."""
     if v.op is None:
         return
+    if not v.op.partials:
+        raise RuntimeError(
+            "grad found the result of a replay, which has no formula to differentiate: call "
+            "backward(), or call grad inside the function that is replayed"
+        )
     slopes = v.partials
     if not v.op.many:
         x, y, *_ = *v.parents, None

@@ -104,6 +104,22 @@ class Value:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves()
                 return
+            order = self.sweep()
+            if modes:
+                _examine_backward(order)
+            set_each("grad", order, [v.adjoint if v.op else v.grad + v.adjoint for v in order])
+
+    def _pass_to_leaves(self) -> None:
+        """The backward of a replayed value, right above all of its leaves: nothing to sort."""
+        leaves, slopes = cast(tuple[Value, ...], self.x), list(self.dx)
+        grads = [v.grad for v in leaves]
+        is_first = grads.count(0.0) == len(grads)
+        self.grad = 1.0
+        set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
+
+    def sweep(self) -> list[Value]:
+        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
+        with sweeping:
             order = toposort(self)
             self.adjoint = 1.0
             for v in reversed(order):
@@ -118,17 +134,7 @@ class Value:
                         x.adjoint += g * v.dx
                     if type(y) is Value:
                         y.adjoint += g * v.dy
-            if modes:
-                _examine_backward(order)
-            set_each("grad", order, [v.adjoint if v.op else v.grad + v.adjoint for v in order])
-
-    def _pass_to_leaves(self) -> None:
-        """The backward of a value right above all of its leaves, a replayed one: nothing to sort."""
-        leaves, slopes = cast(tuple[Value, ...], self.x), list(self.dx)
-        grads = [v.grad for v in leaves]
-        is_first = grads.count(0.0) == len(grads)
-        self.grad = 1.0
-        set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
+            return order
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -337,6 +343,11 @@ def mode(change: Mode) -> Iterator[None]:
     finally:
         modes.remove(change)
         _active.reset(before)
+
+
+def is_watched() -> bool:
+    """Whether a mode is active in this thread."""
+    return bool(_active.get())
 
 
 def observed(v: Value) -> Value:

@@ -56,12 +56,13 @@ class Optimizer(ABC):
 
         Raises FloatingPointError, and changes nothing, where a number would not be finite.
         """
-        grads = [p.grad for p in self.parameters]
         columns, t = self.columns(), self.steps[0] + 1
-        if self.steps.count(t - 1) == len(grads) and _all_computed(grads):
+        grads = [p.grad for p in self.parameters if p.grad is not NOT_COMPUTED]
+        if self.steps.count(t - 1) == len(grads) == len(self.parameters):
             moved = self.moved(columns[0], grads, columns[1:], self.rates(t))
             self.take(moved, [t] * len(grads))
             return
+        grads = [p.grad for p in self.parameters]
         groups: dict[int, list[int]] = {}
         for k, (t, grad) in enumerate(zip(self.steps, grads, strict=True)):
             if grad is not NOT_COMPUTED:
@@ -79,15 +80,20 @@ class Optimizer(ABC):
         """The numbers of the parameters, then each list of the memory."""
         return [[p.data for p in self.parameters], *(getattr(self, name) for name in self.MEMORY)]
 
+    def check(self, columns: Sequence[Numbers], places: Sequence[int] | None = None) -> None:
+        """FloatingPointError where a number is not finite; `places` are those of the parameters."""
+        for name, column in zip(("data", *self.MEMORY), columns, strict=True):
+            if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
+                k, x = next((k, x) for k, x in enumerate(column) if not math.isfinite(x))
+                place = places[k] if places else k
+                raise FloatingPointError(f"the {name} of parameter {place} would become {x}")
+
     def take(self, columns: Sequence[Numbers], steps: list[int]) -> None:
         """Sets the numbers of the parameters, and what is remembered of them, all of them finite.
 
         Raises FloatingPointError, and changes nothing, where one is not.
         """
-        for name, column in zip(("data", *self.MEMORY), columns, strict=True):
-            if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
-                k = next(k for k, x in enumerate(column) if not math.isfinite(x))
-                raise FloatingPointError(f"the {name} of parameter {k} would become {column[k]}")
+        self.check(columns)
         data, *memory = columns
         try:
             set_each("data", self.parameters, data)
@@ -355,10 +361,6 @@ def _whole(name: str, x: object, least: float) -> int:
     if not z.is_integer():
         raise ValueError(f"{name} expected whole numbers, got {z}")
     return int(z)
-
-
-def _all_computed(grads: Sequence[float]) -> bool:
-    return 0.0 not in grads or not any(grad is NOT_COMPUTED for grad in grads)
 
 
 def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:

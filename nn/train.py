@@ -281,7 +281,7 @@ def _steps(
                 f"step {number}: {error}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
-        accuracy = sum(map(decide.is_right, outputs, ys)) / len(ys) if decide else None
+        accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
         points_seen += len(xs)
         seconds = time.perf_counter() - start
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)

@@ -1,13 +1,13 @@
 """Loops as running code: one module for each way to run them."""
 
 from importlib import import_module
+from math import prod
 from types import ModuleType
 
 from engine.roll import Program
-from engine.tape import Tape
 
 NAMES = ("python", "numpy", "c")
-SMALL = 2_000  # operands: below, plain Python is faster than the calls into NumPy
+CALLS = 150  # as many operands take Python as long as the calls of a loop into NumPy
 
 
 def backend(name: str) -> ModuleType:
@@ -21,10 +21,13 @@ def backend(name: str) -> ModuleType:
     return module
 
 
-def first(tape: Tape) -> ModuleType:
+def first(program: Program) -> ModuleType:
     """What `auto` begins with: the fastest of those that cost nearly no time to compile."""
-    operands = sum(len(places) for _, places in tape.rows)
-    if operands > SMALL and _runs("numpy"):
+    operands = sum(
+        loop.rows * (len(loop.scalars) + len(loop.vectors) * prod(loop.terms))
+        for loop in program.loops
+    )
+    if operands > CALLS * len(program.loops) and _runs("numpy"):
         return backend("numpy")
     return backend("python")
 

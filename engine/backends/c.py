@@ -51,6 +51,7 @@ class CKernel:
         self.values = memory(program)
         self.adjoints = array("d", bytes(8 * program.size))
         self._seeds = array("d", bytes(8 * len(program.outputs)))
+        self._last: Sequence[float] = ()  # seeds that are in memory
         self._kept = (array("d", bytes(8 * code.work)), code.table, *code.calls)
         work, table, *calls = self._kept
         places = [_start(numbers) for numbers in (self.values, self.adjoints, work, self._seeds)]
@@ -67,8 +68,9 @@ class CKernel:
 
     def backward(self, seeds: Sequence[float]) -> None:
         """Computes the gradients of the leaves at the values of the last forward."""
-        for k, seed in enumerate(seeds):
-            self._seeds[k] = seed
+        if seeds is not self._last:
+            self._seeds[:] = array("d", seeds)
+            self._last = tuple(seeds)
         self._run_backward(self._where)
 
 
