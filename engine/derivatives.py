@@ -6,7 +6,7 @@ from typing import Any, cast, overload
 
 from engine import formula as formulas
 from engine import functions
-from engine.ops import OPS, Op
+from engine.ops import OPS
 from engine.value import Operand, Value, data_of, toposort
 
 Partial = Callable[..., Operand]
@@ -30,7 +30,9 @@ def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
     """
     if isinstance(inputs, Value):
         return grad(output, [inputs])[0]
-    for v in (output, *inputs):
+    if callable(output):
+        raise TypeError("grad expected the result of a function: write grad(f(x), x)")
+    for v in (output, *(inputs if isinstance(inputs, Sequence) else [inputs])):
         if not isinstance(v, Value):
             raise TypeError(f"grad expected Values, got {type(v).__name__} ({v!r})")
     order = toposort(output)
@@ -124,13 +126,13 @@ def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
 @cache
 def _compiled(text: str) -> Partial:
     """A formula as a function of x, y and z, each a Value or a float."""
-    called = {name: _on_values(op) for name, op in OPS.items() if not op.many}
+    called = {name: _on_values(name) for name, op in OPS.items() if not op.many}
     names = {**called, "_key": data_of}
     return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
 
 
-def _on_values(op: Op) -> Partial:
-    return lambda *operands: cast(Operand, functions.call(op, *operands))
+def _on_values(name: str) -> Partial:
+    return lambda *operands: cast(Operand, functions.call(OPS[name], *operands))
 
 
 def _check_unchanged(v: Value, slope: float, saved: float) -> None:

@@ -202,6 +202,12 @@ def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
     ("call", "error", "words"),
     [
         (lambda x: grad(3.0, x), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (lambda x: grad(x, 3.0), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (
+            lambda x: grad(lambda y: y, x),
+            TypeError,
+            r"result of a function: write grad\(f\(x\), x\)",
+        ),
         (lambda x: grad(x, [3.0]), TypeError, r"grad expected Values, got float \(3\.0\)"),
         (lambda x: jacobian([x, "a"], [x]), TypeError, "grad expected Values, got str"),
         (lambda x: hvp(x, [x], []), ValueError, "hvp expected 1 numbers, one an input, got 0"),
