@@ -26,7 +26,7 @@ def mse(prediction: Prediction, target: Target) -> Value:
     4.0
     """
     errors = [p - t for p, t in _pairs("mse", prediction, target)]
-    return _over(dot(errors, errors), len(errors))
+    return errors[0] ** 2 if len(errors) == 1 else dot(errors, errors) / len(errors)
 
 
 def mae(prediction: Prediction, target: Target) -> Value:
@@ -141,8 +141,4 @@ def _is_many(x: object) -> bool:
 
 
 def _mean(losses: list[Value]) -> Value:
-    return _over(losses[0] if len(losses) == 1 else sum_of(losses), len(losses))
-
-
-def _over(total: Value, n: int) -> Value:
-    return total if n == 1 else total / n
+    return losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)

@@ -157,6 +157,12 @@ def test_binary_cross_entropy_keeps_its_digits(z, t):
         assert logit.grad == pytest.approx(float(slope), rel=1e-14, abs=1e-17)
 
 
+def test_the_square_of_one_error_is_drawn_as_a_square():
+    prediction = Value(3.0)
+    assert [v._op for v in (mse(prediction, 1.0), mse([prediction], [1.0]))] == ["**", "**"]
+    assert mse([prediction, prediction], [1.0, 2.0])._prev[0]._op == "dot"
+
+
 @pytest.mark.parametrize(("loss", "bits"), [(mse, NUMBERS), (binary_cross_entropy, CHANCES)])
 def test_targets_may_be_values(loss, bits):
     plain, made = values(SCORES), values(SCORES)
