@@ -34,6 +34,8 @@ def parse(text: str, variables: Collection[str], functions: Collection[str]) -> 
             raise ValueError(f"formula {text!r}: {type(node).__name__} is not allowed here{hint}")
         if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
             raise ValueError(f"formula {text!r}: {node.value!r} is not a number")
+        if isinstance(node, ast.NamedExpr) and node.target.id in functions:
+            raise ValueError(f"formula {text!r}: {node.target.id!r} is a function: name it else")
         if isinstance(node, ast.Call) and (node.keywords or not isinstance(node.func, ast.Name)):
             raise ValueError(f"formula {text!r}: a call has the form f(x) or f(x, y)")
         if isinstance(node, ast.Name):

@@ -171,7 +171,11 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], 0.5)
     Value(data=11.5, grad=0.0)
     """
-    if len(xs) != len(ys):
+    try:
+        alike = len(xs) == len(ys)
+    except TypeError:  # generators
+        return dot(list(xs), list(ys), bias)
+    if not alike:
         raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
     # Most calls hold lists of Values or of floats alone. Multiplying shows whether they do:
     # anything else leaves no float, and takes the slower way that looks at each operand.
@@ -205,17 +209,18 @@ def logsumexp(values: Iterable[Operand]) -> Any:
     return call(OPS["logsumexp"], *values)
 
 
-def softmax(logits: Sequence[Operand]) -> list[Any]:
+def softmax(logits: Iterable[Operand]) -> list[Any]:
     """exp(x) / (exp(x1) + exp(x2) + ...) for each x: positive numbers that add up to 1.
 
     >>> softmax([1000.0, 0.0])
     [1.0, 0.0]
     """
+    logits = list(logits)
     total = logsumexp(logits)
     return [exp(x - total) for x in logits]
 
 
-def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> Any:
+def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> Any:
     """-log of the probability that softmax(logits) gives the target; stable at any gap.
 
     `target` is a class index, or a probability for each class. Raises ValueError for an index
@@ -224,6 +229,7 @@ def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> A
     >>> cross_entropy([1000.0, 0.0], 1)
     1000.0
     """
+    logits = list(logits)
     total = logsumexp(logits)
     if isinstance(target, Sequence) and not isinstance(target, str):
         if len(target) != len(logits):

@@ -7,7 +7,7 @@ mean. Lists may be nested as long as both have the same shape.
 2.5
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine.functions import cross_entropy as cross_entropy_of_one
@@ -89,12 +89,15 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
     return loss
 
 
-def l2(parameters: Sequence[Value]) -> Value:
+def l2(parameters: Iterable[Value]) -> Value:
     """The sum of squares of the parameters, as one node.
 
     >>> l2([Value(3.0), Value(4.0)]).data
     25.0
     """
+    parameters = list(parameters)
+    if not parameters:
+        raise ValueError("l2 expected at least one parameter, got none")
     squares: Value = dot(parameters, parameters)
     return squares
 

@@ -428,3 +428,21 @@ def test_call_gives_a_value_only_where_there_is_one():
     assert type(functions.call(OPS["mul"], 2, 3)) is float
     x = Value(2.0)
     assert functions.call(OPS["mul"], x, 3).parents == apply(OPS["mul"], x, 3).parents
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        engine.softmax,
+        lambda xs: [engine.dot(xs, [3.0, 4.0])],
+        lambda xs: [engine.dot([3.0, 4.0], xs, 1.0)],
+        lambda xs: [engine.cross_entropy(xs, 1)],
+        lambda xs: [engine.cross_entropy(xs, [0.25, 0.75])],
+        lambda xs: [engine.sum(xs)],
+        lambda xs: [engine.logsumexp(xs)],
+        lambda xs: [engine.max(xs)],
+    ],
+)
+def test_a_generator_is_as_good_as_a_list(f):
+    xs = [Value(1.0), Value(2.0)]
+    assert [y.data for y in f(x for x in xs)] == [y.data for y in f(xs)] != []

@@ -75,6 +75,12 @@ def test_cross_entropy_of_one_example(target, expected, slopes):
     assert [z.grad for z in logits] == pytest.approx(slopes, abs=2e-16)
 
 
+def test_l2_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="l2 expected at least one parameter, got none"):
+        l2([])
+    assert l2(Value(x) for x in (3.0, 4.0)).data == 25.0
+
+
 def test_l2_is_the_sum_of_squares():
     parameters = values([3.0, -4.0, 0.0])
     out = l2(parameters)
