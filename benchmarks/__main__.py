@@ -1,10 +1,14 @@
-"""Prints the figures: medians of all contenders for each work, ratios, goals reached or missed."""
+"""Prints the figures: medians of all contenders for each work, ratios, goals reached or missed.
+
+A ratio is the median of the ratios of single rounds.
+"""
 
 import argparse
 import json
 import math
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
@@ -12,7 +16,7 @@ from typing import Any
 
 from benchmarks.contenders import CONTENDERS, is_installed
 from benchmarks.turns import Measured, take_turns
-from benchmarks.works import WORKS, Goal, Work
+from benchmarks.works import WORKS, Goal, Work, times_less
 
 BASELINE = "micrograd"
 TOLERANCE = 1e-12  # losses are the same to 12 digits
@@ -61,26 +65,25 @@ def disagreement(measured: dict[str, list[Measured]]) -> float:
 
 
 def table(work: Work, measured: dict[str, list[Measured]], same: bool) -> list[str]:
-    """A line for each contender: median, lowest, ratio of medians to micrograd's, its goal."""
+    """A line for each contender: median, lowest, times less than micrograd, its goal."""
     amounts = {name: [m.amount for m in steps[1:]] for name, steps in measured.items()}
-    medians = {name: median(of_one) for name, of_one in amounts.items()}
     goals = {goal.contender: goal for goal in work.goals}
     lines = [f"  {'':28}{'median':>9}{'lowest':>9}  {work.unit}"]
     for name, of_one in amounts.items():
-        line = f"  {name:28}{medians[name]:9.2f}{min(of_one):9.2f}"
-        if same and BASELINE in medians:
-            line += f"{medians[BASELINE] / medians[name]:8.1f}x"
+        line = f"  {name:28}{median(of_one):9.2f}{min(of_one):9.2f}"
+        if same and BASELINE in amounts:
+            line += f"{times_less(of_one, amounts[BASELINE]):8.1f}x"
         if name in goals:
-            line += f"   {goals[name]}: {fate(goals[name], medians, same)}"
+            line += f"   {goals[name]}: {fate(goals[name], amounts, same)}"
         lines.append(line)
     return lines
 
 
-def fate(goal: Goal, medians: dict[str, float], same: bool) -> str:
+def fate(goal: Goal, amounts: Mapping[str, Sequence[float]], same: bool) -> str:
     """Whether a goal was reached; without the other contender nobody knows."""
-    if goal.against and goal.against not in medians:
+    if goal.against and goal.against not in amounts:
         return f'unknown, {goal.against} is not installed: pip install "brickgrad[bench]"'
-    return "reached" if same and goal.reached(medians) else "MISSED"
+    return "reached" if same and goal.reached(amounts) else "MISSED"
 
 
 def machine() -> str:

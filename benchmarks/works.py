@@ -1,6 +1,7 @@
 """What is measured: the works, their data, and the figures to reach."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 from typing import Any, NamedTuple
 
 from nn.data import digits, moons
@@ -14,13 +15,23 @@ class Goal(NamedTuple):
     amount: float
     against: str | None = None
 
-    def reached(self, medians: dict[str, float]) -> bool:
-        """Whether the medians of all contenders satisfy it."""
-        own = medians[self.contender]
-        return medians[self.against] / own >= self.amount if self.against else own <= self.amount
+    def reached(self, amounts: Mapping[str, Sequence[float]]) -> bool:
+        """Whether what the rounds of all contenders cost satisfies it."""
+        own = amounts[self.contender]
+        if self.against:
+            return times_less(own, amounts[self.against]) >= self.amount
+        return median(own) <= self.amount
 
     def __str__(self) -> str:
         return f"at least {self.amount:g}x" if self.against else f"at most {self.amount:g}"
+
+
+def times_less(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """How many times less a round costs us: the median of the ratios, round by round.
+
+    The steps of one round are taken one after the other, so what slows the machine slows both.
+    """
+    return median(their / our for our, their in zip(ours, theirs, strict=True))
 
 
 class Net(NamedTuple):
