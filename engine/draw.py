@@ -32,11 +32,12 @@ def draw(
 ) -> "Drawing":
     """What `root` was computed from, as a picture; a notebook shows it.
 
-    `names` says what the parameters are called: pairs or a mapping, `model.named_parameters()`.
-    Dotted names ("layers.0.neurons.2.w.1") put them and what is computed from them into boxes.
-    `direction` is where the edges run: "LR", "TB", "RL" or "BT". `expand=True` shows a `dot` as
-    its products and their sum. Of a graph that takes more than `max_nodes` nodes, neurons are
-    collapsed, then layers, then operations that are alike, then the middle.
+    `names` says what the parameters are called: a model, a mapping, or pairs such as its
+    `named_parameters()`. Dotted names ("layers.0.neurons.2.w.1") put them and what is computed from
+    them into boxes. `direction` is where the edges run: "LR", "TB", "RL" or "BT". `expand=True`
+    shows a `dot` as its products and their sum. A constant 0 that a `dot` starts from is left out.
+    Of a graph that takes more than `max_nodes` nodes, neurons are collapsed, then layers, then
+    operations that are alike, then the middle.
 
     >>> a = Value(3.0, label="a")
     >>> loss = a * a

@@ -78,10 +78,14 @@ def _bell(rng: random.Random) -> float:
 
 
 def _scatter(points: list[tuple[float, float]], noise: float, seed: int) -> Rows:
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise must be a number of at least 0, got {noise}")
+    _not_negative("noise", noise)
     rng = random.Random(seed)
     return [[round(c + noise * _bell(rng), 9) + 0.0 for c in point] for point in points]
+
+
+def _not_negative(name: str, x: float) -> None:
+    if not 0 <= x < math.inf:
+        raise ValueError(f"{name} must be a number of at least 0, got {x}")
 
 
 def _at_least(smallest: int, n: int) -> None:
@@ -117,6 +121,7 @@ def circles(
     ([[1.0, 0.0], [0.5, 0.0], [-1.0, 0.0], [-0.5, 0.0]], [-1, 1, -1, 1])
     """
     _at_least(2, n)
+    _not_negative("factor", factor)
     points, ys = [], []
     for i in range(n):
         inner = i % 2
@@ -148,6 +153,8 @@ def spirals(
     >>> xs[3:], ys
     ([[-0.5, -0.866025404], [1.0, 0.0], [-0.5, 0.866025404]], [0, 1, 2, 0, 1, 2])
     """
+    if classes < 1:
+        raise ValueError(f"spirals expected at least 1 class, got {classes}")
     _at_least(2 * classes, n)
     points, ys = [], []
     for i in range(n):
@@ -456,13 +463,17 @@ def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
 def standardise(data: Data) -> tuple[Dataset, Scaler]:
     """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
 
-    A constant column becomes 0.
+    A constant column becomes 0. Raises ValueError for numbers that are not finite.
 
     >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
     >>> scaled.xs, scaler([[5.0, 8.0]])
     ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
     """
     whole = as_dataset(data)
+    for i, row in enumerate(whole.xs):
+        for j, x in enumerate(row):
+            if not math.isfinite(x):
+                raise ValueError(f"standardise expected finite numbers, got {x} in xs[{i}][{j}]")
     columns = list(zip(*whole.xs, strict=True))
     means, scales = zip(*map(_mean_and_scale, columns), strict=True)
     scaler = Scaler(means, scales)

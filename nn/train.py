@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice, repeat
 from os import PathLike
+from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
@@ -351,6 +352,8 @@ def _fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision
 
     The model runs once for each length of its input.
     """
+    if not callable(loss):
+        raise TypeError(f"loss expected a function such as nn.mse, got {short(loss)}")
     outputs: dict[int | None, Any] = {}
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None

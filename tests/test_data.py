@@ -91,6 +91,24 @@ def test_noise_must_be_a_size(make, noise):
         make(30, noise=noise)
 
 
+@pytest.mark.parametrize("factor", [-0.1, math.nan, math.inf])
+def test_the_inner_circle_must_have_a_size(factor):
+    with pytest.raises(ValueError, match="factor must be a number of at least 0"):
+        circles(10, factor=factor)
+
+
+@pytest.mark.parametrize("classes", [0, -1])
+def test_spirals_have_arms(classes):
+    with pytest.raises(ValueError, match=f"expected at least 1 class, got {classes}"):
+        spirals(10, classes=classes)
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
+def test_standardise_needs_finite_numbers(x):
+    with pytest.raises(ValueError, match=rf"expected finite numbers, got {x} in xs\[1\]\[0\]"):
+        standardise(([[1.0, 2.0], [x, 2.0], [3.0, 4.0]], [0, 1, 0]))
+
+
 @pytest.mark.parametrize("make", MADE)
 def test_too_few_points_are_refused(make):
     with pytest.raises(ValueError, match=r"expected at least \d+ points, got 0"):

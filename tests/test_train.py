@@ -610,6 +610,12 @@ MISFITS = {
 }
 
 
+@pytest.mark.parametrize("loss", ["mse", None, 0.5])
+def test_a_loss_is_a_function(loss):
+    with pytest.raises(TypeError, match=f"^loss expected a function such as nn.mse, got {loss!r}$"):
+        gradient_descent(Neuron(1), loss, ([[0.0]], [1]), lr=0.1, steps=1)
+
+
 @pytest.mark.parametrize(("model", "loss", "data", "message"), MISFITS.values(), ids=MISFITS.keys())
 def test_what_does_not_fit_is_refused_before_the_first_step(model, loss, data, message):
     before = numbers(model)

@@ -28,7 +28,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From an operand to what takes it; the text is the local partial derivative."""
+    """From an operand to what takes it; the text is the operation's slope for it."""
 
     tail: int
     head: int
