@@ -15,8 +15,8 @@ def in_words(program: Program, names: Iterable[tuple[str, Value]] = ()) -> str:
 
     "100 x 16 dots of 2 terms" are 100 times 16 numbers, each a sum of 2 products. `names` are
     those of parameters: a loop is named by what the names of its parameters have in common. A loop
-    without such a name is a hidden layer, or the output layer, where it is one: dots of parameters
-    with the results of the layer before, or with inputs.
+    without such a name is a hidden layer, or the output layer, where there are several dots of
+    parameters, each with the results of the one before, and the first with inputs.
     """
     lines: list[str] = []
     named = _by_names(program, {v: name for name, v in names}) or _as_layers(program)
@@ -91,5 +91,7 @@ def _as_layers(program: Program) -> dict[int, str]:
         while _goes_on(program, end):
             end += 1
         start, stop = program.loops[end].out, program.loops[end].out + loop.rows
+    if len(layers) < 2:
+        return {}
     hidden = {k: f"hidden layer {number}" for number, k in enumerate(layers[:-1], 1)}
-    return {**hidden, **dict.fromkeys(layers[-1:], "output layer")}
+    return {**hidden, layers[-1]: "output layer"}
