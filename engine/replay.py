@@ -22,7 +22,7 @@ from engine.backends.kernel import Kernel
 from engine.ops import Op
 from engine.roll import roll
 from engine.tape import Tape, record
-from engine.value import Operand, Value, data_of, is_watched, node, sweeping
+from engine.value import Operand, Value, data_of, is_watched, mode, node, sweeping
 from engine.words import in_words
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
@@ -398,7 +398,8 @@ class Replay:
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> None:
         """Runs the function itself beside a replay of it; ReplayError where they differ."""
         inputs = [Value(x) for x in leaves[0]]
-        expected = _results(self._run(given, inputs))
+        with mode(_unchanged):  # so that replays inside this one run as functions
+            expected = _results(self._run(given, inputs))
         with recorded.lock:
             if recorded.leaves is not leaves:
                 recorded.forward(leaves)
@@ -472,6 +473,10 @@ class Replay:
 
 
 # --- what differs, in words ---------------------------------------------------------------------
+
+
+def _unchanged(v: Value) -> Value:
+    return v
 
 
 def _gradients(outputs: Sequence[Operand], sources: Sequence[Value]) -> list[float]:

@@ -19,7 +19,7 @@ def hide(monkeypatch, *names):
 @pytest.mark.parametrize("name", backends.NAMES)
 def test_a_backend_by_name(name):
     module = backends.backend(name)
-    assert module.NAME == name
+    assert name == module.NAME
     assert module.unavailable() is None
 
 

@@ -40,7 +40,7 @@ def test_what_is_no_chain_of_layers_gets_no_such_name():
 
 def test_one_of_a_kind_has_no_plural():
     x, y = Value(0.5), Value(2.0)
-    assert in_words(recorded(([x, y], lambda: (x * y).tanh())).program) == "1 mul, then tanh"
+    assert in_words(recorded(([x, y], lambda: [(x * y).tanh()])).program) == "1 mul, then tanh"
 
 
 def test_an_operation_on_some_of_the_results_or_on_others_is_a_line_of_its_own():
