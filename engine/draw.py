@@ -1,5 +1,6 @@
 """A graph of Values as a picture: in a notebook, or as SVG, PNG, PDF or DOT."""
 
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -79,6 +80,13 @@ class Drawing:
     def dot(self) -> "Digraph":
         """A new `graphviz.Digraph`."""
         return digraph(self.picture, self.direction)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the SVG in pixels."""
+        found = re.findall(r' (?:width|height)="([\d.]+)(pt)?', self.svg.partition(">")[0])
+        width, height = (round(float(n) * (4 / 3 if unit else 1)) for n, unit in found)
+        return width, height
 
     def save(self, path: str | Path) -> Path:
         """Writes a file of the kind its ending says: .svg, .gv, .png, .pdf.

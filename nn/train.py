@@ -94,7 +94,14 @@ class History:
 
     def __repr__(self) -> str:
         last = f"{self[-1]}; {math.fsum(self.seconds):.3g} s; " if len(self) else ""
-        return f"History({len(self)} steps; {last}{self.ended})"
+        start, end = self.start_and_end() if len(self) else (0.0, 0.0)
+        risen = f"; the loss rose, {start:.4g} -> {end:.4g}: try a smaller lr" * (end > start)
+        return f"History({len(self)} steps; {last}{self.ended}{risen})"
+
+    def start_and_end(self) -> tuple[float, float]:
+        """The mean loss of the first hundredth of the steps, and that of the last tenth."""
+        first, last = (math.ceil(len(self) / share) for share in (100, 10))
+        return math.fsum(self.loss[:first]) / first, math.fsum(self.loss[-last:]) / last
 
     def _columns(self) -> list[list[Any]]:
         return [getattr(self, name) for name in Step._fields]

@@ -779,3 +779,17 @@ def test_a_net_learns_xor():
     history = gradient_descent(model, hinge, xor(), lr=0.3, steps=300)
     assert history.accuracy[-1] == 1
     assert history.loss[-1] < 0.05
+
+
+# --- a loss that rises -------------------------------------------------------------------------
+
+
+def test_a_history_says_that_the_loss_rose():
+    line = Slope(1.0)
+    risen = gradient_descent(line, mse, DOUBLES, lr=1.0, steps=4)
+    assert risen.start_and_end() == (risen.loss[0], risen.loss[-1])
+    assert f"the loss rose, {risen.loss[0]:.4g} -> {risen.loss[-1]:.4g}: try a smaller" in str(
+        risen
+    )
+    assert "rose" not in str(gradient_descent(Slope(1.0), mse, DOUBLES, lr=0.01, steps=4))
+    assert "rose" not in str(History())
