@@ -240,7 +240,7 @@ class Recorded:
             if self._constant[k]:
                 made.append(z)
                 continue
-            parameters, wanted, picks = self._sources[k]
+            parameters, wanted, picks = self.sources[k]
             inner = tuple([cast(Value, numbers[k]) for k in wanted])
             slopes = Slopes(self, leaves, k, picks)
             made.append(node(REPLAY, z, parameters + inner, None, slopes, None))
@@ -252,7 +252,7 @@ class Recorded:
         return [p < 0 and type(self.tape.leaves[-1 - p]) is float for p in self.tape.outputs]
 
     @cached_property
-    def _sources(self) -> list[tuple[tuple[Value, ...], list[int], list[int]]]:
+    def sources(self) -> list[tuple[tuple[Value, ...], list[int], list[int]]]:
         """What each output was computed from: parameters, inputs that want a gradient, and the
         places of all of these among the gradients.
         """

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 
 from engine import backends
 from engine.functions import dot
+from engine.functions import sum as sum_of
+from engine.ops import fsum
 from engine.replay import LIMIT, Given, Recorded, ReplayError, read, rebuild, replay
 from engine.tape import record
 from engine.value import Value, data_of, is_watched, set_each
 from nn.optim import Optimizer
 
 KEPT = 4  # bound batches
+TINY = 1e-250  # squares below have lost digits
 NOTHING_TO_MOVE = (
     "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
     "model.parameters(), and train outside no_grad()"
@@ -105,7 +108,7 @@ class Descent:
         _check_finite("the loss", total.data)
         self.optimizer.zero_grad()
         total.backward()
-        norm = math.hypot(*[p.grad for p in self.optimizer.parameters])
+        norm = _length([p.grad for p in self.optimizer.parameters])
         _check_finite("the length of the gradient", norm)
         if not any(p.has_grad for p in self.optimizer.parameters):
             raise ValueError(NOTHING_TO_MOVE)
@@ -142,7 +145,8 @@ class Descent:
         link = self._links.get(recorded)
         if link is None or link.is_stale():
             moved = set(self.optimizer.parameters)
-            parameters = tuple(p for p in recorded.program.parameters if p in moved)
+            of_loss, *_ = recorded.sources[0]
+            parameters = tuple(p for p in of_loss if p in moved)
             movers = (old.mover for old in self._links.values())
             mover = next((old for old in movers if old.parameters == parameters), None)
             mover = mover or _Mover(self.optimizer, parameters, recorded.backend)
@@ -195,9 +199,10 @@ class _Mover:
         with record() as seen:
             ps, gs, *memory = inputs
             moved = optimizer.moved(ps, gs, memory, given)
-            after = list(chain(*moved))
-            checks = [dot(gs, gs), dot(after, after)]
-        tape = seen.tape([*chain(*inputs), *given], [*after, *checks])
+            exact = backend == "python"  # the sum that is the same in any order
+            squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
+            checks = [squares, *(dot(column, column) for column in moved)]
+        tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), *checks])
         self.recorded = Recorded(tape, None, backend)
         self._look()
 
@@ -231,7 +236,7 @@ class _Mover:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
         recorded, n = self.recorded, len(self.places)
         values, outputs = _view(recorded.kernel.values), recorded.program.outputs
-        ends = len(outputs[:-2]) // n
+        ends = 1 + len(self.optimizer.MEMORY)
         start, stop = recorded.inputs.start, recorded.inputs.start + (1 + ends) * n
         self.data, self.gradient, *memory = [values[k : k + n] for k in range(start, stop, n)]
         self._given = values[stop : recorded.inputs.stop]
@@ -241,7 +246,7 @@ class _Mover:
         self._after = [_looker(values, places) for places in ends_at]
         columns = zip(starts, ends_at, self._memory, self._after, strict=True)
         self._copies = [(to, after) for at, end, to, after in columns if at != end[0]]
-        self._squares, self._check = outputs[-2:]
+        self._squares, *self._checks = outputs[ends * n :]
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
@@ -252,11 +257,10 @@ class _Mover:
         if not self.recorded.run():
             return None
         values = self.recorded.kernel.values
-        norm = math.sqrt(values[self._squares])
-        if not math.isfinite(norm):
-            norm = math.hypot(*self.gradient)
-            _check_finite("the length of the gradient", norm)
-        if not math.isfinite(values[self._check]):
+        squares = values[self._squares]
+        norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
+        _check_finite("the length of the gradient", norm)
+        if not all(math.isfinite(values[place]) for place in self._checks):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
         self.steps, self._is_moved = self.steps + 1, True
         self._settle()
@@ -340,6 +344,12 @@ def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
 
 def _view(numbers: "array[float]") -> View:
     return memoryview(numbers)
+
+
+def _length(gradient: Sequence[float]) -> float:
+    """The length of a vector, the same in any order."""
+    squares = fsum([g * g for g in gradient])
+    return math.sqrt(squares) if TINY < squares < math.inf else math.hypot(*gradient)
 
 
 def _check_finite(name: str, x: float) -> None:
