@@ -35,7 +35,7 @@ def kernel(work: str, _: Any) -> Step:
     loss = replay(training.loss, backend="c")
     for _ in range(2):  # the first call records, the second one runs
         loss(*training.batches[0])
-    recorded = loss.candidates(*training.batches[0])[0][0]
+    recorded = loss.candidates(read(training.batches[0], {}))[0]
     operations = sum(map(flops, recorded.program.loops))
     peaks = peak.programs()
 

@@ -229,9 +229,9 @@ class Adam(Optimizer):
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
     def rates(self, steps: int) -> tuple[float, ...]:
-        """The settings, `lr` and the scale of the squares corrected for the start at 0."""
+        """The settings, `lr` and the scale of the root corrected for the start at 0."""
         beta1, beta2 = self.betas
-        rate, scale = self.lr / (1 - beta1**steps), math.sqrt(1 - beta2**steps)
+        rate, scale = self.lr / (1 - beta1**steps), 1 / math.sqrt(1 - beta2**steps)
         return rate, scale, beta1, 1 - beta1, beta2, 1 - beta2, self.eps, *self._decay()
 
     def _decay(self) -> tuple[float, float]:
@@ -245,11 +245,13 @@ class Adam(Optimizer):
         rate, scale, keep1, new1, keep2, new2, eps, shrink, decay = rates
         if decay:
             gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
+        if shrink < 1:
+            ps = [shrink * p for p in ps]
         means, squares = memory
         means = [keep1 * mean + new1 * g for mean, g in zip(means, gs, strict=True)]
-        squares = [keep2 * square + new2 * g * g for square, g in zip(squares, gs, strict=True)]
+        squares = [keep2 * square + new2 * (g * g) for square, g in zip(squares, gs, strict=True)]
         moved = [
-            shrink * p - rate * mean / (sqrt(square) / scale + eps)
+            p - rate * mean / (sqrt(square) * scale + eps)
             for p, mean, square in zip(ps, means, squares, strict=True)
         ]
         return moved, means, squares

@@ -10,7 +10,9 @@ from itertools import pairwise
 
 import pytest
 
+from engine.backends.python import Lines
 from engine.functions import sum as sum_of
+from engine.replay import Replay
 from engine.value import Value, detect_anomaly, no_grad
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
@@ -579,6 +581,73 @@ def test_detect_anomaly_adds_the_operation():
     with detect_anomaly(), pytest.raises(DivergedError, match=r"step 0: log\(-3\.0\) gave nan"):
         fit(model, loss, DOUBLES, lr=0.1, steps=3)
     assert model.w.data == 1
+
+
+# --- replay ----------------------------------------------------------------------------------
+
+
+def test_what_a_callback_does_to_the_parameters_counts():
+    """Such as keeping the weights small."""
+
+    def clipped(backend):
+        model = iris_net()
+
+        def clip(step):
+            for p in model.parameters():
+                p.data = max(-0.3, min(0.3, p.data))
+
+        optimizer = Adam(model.parameters(), lr=0.1)
+        settings = {"optimizer": optimizer, "steps": 8, "callbacks": [clip], "backend": backend}
+        history = fit(model, cross_entropy, small_iris(), **settings)
+        return history.loss, numbers(model), optimizer.state_dict()
+
+    assert clipped("python") == clipped("eager")
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_shuffled_batches_and_a_smaller_last_one_need_two_recordings(monkeypatch, replacement):
+    recordings = []
+    record = Replay.record
+    monkeypatch.setattr(
+        Replay, "record", lambda self, given: recordings.append(1) or record(self, given)
+    )
+    settings = {"epochs": 6, "batch_size": 8, "lr": 0.1, "replacement": replacement}
+    history = fit(iris_net(), cross_entropy, small_iris(), **settings)
+    assert len(history) == 6 * 4
+    assert len(recordings) == (1 if replacement else 2)
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_ctrl_c_in_a_replayed_step(monkeypatch, twice):
+    """One waits for the end of the step; of two, the second comes through at once."""
+    done = []
+    backward = Lines.backward
+
+    def interrupted(self, seeds):
+        if len(done) == 4:
+            done.append(0)
+            for _ in range(1 + twice):
+                signal.raise_signal(signal.SIGINT)
+        backward(self, seeds)
+
+    monkeypatch.setattr(Lines, "backward", interrupted)
+    model, other = iris_net(), iris_net()
+    settings = {"steps": 50, "lr": 0.1, "backend": "python"}
+    history = fit(model, cross_entropy, small_iris(), callbacks=[done.append], **settings)
+    assert history.ended == "interrupted"
+    assert len(history) == (4 if twice else 5)
+    fit(other, cross_entropy, small_iris(), lr=0.1, steps=len(history), backend="eager")
+    assert numbers(model) == numbers(other)
+
+
+def test_early_stop_by_replay_is_that_of_eager():
+    def stopped(backend):
+        model = Slope()
+        settings = {"validation": ([[1.0]], [1.0]), "early_stop": 3, "backend": backend}
+        history = fit(model, mse, DOUBLES, lr=0.002, steps=1000, **settings)
+        return history.loss, history.validation_loss, history.ended, model.w.data, model.w.grad
+
+    assert stopped("python") == stopped("eager")
 
 
 # --- what does not fit -----------------------------------------------------------------------
