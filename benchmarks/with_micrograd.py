@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from micrograd import engine, nn
@@ -54,8 +54,9 @@ class Reader(GPT):
         return [row[character] for row in self.weights["character"]]
 
     @staticmethod
-    def softmax(logits: Sequence[Any]) -> list[Any]:
+    def softmax(logits: Iterable[Any]) -> list[Any]:
         """Shifted by the largest logit, so that nothing overflows."""
+        logits = list(logits)
         top = max(z.data for z in logits)
         parts = [exp(z - top) for z in logits]
         total = sum(parts)

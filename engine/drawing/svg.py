@@ -318,7 +318,9 @@ class Entry:
 
 
 def entries(picture: Picture) -> list[Entry]:
-    """What the legend of this picture explains."""
+    """What the legend of this picture explains: nothing where a single number stands alone."""
+    if len(picture.nodes) == 1:
+        return []
     kinds = dict.fromkeys(node.kind for node in picture.nodes)
     counts = {edge.text.endswith("\u00d7") for edge in picture.edges if edge.text}
     shown = {text for node in picture.nodes for text in (node.op, *(key for key, _ in node.rows))}
@@ -332,7 +334,7 @@ def entries(picture: Picture) -> list[Entry]:
 def _legend(picture: Picture, width: float, y: float) -> tuple[list[str], float]:
     """Lines under the picture, and their height; an entry that is too wide is left out."""
     x, top, lines = MARGIN, y, list[str]()
-    for entry in entries(picture) if len(picture.nodes) > 1 else ():
+    for entry in entries(picture):
         mark = 25.0 if entry.kind else 18.0 if entry.sample else 0.0
         wide = mark + width_of(entry.words, SMALL)
         if wide > width - 2 * MARGIN:
