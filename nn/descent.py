@@ -260,7 +260,7 @@ class _Mover:
         squares = values[self._squares]
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
         _check_finite("the length of the gradient", norm)
-        if not all(math.isfinite(values[place]) for place in self._checks):
+        if not math.isfinite(sum([values[place] for place in self._checks])):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
         self.steps, self._is_moved = self.steps + 1, True
         self._settle()
