@@ -201,7 +201,8 @@ class _Mover:
             moved = optimizer.moved(ps, gs, memory, given)
             exact = backend == "python"  # the sum that is the same in any order
             squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
-            checks = [squares, *(dot(column, column) for column in moved)]
+            changed = [column for column in moved if column not in memory]
+            checks = [squares, *(dot(column, column) for column in changed)]
         tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), *checks])
         self.recorded = Recorded(tape, None, backend)
         self._look()
