@@ -130,7 +130,7 @@ class Value:
 
     def _pass_to_leaves(self) -> None:
         """The backward of a replayed value, right above all of its leaves: nothing to sort."""
-        leaves, slopes = cast(tuple[Value, ...], self.x), list(self.dx)
+        leaves, slopes = cast(tuple[Value, ...], self.x), self.dx
         grads = [v.grad for v in leaves]
         is_first = grads.count(0.0) == len(grads)
         self.grad = 1.0

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from engine import detect_anomaly
+from engine import backends, detect_anomaly
 from engine.functions import max as largest
 from engine.functions import sum as sum_of
 from engine.value import Value, data_of
@@ -77,8 +77,6 @@ def test_elsewhere_it_agrees_in_nearly_all_digits(work, optimizer, backend):
 
 
 def available(backend):
-    from engine import backends
-
     try:
         backends.backend(backend)
     except RuntimeError as error:
@@ -214,6 +212,18 @@ def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
         largest_gradient = max(abs(p.grad) for p in eager.net.parameters())
         assert got == pytest.approx(expected, rel=0, abs=1e-12 * largest_gradient)
     assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
+
+
+def test_a_faster_backend_takes_over_in_the_middle(monkeypatch):
+    available("c")
+    ours, eager = Trained("auto", Adam, lr=0.01), Trained("eager", Adam, lr=0.01)
+    c = backends.backend("c")
+    for k, batch in enumerate(batches(9)):
+        if k == 4:
+            monkeypatch.setattr(backends, "better", lambda program, seconds: c)
+        assert same(ours.step(*batch), eager.step(*batch), "auto")
+    assert same(ours.state(), eager.state(), "auto")
+    assert ours.descent.backend == "c"
 
 
 @each_backend
