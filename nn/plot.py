@@ -148,7 +148,7 @@ def plot_decision_boundary(
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
-        title += f"\n(background: {_listed(fixed)} at the mean;\neach point has its own)"
+        title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
     _finish(axes, title, *(names[i] for i in features), loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

@@ -228,7 +228,9 @@ def figures(
         drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}
     else:
         (history,) = histories.values()
-        drawn = {"curves.svg": (f"{CURVES[bool(task.classes)]} at each step", history.plot())}
+        dashed = "; dashed: on the rows kept aside" if plan.aside else ""
+        curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
+        drawn = {"curves.svg": (curves, history.plot())}
     if task.classes and len(task.features) > 1:
         columns = telling_columns(task, model, plan.training)
         boundary = plot_decision_boundary(model, plan.rows, features=columns, scaler=task.inputs)

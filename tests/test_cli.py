@@ -122,7 +122,9 @@ def test_the_graph_of_the_demo_has_every_neuron_and_its_gradients(demonstrated):
     assert "not computed" not in text
     assert "sepal length (cm)" in text
     assert all(f"neuron {i}" in text for i in range(8))
-    assert text.count("sum|grad|") == 8 + 3
+    assert len(re.findall(r">sum\|grad\|[^:]{0,2}<", text)) == 8 + 3
+    assert "sum|grad|: the sizes" in text.replace("\u00a0", " ").replace("&#160;", " ")
+    assert "neuron 2: virginica" in text.replace("\u00a0", " ").replace("&#160;", " ")
 
 
 def test_the_history_of_the_demo_has_both_ways(demonstrated):

@@ -214,7 +214,10 @@ def test_other_features_stand_at_their_mean():
     assert min(row[3] for row in plane) == pytest.approx(0.1 - 0.08 * 2.4)
     assert max(row[3] for row in plane) == pytest.approx(2.5 + 0.08 * 2.4)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("petal width (cm)", "sepal width (cm)")
-    assert "(background: sepal length (cm) and petal length (cm) at the mean;" in axes.get_title()
+    assert (
+        "(background: sepal length (cm) and petal length (cm)\nat the mean; each"
+        in axes.get_title()
+    )
     assert legend(axes)[:3] == ["setosa", "versicolor", "virginica"]
 
 
