@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Any
@@ -49,9 +49,10 @@ class Task:
             return f"{math.sqrt(loss) * self.answers.scales[0]:.4g}"
         return f"{accuracy:.1%}"
 
-    def loss(self, output: Any, y: Any) -> Value:
+    @property
+    def loss(self) -> Callable[[Any, Any], Value]:
         """How wrong an output is."""
-        return cross_entropy(output, y) if self.classes else mse(output, y)
+        return cross_entropy if self.classes else mse
 
     def scaled(self, rows: Dataset) -> Dataset:
         """Rows of a file as the net reads them."""
