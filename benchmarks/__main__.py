@@ -2,85 +2,55 @@
 
 import argparse
 import json
-import math
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-from benchmarks.contenders import CONTENDERS, is_installed
-from benchmarks.turns import Measured, take_turns
-from benchmarks.works import WORKS, Goal, Work
+from benchmarks.chart import draw
+from benchmarks.contenders import CONTENDERS, is_there
+from benchmarks.report import TOLERANCE, Turns, disagreement, table
+from benchmarks.turns import take_turns
+from benchmarks.works import WORKS, Work
 
-BASELINE = "micrograd"
-TOLERANCE = 1e-12  # losses are the same to 12 digits
+DISTRIBUTIONS = ("brickgrad", "numpy", "micrograd", "torch", "jax")
 
 
 def main() -> None:
     """Runs the works asked for, one after the other."""
     options = _options()
     print(f"{machine()}; {versions()}")
-    reports = []
+    reports: dict[str, dict[str, Turns]] = {}
     for name in options.only or WORKS:
         work = WORKS[name]
-        rounds = options.rounds or work.rounds
-        print(f"\n{work.name}: {work.title}; median of {rounds} rounds", flush=True)
+        print(f"\n{work.name}: {work.title}", flush=True)
+        for contender in CONTENDERS:
+            if name in contender.does and not is_there(contender):
+                print(f"  without {contender.name}: {contender.needs} is not installed")
         try:
-            measured = run(work, rounds)
+            measured = run(work, options.rounds or work.rounds)
         except ImportError as error:
             print(f"  left out: {error}")
             continue
-        difference = disagreement(measured)
-        same = difference <= TOLERANCE
-        print("\n".join(table(work, measured, same)))
-        if len(measured) > 1:
-            print(f"  losses {'equal' if same else 'DIFFER: no ratios'}, to {difference:.0e}")
-        reports.append({"work": name, "same": same, "measured": measured})
+        reports[name] = measured
+        difference, steps = (0.0, 0) if work.alone else disagreement(measured)
+        print("\n".join(table(work, measured, same := difference <= TOLERANCE)))
+        if steps:
+            print(f"  losses of {steps} steps {'equal' if same else 'DIFFER'}, to {difference:.0e}")
     if options.json:
         about = {"machine": machine(), "versions": versions(), "works": reports}
         options.json.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    if options.chart:
+        draw(reports, f"{machine()}; {versions()}", options.chart)
 
 
-def run(work: Work, rounds: int) -> dict[str, list[Measured]]:
-    """Every installed contender's steps; the first one, a warm-up, tells only its loss."""
-    contenders = {
-        c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_installed(c)
+def run(work: Work, rounds: int) -> dict[str, Turns]:
+    """The turns of every contender that is there."""
+    contests = {
+        c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_there(c)
     }
-    return take_turns(contenders, work.task(rounds + 1), rounds + 1)
-
-
-def disagreement(measured: dict[str, list[Measured]]) -> float:
-    """The largest relative difference between two contenders' results of one step; inf for nan."""
-    largest = 0.0
-    for results in zip(*([m.result for m in steps] for steps in measured.values()), strict=True):
-        spread = (max(results) - min(results)) / (max(map(abs, results)) or 1.0)
-        largest = max(largest, spread if math.isfinite(math.fsum(results)) else math.inf)
-    return largest
-
-
-def table(work: Work, measured: dict[str, list[Measured]], same: bool) -> list[str]:
-    """A line for each contender: median, lowest, ratio of medians to micrograd's, its goal."""
-    amounts = {name: [m.amount for m in steps[1:]] for name, steps in measured.items()}
-    medians = {name: median(of_one) for name, of_one in amounts.items()}
-    goals = {goal.contender: goal for goal in work.goals}
-    lines = [f"  {'':28}{'median':>9}{'lowest':>9}  {work.unit}"]
-    for name, of_one in amounts.items():
-        line = f"  {name:28}{medians[name]:9.2f}{min(of_one):9.2f}"
-        if same and BASELINE in medians:
-            line += f"{medians[BASELINE] / medians[name]:8.1f}x"
-        if name in goals:
-            line += f"   {goals[name]}: {fate(goals[name], medians, same)}"
-        lines.append(line)
-    return lines
-
-
-def fate(goal: Goal, medians: dict[str, float], same: bool) -> str:
-    """Whether a goal was reached; without the other contender nobody knows."""
-    if goal.against and goal.against not in medians:
-        return f'unknown, {goal.against} is not installed: pip install "brickgrad[bench]"'
-    return "reached" if same and goal.reached(medians) else "MISSED"
+    return take_turns(contests, work.task(), rounds, warm_up=1 if work.alone else 3)
 
 
 def machine() -> str:
@@ -96,7 +66,7 @@ def machine() -> str:
 def versions() -> str:
     """Python, and each contender's distribution where it is installed."""
     found = [f"{platform.python_implementation()} {platform.python_version()}"]
-    for name in ("brickgrad", "micrograd"):
+    for name in DISTRIBUTIONS:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
@@ -108,9 +78,10 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=WORKS, help="one work; may be repeated")
     parser.add_argument(
-        "--rounds", type=int, help="steps of each contender (each work has its own)"
+        "--rounds", type=int, help="turns of each contender (each work has its own)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="every single measurement")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all measurements")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="bars, as .svg or .png")
     return parser.parse_args()
 
 

@@ -1,80 +1,58 @@
-"""Contenders in processes of their own, asked for one step each, in turn.
+"""Contenders in processes of their own, asked for steps in turn.
 
 In one process the garbage of one contender is collected on the time of another.
 """
 
 import gc
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from traceback import format_exc
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+BURST = 0.01  # seconds: a faster contender takes several steps in a turn
+PATIENCE = 12.0  # seconds of turns; then a contender sits out the rest
 
 
 class Measured(NamedTuple):
-    """One step: the loss (or result) it computed, and what it cost in the unit of the work."""
+    """A turn: the loss (or result) of each of its steps, what a step cost, and a remark."""
 
-    result: float
+    results: list[float]
     amount: float
+    note: str = ""
 
 
-class Turns(Iterator[int]):
-    """The steps of one contender: each begins when it is asked for.
-
-    `turns.take(step)` calls `step(number) -> loss` for all of them. Where that does not fit,
-    `next(turns)` waits for a step and `turns.done(loss)` ends it. All before the first is set-up.
-    """
-
-    def __init__(self, steps: int, pipe: "Connection[Any, Any]") -> None:
-        self.steps, self.pipe = steps, pipe
-        self.taken = 0
-        self.start = 0.0
-
-    def __next__(self) -> int:
-        if self.taken == self.steps:
-            raise StopIteration
-        if self.taken == 0:
-            gc.collect()
-            gc.freeze()
-        self.pipe.recv()
-        self.start = time.perf_counter()
-        return self.taken
-
-    def take(self, step: Callable[[int], float]) -> None:
-        """All steps; the graph of one is gone before the next begins."""
-        for number in self:
-            self.done(step(number))
-
-    def done(self, result: float, amount: float | None = None) -> None:
-        """Ends a step; it costs the milliseconds it took where there is no other `amount`."""
-        elapsed = (time.perf_counter() - self.start) * 1000
-        self.pipe.send(Measured(result, elapsed if amount is None else amount))
-        self.taken += 1
-
-
-Contest = Callable[[Any, Turns], None]
+Step = Callable[[int], float | Measured]  # the step of a number
+Contest = Callable[[Any], Step]  # set-up for a task
 
 
 def take_turns(
-    contenders: Mapping[str, Contest], task: Any, steps: int
+    contests: Mapping[str, Contest], task: Any, rounds: int, warm_up: int = 3
 ) -> dict[str, list[Measured]]:
-    """`steps` steps of each contender, one of each at a time.
+    """A warm-up of some steps, then `rounds` turns of each contender, fewer of one that is slow.
 
-    Raises RuntimeError with the traceback of a contender that fails.
+    A step costs the milliseconds it took, unless it returns a `Measured` of its own. Raises
+    RuntimeError with the traceback of a contender that fails.
     """
     context = get_context("spawn")
     pipes, processes = {}, []
-    for name, contest in contenders.items():
+    for name, contest in contests.items():
         pipes[name], theirs = context.Pipe()
-        processes.append(context.Process(target=_work, args=(contest, task, steps, theirs)))
+        processes.append(context.Process(target=_work, args=(contest, task, warm_up, theirs)))
         processes[-1].start()
         theirs.close()
     try:
-        measured: dict[str, list[Measured]] = {name: [] for name in contenders}
-        for _ in range(steps):
+        measured = {name: [_ask(name, pipe)] for name, pipe in pipes.items()}
+        spent = dict.fromkeys(contests, 0.0)
+        for _ in range(rounds):
             for name, pipe in pipes.items():
-                measured[name].append(_ask(name, pipe))
+                if spent[name] < PATIENCE:
+                    start = time.perf_counter()
+                    measured[name].append(_ask(name, pipe))
+                    spent[name] += time.perf_counter() - start
         return measured
     finally:
         for process in processes:
@@ -94,8 +72,32 @@ def _ask(name: str, pipe: "Connection[Any, Any]") -> Measured:
     return measured
 
 
-def _work(contest: Contest, task: Any, steps: int, pipe: "Connection[Any, Any]") -> None:
+def _work(contest: Contest, task: Any, warm_up: int, pipe: "Connection[Any, Any]") -> None:
     try:
-        contest(task, Turns(steps, pipe))
+        step = contest(task)
+        pipe.recv()
+        first = []
+        for number in range(warm_up):
+            start = time.perf_counter()
+            first.append(_turn(step, [number]))
+            burst = math.ceil(BURST / (time.perf_counter() - start))
+        gc.collect()
+        gc.freeze()
+        pipe.send(Measured([result for turn in first for result in turn.results], math.nan))
+        for taken in count(warm_up, burst):
+            pipe.recv()
+            pipe.send(_turn(step, range(taken, taken + burst)))
+    except EOFError:
+        return
     except Exception:
         pipe.send(format_exc())
+
+
+def _turn(step: Step, numbers: Sequence[int]) -> Measured:
+    start = time.perf_counter()
+    results = [step(number) for number in numbers]
+    milliseconds = (time.perf_counter() - start) * 1000
+    for result in results:
+        if isinstance(result, Measured):
+            return result
+    return Measured(cast(list[float], results), milliseconds / len(numbers))

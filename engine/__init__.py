@@ -39,6 +39,7 @@ from engine.functions import sqrt as sqrt
 from engine.functions import sum as sum
 from engine.functions import tan as tan
 from engine.functions import tanh as tanh
+from engine.replay import replay as replay
 from engine.steps import Mistake as Mistake
 from engine.steps import Steps as Steps
 from engine.steps import mistake as mistake

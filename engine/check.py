@@ -8,9 +8,11 @@ reaches `f` as Values: `f(x, [y, z])` for `[1.0, [2.0, 3.0]]`. A point of Values
 import cmath
 import inspect
 import math
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from numbers import Real
+from operator import mul
 from typing import Any
 
 from engine import formula as formulas
@@ -22,8 +24,15 @@ from engine.value import Operand, Value, toposort
 Input = tuple[str, Value]
 Outputs = Callable[[], list[Value]]
 
+NOTHING = (math.inf, math.nan)  # an estimate that knows no slope, with its error
+
 STEPS = (1e-2, 1.25e-3, 1.5625e-4, 1.953125e-5)  # of the differences; each 8 times smaller
-IMAGINARY = 1e-20  # so small that squares of imaginary parts vanish
+ROUNDING = 8 * sys.float_info.epsilon  # of a result, for each unit of its size
+SURE = 0.01  # differences that may be off by a larger part of a slope do not tell its size
+IMAGINARY = 1e-20  # a part so small that its square vanishes
+
+# What may jump at a kink, as weights of the values 0, 1 and 2 steps to a side.
+JUMPS = {"value": (0.0, 1.0, 0.0), "slope": (-1.0, 1.0, 0.0), "curvature": (1.0, -2.0, 1.0)}
 
 
 class GradientError(AssertionError):
@@ -34,8 +43,11 @@ def check_grads(f: Callable[..., Any], point: Any, order: int = 2, tolerance: fl
     """Compares the derivatives of `f` up to `order` with central differences.
 
     `f` returns a Value or a list of Values. Raises GradientError (an AssertionError) for the first
-    two numbers that differ by more than `tolerance` times the larger one. It names the input and
-    says where a kink is near. n inputs cost 8n calls of `f`, then 8n of its gradient for order 2.
+    two numbers that differ by more than `tolerance` times the larger one plus the error of the
+    differences: what rounding may do, and what steps of several sizes disagree about. Raises it
+    too, saying "cannot tell", where that error is above `tolerance` and above 1% of the larger
+    number. The message names the input and says where a kink is near. n inputs cost 10n to 20n
+    calls of `f`, and as many of its gradient for order 2.
 
     >>> check_grads(lambda x, ys: x * ys[0] ** ys[1], [2.0, [3.0, 4.0]])
     >>> check_grads(lambda x: x.relu(), [1e-9])
@@ -70,26 +82,27 @@ def finite_difference(f: Callable[..., Any], x: Any) -> Any:
     outputs, inputs = _prepared(f, x)
     _single(outputs())
     slopes = [
-        min(_differences(outputs, value, scale)[0] for scale in _scales(value))[1]
+        min((_differences(outputs, value, scale)[0] for scale in _scales(value)), key=_doubt)[1]
         for _, value in inputs
     ]
     return slopes[0] if isinstance(x, Real) else slopes
 
 
 def complex_step(f: Callable[..., Any], x: Any) -> Any:
-    """The derivative of `f` at `x`, right to the last digits: imag(f(x + ih)) / h with h = 1e-20.
+    """The derivative of `f` at `x`, right to the last digits: imag(f(x + ih)) / h for a tiny h.
 
-    `f` runs once; the rows of the graph that it made are evaluated again with complex numbers. A
-    float for a number `x`; for a point of several inputs, the list of partial derivatives.
-    Comparisons look at the real part. Raises NotImplementedError for erf, erfc and gelu. Source:
-    Squire and Trapp, "Using complex variables to estimate derivatives of real functions", 1998.
+    h is 1e-20, or 1e-20 of `x` where that is nearer to 0 than 1. `f` runs once; the rows of the
+    graph that it made are evaluated again with complex numbers. A float for a number `x`; for a
+    point of several inputs, the list of partial derivatives. Comparisons look at the real part.
+    Raises NotImplementedError for erf, erfc and gelu. Source: Squire and Trapp, "Using complex
+    variables to estimate derivatives of real functions", 1998.
 
     >>> complex_step(lambda x: x**3, 2.0)
     12.0
     """
     outputs, inputs = _prepared(f, x)
     order = toposort(_single(outputs()))
-    slopes = [_evaluated(order, value).imag / IMAGINARY for _, value in inputs]
+    slopes = [_slope_by(order, value) for _, value in inputs]
     return slopes[0] if isinstance(x, Real) else slopes
 
 
@@ -171,49 +184,78 @@ def _compare(
     tolerance: float,
 ) -> None:
     """Raises GradientError where an exact derivative by `x` is not what differences say."""
-    here = _moved(outputs, x, x.data)
+    found = [NOTHING] * len(exact)
     for scale in _scales(x):
-        found = [slope for _, slope in _differences(outputs, x, scale)]
-        wrong = [
-            i
-            for i, (g, d, y) in enumerate(zip(exact, found, here, strict=True))
-            if not abs(g - d) <= tolerance * max(abs(g), abs(d)) + 1e-9 * abs(y) / scale
+        tried = _differences(outputs, x, scale)
+        found = [min(pair, key=_doubt) for pair in zip(found, tried, strict=True)]
+        failures = [
+            (i, words)
+            for i, (g, estimate) in enumerate(zip(exact, found, strict=True))
+            if (words := _verdict(g, *estimate, tolerance))
         ]
-        if not wrong:
+        if not failures:
             return
-        kink = _kink(outputs, x, scale, wrong[0])
+        index, words = failures[0]
+        kink = _kink(outputs, x, scale, index)
         if kink:
             break
-    raise GradientError(
-        f"{questions[wrong[0]]}: the gradient says {exact[wrong[0]]}, "
-        f"differences say {found[wrong[0]]:.9g}{kink}"
-    )
+    raise GradientError(f"{questions[index]}: {words}{kink}")
+
+
+def _verdict(exact: float, error: float, found: float, tolerance: float) -> str:
+    """Words for a derivative that differs from what was found, or cannot be told from it."""
+    larger = max(abs(exact), abs(found))
+    words = f"the gradient says {exact}, differences say {found:.9g}"
+    if not (math.isfinite(exact) and abs(exact - found) <= tolerance * larger + error):
+        return words
+    if exact != found and error > max(SURE * larger, tolerance):
+        return (
+            f"cannot tell: {words}, which may be off by {error:.1g}; "
+            "choose another point, or leave large constants out of f"
+        )
+    return ""
+
+
+def _doubt(estimate: tuple[float, float]) -> tuple[float, float]:
+    """The error of an estimate, as a part of it where that is not 0."""
+    error, slope = estimate
+    return error / abs(slope) if abs(slope) > 0 else math.inf, error
 
 
 def _scales(x: Value) -> list[float]:
     """The sizes of a change of `x` to try: that of the numbers around 1, then that of `x`."""
-    return [1.0, abs(x.data)] if 0 < abs(x.data) < 1 else [max(1.0, abs(x.data))]
+    size = abs(x.data)
+    return [1.0, max(size, 1e-150)] if 0 < size < 1 else [max(1.0, size)]
 
 
 def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, float]]:
-    """For each output, an estimate of the error of its derivative by `x`, and the derivative.
-
-    Ridders' method: steps that get smaller, extrapolated to 0 as a polynomial in step ** 2; the
-    best of all extrapolations is the one that differs least from those it was made of.
-    """
-    best = [(math.inf, math.nan)] * len(_moved(outputs, x, x.data))
-    former: list[list[float]] = []
+    """For each output, an estimate of the error of its derivative by `x`, and the derivative."""
+    slopes, roundings = [], []
     for step in _inside(outputs, x, scale):
         left, right = x.data - step, x.data + step
-        pairs = zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True)
-        latest = [[(high - low) / (right - left) for low, high in pairs]]
+        sides = list(zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True))
+        slopes.append([(high - low) / (right - left) for low, high in sides])
+        roundings.append([ROUNDING * max(abs(low), abs(high)) / step for low, high in sides])
+    return list(map(_extrapolated, zip(*slopes, strict=True), zip(*roundings, strict=True)))
+
+
+def _extrapolated(slopes: Sequence[float], roundings: Sequence[float]) -> tuple[float, float]:
+    """The error and the value of the slope for a step of 0.
+
+    Ridders' method: the slopes for smaller and smaller steps, extrapolated as a polynomial in
+    step ** 2; the best of all extrapolations is the one that differs least from those it was made
+    of, rounding included.
+    """
+    best = NOTHING
+    former: list[float] = []
+    for slope, rounding in zip(slopes, roundings, strict=True):
+        latest = [slope]
         for k, coarse in enumerate(former):
-            fine, factor = latest[k], (STEPS[0] / STEPS[1]) ** (2 * k + 2)
-            latest.append([b + (b - a) / (factor - 1) for a, b in zip(coarse, fine, strict=True)])
-            best = [
-                min(known, (max(abs(c - a), abs(c - b)), c))
-                for known, a, b, c in zip(best, coarse, fine, latest[-1], strict=True)
-            ]
+            fine = latest[k]
+            better = fine + (fine - coarse) / ((STEPS[0] / STEPS[1]) ** (2 * k + 2) - 1)
+            latest.append(better)
+            error = 2 * max(abs(better - coarse), abs(better - fine)) + rounding
+            best = min(best, (error, better))
         former = latest
     return best
 
@@ -239,17 +281,24 @@ def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
         x.data = home
 
 
+def _aside(outputs: Outputs, x: Value, side: float, index: int) -> list[float]:
+    """An output where `x` is, and 1 and 2 steps to a side."""
+    return [_moved(outputs, x, x.data + k * side)[index] for k in range(3)]
+
+
 def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
-    """Words for a kink near `x`: values or slopes to its sides that do not get closer."""
-    middle = _moved(outputs, x, x.data)[index]
-    values, slopes = [], []
-    for step in _inside(outputs, x, scale)[-2:]:
-        left, right = (_moved(outputs, x, x.data + side)[index] for side in (-step, step))
-        values.append((left, right))
-        slopes.append(((middle - left) / step, (right - middle) / step))
-    for name, sides in (("value", values), ("slope", slopes)):
-        (left, right), gaps = sides[-1], [abs(right - left) for left, right in sides]
-        if gaps[1] > 1e-3 * max(abs(left), abs(right)) and 0.5 * gaps[0] < gaps[1] < 2 * gaps[0]:
+    """Words for a kink near `x`: what does not get closer on its two sides as steps shrink."""
+    steps = _inside(outputs, x, scale)[-2:]
+    sides = [[(side, _aside(outputs, x, side, index)) for side in (-step, step)] for step in steps]
+    for power, (name, weights) in enumerate(JUMPS.items()):
+        found = [
+            [sum(map(mul, weights, values)) / side**power + 0.0 for side, values in both]  # no -0.0
+            for both in sides
+        ]
+        (left, right), gaps = found[-1], [abs(right - left) for left, right in found]
+        size = max(abs(y) for _, values in sides[-1] for y in values)
+        blur = 1e-3 * max(abs(left), abs(right)) + ROUNDING * size / steps[-1] ** power
+        if gaps[1] > blur and 0.5 * gaps[0] < gaps[1] < 2 * gaps[0]:
             return (
                 f"; near a kink: the {name} is {left:.3g} to the left and {right:.3g} to the right"
             )
@@ -259,16 +308,17 @@ def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
 # --- the complex step -----------------------------------------------------------------------------
 
 
-def _evaluated(order: Iterable[Value], x: Value) -> complex:
-    """The last value of a sorted graph where `x` has an imaginary part."""
+def _slope_by(order: Iterable[Value], x: Value) -> float:
+    """The derivative of the last value of a sorted graph by `x`."""
+    step = IMAGINARY * min(1.0, abs(x.data) or 1.0)
     numbers: dict[Operand, complex] = {}
     for v in order:
         if v.op is None:
-            numbers[v] = complex(v.data, IMAGINARY if v is x else 0.0)
+            numbers[v] = complex(v.data, step if v is x else 0.0)
         else:
             operands = [numbers[p] if isinstance(p, Value) else complex(p) for p in v.parents]
             numbers[v] = _row(v.op, *v.op.arguments(operands))
-    return numbers[v]
+    return numbers[v].imag / step
 
 
 def _row(op: Op, *arguments: Any) -> complex:

@@ -1,12 +1,12 @@
 """Derivatives of derivatives: the rows of the calculus evaluated again, this time on Values."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, cast, overload
 
 from engine import formula as formulas
 from engine import functions
-from engine.ops import OPS, Op
+from engine.ops import OPS
 from engine.value import Operand, Value, data_of, toposort
 
 Partial = Callable[..., Operand]
@@ -15,8 +15,8 @@ Partial = Callable[..., Operand]
 @overload
 def grad(output: Value, inputs: Value) -> Value: ...
 @overload
-def grad(output: Value, inputs: Sequence[Value]) -> list[Value]: ...
-def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
+def grad(output: Value, inputs: Iterable[Value]) -> list[Value]: ...
+def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     """d output / d input for each input, as Values that can be differentiated again.
 
     The `.grad` of nobody changes. Raises RuntimeError where the data of an operand was changed
@@ -30,6 +30,9 @@ def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
     """
     if isinstance(inputs, Value):
         return grad(output, [inputs])[0]
+    if callable(output):
+        raise TypeError("grad expected the result of a function: write grad(f(x), x)")
+    inputs = list(inputs) if isinstance(inputs, Iterable) else [inputs]
     for v in (output, *inputs):
         if not isinstance(v, Value):
             raise TypeError(f"grad expected Values, got {type(v).__name__} ({v!r})")
@@ -52,39 +55,42 @@ def grad(output: Value, inputs: Value | Sequence[Value]) -> Value | list[Value]:
     return [_as_value(adjoints.get(x, 0.0)) for x in inputs]
 
 
-def jacobian(outputs: Sequence[Value], inputs: Sequence[Value]) -> list[list[Value]]:
+def jacobian(outputs: Iterable[Value], inputs: Iterable[Value]) -> list[list[Value]]:
     """d output / d input: a row for each output, a column for each input.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[d.data for d in row] for row in jacobian([x * y, x + y], [x, y])]
     [[3.0, 2.0], [1.0, 1.0]]
     """
+    inputs = list(inputs)
     return [grad(output, inputs) for output in outputs]
 
 
-def hessian(output: Value, inputs: Sequence[Value]) -> list[list[Value]]:
+def hessian(output: Value, inputs: Iterable[Value]) -> list[list[Value]]:
     """The second derivatives: d2 output / (d input_i d input_j) in row i, column j.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [[d.data for d in row] for row in hessian(x * x * y, [x, y])]
     [[6.0, 4.0], [4.0, 0.0]]
     """
+    inputs = list(inputs)
     return jacobian(grad(output, inputs), inputs)
 
 
-def hvp(output: Value, inputs: Sequence[Value], vector: Sequence[Operand]) -> list[Value]:
+def hvp(output: Value, inputs: Iterable[Value], vector: Iterable[Operand]) -> list[Value]:
     """The Hessian times a vector, without the Hessian: two sweeps for any number of inputs.
 
     >>> x, y = Value(2.0), Value(3.0)
     >>> [d.data for d in hvp(x * x * y, [x, y], [1.0, 0.0])]
     [6.0, 4.0]
     """
+    inputs, vector = list(inputs), list(vector)
     _check_length("hvp", vector, inputs)
     return grad(_as_value(functions.dot(grad(output, inputs), vector)), inputs)
 
 
 def jvp(
-    outputs: Sequence[Value], inputs: Sequence[Value], tangents: Sequence[Operand]
+    outputs: Iterable[Value], inputs: Iterable[Value], tangents: Iterable[Operand]
 ) -> list[Value]:
     """The Jacobian times a vector: how the outputs move when the inputs move along `tangents`.
 
@@ -92,6 +98,7 @@ def jvp(
     >>> [d.data for d in jvp([x * y, x + y], [x, y], [1.0, 0.0])]
     [3.0, 1.0]
     """
+    outputs, inputs, tangents = list(outputs), list(inputs), list(tangents)
     _check_length("jvp", tangents, inputs)
     weights = [Value(0.0) for _ in outputs]  # the pullback is linear in them
     pullback = grad(_as_value(functions.dot(weights, outputs)), inputs)
@@ -102,6 +109,11 @@ def _edges(v: Value) -> Iterator[tuple[Operand, Callable[[], Operand], float]]:
     """Each operand of a node, a call that evaluates its partial on Values, the partial saved."""
     if v.op is None:
         return
+    if not v.op.partials:
+        raise RuntimeError(
+            "grad found the result of a replay, which has no formula to differentiate: call "
+            "backward(), or call grad inside the function that is replayed"
+        )
     slopes = v.partials
     if not v.op.many:
         x, y, *_ = *v.parents, None
@@ -124,13 +136,17 @@ def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
 @cache
 def _compiled(text: str) -> Partial:
     """A formula as a function of x, y and z, each a Value or a float."""
-    called = {name: _on_values(op) for name, op in OPS.items() if not op.many}
-    names = {**called, "_key": data_of}
+    called = {name: _on_values(name) for name, op in OPS.items() if not op.many}
+    names = {**called, "_key": _key}
     return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
 
 
-def _on_values(op: Op) -> Partial:
-    return lambda *operands: cast(Operand, functions.call(op, *operands))
+def _key(x: Operand) -> Any:
+    return x._key if isinstance(x, Value) else x
+
+
+def _on_values(name: str) -> Partial:
+    return lambda *operands: cast(Operand, functions.call(OPS[name], *operands))
 
 
 def _check_unchanged(v: Value, slope: float, saved: float) -> None:

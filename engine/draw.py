@@ -1,5 +1,6 @@
 """A graph of Values as a picture: in a notebook, or as SVG, PNG, PDF or DOT."""
 
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -32,11 +33,12 @@ def draw(
 ) -> "Drawing":
     """What `root` was computed from, as a picture; a notebook shows it.
 
-    `names` says what the parameters are called: pairs or a mapping, `model.named_parameters()`.
-    Dotted names ("layers.0.neurons.2.w.1") put them and what is computed from them into boxes.
-    `direction` is where the edges run: "LR", "TB", "RL" or "BT". `expand=True` shows a `dot` as
-    its products and their sum. Of a graph that takes more than `max_nodes` nodes, neurons are
-    collapsed, then layers, then operations that are alike, then the middle.
+    `names` says what the parameters are called: a model, a mapping, or pairs such as its
+    `named_parameters()`. Dotted names ("layers.0.neurons.2.w.1") put them and what is computed from
+    them into boxes. `direction` is where the edges run: "LR", "TB", "RL" or "BT". `expand=True`
+    shows a `dot` as its products and their sum. A constant 0 that a `dot` starts from is left out.
+    Of a graph that takes more than `max_nodes` nodes, neurons are collapsed, then layers, then
+    operations that are alike, then the middle.
 
     >>> a = Value(3.0, label="a")
     >>> loss = a * a
@@ -78,6 +80,13 @@ class Drawing:
     def dot(self) -> "Digraph":
         """A new `graphviz.Digraph`."""
         return digraph(self.picture, self.direction)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the SVG in pixels."""
+        found = re.findall(r' (?:width|height)="([\d.]+)(pt)?', self.svg.partition(">")[0])
+        width, height = (round(float(n) * (4 / 3 if unit else 1)) for n, unit in found)
+        return width, height
 
     def save(self, path: str | Path) -> Path:
         """Writes a file of the kind its ending says: .svg, .gv, .png, .pdf.

@@ -9,6 +9,7 @@ _ALLOWED = (
     *(ast.IfExp, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
     *(ast.BoolOp, ast.And, ast.Or),
 )
+_HINTS: dict[type[ast.AST], str] = {ast.BitXor: "; a power is written x ** 3"}
 
 
 def parse(text: str, variables: Collection[str], functions: Collection[str]) -> ast.expr:
@@ -29,9 +30,12 @@ def parse(text: str, variables: Collection[str], functions: Collection[str]) -> 
     known |= {node.target.id for node in ast.walk(tree) if isinstance(node, ast.NamedExpr)}
     for node in ast.walk(tree):
         if not isinstance(node, _ALLOWED):
-            raise ValueError(f"formula {text!r}: {type(node).__name__} is not allowed here")
+            hint = _HINTS.get(type(node), "")
+            raise ValueError(f"formula {text!r}: {type(node).__name__} is not allowed here{hint}")
         if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
             raise ValueError(f"formula {text!r}: {node.value!r} is not a number")
+        if isinstance(node, ast.NamedExpr) and node.target.id in functions:
+            raise ValueError(f"formula {text!r}: {node.target.id!r} is a function: name it else")
         if isinstance(node, ast.Call) and (node.keywords or not isinstance(node.func, ast.Name)):
             raise ValueError(f"formula {text!r}: a call has the form f(x) or f(x, y)")
         if isinstance(node, ast.Name):

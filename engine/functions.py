@@ -1,6 +1,8 @@
 """The calculus as functions: of Values or plain floats, of one operand or many."""
 
+import builtins
 import operator
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, Protocol, overload
@@ -10,6 +12,8 @@ from engine.ops import OPS, Op, Point
 from engine.value import Operand, Value, apply, data_of, node, node_of_many, number
 
 DOT = OPS["dot"]
+LIBRARY = frozenset([*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY])  # names that stay as they are
+SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
 
 class Function(Protocol):
@@ -48,8 +52,10 @@ def define(
     """Adds an operation: its formula in x (and y), and its partial derivatives in x, y and z.
 
     It then works like those of the library: in derivatives of any order, in drawings, in checks.
-    The texts are run as code: they are trusted. `at` holds points to test at. Raises ValueError
-    for a name in use, a text that is no formula, or a point of the wrong length.
+    The texts are run as code: they are trusted. `at` holds points, away from kinks, where the
+    partials are compared with small steps. Raises ValueError where they differ, for a name of the
+    library, a text that is no formula, or a point of the wrong length. A second definition of a
+    name takes the place of the first.
 
     >>> swish = define("swish", "swish", "x * sigmoid(x)",
     ...                "sigmoid(x) * (1 + x * (1 - sigmoid(x)))", at=[(0.3,), (-2.0,)])
@@ -60,19 +66,39 @@ def define(
     """
     if not name.isidentifier() or name.startswith("_"):
         raise ValueError(f"define expected a name such as 'swish', got {name!r}")
-    if name in OPS or name in ops.PLAIN or name in ops.MANY:
-        raise ValueError(f"define: there is an operation {name!r} already; choose another name")
+    if name in LIBRARY:
+        raise ValueError(f"define: the library has an operation {name!r}; choose another name")
     if len(partials) not in (1, 2):
         raise ValueError(
             f"define({name!r}) expected one partial for each operand, x or x and y, "
             f"got {len(partials)}"
         )
+    if not at:
+        raise ValueError(f"define({name!r}) expected points to test at, such as at=[(0.5,)]")
     for point in at:
-        if len(point) != len(partials):
+        if not isinstance(point, Sequence) or len(point) != len(partials):
             raise ValueError(
                 f"define({name!r}) expected points of {len(partials)} numbers, got {point!r}"
             )
-    return _function(ops.define(name, symbol, formula, *partials, at=at))
+    op = ops.row(name, symbol, formula, *partials, at=at)
+    for point in at:
+        _check_partials(op, point)
+    return _function(ops.enter(op))
+
+
+def _check_partials(op: Op, point: Point) -> None:
+    """ValueError where a partial differs from the slope between two points near `point`."""
+    z, *slopes = op.forward(point)
+    for i, (text, slope) in enumerate(zip(op.partials, slopes, strict=True)):
+        step = SMALL_STEP * builtins.max(abs(point[i]), 0.01)
+        right, left = ([*point[:i], point[i] + h, *point[i + 1 :]] for h in (step, -step))
+        measured = (op(*right) - op(*left)) / (right[i] - left[i])
+        rounding = 1e-9 * (1 + abs(z))
+        if not abs(slope - measured) <= 1e-5 * (abs(slope) + abs(measured)) + rounding:
+            raise ValueError(
+                f"define({op.name!r}): the partial d/d{'xy'[i]} {text!r} is {slope:.6g} at "
+                f"{point}, but small steps of {op.formula!r} give {measured:.6g}"
+            )
 
 
 # fmt: off
@@ -145,7 +171,11 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], 0.5)
     Value(data=11.5, grad=0.0)
     """
-    if len(xs) != len(ys):
+    try:
+        alike = len(xs) == len(ys)
+    except TypeError:  # generators
+        return dot(list(xs), list(ys), bias)
+    if not alike:
         raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
     # Most calls hold lists of Values or of floats alone. Multiplying shows whether they do:
     # anything else leaves no float, and takes the slower way that looks at each operand.
@@ -179,17 +209,18 @@ def logsumexp(values: Iterable[Operand]) -> Any:
     return call(OPS["logsumexp"], *values)
 
 
-def softmax(logits: Sequence[Operand]) -> list[Any]:
+def softmax(logits: Iterable[Operand]) -> list[Any]:
     """exp(x) / (exp(x1) + exp(x2) + ...) for each x: positive numbers that add up to 1.
 
     >>> softmax([1000.0, 0.0])
     [1.0, 0.0]
     """
+    logits = list(logits)
     total = logsumexp(logits)
     return [exp(x - total) for x in logits]
 
 
-def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> Any:
+def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> Any:
     """-log of the probability that softmax(logits) gives the target; stable at any gap.
 
     `target` is a class index, or a probability for each class. Raises ValueError for an index
@@ -198,8 +229,9 @@ def cross_entropy(logits: Sequence[Operand], target: int | Sequence[float]) -> A
     >>> cross_entropy([1000.0, 0.0], 1)
     1000.0
     """
+    logits = list(logits)
     total = logsumexp(logits)
-    if isinstance(target, Sequence):
+    if isinstance(target, Sequence) and not isinstance(target, str):
         if len(target) != len(logits):
             raise ValueError(
                 f"cross_entropy expected {len(logits)} probabilities, got {len(target)}"
@@ -217,5 +249,5 @@ def _index(target: Any) -> int:
     except TypeError:
         raise TypeError(
             "cross_entropy expected a class index or a list of probabilities, "
-            f"got {type(target).__name__}"
+            f"got {type(target).__name__} ({target!r:.40})"
         ) from None

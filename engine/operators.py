@@ -36,11 +36,16 @@ def {name}(self, other):
 _REFLECTED = """\
 def {name}(self, other):
     x = other = number(other)
+    zero
     y = self.data
     make y
     node.x = other
     node.y = self
     finish
+"""
+_ZERO = """\
+if x == 0:
+    return self  # so that the builtin sum() costs one node per addition
 """
 _FINISH = """\
 node.data = z
@@ -62,11 +67,7 @@ def source() -> str:
     """All methods: infix operators and their reflections, `-x`, `abs(x)`, one for each function."""
     rows = {op.symbol: op for op in OPS.values() if op.arity == 2}
     methods = [_method(_BINARY, f"__{name}__", rows[symbol]) for name, symbol in INFIX.items()]
-    methods += [
-        _method(_REFLECTED, f"__r{name}__", rows[symbol])
-        for name, symbol in INFIX.items()
-        if name != "add"  # `0 + v` is `v`: by hand
-    ]
+    methods += [_method(_REFLECTED, f"__r{name}__", rows[symbol]) for name, symbol in INFIX.items()]
     methods += [_method(_UNARY, f"__{name}__", OPS[name]) for name in ("neg", "abs")]
     methods += [_method(_UNARY, op.name, op) for op in OPS.values() if op.arity == 1]
     return "\n\n".join(methods)
@@ -81,6 +82,8 @@ def _method(template: str, name: str, op: Op) -> str:
             lines += [indent + made for made in _make(op, statement.removeprefix("make "))]
         elif statement == "finish":
             lines += [indent + end for end in _FINISH.format(row=op.name).splitlines()]
+        elif statement == "zero":
+            lines += [indent + test for test in _ZERO.splitlines() if op.name == "add"]
         else:
             lines.append(line)
     return "\n".join(lines)

@@ -142,6 +142,7 @@ PLAIN: dict[str, Callable[..., float]] = {
     name: getattr(math, name, abs) for name in (*ieee.FUNCTIONS, "pow")
 }
 CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, "div": ieee.div, "pow": ieee.pow}
+BASICS = frozenset([*PLAIN, *CAREFUL])  # what formulas call in C
 
 
 def define(
@@ -153,15 +154,33 @@ def define(
     many: bool = False,
 ) -> Op:
     """Enters a row into the table; later rows may call it by name."""
-    op = Op(name, symbol, formula, partials, tuple(at), many)
+    return enter(row(name, symbol, formula, *partials, at=at, many=many))
+
+
+def row(
+    name: str,
+    symbol: str,
+    formula: str,
+    *partials: str,
+    at: Sequence[Point],
+    many: bool = False,
+) -> Op:
+    """A row that is not in the table; ValueError for a text that is no formula."""
     if not many:
         variables = "xy"[: len(partials)]
-        formulas.parse(formula, variables, PLAIN)
+        functions = PLAIN.keys() - ({name} - BASICS)  # all but itself
+        formulas.parse(formula, variables, functions)
         for partial in partials:
-            formulas.parse(partial, (*variables, "z"), PLAIN)
-        PLAIN.setdefault(name, op)
-        CAREFUL.setdefault(name, lambda *operands: op.careful(*operands)[0])
-    OPS[name] = op
+            formulas.parse(partial, (*variables, "z"), functions)
+    return Op(name, symbol, formula, partials, tuple(at), many)
+
+
+def enter(op: Op) -> Op:
+    """Enters a row into the table, in place of one of its name."""
+    if not op.many and op.name not in BASICS:
+        PLAIN[op.name] = op
+        CAREFUL[op.name] = lambda *operands: op.careful(*operands)[0]
+    OPS[op.name] = op
     return op
 
 

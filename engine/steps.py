@@ -18,7 +18,7 @@ from engine.drawing.svg import svg
 from engine.page.page import page
 from engine.story.differences import checks
 from engine.story.record import Record, Sweep, added, hasty, mirrored, record, replaced, sweep
-from engine.story.words import Words
+from engine.story.sentences import Words
 from engine.value import Value, toposort
 
 WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons and layers collapsed

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import repeat
 from numbers import Real
+from operator import add
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import operators
@@ -57,10 +58,21 @@ class Value:
     line: str
 
     def __init__(self, data: float, label: str = "") -> None:
+        if not isinstance(label, str):
+            raise TypeError(
+                f"Value expected a str as label, got {type(label).__name__} ({_short(label)}); "
+                "operations of your own are made with engine.define"
+            )
         self.data = number(data)
         self.grad = NOT_COMPUTED
         self.label = label
         self.op = self.x = self.y = self.dx = self.dy = self.mark = None
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError(
+            f"{cls.__name__} cannot be a subclass of Value: operations give plain Values; "
+            "hold a Value in it, or make operations of your own with engine.define"
+        )
 
     @property
     def has_grad(self) -> bool:
@@ -99,24 +111,53 @@ class Value:
 
         All gradients change at once, at the end: an interrupt leaves them as they were.
         """
+        _check_alone()
         with sweeping:
-            order = toposort(self)
-            self.adjoint = 1.0
-            for v in reversed(order):
-                g, x, y = v.adjoint, v.x, v.y
-                if type(x) is tuple:
-                    if g == 0 and math.isfinite(v.data):
-                        continue  # only zeros to pass on
-                    for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
-                        parent.adjoint += g * d
-                else:
-                    if type(x) is Value:
-                        x.adjoint += g * v.dx
-                    if type(y) is Value:
-                        y.adjoint += g * v.dy
+            if getattr(self.dx, "reach_leaves", False) and not modes:
+                self._pass_to_leaves()
+                return
+            order = self._swept()
             if modes:
                 _examine_backward(order)
-            set_each("grad", order, [v.adjoint if v.op else v.grad + v.adjoint for v in order])
+            try:
+                grads = [v.adjoint if v.op else v.grad + v.adjoint for v in order]
+            except TypeError:
+                raise TypeError(
+                    "backward expected a number as the grad of every leaf, to add to: "
+                    "forget a gradient with zero_grad()"
+                ) from None
+            set_each("grad", order, grads)
+
+    def _pass_to_leaves(self) -> None:
+        """The backward of a replayed value, right above all of its leaves: nothing to sort."""
+        leaves, slopes = cast(tuple[Value, ...], self.x), self.dx
+        grads = [v.grad for v in leaves]
+        is_first = grads.count(0.0) == len(grads)
+        self.grad = 1.0
+        set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
+
+    def sweep(self) -> list[Value]:
+        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
+        _check_alone()
+        with sweeping:
+            return self._swept()
+
+    def _swept(self) -> list[Value]:
+        order = _sorted(self)
+        self.adjoint = 1.0
+        for v in reversed(order):
+            g, x, y = v.adjoint, v.x, v.y
+            if type(x) is tuple:
+                if g == 0 and math.isfinite(v.data):
+                    continue  # only zeros to pass on
+                for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
+                    parent.adjoint += g * d
+            else:
+                if type(x) is Value:
+                    x.adjoint += g * v.dx
+                if type(y) is Value:
+                    y.adjoint += g * v.dy
+        return order
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -125,6 +166,11 @@ class Value:
     def detach(self) -> Value:
         """The same number as a leaf of its own: no gradient flows through it."""
         return Value(self.data, self.label)
+
+    @property
+    def _key(self) -> Any:
+        """What formulas compare; a recording puts its watch here."""
+        return self.data
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
@@ -147,11 +193,6 @@ class Value:
 
     def __ge__(self, other: Value | float) -> bool:
         return self.data >= data_of(other)
-
-    def __radd__(self, other: float) -> Value:
-        if type(other) in (int, float) and other == 0:
-            return self  # so that the builtin sum() costs one node per addition
-        return apply(OPS["add"], other, self)
 
     def leaky_relu(self, slope: Value | float = 0.01) -> Value:
         """`x` above zero, `slope * x` below."""
@@ -177,6 +218,7 @@ class Value:
     if TYPE_CHECKING:  # made from the rows of the calculus, at the end of this file
         # fmt: off
         def __add__(self, other: Value | float) -> Value: ...
+        def __radd__(self, other: float) -> Value: ...
         def __sub__(self, other: Value | float) -> Value: ...
         def __rsub__(self, other: float) -> Value: ...
         def __mul__(self, other: Value | float) -> Value: ...
@@ -219,14 +261,19 @@ def number(x: object) -> float:
     """`x` as a float; TypeError unless it is a real number (NumPy's scalars are)."""
     if type(x) is float:
         return x
-    if not isinstance(x, Real):
+    if not isinstance(x, Real) and not _is_truth_of_numpy(x):
         raise TypeError(f"expected a real number, got {type(x).__name__} ({_short(x)})")
     try:
-        return float(x)
+        return float(x)  # type: ignore[arg-type]
     except OverflowError:
         raise OverflowError(
             f"expected a number that fits a float, got {type(x).__name__} above 1.8e308"
         ) from None
+
+
+def _is_truth_of_numpy(x: object) -> bool:
+    """Whether `x` is NumPy's True or False, no Real to it, though bool is one to Python."""
+    return type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_")
 
 
 def data_of(x: Operand) -> float:
@@ -235,8 +282,25 @@ def data_of(x: Operand) -> float:
 
 
 def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
-    """Sets a slot of every value, in one call that no interrupt can cut in half."""
-    deque(map(setattr, values, repeat(slot), numbers), 0)
+    """Sets `data` or `grad` of every value; Ctrl-C comes through when all of them are set."""
+    try:
+        _SETTERS[slot](values, numbers)
+    except BaseException:
+        deque(map(setattr, values, repeat(slot), numbers), 0)  # one call: cannot be cut in half
+        raise
+
+
+def _set_data(values: Iterable[Value], numbers: Iterable[float]) -> None:
+    for v, x in zip(values, numbers):  # noqa: B905 (faster than a call each; repeat has no end)
+        v.data = x
+
+
+def _set_grad(values: Iterable[Value], numbers: Iterable[float]) -> None:
+    for v, x in zip(values, numbers):  # noqa: B905
+        v.grad = x
+
+
+_SETTERS = {"data": _set_data, "grad": _set_grad}
 
 
 def _short(x: object) -> str:
@@ -249,40 +313,71 @@ def _short(x: object) -> str:
 sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
 
 
+def _renew_lock() -> None:
+    global sweeping  # noqa: PLW0603 (in the child of a fork the thread that held it is gone)
+    sweeping = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _check_alone() -> None:
+    """RuntimeError in code that interrupts a sweep of its own thread."""
+    owned = sweeping._is_owned()  # type: ignore[attr-defined]  # as threading.Condition asks
+    frame = sys._getframe(1).f_back if owned else None
+    while frame:
+        if frame.f_code in (Value.backward.__code__, Value.sweep.__code__, toposort.__code__):
+            raise RuntimeError(
+                "this thread is in the middle of a backward or a sort, interrupted by a signal "
+                "handler or __del__: set a flag there, and use graphs afterwards"
+            )
+        frame = frame.f_back
+
+
 def toposort(root: Value) -> list[Value]:
     """Every value that `root` was computed from, parents before children, `root` last.
 
-    Walks down to the first parent not met yet, and back up where there is none. The way back is
-    a list, so the depth of a graph does not matter. Sets the adjoints to zero on its way.
+    Raises RuntimeError in a signal handler that interrupts another sort or a backward.
     """
+    _check_alone()
     with sweeping:
-        met = object()  # marks of other calls are other objects
-        order: list[Value] = []
-        way_back: list[Value] = []
-        unread: dict[Value, Iterator[Value]] = {}  # of many operands, those not looked at yet
-        v = root
-        v.mark, v.adjoint = met, 0.0
-        while True:
-            x, y = v.x, v.y
-            if type(x) is tuple:
-                rest = unread.pop(v, None) or iter(x)
-                for x in rest:
-                    if x.mark is not met:
-                        unread[v] = rest
-                        break
-            if type(x) is Value and x.mark is not met:
-                parent = x
-            elif type(y) is Value and y.mark is not met:
-                parent = y
-            else:
-                order.append(v)
-                if not way_back:
-                    return order
-                v = way_back.pop()
-                continue
-            parent.mark, parent.adjoint = met, 0.0
-            way_back.append(v)
-            v = parent
+        return _sorted(root)
+
+
+def _sorted(root: Value) -> list[Value]:
+    """The sort. Sets the adjoints to zero on its way.
+
+    Walks down to the first parent not met yet, and back up where there is none. The way back is
+    a list, so the depth of a graph does not matter.
+    """
+    met = object()  # marks of other calls are other objects
+    order: list[Value] = []
+    way_back: list[Value] = []
+    unread: dict[Value, Iterator[Value]] = {}  # of many operands, those not looked at yet
+    v = root
+    v.mark, v.adjoint = met, 0.0
+    while True:
+        x, y = v.x, v.y
+        if type(x) is tuple:
+            rest = unread.pop(v, None) or iter(x)
+            for x in rest:
+                if x.mark is not met:
+                    unread[v] = rest
+                    break
+        if type(x) is Value and x.mark is not met:
+            parent = x
+        elif type(y) is Value and y.mark is not met:
+            parent = y
+        else:
+            order.append(v)
+            if not way_back:
+                return order
+            v = way_back.pop()
+            continue
+        parent.mark, parent.adjoint = met, 0.0
+        way_back.append(v)
+        v = parent
 
 
 # --- modes: what happens to every new node ----------------------------------------------------
@@ -303,6 +398,11 @@ def mode(change: Mode) -> Iterator[None]:
     finally:
         modes.remove(change)
         _active.reset(before)
+
+
+def is_watched() -> bool:
+    """Whether a mode is active in this thread."""
+    return bool(_active.get())
 
 
 def observed(v: Value) -> Value:
@@ -437,11 +537,17 @@ def _add_operators() -> None:
     """Gives `Value` the methods written out from the rows; a debugger can step into them."""
     source = operators.source()
     linecache.cache[GENERATED] = (len(source), None, source.splitlines(True), GENERATED)
-    methods: dict[str, Any] = {}
-    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, methods)
-    for name, method in methods.items():
-        method.__qualname__ = f"Value.{name}"
+    for name, method in methods(source).items():
         setattr(Value, name, method)
+
+
+def methods(source: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a source as methods of `Value`."""
+    made: dict[str, Callable[..., Any]] = {}
+    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, made)
+    for name, method in made.items():
+        method.__qualname__ = f"Value.{name}"
+    return made
 
 
 _add_operators()

@@ -19,11 +19,20 @@ from engine.steps import Mistake, Steps
 from engine.value import Value, no_grad
 from nn import data
 from nn.data import iris, load_csv
+from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer
-from nn.task import load_task
-from nn.train import History, evaluate, fit, gradient_descent, stochastic_gradient_descent
+from nn.task import Task, load_task
+from nn.train import (
+    DivergedError,
+    History,
+    evaluate,
+    fit,
+    gradient_descent,
+    stochastic_gradient_descent,
+)
 from nn.trial import (
     Trial,
+    doubts,
     goal,
     interrupted,
     introduce,
@@ -37,6 +46,7 @@ from nn.watch import MISTAKES, watch
 
 WRONG = 1
 BAD_INPUT = 2
+LARGEST = 5000  # pixels of a picture that need no remark
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 OPTIMIZERS: dict[str, tuple[type[Optimizer], float]] = {  # with the learning rate unless given
@@ -91,30 +101,47 @@ def demo(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Trains on a file."""
-    rows = load_csv(options.data, options.target)
+    rows = load_csv(options.data, options.target, as_classes=options.classes, ignore=options.ignore)
+    for doubt in doubts(rows):
+        remark(doubt)
     out = writable(options.out)
     plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
     introduce(plan)
     model = plan.net()
     optimizer, usual = OPTIMIZERS[options.optimizer]
-    history = fit(
-        model,
-        plan.task.loss,
-        plan.training,
-        steps=options.steps,
-        batch_size=options.batch,
-        optimizer=optimizer(model.parameters(), lr=options.lr or usual),
-        seed=options.seed,
-    )
-    trials = {options.optimizer: trial(plan, model, history, {})}
+    lr = options.lr or usual
+    try:
+        history = fit(
+            model,
+            plan.task.loss,
+            plan.training,
+            steps=options.steps,
+            batch_size=options.batch,
+            optimizer=optimizer(model.parameters(), lr=lr),
+            validation=plan.testing,
+            seed=options.seed,
+        )
+    except DivergedError as error:
+        raise ValueError(
+            f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now {lr:g}). "
+            f"Nothing was saved; {out} is as it was"
+        ) from error
+    done = trial(plan, model, history, {})
+    trials = {options.optimizer: done}
     print_table({name: trial.figures for name, trial in trials.items()})
     leave(out, plan, trials)
+    before, _ = plan.start
+    if done.loss > before:
+        remark(
+            f"the loss is larger than before training ({before:.4g} -> {done.loss:.4g}): "
+            f"try a smaller --lr (now {lr:g}) or more --steps"
+        )
     return INTERRUPTED if interrupted(trials) else 0
 
 
 def predict(options: argparse.Namespace) -> int:
     """Prints the net's answer for each row as CSV; how many are right goes to stderr."""
-    model, task = load_task(options.model)
+    model, task = opened(options)
     rows, unscored = task.read(options.data)
     scaled = task.scaled(rows)
     lines = csv.writer(sys.stdout, lineterminator="\n")
@@ -132,14 +159,17 @@ def predict(options: argparse.Namespace) -> int:
 
 def draw_row(options: argparse.Namespace) -> int:
     """Draws the net at work on one row."""
-    model, task = load_task(options.model)
+    model, task = opened(options)
     rows, unscored = task.read(options.data)
     place = place_of_row(options, len(rows.xs))
     scaled = task.scaled(rows)
     y = None if unscored else scaled.ys[place]
-    drawing = step_graph(task, model, scaled.xs[place], y, options.max_nodes)
-    out = Path(options.out or f"row-{options.row}.svg")
-    drawing.save(out)
+    drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
+    beside = Path(options.model).with_name(f"row-{options.row}.svg")
+    out = drawing.save(options.out or beside)
+    width, height = drawing.size
+    if max(width, height) > LARGEST:
+        remark(f"{out} is {width:,} x {height:,} pixels: a smaller --max-nodes collapses neurons")
     print(*str(drawing).splitlines()[:2], sep="\n")
     with no_grad():
         answer, chance = task.answer(model(scaled.xs[place]))
@@ -150,13 +180,14 @@ def draw_row(options: argparse.Namespace) -> int:
 
 def watch_row(options: argparse.Namespace) -> int:
     """Records a training step on one row as a page; the model's file stays as it is."""
-    model, task = load_task(options.model)
+    model, task = opened(options)
     rows, unscored = task.read(options.data)
     if unscored:
         raise ValueError(f"no training step without a target: {unscored}")
     row = task.scaled(rows).pick([place_of_row(options, len(rows.xs))])
     optimizer = SGD(model.parameters(), lr=options.lr)
-    out = Path(options.out or f"row-{options.row}.html")
+    beside = Path(options.model).with_name(f"row-{options.row}.html")
+    out = Path(options.out or beside)
     seen: Steps | Mistake
     if options.mistake:
         seen = watch(model, task.loss, row, optimizer, mistake=options.mistake)
@@ -180,7 +211,7 @@ def place_of_row(options: argparse.Namespace, count: int) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Compares the gradients of the loss with finite differences."""
-    model, task = load_task(options.model)
+    model, task = opened(options)
     rows, unscored = task.read(options.data)
     if unscored:
         raise ValueError(f"no loss without a target: {unscored}")
@@ -201,6 +232,19 @@ def check(options: argparse.Namespace) -> int:
         "differences to 1 part in 1,000,000."
     )
     return 0
+
+
+def opened(options: argparse.Namespace) -> tuple[MLP, Task]:
+    """The net and the task of a command that was given a model and data, in this order."""
+    given = options.model, options.data
+    if [Path(name).suffix.lower() for name in given] == [".csv", ".json"]:
+        raise ValueError(f"expected the model and then the data, got {' '.join(given)}: swap them")
+    return load_task(options.model)
+
+
+def remark(text: str) -> None:
+    """One line on stderr, of what does not end the command."""
+    print(f"brickgrad: {text}", file=sys.stderr)
 
 
 def writable(folder: str) -> Path:
@@ -261,7 +305,12 @@ share = numbers(float, lambda x: 0 <= x < 1, "a number from 0 to below 1")
 
 def batch(text: str) -> int | None:
     """A number of points, or None for "all"."""
-    return None if text == "all" else int(count(text))
+    return None if text.lower() == "all" else int(count(text))
+
+
+def names(text: str) -> list[str]:
+    """The names of columns, such as "id,date"."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def layers(text: str) -> tuple[int, ...]:
@@ -315,8 +364,12 @@ COMMANDS = {
         DATA,
         option("--target", "COLUMN", "what to learn: texts are classes, numbers amounts",
                required=True),
+        ("--classes", {"action": "store_true", "help": "the target is a class, also a number"}),
+        option("--ignore", "COLUMN,COLUMN", "columns not to learn from, such as an id", type=names,
+               default=""),
         option("--layers", "N,N", "sizes of the hidden layers", "16,16", type=layers),
-        option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}", "sgd", choices=OPTIMIZERS),
+        option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}", "sgd", type=str.lower,
+               choices=OPTIMIZERS),
         option("--batch", "N", 'points in one step, or "all"', "1", type=batch),
         option("--lr", "RATE", f"learning rate (default {RATES})", type=positive),
         option("--steps", "N", "steps to take", "3000", type=count),
@@ -335,7 +388,8 @@ COMMANDS = {
         DATA,
         ROW,
         option("--max-nodes", "N", "collapse neurons where there are more", "60", type=count),
-        option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default row-N.svg)"),
+        option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default: row-N.svg "
+               "beside the model)"),
     )),
     "watch": Command(
         watch_row, "watch one training step of the net on one row, as a page to step through",
@@ -346,7 +400,7 @@ COMMANDS = {
         option("--lr", "RATE", "learning rate of the step", "0.05", type=positive),
         option("--mistake", "NAME", f"beside a wrong step: {', '.join(MISTAKES)}",
                choices=MISTAKES),
-        option("--out", "FILE", "name ending in .html (default row-N.html)"),
+        option("--out", "FILE", "name ending in .html (default: row-N.html beside the model)"),
     )),
     "check": Command(
         check, "compare the net's gradients with finite differences",

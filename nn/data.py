@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -11,8 +12,11 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from engine.value import data_of
+
 MOST_CATEGORIES = 32
 MOST_PROBLEMS_SHOWN = 5
+EMPTY = "empty"
 DELIMITERS = (",", ";", "\t")
 
 Rows = list[list[float]]
@@ -76,10 +80,14 @@ def _bell(rng: random.Random) -> float:
 
 
 def _scatter(points: list[tuple[float, float]], noise: float, seed: int) -> Rows:
-    if not 0 <= noise < math.inf:
-        raise ValueError(f"noise must be a number of at least 0, got {noise}")
+    _not_negative("noise", noise)
     rng = random.Random(seed)
     return [[round(c + noise * _bell(rng), 9) + 0.0 for c in point] for point in points]
+
+
+def _not_negative(name: str, x: float) -> None:
+    if not 0 <= x < math.inf:
+        raise ValueError(f"{name} must be a number of at least 0, got {x}")
 
 
 def _at_least(smallest: int, n: int) -> None:
@@ -115,6 +123,7 @@ def circles(
     ([[1.0, 0.0], [0.5, 0.0], [-1.0, 0.0], [-0.5, 0.0]], [-1, 1, -1, 1])
     """
     _at_least(2, n)
+    _not_negative("factor", factor)
     points, ys = [], []
     for i in range(n):
         inner = i % 2
@@ -146,6 +155,8 @@ def spirals(
     >>> xs[3:], ys
     ([[-0.5, -0.866025404], [1.0, 0.0], [-0.5, 0.866025404]], [0, 1, 2, 0, 1, 2])
     """
+    if classes < 1:
+        raise ValueError(f"spirals expected at least 1 class, got {classes}")
     _at_least(2 * classes, n)
     points, ys = [], []
     for i in range(n):
@@ -180,7 +191,7 @@ def digits() -> Dataset:
     try:
         from sklearn.datasets import load_digits
     except ImportError:
-        raise ImportError('digits need scikit-learn: pip install "brickgrad[data]"') from None
+        raise ImportError("digits need scikit-learn: pip install scikit-learn") from None
     found = load_digits()
     return Dataset(
         xs=(found.data / 16).tolist(),
@@ -213,15 +224,16 @@ class _Table:
 
     def refuse(self, name: str, faults: dict[int, str]) -> None:
         """Raise for the rows whose cell of column `name` is at fault, if there are any."""
-        _refuse(self.path, [f"line {self.lines[i]}: {name!r} is {faults[i]}" for i in faults])
+        hint = " (fill in what is empty, or delete its row)" if EMPTY in faults.values() else ""
+        _refuse(self.path, [f"line {self.lines[i]}: {name!r} is {faults[i]}" for i in faults], hint)
 
 
-def _refuse(path: str, problems: list[str]) -> None:
+def _refuse(path: str, problems: list[str], hint: str = "") -> None:
     if problems:
         shown = problems[:MOST_PROBLEMS_SHOWN]
         if more := len(problems) - len(shown):
             shown.append(f"and {more} more")
-        raise DataError(f"{path}: {'; '.join(shown)}")
+        raise DataError(f"{path}: {'; '.join(shown)}{hint}")
 
 
 def _read(path: str) -> str:
@@ -254,7 +266,7 @@ def _table(path: str) -> _Table:
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
     (_, names), *records = [*_records(path, text, delimiter)] or [(0, [])]
     if not names:
-        raise DataError(f"{path}: the file is empty")
+        raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
     if all(_number(name) is not None for name in names):
         raise DataError(f"{path}: the first line holds numbers, expected the columns' names")
     twice = sorted({name for name in names if names.count(name) > 1 or not name})
@@ -287,10 +299,31 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _without_comma(cell: str) -> str:
+    """A number written with commas as one without them; "" for any other text.
+
+    >>> _without_comma("1,200"), _without_comma("95,7"), _without_comma("red, green")
+    ('1200', '95.7', '')
+    """
+    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", cell):
+        return cell.replace(",", "")
+    return cell.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", cell) else ""
+
+
 def _is_numeric(cells: list[str]) -> bool:
     """Half of the filled cells decide, so that one slip in a column of numbers is found."""
     filled = [cell for cell in cells if cell]
-    return 2 * sum(_number(cell) is not None for cell in filled) >= len(filled)
+    numeric = sum(_number(cell) is not None or _without_comma(cell) != "" for cell in filled)
+    return 2 * numeric >= len(filled)
+
+
+def _fault(cell: str) -> str:
+    """What is wrong with a cell that should hold a finite number."""
+    if not cell:
+        return EMPTY
+    if plain := _without_comma(cell):
+        return f"{cell!r}, which looks like a number with a comma: write {plain}"
+    return f"{cell!r}, expected a finite number"
 
 
 def _numbers(table: _Table, name: str) -> list[float]:
@@ -299,7 +332,7 @@ def _numbers(table: _Table, name: str) -> list[float]:
     table.refuse(
         name,
         {
-            i: "empty" if not cell else f"{cell!r}, expected a finite number"
+            i: _fault(cell)
             for i, (cell, number) in enumerate(zip(cells, found, strict=True))
             if number is None or not math.isfinite(number)
         },
@@ -307,13 +340,13 @@ def _numbers(table: _Table, name: str) -> list[float]:
     return [number for number in found if number is not None]
 
 
-def _categories(table: _Table, name: str) -> list[str]:
-    """The different texts of a column, sorted."""
-    texts = sorted(set(table.cells(name)))
+def _categories(table: _Table, name: str, hint: str) -> list[str]:
+    """The different texts of a column, sorted, numbers by size."""
+    texts = sorted(set(table.cells(name)), key=lambda text: (_number(text) or 0.0, text))
     if len(texts) > MOST_CATEGORIES:
         raise DataError(
-            f"{table.path}: column {name!r} holds {len(texts)} different texts; at most "
-            f"{MOST_CATEGORIES} can be categories: leave it out, or name the features you want"
+            f"{table.path}: column {name!r} holds {len(texts)} different texts, more than the "
+            f"{MOST_CATEGORIES} that can be told apart: {hint}"
         )
     return texts
 
@@ -325,7 +358,7 @@ def _indices(table: _Table, name: str, categories: Sequence[str]) -> list[int]:
     table.refuse(
         name,
         {
-            i: "empty" if not cell else f"{cell!r}, expected one of {', '.join(categories)}"
+            i: f"{cell!r}, expected one of {', '.join(categories)}" if cell else EMPTY
             for i, cell in enumerate(cells)
             if not cell or cell not in place
         },
@@ -336,7 +369,8 @@ def _indices(table: _Table, name: str, categories: Sequence[str]) -> list[int]:
 def _feature_names(table: _Table, name: str) -> list[str]:
     if _is_numeric(table.cells(name)):
         return [name]
-    return [f"{name}={category}" for category in _categories(table, name)]
+    hint = f"leave it out (ignore=[{name!r}], or --ignore of the command)"
+    return [f"{name}={category}" for category in _categories(table, name, hint)]
 
 
 def _column(table: _Table, feature: str) -> str:
@@ -369,30 +403,33 @@ def load_csv(
     *,
     features: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    as_classes: bool = False,
+    ignore: Sequence[str] = (),
 ) -> Dataset:
     """A CSV file with a header line as a Dataset: UTF-8; commas, semicolons or tabs.
 
     A column of numbers becomes a feature; a column of text (at most 32 different ones) becomes
     one feature of 0 or 1 for each text, named `column=text`. A target of numbers is an amount;
-    of text, a class. `features` and `classes` of an earlier Dataset read another file the same
-    way: a plain name in `features` must be a column of numbers. Without `target`, `ys` is empty.
+    of text, or of anything with `as_classes`, a class. Columns named in `ignore` are left out.
+    `features` and `classes` of an earlier Dataset read another file the same way: a plain name in
+    `features` must be a column of numbers. Without `target`, `ys` is empty.
 
     DataError (a ValueError) for every file that does not fit, with the line numbers.
     """
     table = _table(fspath(path))
-    if target is not None:
-        table.cells(target)
+    for name in (*ignore, *([] if target is None else [target])):
+        table.cells(name)
     if features is None:
-        others = [name for name in table.columns if name != target]
+        others = [name for name in table.columns if name != target and name not in ignore]
         features = [feature for name in others for feature in _feature_names(table, name)]
     if not features:
         raise DataError(f"{table.path}: no column is left to learn from besides {target!r}")
     xs = [list(row) for row in zip(*_feature_columns(table, features), strict=True)]
     if target is None:
         return Dataset(xs, [], tuple(features))
-    if classes is None and _is_numeric(table.cells(target)):
+    if classes is None and not as_classes and _is_numeric(table.cells(target)):
         return Dataset(xs, _numbers(table, target), tuple(features), target=target)
-    names = tuple(classes) if classes is not None else tuple(_categories(table, target))
+    names = tuple(classes or _categories(table, target, "is it the right column to learn?"))
     ys = _indices(table, target, names)
     if len(names) < 2:
         raise DataError(f"{table.path}: every {target!r} is {names[0]!r}: nothing to tell apart")
@@ -454,13 +491,17 @@ def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
 def standardise(data: Data) -> tuple[Dataset, Scaler]:
     """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
 
-    A constant column becomes 0.
+    A constant column becomes 0. Raises ValueError for numbers that are not finite.
 
     >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
     >>> scaled.xs, scaler([[5.0, 8.0]])
     ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
     """
     whole = as_dataset(data)
+    for i, row in enumerate(whole.xs):
+        for j, x in enumerate(row):
+            if not math.isfinite(x):
+                raise ValueError(f"standardise expected finite numbers, got {x} in xs[{i}][{j}]")
     columns = list(zip(*whole.xs, strict=True))
     means, scales = zip(*map(_mean_and_scale, columns), strict=True)
     scaler = Scaler(means, scales)
@@ -494,8 +535,8 @@ class Decision:
     def scores(self, output: Any) -> list[float]:
         """A number for each label from `output`, a Value or a list of them: the largest wins."""
         if isinstance(output, list):
-            return [score.data for score in output]
-        return [2 * self.threshold - output.data, output.data]
+            return list(map(data_of, output))
+        return [2 * self.threshold - data_of(output), data_of(output)]
 
     def __call__(self, output: Any) -> int:
         """The label that `output` stands for."""

@@ -7,7 +7,7 @@ mean. Lists may be nested as long as both have the same shape.
 2.5
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engine.functions import cross_entropy as cross_entropy_of_one
@@ -26,7 +26,7 @@ def mse(prediction: Prediction, target: Target) -> Value:
     4.0
     """
     errors = [p - t for p, t in _pairs("mse", prediction, target)]
-    return _over(dot(errors, errors), len(errors))
+    return errors[0] ** 2 if len(errors) == 1 else dot(errors, errors) / len(errors)
 
 
 def mae(prediction: Prediction, target: Target) -> Value:
@@ -89,12 +89,15 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
     return loss
 
 
-def l2(parameters: Sequence[Value]) -> Value:
+def l2(parameters: Iterable[Value]) -> Value:
     """The sum of squares of the parameters, as one node.
 
     >>> l2([Value(3.0), Value(4.0)]).data
     25.0
     """
+    parameters = list(parameters)
+    if not parameters:
+        raise ValueError("l2 expected at least one parameter, got none")
     squares: Value = dot(parameters, parameters)
     return squares
 
@@ -141,8 +144,4 @@ def _is_many(x: object) -> bool:
 
 
 def _mean(losses: list[Value]) -> Value:
-    return _over(losses[0] if len(losses) == 1 else sum_of(losses), len(losses))
-
-
-def _over(total: Value, n: int) -> Value:
-    return total if n == 1 else total / n
+    return losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)

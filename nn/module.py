@@ -116,8 +116,15 @@ class Neuron(Module):
 
     def __call__(self, x: Inputs) -> Value:
         """The output for one example, a list of `nin` numbers or Values."""
-        if len(x) != len(self.w):
-            raise ValueError(f"Neuron({len(self.w)}) expected {len(self.w)} inputs, got {len(x)}")
+        try:
+            given = len(x)
+        except TypeError:
+            raise TypeError(
+                f"Neuron({len(self.w)}) expected a list of {len(self.w)} inputs, such as "
+                f"net([1.0, ...]), got {type(x).__name__}"
+            ) from None
+        if given != len(self.w):
+            raise ValueError(f"Neuron({len(self.w)}) expected {len(self.w)} inputs, got {given}")
         if self.fused:
             total = dot(self.w, x, self.b)
         else:

@@ -1,29 +1,32 @@
 """Optimisers, which move parameters against their gradients, and schedules of the learning rate.
 
 Arguments, defaults and every step are those of torch.optim. A parameter without a computed
-gradient stays as it is.
+gradient stays as it is. A step to numbers that are not finite is refused, where torch takes it.
 """
 
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import repeat
+from reprlib import repr as short
 from typing import Any, ClassVar
 
+from engine.functions import sqrt
 from engine.value import NOT_COMPUTED, Value, set_each
 from nn.module import finite, size
 
 Schedule = Callable[[int], float]
+Numbers = Sequence[Any]  # floats, or Values
 
 
 class Optimizer(ABC):
     """What all optimisers share. `lr`, the learning rate, may be set between steps."""
 
-    # lists with one entry per parameter that a step reads and replaces: (first entry, least)
-    MEMORY: ClassVar[Mapping[str, tuple[float | None, float]]]
+    MEMORY: ClassVar[Mapping[str, float]]  # lists of one number per parameter, and their least
     lr: float
+    steps: list[int]  # how often each parameter was moved
 
     def __init__(self, parameters: Iterable[Value], **settings: Any) -> None:
         """Holds the parameters; raises ValueError for settings out of range."""
@@ -31,12 +34,71 @@ class Optimizer(ABC):
         self._settings = tuple(settings)
         for name, setting in settings.items():
             setattr(self, name, _SETTINGS[name](name, setting))
-        for name, (start, _) in self.MEMORY.items():
-            setattr(self, name, [start] * len(self.parameters))
+        self.steps = [0] * len(self.parameters)
+        for name in self.MEMORY:
+            setattr(self, name, [0.0] * len(self.parameters))
 
     @abstractmethod
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The numbers that `moved` takes for the `steps`-th step of a parameter."""
+
+    @abstractmethod
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """Parameters moved by their gradients, and the lists of their memory after that.
+
+        The arithmetic of an optimiser: on floats, or on Values when it is recorded.
+        """
+
     def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
+        """Moves every parameter once, by its gradient.
+
+        Raises FloatingPointError, and changes nothing, where a number would not be finite.
+        """
+        columns, t = self.columns(), self.steps[0] + 1
+        grads = [p.grad for p in self.parameters if p.grad is not NOT_COMPUTED]
+        if self.steps.count(t - 1) == len(grads) == len(self.parameters):
+            moved = self.moved(columns[0], grads, columns[1:], self.rates(t))
+            self.take(moved, [t] * len(grads))
+            return
+        grads = [p.grad for p in self.parameters]
+        groups: dict[int, list[int]] = {}
+        for k, (t, grad) in enumerate(zip(self.steps, grads, strict=True)):
+            if grad is not NOT_COMPUTED:
+                groups.setdefault(t + 1, []).append(k)
+        steps, after = self.steps.copy(), [list(column) for column in columns]
+        for t, places in groups.items():
+            gs, ps, *memory = ([column[k] for k in places] for column in (grads, *columns))
+            moved = self.moved(ps, gs, memory, self.rates(t))
+            for column, entries in zip((steps, *after), ([t] * len(places), *moved), strict=True):
+                for k, entry in zip(places, entries, strict=True):
+                    column[k] = entry
+        self.take(after, steps)
+
+    def columns(self) -> list[Numbers]:
+        """The numbers of the parameters, then each list of the memory."""
+        return [[p.data for p in self.parameters], *(getattr(self, name) for name in self.MEMORY)]
+
+    def check(self, columns: Sequence[Numbers], places: Sequence[int] | None = None) -> None:
+        """FloatingPointError where a number is not finite; `places` are those of the parameters."""
+        for name, column in zip(("data", *self.MEMORY), columns, strict=True):
+            if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
+                k, x = next((k, x) for k, x in enumerate(column) if not math.isfinite(x))
+                place = places[k] if places else k
+                raise FloatingPointError(f"the {name} of parameter {place} would become {x}")
+
+    def take(self, columns: Sequence[Numbers], steps: list[int]) -> None:
+        """Sets the numbers of the parameters, and what is remembered of them, all of them finite.
+
+        Raises FloatingPointError, and changes nothing, where one is not.
+        """
+        self.check(columns)
+        data, *memory = columns
+        try:
+            set_each("data", self.parameters, data)
+        finally:  # an interrupt does not part them
+            vars(self).update(zip(self.MEMORY, memory, strict=True), steps=steps)
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -44,7 +106,7 @@ class Optimizer(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and memory by name, ready for JSON."""
-        return {name: getattr(self, name) for name in (*self._settings, *self.MEMORY)}
+        return {name: getattr(self, name) for name in (*self._settings, "steps", *self.MEMORY)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state_dict()` of its kind; ValueError, and no change, if it is none."""
@@ -52,14 +114,15 @@ class Optimizer(ABC):
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
-        for name, (start, least) in self.MEMORY.items():
-            if len(state[name]) != len(self.parameters):
+        for name, least in {"steps": 0.0, **self.MEMORY}.items():
+            entries = _listed(name, state[name])
+            if len(entries) != len(self.parameters):
                 raise ValueError(
                     f"{kind} expected one {name} for each of its {len(self.parameters)} parameters,"
-                    f" got {len(state[name])}"
+                    f" got {len(entries)}"
                 )
-            entries = [e if e is start else finite(name, e, least) for e in state[name]]
-            setattr(fresh, name, entries)
+            read = _whole if name == "steps" else finite
+            setattr(fresh, name, [read(name, e, least) for e in entries])
         vars(self).update(vars(fresh))
 
     def __repr__(self) -> str:
@@ -82,12 +145,12 @@ class SGD(Optimizer):
     '2.4000'
     """
 
-    MEMORY: ClassVar = {"velocity": (None, -math.inf)}
+    MEMORY: ClassVar = {"velocity": -math.inf}
     momentum: float
     dampening: float
     weight_decay: float
     nesterov: bool
-    velocity: list[float | None]
+    velocity: list[float]
 
     def __init__(
         self,
@@ -113,24 +176,23 @@ class SGD(Optimizer):
                 f"got momentum={momentum}, dampening={dampening}"
             )
 
-    def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
-        lr, decay, momentum, nesterov = self.lr, self.weight_decay, self.momentum, self.nesterov
-        data, velocity = [p.data for p in self.parameters], self.velocity.copy()
-        for k, p in enumerate(self.parameters):
-            if not p.has_grad:
-                continue
-            g = p.grad
-            if decay:
-                g += decay * p.data
-            if momentum:
-                v = velocity[k]
-                v = g if v is None else momentum * v + (1 - self.dampening) * g
-                velocity[k] = v
-                g = g + momentum * v if nesterov else v
-            data[k] -= lr * g
-        set_each("data", self.parameters, data)
-        self.velocity = velocity
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The settings; the first velocity is the gradient itself."""
+        kept, fresh = (0.0, 1.0) if steps == 1 else (self.momentum, 1 - self.dampening)
+        return self.lr, self.weight_decay, self.momentum, kept, fresh
+
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """The parameters and their velocities."""
+        lr, decay, momentum, kept, fresh = rates
+        (vs,) = memory
+        if decay:
+            gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
+        if momentum:
+            vs = [kept * v + fresh * g for v, g in zip(vs, gs, strict=True)]
+            gs = [g + momentum * v for g, v in zip(gs, vs, strict=True)] if self.nesterov else vs
+        return [p - lr * g for p, g in zip(ps, gs, strict=True)], vs
 
 
 class Adam(Optimizer):
@@ -148,12 +210,10 @@ class Adam(Optimizer):
     '2.9000'
     """
 
-    MEMORY: ClassVar = {"steps": (0, 0.0), "mean": (0.0, -math.inf), "mean_square": (0.0, 0.0)}
-    DECOUPLED: ClassVar = False  # whether decay moves p itself, past the means
+    MEMORY: ClassVar = {"mean": -math.inf, "mean_square": 0.0}
     betas: tuple[float, float]
     eps: float
     weight_decay: float
-    steps: list[int]
     mean: list[float]
     mean_square: list[float]
 
@@ -168,31 +228,33 @@ class Adam(Optimizer):
         """Raises ValueError for negative settings, betas from 1 on, and an eps of 0."""
         super().__init__(parameters, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
 
-    def step(self) -> None:
-        """Moves every parameter once, by its gradient."""
-        lr, eps, decay, decoupled = self.lr, self.eps, self.weight_decay, self.DECOUPLED
+    def rates(self, steps: int) -> tuple[float, ...]:
+        """The settings, `lr` and the scale of the root corrected for the start at 0."""
         beta1, beta2 = self.betas
-        data, steps = [p.data for p in self.parameters], self.steps.copy()
-        means, squares = self.mean.copy(), self.mean_square.copy()
-        corrected_for = 0  # nearly always all parameters are at the same step
-        for k, p in enumerate(self.parameters):
-            if not p.has_grad:
-                continue
-            t = steps[k] = steps[k] + 1
-            if t != corrected_for:
-                corrected_for = t
-                rate = lr / (1 - beta1**t)
-                shrink = math.sqrt(1 - beta2**t)
-            g = p.grad
-            if decay and decoupled:
-                data[k] *= 1 - lr * decay
-            elif decay:
-                g += decay * p.data
-            m = means[k] = beta1 * means[k] + (1 - beta1) * g
-            s = squares[k] = beta2 * squares[k] + (1 - beta2) * g * g
-            data[k] -= rate * m / (math.sqrt(s) / shrink + eps)
-        set_each("data", self.parameters, data)
-        self.steps, self.mean, self.mean_square = steps, means, squares
+        rate, scale = self.lr / (1 - beta1**steps), 1 / math.sqrt(1 - beta2**steps)
+        return rate, scale, beta1, 1 - beta1, beta2, 1 - beta2, self.eps, *self._decay()
+
+    def _decay(self) -> tuple[float, float]:
+        """What multiplies p, and how much of p is added to the gradient."""
+        return 1.0, self.weight_decay
+
+    def moved(
+        self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
+    ) -> tuple[Numbers, ...]:
+        """The parameters and their two means."""
+        rate, scale, keep1, new1, keep2, new2, eps, shrink, decay = rates
+        if decay:
+            gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
+        if shrink < 1:
+            ps = [shrink * p for p in ps]
+        means, squares = memory
+        means = [keep1 * mean + new1 * g for mean, g in zip(means, gs, strict=True)]
+        squares = [keep2 * square + new2 * (g * g) for square, g in zip(squares, gs, strict=True)]
+        moved = [
+            p - rate * mean / (sqrt(square) * scale + eps)
+            for p, mean, square in zip(ps, means, squares, strict=True)
+        ]
+        return moved, means, squares
 
 
 class AdamW(Adam):
@@ -200,8 +262,6 @@ class AdamW(Adam):
 
     (Loshchilov and Hutter 2019, arXiv 1711.05101.)
     """
-
-    DECOUPLED: ClassVar = True
 
     def __init__(
         self,
@@ -213,6 +273,9 @@ class AdamW(Adam):
     ) -> None:
         """Raises ValueError as `Adam` does."""
         super().__init__(parameters, lr, betas, eps, weight_decay)
+
+    def _decay(self) -> tuple[float, float]:
+        return 1 - self.lr * self.weight_decay, 0.0
 
 
 def constant(lr: float) -> Schedule:
@@ -233,7 +296,7 @@ def linear(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        t = min(step / steps, 1.0)
+        t = _share(step, steps)
         return (1 - t) * lr + t * final
 
     return at
@@ -248,7 +311,7 @@ def cosine(lr: float, steps: int, final: float = 0.0) -> Schedule:
     size("steps", steps)
 
     def at(step: int) -> float:
-        return final + (lr - final) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+        return final + (lr - final) * (1 + math.cos(math.pi * _share(step, steps))) / 2
 
     return at
 
@@ -260,7 +323,12 @@ def step(lr: float, every: int, factor: float = 0.1) -> Schedule:
     0.25
     """
     size("steps", every)
-    return lambda step: lr * factor ** (step // every)
+    return lambda step: lr * factor ** (max(step, 0) // every)
+
+
+def _share(step: int, steps: int) -> float:
+    """How much of the way is gone: 0 before the first step, 1 after the last."""
+    return min(max(step / steps, 0.0), 1.0)
 
 
 def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
@@ -284,8 +352,21 @@ def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
     return parameters
 
 
+def _listed(name: str, numbers: Any) -> Sequence[Any]:
+    if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+        raise ValueError(f"{name} expected a list of numbers, got {short(numbers)}")
+    return numbers
+
+
+def _whole(name: str, x: object, least: float) -> int:
+    z = finite(name, x, least)
+    if not z.is_integer():
+        raise ValueError(f"{name} expected whole numbers, got {z}")
+    return int(z)
+
+
 def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
-    if len(setting) != 2:
+    if len(_listed(name, setting)) != 2:
         raise ValueError(f"{name} expected 2 numbers, got {len(setting)}")
     beta1, beta2 = (finite(name, beta, least=0.0, below=1.0) for beta in setting)
     return beta1, beta2

@@ -107,7 +107,8 @@ def plot_decision_boundary(
     `features` are the two columns that span the plane; the others stand at their mean. With
     `scaler` (from `standardise`) data and axes keep their own units, and the model gets scaled
     rows. A single output changes class at `threshold`: halfway between the two targets unless
-    given (0 for `binary_cross_entropy`). Points in the wrong class are ringed.
+    given (0 for `binary_cross_entropy`). Points that the model puts in the wrong class are ringed.
+    It judges each by all of its columns: one may lie on another class's background and be right.
 
     Raises ValueError where targets are amounts, or `features` are not two columns of the data.
     """
@@ -141,14 +142,14 @@ def plot_decision_boundary(
         _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
     if any(wrong):
         ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
-        name = f"wrong ({len(ringed)})"
+        name = f"the model is wrong ({len(ringed)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
     names = whole.features or tuple(f"x{i + 1}" for i in range(len(xs[0])))
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
-        title += f"\n(background: {' and '.join(fixed)} at the mean)"
-    _finish(axes, title, *(names[i] for i in features))
+        title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
+    _finish(axes, title, *(names[i] for i in features), loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -168,9 +169,9 @@ def _curve(axes: "Axes", xs: Sequence[float], ys: Sequence[float], i: int, name:
         axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
         window = len(ys) // WINDOWS
         sums = [0.0, *accumulate(ys)]
-        ys = [(after - before) / window for before, after in zip(sums, sums[window:], strict=False)]
-        xs = xs[window - 1 :]
-        name = f"{name} (mean of {window} steps)"
+        starts = [max(0, end - window) for end in range(1, len(sums))]
+        ys = [(sums[b] - sums[a]) / (b - a) for b, a in enumerate(starts, 1)]
+        name = f"{name} (mean of the last {window} steps)"
     stride = math.ceil(len(ys) / MOST_CORNERS)
     axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
 
@@ -238,7 +239,7 @@ def _figure_class() -> type["Figure"]:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError('plots need matplotlib: pip install "brickgrad[plot]"') from None
+        raise ImportError("plots need matplotlib: pip install matplotlib") from None
 
     class ShownFigure(Figure):
         """A Figure that a notebook shows without pyplot."""
@@ -252,17 +253,22 @@ def _figure_class() -> type["Figure"]:
 
 
 def _new_figure(panels: int) -> "Figure":
-    width = 6.4 if panels == 1 else 4.6 * panels
+    width = 7.2 if panels == 1 else 4.6 * panels
     figure = _figure_class()(figsize=(width, 4.2), layout="constrained")
     figure.subplots(1, panels)
     return figure
 
 
-def _finish(axes: "Axes", title: str, across: str, up: str) -> None:
+def _listed(names: Sequence[str]) -> str:
+    """Names in one short line."""
+    return " and ".join(names) if len(names) < 3 else f"the {len(names)} other columns"
+
+
+def _finish(axes: "Axes", title: str, across: str, up: str, **place: Any) -> None:
     axes.set(title=title, xlabel=across, ylabel=up)
     if axes.get_xscale() == "linear":
         axes.locator_params(axis="x", nbins=6)  # so that numbers of five digits do not touch
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(framealpha=0.8, edgecolor="none")
+    axes.legend(framealpha=0.8, edgecolor="none", **place)

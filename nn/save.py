@@ -64,7 +64,9 @@ def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:
         document = _document(content.decode())
         return _model(document), document["meta"]
     except (ValueError, TypeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a model that brickgrad saved: {error}") from error
+        no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        reason = f"it is not JSON ({error})" if no_json else error
+        raise ValueError(f"{path} is not a model that brickgrad saved: {reason}") from error
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Any
@@ -49,9 +49,10 @@ class Task:
             return f"{math.sqrt(loss) * self.answers.scales[0]:.4g}"
         return f"{accuracy:.1%}"
 
-    def loss(self, output: Any, y: Any) -> Value:
+    @property
+    def loss(self) -> Callable[[Any, Any], Value]:
         """How wrong an output is."""
-        return cross_entropy(output, y) if self.classes else mse(output, y)
+        return cross_entropy if self.classes else mse
 
     def scaled(self, rows: Dataset) -> Dataset:
         """Rows of a file as the net reads them."""
@@ -61,16 +62,22 @@ class Task:
     def answer(self, output: Any) -> tuple[str, str]:
         """What an output says, and the chance that the net gives it ("" for an amount)."""
         if not self.classes:
-            return f"{self.answers.means[0] + self.answers.scales[0] * output.data:.6g}", ""
+            return self.words(output.data), ""
         best = Decision(range(self.outputs), 0.0)(output)
         return self.classes[best], f"{softmax(output)[best]:.4f}"
+
+    def words(self, y: float) -> str:
+        """A target, scaled, as it stands in a file."""
+        if self.classes:
+            return self.classes[int(y)]
+        return f"{self.answers.means[0] + self.answers.scales[0] * y:.6g}"
 
     def read(self, path: str | PathLike[str]) -> tuple[Dataset, str]:
         """A file's rows; where they cannot be scored, without targets, and why.
 
         Raises DataError where a column that the net reads is missing or damaged.
         """
-        names = {"features": self.features, "classes": self.classes or None}
+        names: dict[str, Any] = {"features": self.features, "classes": self.classes or None}
         try:
             return load_csv(path, self.target, **names), ""
         except DataError as error:

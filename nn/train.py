@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice, repeat
 from os import PathLike
+from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
 from engine.value import Value, set_each
-from nn.data import Data, Decision, as_dataset, decision, shuffled
-from nn.loss import binary_cross_entropy
-from nn.module import finite, size
+from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
+from nn.descent import Descent, Run
+from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
+from nn.module import MLP, finite, size
 from nn.optim import SGD, Optimizer, Schedule, constant
 from nn.progress import Interrupt, reporting
 
@@ -37,7 +39,6 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 Batch = tuple[Sequence[Any], Sequence[Any]]
-Run = Callable[[Sequence[Any], Sequence[Any]], tuple[Value, list[Any]]]
 
 
 class Step(NamedTuple):
@@ -87,11 +88,20 @@ class History:
         return len(self.step)
 
     def __getitem__(self, index: int) -> Step:
+        if isinstance(index, slice):
+            raise TypeError("a History gives one step, history[-1]; slice a list: history.loss[:2]")
         return Step(*(column[index] for column in self._columns()))
 
     def __repr__(self) -> str:
         last = f"{self[-1]}; {math.fsum(self.seconds):.3g} s; " if len(self) else ""
-        return f"History({len(self)} steps; {last}{self.ended})"
+        start, end = self.start_and_end() if len(self) else (0.0, 0.0)
+        risen = f"; the loss rose, {start:.4g} -> {end:.4g}: try a smaller lr" * (end > start)
+        return f"History({len(self)} steps; {last}{self.ended}{risen})"
+
+    def start_and_end(self) -> tuple[float, float]:
+        """The mean loss of the first hundredth of the steps, and that of the last tenth."""
+        first, last = (math.ceil(len(self) / share) for share in (100, 10))
+        return math.fsum(self.loss[:first]) / first, math.fsum(self.loss[-last:]) / last
 
     def _columns(self) -> list[list[Any]]:
         return [getattr(self, name) for name in Step._fields]
@@ -167,6 +177,7 @@ def fit(
     seed: int = 0,
     penalty: Callable[[Any], Value] | None = None,
     progress: bool | None = None,
+    backend: str = "auto",
 ) -> History:
     """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
 
@@ -180,11 +191,17 @@ def fit(
     without a lower loss, and leaves the parameters as they were at the lowest. Each of
     `callbacks` is called with every `Step`; one that returns True ends training.
 
+    Steps are replayed (see `engine.replay`): the loss of a batch is recorded as scalars and run as
+    loops, by the fastest `backend` that is there. A loss that cannot be recorded runs eagerly
+    after a warning; `backend="eager"` turns replay off.
+
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
-    DivergedError at the first step whose loss or gradient is not finite, without taking it.
+    DivergedError at the first step whose loss, gradient or new parameters are not finite, without
+    taking it. Raises ValueError where the first step finds no gradient in the optimizer's
+    parameters: they are not those of the model, or `no_grad` is on.
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)
@@ -196,15 +213,18 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
+    xs, ys = _as_floats(model, loss, xs, ys)
     drawn = batches(xs, ys, batch, replacement, random.Random(seed))
-    run = mean_loss(model, loss, penalty)
-    steps_taken = _steps(run, optimizer, decide, drawn, _rate(lr, optimizer))
+    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
+    steps_taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer))
     history = History()
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
             for taken in islice(steps_taken, total):
                 done = taken.step + 1
                 look = watch is not None and (done % per_pass == 0 or done == total)
+                if look or callbacks:
+                    descent.store()
                 step = watch.look_after(taken) if watch and look else taken
                 history.append(step)
                 report(done, step)
@@ -222,6 +242,8 @@ def fit(
         except DivergedError as error:
             error.history = history
             raise
+        finally:
+            descent.store()
     if watch and early_stop is not None:
         watch.restore()
     return history
@@ -248,25 +270,8 @@ def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) 
     return run
 
 
-def _descend(
-    run: Run, optimizer: Optimizer, decide: Decision | None, xs: Sequence[Any], ys: Sequence[Any]
-) -> tuple[float, float | None, float]:
-    """Takes one step; loss, accuracy and gradient norm. The graph is gone when it returns."""
-    total, outputs = run(xs, ys)
-    if not math.isfinite(total.data):
-        raise FloatingPointError(f"the loss is {total.data}")
-    optimizer.zero_grad()
-    total.backward()
-    norm = math.hypot(*[p.grad for p in optimizer.parameters])
-    if not math.isfinite(norm):
-        raise FloatingPointError(f"the length of the gradient is {norm}")
-    accuracy = sum(map(decide.is_right, outputs, ys)) / len(ys) if decide else None
-    optimizer.step()
-    return total.data, accuracy, norm
-
-
 def _steps(
-    run: Run,
+    descent: Descent,
     optimizer: Optimizer,
     decide: Decision | None,
     batches: Iterator[Batch],
@@ -278,12 +283,13 @@ def _steps(
         optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
             with _collector_paused():
-                loss, accuracy, norm = _descend(run, optimizer, decide, xs, ys)
+                loss, outputs, norm = descent.step(xs, ys)
         except FloatingPointError as error:
             raise DivergedError(
                 f"step {number}: {error}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
+        accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
         points_seen += len(xs)
         seconds = time.perf_counter() - start
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
@@ -354,6 +360,8 @@ def _fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision
 
     The model runs once for each length of its input.
     """
+    if not callable(loss):
+        raise TypeError(f"loss expected a function such as nn.mse, got {short(loss)}")
     outputs: dict[int | None, Any] = {}
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
@@ -380,6 +388,21 @@ def _mean_and_accuracy(
             right += decide is not None and decide.is_right(output, y)
     n = len(losses)
     return math.fsum(losses) / n, right / n if decide else None
+
+
+def _as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
+    """Data with floats where the model and the loss take floats as well as integers.
+
+    Integers are part of the shape of a recording, so that each of them would need its own.
+    """
+    if isinstance(model, MLP):
+        xs = [[float(number) for number in x] for x in xs]
+    if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
+        classes = len(model(xs[0]))
+        ys = [one_hot(y, classes) for y in ys]
+    elif loss in (mse, mae, hinge, binary_cross_entropy):
+        ys = [float(y) if isinstance(y, int) else y for y in ys]
+    return xs, ys
 
 
 # --- around the loop --------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.draw import Drawing, draw
+from engine.drawing.picture import many
 from engine.functions import max as largest
 from engine.value import Value, no_grad
 from nn.data import Dataset, split
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
+FEW = 10  # different whole numbers that may be classes
+CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
+PLOTS = ("curves.svg", "boundary.svg")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Plan:
     task: Task
     rows: Dataset
     aside: Dataset | None
+    numbers: tuple[int, ...]  # of `rows` in their file, from 1
     sizes: tuple[int, ...]
     seed: int
 
@@ -48,15 +53,22 @@ class Plan:
         """The net before training: the same one each time."""
         return MLP(self.sizes[0], self.sizes[1:], "tanh", init="xavier", seed=self.seed)
 
+    @cached_property
+    def testing(self) -> Dataset | None:
+        """The rows kept aside, scaled."""
+        return self.task.scaled(self.aside) if self.aside else None
+
+    @cached_property
+    def start(self) -> tuple[float, float | None]:
+        """Loss and accuracy before training, on the rows to learn from."""
+        return evaluate(self.net(), self.task.loss, self.training)
+
     def looks(self, model: MLP) -> dict[str, tuple[float, float | None]]:
         """Loss and accuracy on each part of the rows."""
-        parts = {"": self.rows}
-        if self.aside:
-            parts[f" on {len(self.aside.xs)} others"] = self.aside
-        return {
-            part: evaluate(model, self.task.loss, self.task.scaled(rows))
-            for part, rows in parts.items()
-        }
+        parts = {"": self.training}
+        if self.testing:
+            parts[f" on {many(len(self.testing.xs), 'other')}"] = self.testing
+        return {part: evaluate(model, self.task.loss, rows) for part, rows in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,20 @@ class Trial:
     model: MLP
     history: History
     figures: Mapping[str, str]
+    loss: float  # on the rows learned from
 
 
 def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
     """The plan for a file's rows; ValueError where the net would be too large."""
-    aside = None
+    aside, numbers = None, list(range(1, len(rows.xs) + 1))
     if keep_aside:
+        if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
+            needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))
+            raise ValueError(
+                f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
+                f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
+            )
+        numbers = split((numbers, numbers), 1 - keep_aside, seed=seed)[0].ys
         rows, aside = split(rows, 1 - keep_aside, seed=seed)
     task = learn(rows)
     sizes = (len(task.features), *hidden, task.outputs)
@@ -81,21 +101,39 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, aside, sizes, seed)
+    return Plan(task, rows, aside, tuple(numbers), sizes, seed)
 
 
 def introduce(plan: Plan) -> None:
     """Says what is going to be learned, by which net."""
     task, net = plan.task, plan.net()
     kinds = ", ".join(task.classes) or "an amount"
-    aside = f" {len(plan.aside.xs)} others are kept aside for testing." if plan.aside else ""
-    loss, accuracy = plan.looks(net)[""]
+    others = many(len(plan.aside.xs), "other") if plan.aside else ""
+    aside = f" {others} kept aside for testing." if others else ""
+    loss, accuracy = plan.start
     print(
         f"Learning {task.target!r} ({kinds}) from {len(plan.rows.xs)} rows.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
-        f"untrained: loss {loss:.4f}, {task.measure} {task.quality(loss, accuracy)}.\n",
+        f"untrained: loss {loss:.4g}, {task.measure} {task.quality(loss, accuracy)}.\n",
         flush=True,
     )
+
+
+def doubts(rows: Dataset) -> list[str]:
+    """What looks as if the target was not meant as it was read."""
+    different, target = sorted(set(rows.ys)), rows.target
+    own_class = rows.classes and 2 * len(different) > max(len(rows.ys), 4)
+    few = not rows.classes and len(different) <= min(FEW, len(rows.ys) / 5)
+    found = []
+    if own_class:
+        found.append(
+            f"{target!r} holds {len(different)} different texts in {len(rows.ys)} rows: each one "
+            "becomes a class"
+        )
+    if few and all(float(y).is_integer() for y in different):
+        numbers = ", ".join(f"{y:g}" for y in different)
+        found.append(f"{target!r} holds no other numbers than {numbers}: for classes say --classes")
+    return found
 
 
 def goal(plan: Plan, model: MLP, loss: float, reached: dict[str, int]) -> Callable[[Step], None]:
@@ -125,10 +163,10 @@ def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> 
         "points looked at": f"{history.points_seen[-1]:,}",
         **more,
         "time": f"{math.fsum(history.seconds):.1f} s",
-        **{f"loss{part}": f"{loss:.4f}" for part, (loss, _) in looks.items()},
+        **{f"loss{part}": f"{loss:.4g}" for part, (loss, _) in looks.items()},
         **{f"{task.measure}{part}": task.quality(*look) for part, look in looks.items()},
     }
-    return Trial(model, history, figures)
+    return Trial(model, history, figures, looks[""][0])
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
@@ -162,29 +200,33 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
         )
     save(model, out / "model.json", plan.task.meta())
     write_histories(out / "history.csv", histories)
-    x, y = hardest(plan.task, model, training)
-    step_graph(plan.task, model, x, y).save(out / "graph.svg")
+    place = hardest(plan.task, model, training)
+    row, x, y = plan.numbers[place], training.xs[place], training.ys[place]
+    step_graph(plan.task, model, x, y, row).save(out / "graph.svg")
     words = {
-        "step.html": "one training step, number by number, on the row with the largest loss",
+        "step.html": f"one training step, number by number, on row {row}: that of the largest loss",
         "graph.svg": "the graph of that step",
     }
     plotting = find_spec("matplotlib") is not None
-    if plotting:
-        for name, (meaning, figure) in figures(plan, model, histories).items():
-            figure.savefig(out / name)
-            words[name] = meaning
+    plots = figures(plan, model, histories) if plotting else {}
+    for name, (meaning, figure) in plots.items():
+        figure.savefig(out / name)
+        words[name] = meaning
+    for name in PLOTS:
+        if name not in plots:
+            (out / name).unlink(missing_ok=True)  # one of an earlier training
     words["history.csv"] = "the numbers of every step"
     words["model.json"] = "the net: its weights, and the columns it reads"
     width = max(len(str(out / name)) for name in words)
     learner = deepcopy(model)
-    row = Dataset([x], [y], plan.task.features)
+    example = Dataset([x], [y], plan.task.features)
     optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
-    watch(learner, plan.task.loss, row, optimizer).save(out / "step.html")
+    watch(learner, plan.task.loss, example, optimizer).save(out / "step.html")
     print("Open next:")
     for name, meaning in words.items():
         print(f"  {out / name!s:<{width}}   {meaning}")
     if not plotting:
-        print('No curves.svg and boundary.svg: they need matplotlib: pip install "brickgrad[plot]"')
+        print(f"No {' and '.join(PLOTS)}: they need matplotlib: pip install matplotlib")
 
 
 def figures(
@@ -196,7 +238,9 @@ def figures(
         drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}
     else:
         (history,) = histories.values()
-        drawn = {"curves.svg": ("loss, accuracy and slope at each step", history.plot())}
+        dashed = "; dashed: on the rows kept aside" if plan.aside else ""
+        curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
+        drawn = {"curves.svg": (curves, history.plot())}
     if task.classes and len(task.features) > 1:
         columns = telling_columns(task, model, plan.training)
         boundary = plot_decision_boundary(model, plan.rows, features=columns, scaler=task.inputs)
@@ -215,11 +259,12 @@ def telling_columns(task: Task, model: MLP, training: Dataset) -> tuple[int, int
     return first, second
 
 
-def hardest(task: Task, model: MLP, training: Dataset) -> tuple[list[float], Any]:
-    """The row and the target with the largest loss."""
+def hardest(task: Task, model: MLP, training: Dataset) -> int:
+    """The place of the row with the largest loss."""
     with no_grad():
         pairs = zip(training.xs, training.ys, strict=True)
-        return max(pairs, key=lambda pair: task.loss(model(pair[0]), pair[1]).data)
+        losses = [task.loss(model(x), y).data for x, y in pairs]
+    return losses.index(max(losses))
 
 
 def write_histories(path: Path, histories: Mapping[str, History]) -> None:
@@ -234,16 +279,21 @@ def write_histories(path: Path, histories: Mapping[str, History]) -> None:
             lines.writerows((name, *history[i]) for i in range(len(history)))
 
 
-def step_graph(task: Task, model: MLP, x: Sequence[float], y: Any, max_nodes: int = 60) -> Drawing:
+def step_graph(
+    task: Task, model: MLP, x: Sequence[float], y: Any, row: int, max_nodes: int = 60
+) -> Drawing:
     """One row's graph after a backward from the loss, or, where y is None, from the answer."""
     model.zero_grad()
-    inputs = [Value(number, name) for number, name in zip(x, task.features, strict=True)]
-    output = model(inputs)
+    names = [f"{name}, standardised" for name in task.features]
+    output = model([Value(number, name) for number, name in zip(x, names, strict=True)])
+    outputs = output if isinstance(output, list) else [output]
+    for value, name in zip(outputs, task.classes or (task.target,), strict=True):
+        value.label = name
     if y is None:
-        root: Value = largest(output) if isinstance(output, list) else output
-        root.label = "answer"
+        root = largest(outputs)
+        root.label = f"answer, row {row}"
     else:
         root = task.loss(output, y)
-        root.label = "loss"
+        root.label = f"loss, row {row}: {task.words(y)}"
     root.backward()
-    return draw(root, model.named_parameters(), max_nodes=max_nodes)
+    return draw(root, model, max_nodes=max_nodes)

@@ -14,11 +14,11 @@ from engine.drawing.picture import Picture, many, short
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import MOST_EVENTS, Event, Mistake, Steps, Watchable, recorded_with_words
 from engine.story.record import Combine, Way, added, mirrored, sweep
-from engine.story.words import Words
+from engine.story.sentences import Words
 from engine.value import Value, set_each
 from nn.data import Data, Dataset, as_dataset
 from nn.module import size
-from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.optim import SGD, Adam, Optimizer
 from nn.train import Loss, Model, batches, mean_loss
 
 MOST_POINTS = 1000  # of the data, on a page
@@ -138,7 +138,7 @@ def watch(
 
     `data` is one example (x, y), or lists of them, (xs, ys), of which each x is a list; the step
     then goes down the mean of their losses. Afterwards parameters, gradients and the optimizer's
-    memory are as they are after any step.
+    memory are as they are after any step. A step that the optimizer refuses is recorded too.
 
     With `steps` it takes so many and gives a `Run`: each step looks at `batch_size` of the points
     (None: all), drawn with `seed` as by `stochastic_gradient_descent` and `fit`.
@@ -230,8 +230,12 @@ class _Scene:
             set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
         after = list(_leftovers(words, swept.grads, dict(zip(places, held, strict=True))))
         data = [p.data for p in parameters]
-        optimizer.step()
-        after += _updates(words, optimizer, places, data)
+        refused = ""
+        try:
+            optimizer.step()
+        except FloatingPointError as error:
+            refused = str(error)
+        after += _updates(words, optimizer, places, data, refused)
         again = self.forward(inputs, rows.ys)
         second, second_words = recorded_with_words(again, self.names)
         same = second.graph.operands == record.graph.operands
@@ -240,6 +244,8 @@ class _Scene:
             place = p if same else record.root
             after.append(Event(kind="forward again", node=place, data=second.data[p], text=text))
         text = f"done: the loss went from {short(total.data)} to {short(again.data)}"
+        if refused:
+            text = f"done: no number was changed, {refused}; the loss is {short(again.data)}"
         after.append(Event(kind="done", loss_before=total.data, loss_after=again.data, text=text))
         return Steps(record, words, swept, before=before, after=after, adds=combine is added)
 
@@ -291,13 +297,19 @@ def _leftovers(
 
 
 def _updates(
-    words: Words, optimizer: Optimizer, places: Sequence[int], before: Sequence[float]
+    words: Words,
+    optimizer: Optimizer,
+    places: Sequence[int],
+    before: Sequence[float],
+    refused: str,
 ) -> Iterator[Event]:
     """Each parameter before and after the optimizer's step, and why."""
     rule = next((RULES[kind] for kind in type(optimizer).__mro__ if kind in RULES), _any_rule)
     for k, (p, place, old) in enumerate(zip(optimizer.parameters, places, before, strict=True)):
         name = words.called[place]
-        if p.has_grad:
+        if refused:
+            text, formula = f"{name} stays, {refused}: {name}", "no step to nan or inf"
+        elif p.has_grad:
             text, formula = rule(optimizer, k, name, old)
         else:
             text, formula = f"{name} stays, it has no gradient: {name}", "no gradient, no step"
@@ -327,7 +339,6 @@ def _sgd_rule(optimizer: SGD, k: int, name: str, old: float) -> tuple[str, str]:
     if not momentum:
         return f"{text}{name} = {short(old)} - {lr:g} * {short(direction)}", "p - lr * gradient"
     velocity = optimizer.velocity[k]
-    assert velocity is not None
     text += f"velocity = {short(velocity)}; "
     formula = "velocity = momentum * velocity + (1 - dampening) * gradient; p - lr * velocity"
     if optimizer.nesterov:
@@ -340,12 +351,13 @@ def _sgd_rule(optimizer: SGD, k: int, name: str, old: float) -> tuple[str, str]:
 
 
 def _adam_rule(optimizer: Adam, k: int, name: str, old: float) -> tuple[str, str]:
-    lr, decay, steps = optimizer.lr, optimizer.weight_decay, optimizer.steps[k]
+    lr, steps = optimizer.lr, optimizer.steps[k]
+    *_, shrink, decay = optimizer.rates(steps)
     mean = optimizer.mean[k] / (1 - optimizer.betas[0] ** steps)
     root = math.sqrt(optimizer.mean_square[k] / (1 - optimizer.betas[1] ** steps))
     formula = "p - lr * mean / (root mean square + eps)"
-    if optimizer.DECOUPLED and decay:
-        text, old = f"{name} shrinks by {lr * decay:.2%}; ", old * (1 - lr * decay)
+    if shrink < 1:
+        text, old = f"{name} shrinks by {1 - shrink:.2%}; ", shrink * old
         formula = f"p = (1 - lr * decay) * p; {formula}"
     else:
         _, text = _with_decay(decay, name, old, optimizer.parameters[k].grad)
@@ -353,7 +365,7 @@ def _adam_rule(optimizer: Adam, k: int, name: str, old: float) -> tuple[str, str
     return f"{text}{name} = {short(old)} - {step}", formula
 
 
-RULES: dict[type[Optimizer], Rule] = {SGD: _sgd_rule, Adam: _adam_rule, AdamW: _adam_rule}
+RULES: dict[type[Optimizer], Rule] = {SGD: _sgd_rule, Adam: _adam_rule}
 
 
 # --- mistakes ---------------------------------------------------------------------------------

@@ -1,71 +1,114 @@
+import json
 import math
+import sys
 from functools import partial
 
 import pytest
 
-from benchmarks.__main__ import disagreement, fate, table
-from benchmarks.contenders import CONTENDERS, is_installed
-from benchmarks.turns import Measured, Turns, take_turns
-from benchmarks.works import WORKS, Goal, Net, Work
+from benchmarks import __main__, alone, ours, peak
+from benchmarks.chart import draw
+from benchmarks.contenders import CONTENDERS, is_there
+from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, total
+from benchmarks.report import disagreement, fate, ratio, table
+from benchmarks.turns import Measured, take_turns
+from benchmarks.works import WORKS, Goal, Net, Text, Work
+from engine.backends import library
+from engine.ops import OPS
+from engine.replay import replay
+from engine.roll import Access, Loop
+from engine.value import Value, set_each
 from nn.data import moons
-from nn.loss import cross_entropy, hinge, l2
-from nn.module import MLP
+
+
+def a_text() -> Text:
+    """The GPT with a word of two letters."""
+    text = one_hot(".hi.")
+    other = one_hot(".go.")
+    return WORKS["W2"].task()._replace(batches=[(text[:-1], text[1:]), (other[:-1], other[1:])])
+
 
 TINY = {
-    "W1": Net(2, [3, 1], [0.1 * k - 0.5 for k in range(13)], *moons(6, noise=0.1), [0.5, 0.4, 0.3]),
-    "W3": Net(2, [3, 3], [0.1 * k - 0.9 for k in range(21)], [[0.5, -1.0], [2.0, 0.25]], [2, 0],
-              [0.5, 0.4, 0.3]),
+    "W1": Net(2, [3, 1], [0.1 * k - 0.5 for k in range(13)],
+              [moons(6, noise=0.1, seed=1), moons(6, noise=0.1, seed=2)], 0.5),
+    "W2": a_text(),
+    "W3": Net(2, [3, 3], [0.1 * k - 0.9 for k in range(21)],
+              [([[0.5, -1.0], [2.0, 0.25]], [2, 0]), ([[1.5, 1.0], [-2.0, 0.5]], [1, 0])], 0.5),
 }  # fmt: skip
 
 
-def losses_by_hand(work: str) -> list[float]:
-    """The same training, with gradients from central differences."""
-    net = TINY[work]
-    model = MLP(net.nin, net.nouts)
-    weights = list(net.weights)
+def numbers(training: ours.Training) -> list[float]:
+    return [p.data for p in training.optimizer.parameters]
 
-    def loss(at: list[float]) -> float:
-        for p, w in zip(model.parameters(), at, strict=True):
-            p.data = w
-        outputs = [model(x) for x in net.xs]
-        if work == "W3":
-            return cross_entropy(outputs, net.ys).data
-        return (hinge(outputs, net.ys) + 1e-4 * l2(model.parameters())).data
+
+def losses_by_hand(work: str, steps: int) -> list[float]:
+    """The same training, with gradients from central differences."""
+    training = alone.TRAININGS[work](TINY[work])
+    parameters, weights = training.optimizer.parameters, numbers(training)
+
+    def loss(batch, at: list[float]) -> float:
+        set_each("data", parameters, at)
+        return training.loss(*batch).data
 
     def shifted(k: int, by: float) -> list[float]:
         return [w + by * (i == k) for i, w in enumerate(weights)]
 
     losses = []
-    for rate in net.learning_rates:
-        losses.append(loss(weights))
+    for number in range(steps):
+        at = training.batches[number % 2]
+        losses.append(loss(at, weights))
         slopes = [
-            (loss(shifted(k, 1e-6)) - loss(shifted(k, -1e-6))) / 2e-6 for k in range(len(weights))
+            (loss(at, shifted(k, 1e-6)) - loss(at, shifted(k, -1e-6))) / 2e-6
+            for k in range(len(weights))
         ]
-        weights = [w - rate * slope for w, slope in zip(weights, slopes, strict=True)]
+        weights = [w - TINY[work].lr * slope for w, slope in zip(weights, slopes, strict=True)]
     return losses
 
 
 @pytest.mark.parametrize("work", TINY)
 def test_contenders_agree_on_every_loss_of_a_training(work):
-    contests = {c.name: c.does[work] for c in CONTENDERS if is_installed(c)}
-    measured = take_turns(contests, TINY[work], steps=3)
-    assert list(measured) == [c.name for c in CONTENDERS if is_installed(c)]
-    assert disagreement(measured) < 1e-12
-    assert [m.result for m in measured["brickgrad"]] == pytest.approx(
-        losses_by_hand(work), rel=1e-8
+    """The losses after steps 1, 2 and 3 are right only if the gradients before them are."""
+    contests = {c.name: c.does[work] for c in CONTENDERS if work in c.does and is_there(c)}
+    assert {f"brickgrad {kind}" for kind in ("eager, unfused", "python")} <= contests.keys()
+    measured = take_turns(contests, TINY[work], rounds=1, warm_up=4)
+    difference, steps = disagreement(measured)
+    assert difference < 1e-12
+    assert steps >= 5
+    assert all(turn.amount > 0 for turns in measured.values() for turn in turns[1:])
+    if work != "W2":
+        eager = measured["brickgrad eager"][0].results
+        assert eager == pytest.approx(losses_by_hand(work, steps=4), rel=1e-8)
+
+
+@pytest.mark.parametrize("work", ["W1", "W2", "W3"])
+@pytest.mark.parametrize("backend", ["python", "numpy", "c"])
+def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
+    if not any(c.name == f"brickgrad {backend}" and is_there(c) for c in CONTENDERS):
+        pytest.skip(f"{backend} cannot run here")
+    eager, replayed = (alone.TRAININGS[work](TINY[work]) for _ in range(2))
+    steps = ours.bound(replayed, backend)
+    for number in range(3):
+        eager.optimizer.zero_grad()
+        eager.loss(*eager.batches[number % 2]).backward()
+        eager.optimizer.step()
+        steps.step(*replayed.batches[number % 2])
+    steps.store()
+    gradients = [p.grad for p in eager.optimizer.parameters]
+    size = max(map(abs, gradients))
+    assert size > 0
+    assert [p.grad for p in replayed.optimizer.parameters] == pytest.approx(
+        gradients, rel=0, abs=1e-12 * size
     )
-    assert all(m.amount > 0 for steps in measured.values() for m in steps)
+    assert numbers(replayed) == pytest.approx(numbers(eager), rel=0, abs=1e-12)
 
 
-def test_micrograd_takes_part():
-    pytest.importorskip("micrograd")
-    assert is_installed(CONTENDERS[0])
-    assert {"W1", "W3"} <= set(CONTENDERS[0].does)
+def test_peers_take_part():
+    does = {c.name: set(c.does) for c in CONTENDERS}
+    for peer in ("micrograd", "PyTorch", "JAX"):
+        assert {"W1", "W2", "W3"} <= does[peer]
 
 
 def test_a_chain_of_nodes_stays_below_300_bytes_each():
-    chain = next(c.does["million"] for c in CONTENDERS if c.name == "brickgrad")
-    ((result, bytes_a_node),) = take_turns({"": chain}, 20_000, steps=1)[""]
+    ((result,), bytes_a_node, _) = alone.memory(20_000)(0)
     expected = 0.999
     for _ in range(10_000):
         expected = math.tanh(expected * 0.999)
@@ -81,97 +124,271 @@ def test_every_goal_names_contenders_of_its_work(work):
         assert {goal.contender, goal.against or goal.contender} <= names
 
 
-def test_contenders_do_known_works_under_names_of_their_own():
-    assert len({c.name for c in CONTENDERS}) == len(CONTENDERS)
-    assert all(set(c.does) <= set(WORKS) for c in CONTENDERS)
+def test_contenders_do_known_works_once():
+    pairs = [(c.name, work) for c in CONTENDERS for work in c.does]
+    assert len(set(pairs)) == len(pairs)
+    assert {work for _, work in pairs} == set(WORKS)
 
 
-def test_the_demo_has_its_337_weights_and_falling_rates():
-    net = WORKS["W1"].task(3)
-    assert (len(net.weights), len(net.xs)) == (337, 100)
-    assert net.learning_rates == pytest.approx([1.0, 0.991, 0.982])
+def test_the_demo_has_its_337_weights_and_two_batches():
+    net = WORKS["W1"].task()
+    assert (len(net.weights), [len(xs) for xs, _ in net.batches]) == (337, [100, 100])
+    assert net.batches[0] != net.batches[1]
 
 
-def test_digits_have_2410_weights_and_32_images():
+def test_digits_have_2410_weights_and_two_batches_of_32_images():
     pytest.importorskip("sklearn")
-    net = WORKS["W3"].task(1)
-    assert (len(net.weights), len(net.xs), len(net.xs[0])) == (2410, 32, 64)
+    net = WORKS["W3"].task()
+    assert (len(net.weights), [len(xs) for xs, _ in net.batches]) == (2410, [32, 32])
+    assert len(net.batches[0][0][0]) == 64
+
+
+def test_words_have_8_letters():
+    text = WORKS["W2"].task()
+    assert [len(read) for read, _ in text.batches] == [9, 9]
+    assert sum(len(row) for rows in text.weights.values() for row in rows) == 4192
+
+
+# --- the GPT ----------------------------------------------------------------------------------
+
+
+def test_the_gpt_is_that_of_matrices():
+    np = pytest.importorskip("numpy")
+    model, rows = GPT(seed=3), one_hot(".brick")
+    w = {k: np.array([[v.data for v in row] for row in m]) for k, m in model.weights.items()}
+
+    def scaled(x):
+        return x / np.sqrt((x * x).mean(1, keepdims=True) + 1e-5)
+
+    x = scaled(np.array(rows) @ w["character"].T + w["position"][:6])
+    q, k, v = (scaled(x) @ w[name].T for name in ("query", "key", "value"))
+    mixed = np.zeros_like(x)
+    for head in (slice(start, start + HEAD) for start in range(0, WIDTH, HEAD)):
+        scores = q[:, head] @ k[:, head].T / np.sqrt(HEAD)
+        shares = np.tril(np.exp(scores))
+        mixed[:, head] = shares / shares.sum(1, keepdims=True) @ v[:, head]
+    x = x + mixed @ w["mixed"].T
+    x = x + np.maximum(scaled(x) @ w["up"].T, 0) @ w["down"].T
+    expected = x @ w["guess"].T
+    logits = [[z.data for z in row] for row in model(rows)]
+    assert np.allclose(logits, expected, rtol=0, atol=1e-13)
+
+
+def test_the_gpt_looks_back_only():
+    model = GPT(seed=1)
+    a, b = model(one_hot(".ab")), model(one_hot(".az"))
+    assert [z.data for z in a[1]] == [z.data for z in b[1]]
+    assert [z.data for z in a[2]] != [z.data for z in b[2]]
+
+
+def test_the_gpt_of_equal_guesses_is_surprised_by_log_27():
+    rows = one_hot(".a.")
+    logits = [[Value(7.0)] * 27 for _ in rows]
+    assert surprise(logits, rows).data == pytest.approx(math.log(27), rel=1e-14)
+
+
+def test_one_recording_serves_all_words_of_a_length():
+    model = GPT(seed=1)
+    loss = replay(lambda read, comes: surprise(model(read), comes), backend="python")
+    for word in (".ab.", ".yz.", ".qq."):
+        text = one_hot(word)
+        total_loss = loss(text[:-1], text[1:])
+        assert total_loss.data == surprise(model(text[:-1]), text[1:]).data
+    assert loss.made == 1
+
+
+def test_parts_of_the_gpt():
+    assert total([1.0, 2.0], [3.0, 4.0]) == 11.0
+    assert linear([[1.0, 0.0], [1.0, 1.0]], [2.0, 3.0]) == [2.0, 5.0]
+    squares = [x * x for x in normed([3.0, 4.0])]
+    assert sum(squares) / 2 == pytest.approx(1.0, rel=1e-6)
+
+
+# --- alone ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "terms", "wanted", "expected"),
+    [
+        ("dot", (3, 4), (5,), (True, True), 3 * 4 * 5 * 2 * 3),
+        ("dot", (3, 4), (5,), (True, False), 3 * 4 * 5 * 2 * 2),
+        ("mul", (7,), (), (False, False), 7),
+        ("exp", (7,), (), (True,), 0),
+    ],
+)
+def test_flops_count_products_and_sums_of_both_passes(name, shape, terms, wanted, expected):
+    accesses = tuple(Access(0, (1,) * len(shape + terms), None, w) for w in wanted)
+    scalars, vectors = ((), accesses) if terms else (accesses, ())
+    assert alone.flops(Loop(OPS[name], shape, terms, scalars, vectors, 0)) == expected
+
+
+def test_the_kernel_stays_below_the_peak():
+    if library.compiler() is None:
+        pytest.skip("no C compiler")
+    most = max(run() for run in peak.programs().values())
+    assert 0.1 < most < 10_000
+    share = alone.kernel("W1", {})(0)
+    assert 0 < share.amount < 100
+    assert "products and sums" in share.note
+
+
+def test_making_and_rolling_are_measured(monkeypatch):
+    monkeypatch.setattr(library, "folders", library.folders)
+    if library.compiler():
+        seconds = alone.making("W1", {})(0)
+        assert 0 < seconds.amount < 60
+    rolled = alone.rolling("W1", {})(0)
+    assert 0 < rolled.amount < 1000
+    assert rolled.note.startswith("65,175 nodes: recording ")
 
 
 # --- turns ------------------------------------------------------------------------------------
 
 
-def count(task: int, turns: Turns) -> None:
-    turns.take(lambda number: task + number)
+def count(task: int):
+    return lambda number: task + number
 
 
-def stumble(task: int, turns: Turns) -> None:
-    turns.take(lambda number: 1 / (1 - number))
+def stumble(task: int):
+    return lambda number: 1 / (1 - number)
 
 
-def weigh(task: int, turns: Turns) -> None:
-    for number in turns:
-        turns.done(float(number), amount=7.0)
+def weigh(task: int):
+    return lambda number: Measured([float(number)], 7.0, "heavy")
 
 
-def leave(task: int, turns: Turns) -> None:
+def leave(task: int):
     raise SystemExit
 
 
-def test_everyone_takes_all_steps():
-    measured = take_turns({"a": count, "b": weigh}, 10, steps=3)
-    assert [m.result for m in measured["a"]] == [10, 11, 12]
-    assert measured["b"] == [Measured(0.0, 7.0), Measured(1.0, 7.0), Measured(2.0, 7.0)]
+def test_the_warm_up_comes_first_and_fast_contenders_take_many_steps():
+    measured = take_turns({"a": count}, 10, rounds=2, warm_up=3)["a"]
+    assert measured[0].results == [10, 11, 12]
+    steps = [result for turn in measured for result in turn.results]
+    assert steps == list(range(10, 10 + len(steps)))
+    assert len(measured) == 3
+    assert len(measured[1].results) == len(measured[2].results) > 100
+    assert 0 < measured[1].amount < 1
+
+
+def test_a_contender_may_measure_for_itself(monkeypatch):
+    monkeypatch.setattr("benchmarks.turns.BURST", 0)
+    turn = take_turns({"b": weigh}, 10, rounds=1, warm_up=1)["b"][1]
+    assert (turn.amount, turn.note) == (7.0, "heavy")
+
+
+def test_a_slow_contender_sits_out(monkeypatch):
+    monkeypatch.setattr("benchmarks.turns.PATIENCE", 0.0)
+    assert len(take_turns({"a": count}, 0, rounds=5)["a"]) == 1
 
 
 def test_a_failure_arrives_with_its_traceback():
     with pytest.raises(RuntimeError, match=r"(?s)clumsy failed:.*ZeroDivisionError"):
-        take_turns({"fine": count, "clumsy": stumble}, 0, steps=2)
+        take_turns({"fine": count, "clumsy": stumble}, 0, rounds=1)
 
 
 def test_a_contender_that_is_gone_is_noticed():
     with pytest.raises(RuntimeError, match="gone died without a word"):
-        take_turns({"gone": leave}, 0, steps=1)
+        take_turns({"gone": leave}, 0, rounds=1)
 
 
-# --- the table --------------------------------------------------------------------------------
+# --- the report -------------------------------------------------------------------------------
 
 
-def steps(*amounts: float, result: float = 1.0) -> list[Measured]:
-    return [Measured(result, amount) for amount in amounts]
+def turns(*amounts: float, result: float = 1.0) -> list[Measured]:
+    return [Measured([result], amount) for amount in amounts]
 
 
 def test_goals():
-    faster, small = Goal("we", 20, against="they"), Goal("we", 300)
-    assert faster.reached({"we": 5.0, "they": 100.0})
-    assert not faster.reached({"we": 5.01, "they": 100.0})
-    assert small.reached({"we": 300.0})
-    assert not small.reached({"we": 300.1})
-    assert fate(faster, {"we": 5.0, "they": 100.0}, same=True) == "reached"
-    assert fate(faster, {"we": 5.0, "they": 100.0}, same=False) == "MISSED"
-    assert "not installed" in fate(faster, {"we": 5.0}, same=True)
+    faster, small = Goal("we", 20, "they", moonshot=40), Goal("we", 300)
+    share = Goal("we", 15, at_least=True)
+    assert [faster.fate(x) for x in (40, 39.9, 20, 19.9)] == [
+        "moonshot", "reached", "reached", "MISSED"
+    ]  # fmt: skip
+    assert [small.fate(x) for x in (300, 300.1)] == ["reached", "MISSED"]
+    assert [share.fate(x) for x in (15, 14.9)] == ["reached", "MISSED"]
+    assert str(faster) == "at least 20x they (moonshot 40)"
+    assert str(small) == "at most 300"
+    assert str(share) == "at least 15"
 
 
-def test_the_first_step_is_a_warm_up_and_medians_are_compared():
-    work = Work("W", "", "ms", 3, partial(int), (Goal("brickgrad", 30, against="micrograd"),))
-    measured = {"micrograd": steps(1, 90, 100, 200), "brickgrad": steps(999, 4, 3, 9)}
-    head, theirs, ours = table(work, measured, same=True)
-    assert head.split() == ["median", "lowest", "ms"]
-    assert theirs.split() == ["micrograd", "100.00", "90.00", "1.0x"]
-    assert ours.split()[:4] == ["brickgrad", "4.00", "3.00", "25.0x"]
-    assert ours.endswith("at least 30x: MISSED")
+def test_a_fate_is_that_of_the_ratio():
+    goal = Goal("we", 20, "they")
+    measured = {"we": turns(1, 5.0), "they": turns(1, 100.0)}
+    assert fate(goal, measured, same=True) == "20x, reached"
+    assert fate(goal, measured, same=False) == "MISSED, the losses differ"
+    assert fate(goal, {"we": turns(1, 5.0)}, same=True) == "unknown, they is not here"
+
+
+def test_load_that_comes_and_goes_cancels_in_a_ratio():
+    load = [9.0, 1.0, 9.0, 1.0, 4.0]
+    assert ratio(turns(*(30 * x for x in load)), turns(*load)) == 30
+    assert ratio(turns(1, 9, 20, 12), turns(1, 1, 2, 4)) == 9  # the medians have 6
+    assert ratio(turns(1, 9, 20), turns(1, 1, 2, 4)) == 9.5  # a slow one took fewer turns
+
+
+def test_the_warm_up_does_not_count():
+    work = Work("W", "", "ms", 3, partial(int), (Goal("we", 30, "they"),))
+    measured = {"they": turns(1, 90, 100, 200), "we": turns(999, 4, 3, 9)}
+    head, theirs, ours, goal = table(work, measured, same=True)
+    assert head.split() == ["median", "lowest", "ms", "they"]
+    assert theirs.split() == ["they", "100", "90", "1x"]
+    assert ours.split() == ["we", "4", "3", "22.5x"]  # 22.5, 33.3 and 22.2
+    assert goal.strip() == "we  at least 30x they: 22.5x, MISSED"
 
 
 def test_no_ratio_where_losses_differ():
-    measured = {"micrograd": steps(1, 100), "brickgrad": steps(1, 1, result=1.1)}
+    measured = {"micrograd": turns(1, 100), "brickgrad c": turns(1, 1, result=1.1)}
     lines = table(WORKS["W1"], measured, same=False)
     assert not any(line.endswith("x") for line in lines)
-    assert lines[2].endswith("MISSED")
 
 
 @pytest.mark.parametrize(
     ("ours", "difference"), [(1.0, 0.0), (1.0 + 1e-9, 1e-9), (math.nan, math.inf)]
 )
-def test_disagreement_is_the_largest_of_all_steps(ours, difference):
-    measured = {"a": [*steps(1, 1), Measured(ours, 1)], "b": steps(1, 1, 1)}
-    assert disagreement(measured) == pytest.approx(difference, rel=1e-6)
+def test_disagreement_is_the_largest_of_the_steps_that_all_took(ours, difference):
+    measured = {
+        "a": [Measured([1.0, ours], 1), Measured([5.0], 1)],
+        "b": [Measured([1.0, 1.0], 1)],
+    }
+    largest, steps = disagreement(measured)
+    assert largest == pytest.approx(difference, rel=1e-6)
+    assert steps == 2
+
+
+def test_the_chart_has_a_bar_for_each_contender(tmp_path):
+    pytest.importorskip("matplotlib")
+    measured = {
+        "W1": {"micrograd": turns(1, 1400.0), "brickgrad c": turns(1, 0.01)},
+        "kernel": {"W1": turns(1, 20.0)},
+    }
+    draw(measured, "a machine", tmp_path / "bars.svg")
+    text = (tmp_path / "bars.svg").read_text()
+    for word in ("micrograd", "brickgrad c", "1,400", "0.01", "a machine"):
+        assert f"<!-- {word} -->" in text
+    assert "20" not in text.split("<!-- micrograd -->")[0].split("-->")
+    with pytest.raises(ValueError, match="run W1, W2 or W3"):
+        draw({"kernel": measured["kernel"]}, "", tmp_path / "none.svg")
+
+
+def test_the_command_prints_and_keeps_the_figures(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "figures.json"
+    monkeypatch.setattr(
+        sys, "argv", ["benchmarks", "--only", "rolling", "--rounds", "1", "--json", str(path)]
+    )
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert "W3  at most 4 (moonshot 2): " in printed
+    assert printed.count("reached") + printed.count("MISSED") + printed.count("shot\n") >= 2
+    kept = json.loads(path.read_text())
+    assert kept["works"]["rolling"]["W1"][1][1] > 0
+
+
+def test_a_peer_that_is_missing_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(__main__, "is_there", lambda c: c.name == "brickgrad eager")
+    monkeypatch.setattr(__main__, "run", lambda work, rounds: {"brickgrad eager": turns(1, 9.0)})
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "W1"])
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert "  without JAX: jax is not installed\n" in printed
+    assert "brickgrad eager            at least 100x micrograd: unknown" in printed

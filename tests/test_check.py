@@ -62,6 +62,12 @@ def test_complex_step_far_and_near(name, x):
     assert complex_step(f, x) == pytest.approx(v.grad, rel=1e-13)
 
 
+@pytest.mark.parametrize("x", [1e-9, 1e-16, 1e-18, 1e-20, 1e-30, 1e-200])
+def test_complex_step_near_zero(x):
+    assert complex_step(engine.log, x) == pytest.approx(1 / x, rel=1e-14)
+    assert complex_step(lambda v: v**3, x) == pytest.approx(3 * x * x, rel=1e-14, abs=1e-250)
+
+
 @pytest.mark.parametrize(
     ("x", "y"), [(-3.0, 2.0), (-3.0, 3.0), (-3.0, -1.0), (-0.5, 4.0), (-1.01, 151.0)]
 )
@@ -146,8 +152,9 @@ def test_data_is_restored_where_f_fails():
 
 @pytest.fixture
 def wrong():
-    """A row whose partial by y has the wrong sign, and one wrong in the second order alone."""
-    yield engine.define("wrong", "w", "x * y", "y", "-x", at=[(1.0, 2.0)])
+    """A row whose partial by y has the wrong sign."""
+    row = engine.ops.define("wrong", "w", "x * y", "y", "-x", at=[(1.0, 2.0)])  # asks for no test
+    yield function(row)
     for table in (OPS, engine.ops.PLAIN, engine.ops.CAREFUL):
         del table["wrong"]
 
@@ -191,6 +198,43 @@ def test_a_cut_gradient_is_found():
         check_grads(lambda x: x.detach() * x, [2.0])
 
 
+@pytest.fixture
+def half():
+    """A row with half the slope of exp."""
+    row = engine.ops.define("half", "h", "exp(x)", "0.5 * z", at=[(0.3,)])  # asks for no test
+    yield function(row)
+    for table in (OPS, engine.ops.PLAIN, engine.ops.CAREFUL):
+        del table["half"]
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda half, x: half(x), 1e-9),
+        (lambda half, x: half(x), 1e-300),
+        (lambda half, x: 1e9 + half(x), 0.3),
+        (lambda half, x: 50 + 1e-4 * half(x), 1e-3),
+        (lambda half, x: half(1e-5 * x) - 1, 1e-3),
+        (lambda half, x: 1 + 9e-8 * x.sin().detach(), 0.01),
+        (lambda half, x: x * (1 + 5e-6 * x.detach() / x), 1e-9),
+    ],
+)
+def test_no_wrong_gradient_hides_behind_small_steps_or_large_constants(half, f, x):
+    with pytest.raises(GradientError, match=r"the gradient says .*, differences say"):
+        check_grads(lambda x: f(half, x), [x], order=1)
+
+
+@pytest.mark.parametrize("f", [lambda x: 1e20 + x, lambda x: 1e12 + x.detach().sin() + x])
+def test_where_rounding_hides_the_slope_it_cannot_tell(f):
+    with pytest.raises(GradientError, match=r"cannot tell: .* may be off by .* choose another"):
+        check_grads(f, [0.7], order=1)
+
+
+def test_a_gradient_that_is_not_finite_is_wrong():
+    with pytest.raises(GradientError, match="the gradient says -inf, differences say"):
+        check_grads(lambda x: 1 / x, [0.0])
+
+
 @pytest.mark.parametrize(
     ("f", "x", "words"),
     [
@@ -200,6 +244,9 @@ def test_a_cut_gradient_is_found():
         (abs, 0.0, "the value is -1 to the left and 1 to the right"),
         (lambda x: engine.max(x, 2 * x - 1), 1.0, "the slope is 1 to the left and 2 to the right"),
         (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "near a kink"),
+        (lambda x: x.relu() ** 2, 0.0, "the curvature is 0 to the left and 2 to the right"),
+        (lambda x: x.relu() ** 3, 0.0, "the curvature is 0 to the left and 6 to the right"),
+        (lambda x: abs(x) ** 3, 0.0, "the curvature is -6 to the left and 6 to the right"),
     ],
 )
 def test_near_a_kink_it_says_so(f, x, words):
@@ -223,6 +270,10 @@ def test_near_a_kink_it_says_so(f, x, words):
         (lambda x: x.acos(), 0.9999),
         (lambda x: x**-3, -0.02),
         (lambda x: x * 0.0, 1.0),
+        (lambda x: x.sin() ** 2 + x.cos() ** 2, 0.7),
+        (lambda x: x**2 / x, 2.0),
+        (lambda x: 1e9 + x.exp(), 0.3),
+        (lambda x: x.relu() ** 3, -0.001),
         (lambda x: 1e6 + x, 1e-3),
         (lambda x: x.tanh(), 15.0),
     ],

@@ -123,7 +123,9 @@ def test_the_graph_of_the_demo_has_every_neuron_and_its_gradients(demonstrated):
     assert "not computed" not in text
     assert "sepal length (cm)" in text
     assert all(f"neuron {i}" in text for i in range(8))
-    assert text.count("sum|grad|") == 8 + 3
+    assert len(re.findall(r">sum\|grad\|[^:]{0,2}<", text)) == 8 + 3
+    assert "sum|grad|: the sizes" in text.replace("\u00a0", " ").replace("&#160;", " ")
+    assert "neuron 2: virginica" in text.replace("\u00a0", " ").replace("&#160;", " ")
 
 
 def test_the_history_of_the_demo_has_both_ways(demonstrated):
@@ -159,7 +161,7 @@ def test_demo_without_matplotlib_says_what_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
     assert main(["demo", "--out", "here"]) == 0
     assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json", "step.html"]
-    assert 'pip install "brickgrad[plot]"' in capsys.readouterr().out
+    assert "they need matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
 def test_one_seed_gives_one_model():
@@ -284,7 +286,8 @@ def test_predict_into_a_pipe_that_closes(trained):
 def test_draw_shows_the_loss_of_one_row(trained, capsys):
     assert main(["draw", str(trained / "model.json"), IRIS, "--row", "3"]) == 0
     assert "the net's answer: setosa" in capsys.readouterr().out
-    text = Path("row-3.svg").read_text()
+    text = (trained / "row-3.svg").read_text()
+    assert "loss, row 3: setosa" in text
     assert ElementTree.fromstring(text).tag.endswith("svg")
     assert "loss" in text
     assert "petal width (cm)" in text
@@ -300,7 +303,7 @@ def test_draw_shows_the_answer_of_a_row_without_target(trained, capsys):
     Path("raw.csv").write_text(re.sub(",[^,]*$", "", Path(IRIS).read_text(), flags=re.M))
     arguments = ["draw", str(trained / "model.json"), "raw.csv", "--row", "150", "--out", "x.gv"]
     assert main(arguments) == 0
-    assert "answer: data" in capsys.readouterr().out
+    assert "answer, row 150: data" in capsys.readouterr().out
     assert Path("x.gv").read_text().startswith("digraph")
 
 
@@ -330,14 +333,14 @@ def test_watch_records_a_step_and_leaves_the_net_alone(trained, capsys):
     assert "petal width (cm)" in text
     assert (trained / "model.json").read_bytes() == before
     assert main(arguments) == 0
-    assert Path("row-3.html").read_text() == text
+    assert (trained / "row-3.html").read_text() == text
 
 
 @pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
 def test_watch_shows_a_mistake(trained, capsys, name):
     assert main(["watch", str(trained / "model.json"), IRIS, "--mistake", name]) == 0
     assert "the first number that differs: " in capsys.readouterr().out
-    assert name in Path("row-1.html").read_text()
+    assert name in (trained / "row-1.html").read_text()
 
 
 def test_watch_says_where_a_mistake_does_not_show(capsys):
@@ -421,7 +424,12 @@ TRAIN = ["train", IRIS, "--target", "species"]
         (["predict"], "the following arguments are required: model.json, data.csv"),
         (["predict", "none.json", IRIS], "none.json: No such file or directory"),
         (["predict", ".", IRIS], "Is a directory"),
-        (["predict", IRIS, IRIS], "iris.csv is not a model that brickgrad saved"),
+        (["predict", IRIS, IRIS], "iris.csv is not a model that brickgrad saved: it is not JSON"),
+        (
+            ["predict", "a.csv", "m.json"],
+            "the model and then the data, got a.csv m.json: swap them",
+        ),
+        ([*TRAIN, "--ignore", "specis"], "no column 'specis', did you mean 'species'?"),
     ],
 )
 def test_bad_arguments(capsys, arguments, words):
@@ -441,7 +449,7 @@ def test_bad_arguments(capsys, arguments, words):
         ("1,2\n3,4\n", "the first line holds numbers, expected the columns' names"),
         ("y\n1\n2\n", "no column is left to learn from"),
         ("a,y\n1,no\n2,no\n", "every 'y' is 'no': nothing to tell apart"),
-        ("a,y\n1,2\n", "leaves rows on both sides"),
+        ("a,y\n1,2\n", "--keep-aside 0.2 of 1 row leaves none"),
         ("a,y\n\xff,2\n", "not UTF-8"),
     ],
 )
@@ -454,7 +462,66 @@ def test_training_that_diverges(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
     message = fails(capsys, "train", "data.csv", "--target", "y", "--lr", "1e200")
     assert re.search(r"step \d+: ", message)
-    assert "smaller learning rate" in message
+    assert (
+        "Try a smaller --lr (now 1e+200). Nothing was saved; brickgrad-train is as it " in message
+    )
+    assert os.listdir("brickgrad-train") == []
+
+
+def test_training_that_ends_higher_than_it_began(capsys):
+    Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
+    assert main(["train", "data.csv", "--target", "y", "--lr", "3", "--steps", "50"]) == 0
+    error = capsys.readouterr().err
+    found = re.search(r"larger than before training \((.*) -> (.*)\): try a smaller --lr", error)
+    assert float(found[1]) < float(found[2])
+
+
+def test_columns_that_are_ignored_are_not_learned(capsys):
+    text = "".join(f"person {i},{i},{i % 2}\n" for i in range(60))
+    Path("data.csv").write_text("id,a,y\n" + text)
+    arguments = ["train", "data.csv", "--target", "y", "--steps", "200"]
+    assert "or --ignore of the command" in fails(capsys, *arguments)
+    assert main([*arguments, "--ignore", "id"]) == 0
+    assert "for classes say --classes" in capsys.readouterr().err
+    assert main([*arguments, "--ignore", "id", "--classes"]) == 0
+    captured = capsys.readouterr()
+    assert ("Learning 'y' (0, 1) from 48 rows" in captured.out, captured.err) == (True, "")
+    assert main(["predict", "brickgrad-train/model.json", "data.csv"]) == 0
+    assert "accuracy on these 60 rows" in capsys.readouterr().err
+
+
+def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
+    pytest.importorskip("matplotlib")
+    Path("data.csv").write_text("a,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)))
+    arguments = ["--steps", "5", "--out", "here"]
+    assert main(["train", IRIS, "--target", "species", *arguments]) == 0
+    Path("here/mine.svg").write_text("")
+    assert main(["train", "data.csv", "--target", "y", *arguments]) == 0
+    names = ["curves.svg", "graph.svg", "history.csv", "mine.svg", "model.json", "step.html"]
+    assert sorted(os.listdir("here")) == names
+
+
+def test_the_curves_show_the_rows_kept_aside():
+    assert main(["train", IRIS, "--target", "species", *QUICK]) == 0
+    rows = list(csv.DictReader(Path("brickgrad-train/history.csv").read_text().splitlines()))
+    looks = [int(row["step"]) for row in rows if row["validation_loss"]]
+    assert looks == [119, 239, 299]
+
+
+def test_names_in_any_case(capsys):
+    assert main([*TRAIN, "--steps", "2", "--optimizer", "AdamW", "--batch", "All"]) == 0
+    assert "adamw" in capsys.readouterr().out
+
+
+def test_a_large_picture_tells_its_size(trained, capsys, monkeypatch):
+    monkeypatch.setattr(nn.cli, "LARGEST", 500)
+    assert main(["draw", str(trained / "model.json"), IRIS, "--out", "x.svg"]) == 0
+    found = re.search(r"([\d,]+) x ([\d,]+) pixels", capsys.readouterr().err)
+    width, height = (number.replace(",", "") for number in found.groups())
+    root = ElementTree.parse("x.svg").getroot()
+    factor = 4 / 3 if root.get("width").endswith("pt") else 1
+    assert int(width) == pytest.approx(factor * float(root.get("width").strip("pt")), abs=1)
+    assert int(height) == pytest.approx(factor * float(root.get("height").strip("pt")), abs=1)
 
 
 @pytest.mark.parametrize("command", ["draw", "watch"])

@@ -91,6 +91,24 @@ def test_noise_must_be_a_size(make, noise):
         make(30, noise=noise)
 
 
+@pytest.mark.parametrize("factor", [-0.1, math.nan, math.inf])
+def test_the_inner_circle_must_have_a_size(factor):
+    with pytest.raises(ValueError, match="factor must be a number of at least 0"):
+        circles(10, factor=factor)
+
+
+@pytest.mark.parametrize("classes", [0, -1])
+def test_spirals_have_arms(classes):
+    with pytest.raises(ValueError, match=f"expected at least 1 class, got {classes}"):
+        spirals(10, classes=classes)
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
+def test_standardise_needs_finite_numbers(x):
+    with pytest.raises(ValueError, match=rf"expected finite numbers, got {x} in xs\[1\]\[0\]"):
+        standardise(([[1.0, 2.0], [x, 2.0], [3.0, 4.0]], [0, 1, 0]))
+
+
 @pytest.mark.parametrize("make", MADE)
 def test_too_few_points_are_refused(make):
     with pytest.raises(ValueError, match=r"expected at least \d+ points, got 0"):
@@ -156,7 +174,7 @@ def test_digits_are_lists_from_0_to_1():
 
 def test_digits_name_the_extra_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r'pip install "brickgrad\[data\]"'):
+    with pytest.raises(ImportError, match="pip install scikit-learn"):
         digits()
 
 
@@ -253,7 +271,23 @@ BAD = {
     "short": ("a,b,y\n1,2,3\n1,2\n", "line 3: expected 3 fields, got 2"),
     "long": ("a,y\n1,2\n1,2,3\n", "line 3: expected 2 fields, got 3"),
     "text": ("a,y\n1,1\nfoo,2\n3,3\n", "line 3: 'a' is 'foo', expected a finite number"),
-    "empty cell": ("a,y\n1,1\n2,\n3,3\n", "line 3: 'y' is empty"),
+    "empty cell": (
+        "a,y\n1,1\n2,\n3,3\n",
+        "line 3: 'y' is empty (fill in what is empty, or delete its row)",
+    ),
+    "thousands": (
+        'a,y\n1,"1,200"\n2,"2,400"\n',
+        "line 2: 'y' is '1,200', which looks like a number with a comma: write 1200; line 3: ",
+    ),
+    "millions": ('a,y\n"-1,200,300.5",1\n', "looks like a number with a comma: write -1200300.5"),
+    "decimal commas": (
+        "a;y\n1;95,7\n2;8\n",
+        "'95,7', which looks like a number with a comma: write 95.7",
+    ),
+    "many classes": (
+        "a,y\n" + "".join(f"{i},name {i}\n" for i in range(33)),
+        "column 'y' holds 33 different texts, more than the 32 that can be told apart: is it the",
+    ),
     "empty text": ("a,y\n1,no\n2,\n3,yes\n", "line 3: 'y' is empty"),
     "all empty": ("a,y\n,1\n,2\n", "line 2: 'a' is empty; line 3: 'a' is empty"),
     "nan": ("a,y\nnan,1\n2,2\n", "line 2: 'a' is 'nan', expected a finite number"),
@@ -271,10 +305,35 @@ BAD = {
     "binary": (bytes(range(128, 256)), "line 1 is not UTF-8 text"),
     "free text": (
         "a,y\n" + "".join(f"name {i},{i}\n" for i in range(33)),
-        "column 'a' holds 33 different texts; at most 32",
+        "column 'a' holds 33 different texts, more than the 32 that can be told apart: "
+        "leave it out (ignore=['a'], or --ignore of the command)",
     ),
     "line after a quoted break": ('a,b,y\n"x\ny",1,1\n"x",z,2\n"x",3,3\n', "line 4: 'b' is 'z'"),
 }
+
+
+def test_columns_to_ignore(write):
+    path = write("id,a,y\n" + "".join(f"person {i},{i},{i % 3}\n" for i in range(40)))
+    assert load_csv(path, "y", ignore=["id"]).features == ("a",)
+    assert load_csv(path, ignore=["id", "a"]).features == ("y",)
+    with pytest.raises(DataError, match="no column 'ids', did you mean 'id'"):
+        load_csv(path, "y", ignore=["ids"])
+    with pytest.raises(DataError, match="no column is left"):
+        load_csv(path, "y", ignore=["id", "a"])
+
+
+def test_numbers_as_classes(write):
+    path = write("a,y\n1,10\n2,9\n3,-1\n4,9\n")
+    rows = load_csv(path, "y", as_classes=True)
+    assert (rows.classes, rows.ys) == (("-1", "9", "10"), [2, 1, 0, 1])
+    assert load_csv(path, "y").ys == [10, 9, -1, 9]
+    assert load_csv(path, "y", classes=rows.classes).ys == rows.ys
+
+
+def test_texts_with_commas_are_texts(write):
+    assert load_csv(write('a,y\n"1,2,3",1\n"b, c",2\n'), "y").features == ("a=1,2,3", "a=b, c")
+    path = write('a,y\n1,"1,2"\n2,"3,4"\n')
+    assert load_csv(path, "y", as_classes=True).classes == ("1,2", "3,4")
 
 
 @pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD.keys())

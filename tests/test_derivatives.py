@@ -202,6 +202,12 @@ def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
     ("call", "error", "words"),
     [
         (lambda x: grad(3.0, x), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (lambda x: grad(x, 3.0), TypeError, r"grad expected Values, got float \(3\.0\)"),
+        (
+            lambda x: grad(lambda y: y, x),
+            TypeError,
+            r"result of a function: write grad\(f\(x\), x\)",
+        ),
         (lambda x: grad(x, [3.0]), TypeError, r"grad expected Values, got float \(3\.0\)"),
         (lambda x: jacobian([x, "a"], [x]), TypeError, "grad expected Values, got str"),
         (lambda x: hvp(x, [x], []), ValueError, "hvp expected 1 numbers, one an input, got 0"),
@@ -227,3 +233,19 @@ def test_no_grad_gives_numbers_only():
     with engine.no_grad():
         slope = grad(y, x)
     assert (slope.data, slope.parents) == (12.0, ())
+
+
+def test_generators_are_as_good_as_lists():
+    def each(*values):
+        return (v for v in values)
+
+    x, y = Value(2.0), Value(3.0)
+    z = x * x * y
+    assert [v.data for v in grad(z, each(x, y))] == [12.0, 4.0]
+    assert [[v.data for v in row] for row in jacobian(each(z, x + y), each(x, y))] == [
+        [12, 4],
+        [1, 1],
+    ]
+    assert [[v.data for v in row] for row in hessian(z, each(x, y))] == [[6, 4], [4, 0]]
+    assert [v.data for v in hvp(z, each(x, y), each(1.0, 0.0))] == [6, 4]
+    assert [v.data for v in jvp(each(z), each(x, y), each(0.0, 1.0))] == [4]

@@ -4,7 +4,7 @@ import math
 import time
 
 import pytest
-from graphs import graph
+from tangles import tangle
 
 from engine.story import differences
 from engine.story.differences import checks
@@ -24,14 +24,14 @@ def checked(root, change=None):
 
 @pytest.mark.parametrize("seed", range(30))
 def test_right_gradients_agree(seed):
-    recorded, found = checked(graph(seed, smooth=True)[0])
+    recorded, found = checked(tangle(seed, smooth=True)[0])
     for atom, mark in zip(recorded.graph.atoms, found, strict=True):
         assert mark is (True if isinstance(atom, Value) else None)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_no_right_gradient_is_marked_wrong(seed):
-    assert False not in checked(graph(seed)[0])[1]
+    assert False not in checked(tangle(seed)[0])[1]
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu", "sigmoid", "gelu"])

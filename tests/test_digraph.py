@@ -106,3 +106,37 @@ def test_graphviz_draws_tangles(seed: int) -> None:
 
 def test_the_same_text_each_time() -> None:
     assert source(*step([4, 1])) == source(*step([4, 1]))
+
+
+@needs_dot
+def test_graphviz_shows_the_legend_under_the_picture() -> None:
+    root = rendered(source(*step([2, 1])))
+    texts = {
+        (t.text or "").strip("\u00a0 "): float(t.get("y", "0")) for t in root.iter(f"{SVG}text")
+    }
+    words = ("parameter", "input", "computed", "result", "slope of the operation for this operand")
+    assert {*words, "dot: x1 * y1 + x2 * y2 + ... (+ bias)"} < {
+        text.replace("\u00a0", " ") for text in texts
+    }
+    lowest = max(y for text, y in texts.items() if text in ("data", "grad"))
+    assert all(texts[word] > lowest for word in words[:4])
+
+
+def test_a_single_number_needs_no_legend() -> None:
+    assert "result" not in source(Value(1.0))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_each_operand_has_a_port_of_its_own(direction: str) -> None:
+    dot = source(*step([2, 1]), direction)
+    ports = [set(re.findall(r'PORT="(p\d+)"', line)) for line in dot.splitlines()]
+    drawn = re.findall(r"-> o\d+:(p\d+):", dot)
+    assert sum(map(len, ports)) == len(drawn) == sum(dot.count(f'PORT="p{n}"') for n in range(9))
+
+
+@needs_dot
+def test_wires_have_no_gap_where_they_enter_a_box() -> None:
+    """The point between the two halves of a wire is as large as what they are short of it."""
+    points = list(rendered(source(*step([2, 1]))).iter(f"{SVG}ellipse"))
+    assert points
+    assert all(float(point.get("rx", "0")) >= 1 for point in points)

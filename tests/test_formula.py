@@ -37,6 +37,7 @@ BAD = {
     "exp.x(1)": "a call has the form",
     "exp(*x)": "Starred is not allowed",
     "[x for x in y]": "ListComp is not allowed",
+    "(exp := x) * exp": "'exp' is a function: name it else",
     "await x": "Await is not allowed|invalid syntax|outside",
 }
 

@@ -317,6 +317,7 @@ def test_cross_entropy_against_torch():
         (1.0, TypeError, "cross_entropy expected a class index or a list of .*, got float"),
         (None, TypeError, "cross_entropy expected a class index or a list of .*, got NoneType"),
         (Value(1.0), TypeError, "cross_entropy expected a class index or a list .*, got Value"),
+        ("abc", TypeError, r"a class index or a list of probabilities, got str \('abc'\)"),
         (["a", "b", "c"], TypeError, "expected a real number, got str"),
     ],
 )
@@ -363,17 +364,28 @@ def test_a_defined_operation_works_everywhere(swish):
 @pytest.mark.parametrize(
     ("arguments", "at", "words"),
     [
-        (("exp", "e", "x", "1.0"), [], "define: there is an operation 'exp' already"),
-        (("pow", "e", "x", "1.0"), [], "define: there is an operation 'pow' already"),
-        (("fsum", "e", "x", "1.0"), [], "define: there is an operation 'fsum' already"),
+        (("exp", "e", "x", "1.0"), [], "define: the library has an operation 'exp'"),
+        (("pow", "e", "x", "1.0"), [], "define: the library has an operation 'pow'"),
+        (("fsum", "e", "x", "1.0"), [], "define: the library has an operation 'fsum'"),
         (("a b", "e", "x", "1.0"), [], "define expected a name such as 'swish', got 'a b'"),
         (("_e", "e", "x", "1.0"), [], "define expected a name such as 'swish', got '_e'"),
         (("e", "e", "x"), [], r"define\('e'\) expected one partial for each operand.*got 0"),
         (("e", "e", "x", "1", "1", "1"), [], r"define\('e'\) expected one partial .*got 3"),
         (("e", "e", "x", "1"), [(1.0, 2.0)], r"expected points of 1 numbers, got \(1\.0, 2\.0\)"),
-        (("e", "e", "x", "y"), [], "no variable 'y'"),
-        (("e", "e", "import os", "1"), [], "invalid syntax"),
-        (("e", "e", "z", "1"), [], "no variable 'z'"),
+        (("e", "e", "x", "1"), [], r"define\('e'\) expected points to test at"),
+        (("e", "e", "x", "1"), [1.0], "expected points of 1 numbers, got 1.0"),
+        (("e", "e", "x", "y"), [(1.0,)], "no variable 'y'"),
+        (("e", "e", "import os", "1"), [(1.0,)], "invalid syntax"),
+        (("e", "e", "z", "1"), [(1.0,)], "no variable 'z'"),
+        (("e", "e", "e(x)", "1"), [(1.0,)], "no function 'e'"),
+        (("e", "e", "x^3", "1"), [(1.0,)], r"a power is written x \*\* 3"),
+        (
+            ("e", "e", "x ** 3", "2 * x ** 2"),
+            [(2.0,)],
+            r"the partial d/dx '2 \* x \*\* 2' is 8 at \(2\.0,\), but small steps .* give 12$",
+        ),
+        (("e", "e", "x * y", "y", "y"), [(2.0, 2.0), (1.0, 3.0)], r"d/dy 'y' is 3 at .* give 1$"),
+        (("e", "e", "log(x)", "1 / x"), [(-1.0,)], "is -1 at .* give nan"),
     ],
 )
 def test_define_refuses_bad_rows(arguments, at, words):
@@ -383,8 +395,54 @@ def test_define_refuses_bad_rows(arguments, at, words):
     assert before == OPS
 
 
+def test_a_second_definition_replaces_the_first(swish):
+    """So that a cell of a notebook can run twice, also after a change."""
+    double = engine.define("swish_", "swish", "x * x", "2 * x", at=[(3.0,)])
+    assert (swish(0.0), double(3.0)) == (0.0, 9.0)
+    x = Value(3.0)
+    assert [d.data for d in (engine.grad(double(x), x), engine.grad(swish(x), x))] == [
+        6.0,
+        pytest.approx(backward(swish(x), x)[0], rel=1e-15),
+    ]
+
+
+def test_what_calls_a_redefined_operation_takes_the_new_one(swish):
+    try:
+        engine.define("square_", "sq", "x * x", "swish_(2 * x)", at=[(0.0,)])
+        engine.define("swish_", "swish", "x", "1.0", at=[(3.0,)])
+        square = engine.define("square_", "sq", "x * x", "swish_(2 * x)", at=[(3.0,)])
+        engine.check_grads(square, [3.0], order=2)
+    finally:
+        for table in (OPS, functions.ops.PLAIN, functions.ops.CAREFUL):
+            table.pop("square_", None)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS.values() if op.name in EXACT], ids=repr)
+def test_the_rows_of_the_library_pass_what_define_asks(op):
+    for point in op.at:
+        functions._check_partials(op, point)
+
+
 def test_call_gives_a_value_only_where_there_is_one():
     assert functions.call(OPS["mul"], 2, 3) == 6.0
     assert type(functions.call(OPS["mul"], 2, 3)) is float
     x = Value(2.0)
     assert functions.call(OPS["mul"], x, 3).parents == apply(OPS["mul"], x, 3).parents
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        engine.softmax,
+        lambda xs: [engine.dot(xs, [3.0, 4.0])],
+        lambda xs: [engine.dot([3.0, 4.0], xs, 1.0)],
+        lambda xs: [engine.cross_entropy(xs, 1)],
+        lambda xs: [engine.cross_entropy(xs, [0.25, 0.75])],
+        lambda xs: [engine.sum(xs)],
+        lambda xs: [engine.logsumexp(xs)],
+        lambda xs: [engine.max(xs)],
+    ],
+)
+def test_a_generator_is_as_good_as_a_list(f):
+    xs = [Value(1.0), Value(2.0)]
+    assert [y.data for y in f(x for x in xs)] == [y.data for y in f(xs)] != []

@@ -75,6 +75,12 @@ def test_cross_entropy_of_one_example(target, expected, slopes):
     assert [z.grad for z in logits] == pytest.approx(slopes, abs=2e-16)
 
 
+def test_l2_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="l2 expected at least one parameter, got none"):
+        l2([])
+    assert l2(Value(x) for x in (3.0, 4.0)).data == 25.0
+
+
 def test_l2_is_the_sum_of_squares():
     parameters = values([3.0, -4.0, 0.0])
     out = l2(parameters)
@@ -155,6 +161,12 @@ def test_binary_cross_entropy_keeps_its_digits(z, t):
         loss.backward()
         assert loss.data == pytest.approx(float(exact), rel=1e-14)
         assert logit.grad == pytest.approx(float(slope), rel=1e-14, abs=1e-17)
+
+
+def test_the_square_of_one_error_is_drawn_as_a_square():
+    prediction = Value(3.0)
+    assert [v._op for v in (mse(prediction, 1.0), mse([prediction], [1.0]))] == ["**", "**"]
+    assert mse([prediction, prediction], [1.0, 2.0])._prev[0]._op == "dot"
 
 
 @pytest.mark.parametrize(("loss", "bits"), [(mse, NUMBERS), (binary_cross_entropy, CHANCES)])

@@ -233,6 +233,14 @@ def test_wrong_lengths_are_named(make, x, fused):
         make(3, fused=fused)(x)
 
 
+@pytest.mark.parametrize("x", [3.0, Value(3.0), None])
+def test_an_input_without_its_list(x):
+    with pytest.raises(
+        TypeError, match=rf"^Neuron\(2\) expected a list of 2 .* got {type(x).__name__}$"
+    ):
+        MLP(2, [2, 1])(x)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [

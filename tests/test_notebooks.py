@@ -10,6 +10,7 @@ NAMES = (
     "01_backprop_by_hand",
     "02_a_training_step",
     "03_gradient_descent",
+    "04_find_the_matrices",
     "05_mistakes",
 )
 

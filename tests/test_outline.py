@@ -128,6 +128,19 @@ def test_a_neuron_holds_all_examples_of_a_batch() -> None:
     assert box[-1] is None
 
 
+@pytest.mark.parametrize("expand", [False, True])
+@pytest.mark.parametrize(("bias", "constants"), [(0.0, 0), (2.0, 1), (Value(0.0), 0)])
+def test_the_zero_that_a_dot_starts_from_is_left_out(
+    bias: Value | float, constants: int, expand: bool
+) -> None:
+    x, y = Value(1.0), Value(3.0)
+    graph = graph_of(dot([x, y], [y, x], bias), expand)
+    assert sum(isinstance(atom, float) for atom in graph.atoms) == constants
+    assert graph.row(len(graph.atoms) - 1) == "dot"
+    assert graph.symbol(len(graph.atoms) - 1) == ("+" if expand else "dot")
+    assert len(graph.operands[-1]) == (2 if expand else 4) + (bias != 0.0)
+
+
 def test_names_as_pairs_or_mapping() -> None:
     a, b = Value(1.0), Value(2.0)
     assert named([("a", a), ("b", b)]) == named({"a": a, "b": b}) == {a: "a", b: "b"}
@@ -135,7 +148,17 @@ def test_names_as_pairs_or_mapping() -> None:
     assert named([("a", a), ("again", a)]) == {a: "a"}
 
 
-@pytest.mark.parametrize("names", [["a"], [("a", 1.0)], [(1, Value(1.0))], {"a": 3}, [Value(1.0)]])
+def test_names_of_a_model() -> None:
+    model = MLP(2, [2, 1], seed=0)
+    assert named(model) == named(model.named_parameters())
+    assert named(model)[model.layers[1].neurons[0].b] == "layers.1.neurons.0.b"
+
+
+@pytest.mark.parametrize(
+    "names", [["a"], [("a", 1.0)], [(1, Value(1.0))], {"a": 3}, [Value(1.0)], Value(1.0), 3]
+)
 def test_other_names_are_refused(names: object) -> None:
-    with pytest.raises(TypeError, match=r"names expected \(name, Value\) pairs"):
+    with pytest.raises(
+        TypeError, match=r"names expected a model, a mapping or \(name, Value\) pairs"
+    ):
         named(names)  # type: ignore[arg-type]

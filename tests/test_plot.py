@@ -74,9 +74,10 @@ def test_a_noisy_curve_gets_its_moving_average():
     noisy = [2.0 if i % 2 else 0.0 for i in range(200)]
     axes = plot_history(history(noisy)).axes[0]
     ((name, (xs, ys)),) = named(axes).items()
-    assert name == "training (mean of 10 steps)"
-    assert xs == list(range(10, 201))
-    assert ys == pytest.approx([1.0] * 191)
+    assert name == "training (mean of the last 10 steps)"
+    assert xs == list(range(1, 201))
+    assert ys[:5] == pytest.approx([0.0, 1.0, 2 / 3, 1.0, 4 / 5])  # of as many as there are
+    assert ys[9:] == pytest.approx([1.0] * 191)
     assert list(axes.lines[0].get_ydata()) == noisy
 
 
@@ -157,8 +158,15 @@ def test_the_boundary_lies_at_the_threshold():
     (axes,) = plot_decision_boundary(left_or_right, SIDES, threshold=1.5).axes
     assert {round(x, 9) for x, _ in contour_lines(axes)} == {1.5}
     assert axes.get_title() == "Decision boundary: 3 of 4 points right"
-    assert legend(axes) == ["-1", "1", "wrong (1)"]
+    assert legend(axes) == ["-1", "1", "the model is wrong (1)"]
     assert axes.collections[-1].get_offsets().tolist() == [[1.0, 0.0]]
+
+
+def test_the_legend_stands_beside_the_points():
+    figure = plot_decision_boundary(left_or_right, SIDES)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_legend().get_window_extent().x0 >= axes.get_window_extent().x1
 
 
 def test_the_boundary_between_0_and_1_lies_halfway():
@@ -206,7 +214,10 @@ def test_other_features_stand_at_their_mean():
     assert min(row[3] for row in plane) == pytest.approx(0.1 - 0.08 * 2.4)
     assert max(row[3] for row in plane) == pytest.approx(2.5 + 0.08 * 2.4)
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("petal width (cm)", "sepal width (cm)")
-    assert "(background: sepal length (cm) and petal length (cm) at the mean)" in axes.get_title()
+    assert (
+        "(background: sepal length (cm) and petal length (cm)\nat the mean; each"
+        in axes.get_title()
+    )
     assert legend(axes)[:3] == ["setosa", "versicolor", "virginica"]
 
 
@@ -257,7 +268,5 @@ def test_the_extra_that_is_missing_is_named(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     _figure_class.cache_clear()
-    with pytest.raises(
-        ImportError, match=r'plots need matplotlib: pip install "brickgrad\[plot\]"'
-    ):
+    with pytest.raises(ImportError, match="plots need matplotlib: pip install matplotlib"):
         history([2.0, 1.0]).plot()

@@ -62,7 +62,7 @@ def test_extras_named_exist():
 
 
 def test_it_is_short():
-    assert len(TEXT.splitlines()) <= 200
+    assert len(TEXT.splitlines()) <= 240
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from graphs import graph
+from tangles import tangle
 
 from engine.functions import dot
 from engine.story.record import hasty, in_layers, mirrored, record, replaced, sweep
@@ -14,7 +14,7 @@ from nn.module import MLP
 
 @pytest.mark.parametrize("seed", range(60))
 def test_gradients_are_those_of_backward_to_the_last_bit(seed):
-    root, _ = graph(seed)
+    root, _ = tangle(seed)
     recorded = record(root)
     swept = sweep(recorded)
     root.backward()
@@ -25,7 +25,7 @@ def test_gradients_are_those_of_backward_to_the_last_bit(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_each_sum_adds_up_share_by_share(seed):
-    recorded = record(graph(seed)[0])
+    recorded = record(tangle(seed)[0])
     swept = sweep(recorded)
     held = {recorded.root: 1.0}
     for share in swept.shares:
@@ -40,7 +40,7 @@ def test_each_sum_adds_up_share_by_share(seed):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_edge_from_a_value_once_and_the_mirror_of_forward(seed):
-    recorded = record(graph(seed)[0])
+    recorded = record(tangle(seed)[0])
     heads = [edge.head for _, edge in mirrored(recorded)]
     assert list(dict.fromkeys(reversed(heads))) == recorded.operations
     numbers = sorted(e for e, _ in mirrored(recorded))
@@ -84,7 +84,7 @@ def test_a_record_does_not_change_with_the_values():
 
 
 def test_it_changes_no_value():
-    root, leaves = graph(1)
+    root, leaves = tangle(1)
     leaves[0].grad = 7.0
     before = [(v.data, v.grad, v.label, v.has_grad) for v in toposort(root)]
     sweep(record(root))
@@ -144,7 +144,7 @@ def test_mistakes_on_a_doubled_twice(way, combine, expected):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_the_wrong_order_takes_each_edge_once(seed):
-    recorded = record(graph(seed)[0])
+    recorded = record(tangle(seed)[0])
     assert sorted(e for e, _ in hasty(recorded)) == sorted(e for e, _ in mirrored(recorded))
 
 

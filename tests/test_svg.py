@@ -143,8 +143,8 @@ def test_the_page_is_white() -> None:
 def test_hostile_texts(text: str) -> None:
     a, w = Value(1.0, label=text), Value(2.0)
     root = drawn(dot([w], [a]).tanh(), [(f"{text}.{text}.w.0", w)])
-    assert len(groups(root, "node")) == 7
-    assert len(groups(root, "edge")) == 6
+    assert len(groups(root, "node")) == 6
+    assert len(groups(root, "edge")) == 5
     titles = [title.text or "" for title in root.iter(f"{NAME}title")]
     assert any(visible(text) in title for title in titles)
     shown = [shown for shown, *_ in text_areas(root)]
@@ -184,3 +184,28 @@ def test_a_large_picture_is_thin_lined() -> None:
 def test_clipped() -> None:
     assert clipped("x" * 32) == "x" * 32
     assert clipped("x" * 33) == "x" * 31 + "\u2026"
+
+
+def legend_of(root: Value, names: object = None, limit: int = 60) -> list[str]:
+    return ["".join(g.itertext()) for g in groups(drawn(root, names, limit=limit), "legend")]
+
+
+def test_the_legend_explains_what_is_in_the_picture_and_nothing_else() -> None:
+    loss, model = step()
+    slope = "0.5slope of the operation for this operand"
+    dot_words = "dot: x1 * y1 + x2 * y2 + ... (+ bias)"
+    kinds = ["parameter", "input", "computed", "result"]
+    assert sorted(legend_of(loss, model)) == sorted([*kinds, slope, dot_words])
+    words = legend_of(loss, model, limit=10)
+    assert "several in one" in words
+    assert "sum|grad|: the sizes of all gradients inside, added" in words
+    assert dot_words not in words
+    a = Value(2.0, label="a")
+    assert legend_of(a * 3.0) == ["input", "result", slope]
+
+
+def test_the_legend_breaks_its_lines_at_the_width_of_the_picture() -> None:
+    a, b = Value(2.0, label="a"), Value(1.0, label="b")
+    root = drawn((a * b).relu(), direction="TB")
+    bottoms = {text.get("y") for g in groups(root, "legend") for text in g.iter(f"{NAME}text")}
+    assert len(bottoms) > 1

@@ -10,8 +10,10 @@ from itertools import pairwise
 
 import pytest
 
+from engine.backends.python import Lines
 from engine.functions import sum as sum_of
-from engine.value import Value, detect_anomaly
+from engine.replay import Replay
+from engine.value import Value, detect_anomaly, no_grad
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron
@@ -152,7 +154,8 @@ def drawn_by(train, n=10, **settings):
         drawn.append(y)
         return (prediction - y) ** 2
 
-    train(Slope(), loss, ([[1.0]] * n, [float(i) for i in range(n)]), lr=1e-6, **settings)
+    data = [[1.0]] * n, [float(i) for i in range(n)]
+    train(Slope(), loss, data, lr=1e-6, backend="eager", **settings)
     return drawn[n:]
 
 
@@ -447,7 +450,7 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end():
         return (prediction - y) ** 2
 
     model = Slope()
-    history = fit(model, loss, DOUBLES, lr=0.1, steps=50)
+    history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend="eager")
     assert (len(history), history.ended) == (5, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15**5)
 
@@ -462,7 +465,8 @@ def test_a_second_ctrl_c_does_not_wait():
 
     steps = []
     model = Slope()
-    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, callbacks=[steps.append])
+    settings = {"callbacks": [steps.append], "backend": "eager"}
+    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, **settings)
     assert (len(history), history.ended) == (1, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -507,7 +511,7 @@ def turning(bad, at):
 def test_a_loss_that_is_not_finite_stops_and_leaves_the_parameters(bad, at):
     model, other = Slope(), Slope()
     with pytest.raises(DivergedError) as caught:
-        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9)
+        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9, backend="eager")
     if at:
         gradient_descent(other, mse, DOUBLES, lr=0.1, steps=at)
     assert model.w.data == pytest.approx(other.w.data, rel=1e-15)
@@ -535,11 +539,34 @@ def test_a_rate_too_high_diverges_with_a_history():
     assert math.isfinite(model.w.data)
 
 
+def test_a_step_to_infinity_is_not_taken():
+    model = MLP(2, [3, 1], seed=0)
+    before = numbers(model)
+    with pytest.raises(DivergedError, match=r"^step 0: the data of parameter 0 would become -?inf"):
+        fit(model, mse, ([[1.0, 2.0], [3.0, 1.0]], [1.0, -1.0]), lr=1e308, steps=1)
+    assert numbers(model) == before
+
+
+def test_training_that_moves_nothing_is_refused():
+    model, other = Slope(), Slope()
+    with pytest.raises(ValueError, match="no parameter of the optimizer a gradient: build"):
+        fit(model, mse, DOUBLES, steps=3, optimizer=SGD(other.parameters(), lr=0.1))
+    with no_grad(), pytest.raises(ValueError, match="train outside no_grad"):
+        fit(model, mse, DOUBLES, steps=3, lr=0.1)
+
+
+def test_a_history_gives_one_step_at_a_time():
+    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
+    assert history[1].step == 1
+    with pytest.raises(TypeError, match=r"slice a list: history\.loss\[:2\]"):
+        history[0:2]
+
+
 def test_the_optimizers_memory_stays_too():
     model = Slope()
     optimizer = Adam(model.parameters(), lr=0.1)
     with pytest.raises(DivergedError):
-        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer)
+        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer, backend="eager")
     assert optimizer.steps == [2]
 
 
@@ -554,6 +581,73 @@ def test_detect_anomaly_adds_the_operation():
     with detect_anomaly(), pytest.raises(DivergedError, match=r"step 0: log\(-3\.0\) gave nan"):
         fit(model, loss, DOUBLES, lr=0.1, steps=3)
     assert model.w.data == 1
+
+
+# --- replay ----------------------------------------------------------------------------------
+
+
+def test_what_a_callback_does_to_the_parameters_counts():
+    """Such as keeping the weights small."""
+
+    def clipped(backend):
+        model = iris_net()
+
+        def clip(step):
+            for p in model.parameters():
+                p.data = max(-0.3, min(0.3, p.data))
+
+        optimizer = Adam(model.parameters(), lr=0.1)
+        settings = {"optimizer": optimizer, "steps": 8, "callbacks": [clip], "backend": backend}
+        history = fit(model, cross_entropy, small_iris(), **settings)
+        return history.loss, numbers(model), optimizer.state_dict()
+
+    assert clipped("python") == clipped("eager")
+
+
+@pytest.mark.parametrize("replacement", [True, False])
+def test_shuffled_batches_and_a_smaller_last_one_need_two_recordings(monkeypatch, replacement):
+    recordings = []
+    record = Replay.record
+    monkeypatch.setattr(
+        Replay, "record", lambda self, given: recordings.append(1) or record(self, given)
+    )
+    settings = {"epochs": 6, "batch_size": 8, "lr": 0.1, "replacement": replacement}
+    history = fit(iris_net(), cross_entropy, small_iris(), **settings)
+    assert len(history) == 6 * 4
+    assert len(recordings) == (1 if replacement else 2)
+
+
+@pytest.mark.parametrize("twice", [True, False])
+def test_ctrl_c_in_a_replayed_step(monkeypatch, twice):
+    """One waits for the end of the step; of two, the second comes through at once."""
+    done = []
+    backward = Lines.backward
+
+    def interrupted(self, seeds):
+        if len(done) == 4:
+            done.append(0)
+            for _ in range(1 + twice):
+                signal.raise_signal(signal.SIGINT)
+        backward(self, seeds)
+
+    monkeypatch.setattr(Lines, "backward", interrupted)
+    model, other = iris_net(), iris_net()
+    settings = {"steps": 50, "lr": 0.1, "backend": "python"}
+    history = fit(model, cross_entropy, small_iris(), callbacks=[done.append], **settings)
+    assert history.ended == "interrupted"
+    assert len(history) == (4 if twice else 5)
+    fit(other, cross_entropy, small_iris(), lr=0.1, steps=len(history), backend="eager")
+    assert numbers(model) == numbers(other)
+
+
+def test_early_stop_by_replay_is_that_of_eager():
+    def stopped(backend):
+        model = Slope()
+        settings = {"validation": ([[1.0]], [1.0]), "early_stop": 3, "backend": backend}
+        history = fit(model, mse, DOUBLES, lr=0.002, steps=1000, **settings)
+        return history.loss, history.validation_loss, history.ended, model.w.data, model.w.grad
+
+    assert stopped("python") == stopped("eager")
 
 
 # --- what does not fit -----------------------------------------------------------------------
@@ -583,6 +677,12 @@ MISFITS = {
     "none": (Neuron(1), mse, ([[0]], [None]), "ys[0] expected a finite number, got None"),
     "loss": (Neuron(1), lambda p, y: 1.0, ([[0.0]], [1]), "the loss expected to return a Value"),
 }
+
+
+@pytest.mark.parametrize("loss", ["mse", None, 0.5])
+def test_a_loss_is_a_function(loss):
+    with pytest.raises(TypeError, match=f"^loss expected a function such as nn.mse, got {loss!r}$"):
+        gradient_descent(Neuron(1), loss, ([[0.0]], [1]), lr=0.1, steps=1)
 
 
 @pytest.mark.parametrize(("model", "loss", "data", "message"), MISFITS.values(), ids=MISFITS.keys())
@@ -707,7 +807,7 @@ def test_the_collector_rests_while_a_graph_is_there(on):
 def test_the_collector_is_back_after_an_error():
     gc.enable()
     with pytest.raises(DivergedError):
-        fit(Slope(), turning(math.nan, 1), DOUBLES, lr=0.1, steps=3)
+        fit(Slope(), turning(math.nan, 1), DOUBLES, lr=0.1, steps=3, backend="eager")
     assert gc.isenabled()
 
 
@@ -748,3 +848,17 @@ def test_a_net_learns_xor():
     history = gradient_descent(model, hinge, xor(), lr=0.3, steps=300)
     assert history.accuracy[-1] == 1
     assert history.loss[-1] < 0.05
+
+
+# --- a loss that rises -------------------------------------------------------------------------
+
+
+def test_a_history_says_that_the_loss_rose():
+    line = Slope(1.0)
+    risen = gradient_descent(line, mse, DOUBLES, lr=1.0, steps=4)
+    assert risen.start_and_end() == (risen.loss[0], risen.loss[-1])
+    assert f"the loss rose, {risen.loss[0]:.4g} -> {risen.loss[-1]:.4g}: try a smaller" in str(
+        risen
+    )
+    assert "rose" not in str(gradient_descent(Slope(1.0), mse, DOUBLES, lr=0.01, steps=4))
+    assert "rose" not in str(History())

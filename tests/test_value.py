@@ -4,6 +4,7 @@ import fractions
 import gc
 import inspect
 import math
+import os
 import pickle
 import random
 import signal
@@ -12,6 +13,7 @@ import sys
 import textwrap
 import threading
 import time
+import timeit
 import tracemalloc
 from decimal import Decimal
 
@@ -62,6 +64,45 @@ def test_numpy_scalars_become_floats(name):
     assert [(x * v).data, (v * x).data, (v**x).data, (x - v).data] == [6.0, 6.0, 9.0, -1.0]
     assert all(isinstance(y, Value) for y in (x * v, x + v, x / v, x**v, x - v))
     assert (x < v, x > v) == (True, False)
+
+
+def test_numpy_truth_is_a_number_as_bool_is():
+    np = pytest.importorskip("numpy")
+    v = Value(3.0)
+    assert [y.data for y in (np.True_ * v, v * np.True_, v - np.False_, Value(np.True_))] == [
+        *(3.0, 3.0, 3.0, 1.0)
+    ]
+    with pytest.raises(TypeError, match="expected a real number, got ndarray"):
+        Value(np.array([True]))
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0])
+def test_adding_to_zero_makes_no_node(zero):
+    v = Value(2.0)
+    assert zero + v is v
+    assert [(1.5 + v).data, (1 + v).data] == [3.5, 3.0]
+
+
+def test_a_reflected_sum_costs_about_what_a_sum_does():
+    v = Value(2.0)
+    times = {
+        text: min(timeit.repeat(text, globals={"v": v}, number=2000, repeat=9))
+        for text in ("1.0 + v", "v + 1.0")
+    }
+    assert times["1.0 + v"] < 4 * times["v + 1.0"]
+
+
+def test_nobody_inherits_from_value():
+    with pytest.raises(TypeError, match=r"^Weight cannot be a subclass of Value: .*engine\.define"):
+
+        class Weight(Value):
+            pass
+
+
+@pytest.mark.parametrize("label", [(Value(1.0),), None, 3])
+def test_a_label_is_text(label):
+    with pytest.raises(TypeError, match=r"expected a str as label, got .*engine\.define"):
+        Value(1.0, label)
 
 
 BAD = [("1", "str ('1')"), ([1], "list ([1])"), (1j, "complex (1j)"), (None, "NoneType (None)")]
@@ -603,7 +644,10 @@ def torn(grads, old, new):
     return grads not in (old, new)
 
 
-def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete():
+def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete(monkeypatch):
+    # a trace may raise where nothing else can: before the lock is released
+    monkeypatch.setattr(value, "sweeping", threading.RLock())
+
     class Injected(Exception):  # noqa: N818
         pass
 
@@ -684,6 +728,61 @@ def test_interrupts_leave_gradients_old_or_complete():
         leaf.zero_grad()
     root.backward()
     assert [leaf.grad for leaf in leaves] == new
+
+
+@pytest.mark.parametrize("read", [toposort, copy.deepcopy, Value.backward, engine.draw], ids=repr)
+def test_a_sweep_inside_a_sweep_is_refused(read):
+    x = Value(2.0)
+    y = x * x
+    refused = []
+
+    class Interrupting(float):
+        def __add__(self, other):  # as a signal handler: the sweep adds the share of x here
+            with pytest.raises(RuntimeError, match="in the middle of a backward or a sort, inter"):
+                read(y)
+            refused.append(read)
+            return float(self) + other
+
+    x.grad = Interrupting(0.0)
+    y.backward()
+    assert refused == [read]
+    assert (x.grad, [v.data for v in toposort(y)]) == (4.0, [2.0, 4.0])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_the_child_of_a_fork_sweeps_while_a_thread_of_its_parent_holds_the_lock(monkeypatch):
+    monkeypatch.setattr(value, "sweeping", threading.RLock())
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with value.sweeping:
+            held.set()
+            done.wait(10)
+
+    thread = threading.Thread(target=hold, daemon=True)
+    thread.start()
+    assert held.wait(10)
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.alarm(2)  # a child that hangs dies of it
+            x = Value(3.0)
+            (x * x).backward()
+        finally:
+            os._exit(x.grad != 6)
+    done.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("grad", [None, "a"])
+def test_a_backward_needs_numbers_to_add_to(grad):
+    x, y = Value(2.0), Value(3.0)
+    x.grad = grad
+    with pytest.raises(TypeError, match=r"as the grad of every leaf.*zero_grad\(\)"):
+        (x * y).backward()
+    assert (x.grad, y.has_grad) == (grad, False)
 
 
 # --- copies ---------------------------------------------------------------------------------------

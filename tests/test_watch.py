@@ -166,9 +166,11 @@ def test_a_model_without_names_and_an_optimizer_of_ones_own():
     class Fixed(Optimizer):
         MEMORY = {}  # noqa: RUF012
 
-        def step(self):
-            for p in self.parameters:
-                p.data -= 0.5
+        def rates(self, steps):
+            return (0.5,)
+
+        def moved(self, ps, gs, memory, rates):
+            return ([p - rates[0] for p in ps],)
 
     steps = watch(Line(), mse, (3.0, 1.0), Fixed([w], lr=0.1))
     [update] = of_kind(steps, "update")
@@ -413,6 +415,10 @@ def test_a_loss_that_overflows_is_shown_as_it_is():
     steps = watch(model, mse, ([1e200], 1.0), SGD(model.parameters(), lr=1.0))
     assert math.isinf(steps[-1]["loss_before"])
     assert '"loss_before":"inf"' in steps.to_json()
+    update, *_ = of_kind(steps, "update")
+    assert update["before"] == update["after"]
+    assert str(update) == "w.0 stays, the data of parameter 0 would become -inf: w.0 = 0.6888"
+    assert "done: no number was changed" in str(steps[-1])
 
 
 def test_the_page_of_a_step_is_small():

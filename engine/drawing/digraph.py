@@ -1,20 +1,33 @@
 """A picture in DOT, for Graphviz.
 
-Labels are HTML-like tables, so that any text can stand in them. The local partials are cells of
-the operations instead of labels of the edges: Graphviz 2.43 crashes on labelled edges and clusters.
+Labels are HTML-like tables, so that any text can stand in them. The slopes are cells of the
+operations instead of labels of the edges: Graphviz 2.43 crashes on labelled edges and clusters.
 """
 
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
 from engine.drawing.collapse import around
 from engine.drawing.picture import UNKNOWN, Edge, Node, Picture
-from engine.drawing.svg import FONT, FRAME, GREY, INK, LINE, LOOKS, PAPER, VIOLET, clipped
+from engine.drawing.svg import (
+    FRAME,
+    GREY,
+    INK,
+    LINE,
+    LOOKS,
+    PAPER,
+    UPRIGHT,
+    VIOLET,
+    Entry,
+    clipped,
+    entries,
+)
 
 if TYPE_CHECKING:
     from graphviz import Digraph
 
-TABLE = '<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
+FONT = "Arial"  # Graphviz takes the widths of another font for Helvetica
 SIDES = {"LR": ("e", "w"), "RL": ("w", "e"), "TB": ("s", "n"), "BT": ("n", "s")}  # out, in
 GRAPH = {
     "bgcolor": "white",
@@ -22,6 +35,7 @@ GRAPH = {
     "fontsize": "10",
     "fontcolor": GREY,
     "labeljust": "l",
+    "pad": "0.15",
     "nodesep": "0.12",
     "ranksep": "0.6",
 }
@@ -29,7 +43,7 @@ NODE = {
     "fontname": FONT,
     "fontsize": "10",
     "fontcolor": INK,
-    "margin": "0.06,0.03",
+    "margin": "0.08,0.06",
     "width": "0",
     "height": "0",
 }
@@ -44,7 +58,10 @@ def digraph(picture: Picture, direction: str) -> "Digraph":
     """
     from graphviz import Digraph  # the rest works without it
 
-    around_all = GRAPH | {"rankdir": direction}
+    explained = entries(picture)
+    around_all = (
+        GRAPH | {"rankdir": direction} | ({"label": _legend(explained)} if explained else {})
+    )
     dot = Digraph("picture", graph_attr=around_all, node_attr=NODE, edge_attr=EDGE)
     partials: list[list[str]] = [[] for _ in picture.nodes]
     for edge in picture.edges:
@@ -85,13 +102,13 @@ def _fill(
     into = (edge for edge in picture.edges if picture.nodes[edge.head].box == box)
     for gate in dict.fromkeys(_gate(picture, edge) for edge in into):
         if gate:
-            dot.node(gate, label="", shape="point", width="0.02", color=LINE)
+            dot.node(gate, label="", shape="point", width="0.04", height="0.04", color=LINE)
     for n, inner in enumerate(picture.boxes):
         if inner.parent != box:
             continue
         with dot.subgraph(name=f"cluster_b{n}") as cluster:
             cluster.attr(
-                label=f"<<B>{markup(clipped(inner.title))}</B>>",
+                label=_table([f"<TD><B>{markup(clipped(inner.title))}</B></TD>"], padding=3),
                 tooltip=tooltip(inner.name),
                 style="rounded,filled",
                 color=FRAME,
@@ -113,7 +130,7 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
         color=look.stroke,
         penwidth=f"{look.width:g}",
         peripheries="2" if look.double else "1",
-        margin="0.1,0.08" if look.shape == "box3d" else NODE["margin"],
+        margin="0.12,0.1" if look.shape == "box3d" or look.double else NODE["margin"],
     )
     if node.op:
         label = _operation(node.op, partials, direction)
@@ -124,36 +141,70 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
 def _card(node: Node) -> str:
     if node.kind == "constant":
         return f"<{markup(node.title)}>"
-    wide = '<TR><TD COLSPAN="2">{}</TD></TR>'
+    wide = '<TD COLSPAN="2">{}</TD>'
     rows = [wide.format(f"<B>{markup(clipped(node.title))}</B>")] if node.title else []
     for key, text in node.rows:
-        grey = f'<FONT COLOR="{GREY}">{markup(key)}</FONT>'
+        grey = f'<FONT COLOR="{GREY}">{markup(key)}&#160;&#160;</FONT>'
         if key and text != UNKNOWN:
             cells = f'<TD ALIGN="LEFT">{grey}</TD><TD ALIGN="RIGHT">{markup(text)}</TD>'
-            rows.append(f"<TR>{cells}</TR>")
+            rows.append(cells)
         else:
             both = markup(f"{key} {text}".strip())
             rows.append(wide.format(f'<FONT COLOR="{GREY}">{both}</FONT>'))
-    return f"<{TABLE}{''.join(rows)}</TABLE>>"
+    return _table(rows, padding=1)
 
 
 def _operation(sign: str, partials: list[str], direction: str) -> str:
-    """The operation's sign and, at the ports where its edges end, the local partials."""
-    ports = [
-        f'<TD PORT="p{n}"><FONT COLOR="{VIOLET}" POINT-SIZE="9">{markup(text) or " "}</FONT></TD>'
-        for n, text in enumerate(partials)
-    ]
+    """The operation's sign and, where its edges end, lines on to it with the slopes beside them."""
+    font = f'<FONT COLOR="{VIOLET}" POINT-SIZE="9">'
+    slopes = [f'<TD CELLPADDING="1">{font}{markup(text) or " "}</FONT></TD>' for text in partials]
+    thin = f'BGCOLOR="{LINE}" WIDTH="1" HEIGHT="1"'
+    lines = [f'<TD PORT="p{n}" {thin}></TD>' for n in range(len(partials))]
     name = (
-        f'<TABLE BORDER="0" CELLPADDING="5" STYLE="ROUNDED" BGCOLOR="{INK}"><TR><TD>'
+        f'<TABLE BORDER="0" CELLPADDING="4" STYLE="ROUNDED" BGCOLOR="{INK}"><TR><TD>'
         f'<FONT COLOR="white"><B>{markup(clipped(sign, 12))}</B></FONT></TD></TR></TABLE>'
     )
-    if direction in ("TB", "BT"):
-        rows = ["".join(ports), f'<TD COLSPAN="{len(ports)}">{name}</TD>']
+    if direction in UPRIGHT:
+        ports = "".join(line + slope for line, slope in zip(lines, slopes, strict=True))
+        rows = [ports, f'<TD COLSPAN="{2 * len(lines)}">{name}</TD>']
         rows = rows if direction == "TB" else rows[::-1]
     else:
-        tall = f'<TD ROWSPAN="{len(ports)}">{name}</TD>'
-        rows = [ports[0] + tall if direction == "LR" else tall + ports[0], *ports[1:]]
-    return f"<{TABLE}{''.join(f'<TR>{row}</TR>' for row in rows)}</TABLE>>"
+        first, *others = (cell for pair in zip(slopes, lines, strict=True) for cell in pair)
+        tall = f'<TD ROWSPAN="{2 * len(lines) + 1}">{name}</TD>'
+        below = '<TD HEIGHT="9"></TD>'  # so that the lines stand around the middle of the sign
+        rows = [first + tall if direction == "LR" else tall + first, *others, below]
+    return _table(rows, padding=0)
+
+
+def _table(rows: Iterable[str], padding: int, spacing: int = 0) -> str:
+    """An HTML-like label."""
+    settings = f'BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}"'
+    return f"<<TABLE {settings}>{''.join(f'<TR>{row}</TR>' for row in rows)}</TABLE>>"
+
+
+def _legend(explained: list[Entry]) -> str:
+    """The kinds of nodes in one row, what else there is in one row each."""
+    kinds = [entry for entry in explained if entry.kind]
+    rows = ["".join(map(_sample, kinds))]
+    for entry in explained:
+        if not entry.kind:
+            violet = (
+                f'<FONT COLOR="{VIOLET}">{markup(entry.sample)} </FONT>' if entry.sample else ""
+            )
+            wide = f'<TD COLSPAN="{2 * len(kinds)}" ALIGN="LEFT">'
+            rows.append(f"{wide}{violet}{markup(entry.words)}</TD>")
+    return _table(rows, padding=1, spacing=3)
+
+
+def _sample(entry: Entry) -> str:
+    """Two cells: a frame like that of the kind's nodes, and what it is called."""
+    look = LOOKS[entry.kind or "value"]
+    style = "DASHED" if look.dash else "ROUNDED" if look.radius else "SOLID"
+    frame = f'BORDER="{max(1, round(look.width))}" STYLE="{style}" COLOR="{look.stroke}"'
+    return (
+        f'<TD WIDTH="20" {frame} BGCOLOR="{look.fill}"> </TD>'
+        f'<TD ALIGN="LEFT">{markup(entry.words)}&#160;&#160;</TD>'
+    )
 
 
 def markup(text: str) -> str:

@@ -3,10 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from engine.value import Value, toposort
 
-Names = Mapping[str, Value] | Iterable[tuple[str, Value]]
+
+class Named(Protocol):
+    """What knows the names of its Values, such as a net."""
+
+    def named_parameters(self) -> Iterable[tuple[str, Value]]:
+        """Each name with its Value."""
+
+
+Names = Mapping[str, Value] | Iterable[tuple[str, Value]] | Named
 
 LINEAR = ("add", "sub", "mul", "div", "neg", "sum", "dot")  # what a neuron is made of,
 NO_ACTIVATION = (*LINEAR, "pow")  # and what is no activation on top of it
@@ -58,8 +67,10 @@ class Graph:
 
     def expanded(self, place: int) -> bool:
         """Whether this is a `dot` whose products are atoms: what is left of it is a sum."""
-        atom, operands = self.atoms[place], self.operands[place]
-        return isinstance(atom, Value) and len(operands) < len(atom.parents)
+        operands = self.operands[place]
+        return (
+            bool(operands) and getattr(self.atoms[operands[0]], "whole", None) is self.atoms[place]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,36 +96,54 @@ def graph_of(root: Value, expand: bool, also: Iterable[Value] = ()) -> Graph:
             if value not in inside:
                 graph.add(value)
     for value in order:
-        places = [at[p] if isinstance(p, Value) else graph.add(p) for p in value.parents]
+        places = [at[p] if isinstance(p, Value) else graph.add(p) for p in _shown(value)]
         if expand and value.op and value.op.name == "dot":
             places = _products(graph, value, places)
         at[value] = graph.add(value, tuple(places))
     return graph
 
 
+def _shown(value: Value) -> tuple[Value | float, ...]:
+    """The operands, but for the 0 that a `dot` without a bias starts from."""
+    parents = value.parents
+    no_bias = value.op is not None and value.op.name == "dot" and parents[-1:] == (0.0,)
+    return parents[:-1] if no_bias else parents
+
+
 def _products(graph: Graph, dot: Value, places: list[int]) -> list[int]:
-    half = len(places) // 2
+    half = len(dot.parents) // 2
     terms = [p.data if isinstance(p, Value) else p for p in dot.parents]
     products = [
         graph.add(Product(x * y, (y, x), dot), (places[i], places[half + i]))
         for i, (x, y) in enumerate(zip(terms[:half], terms[half:-1], strict=True))
     ]
-    return products + places[-1:]
+    return products + places[2 * half :]
 
 
 def named(names: Names | None) -> dict[Value, str]:
     """What each Value is called; the first of two names stays."""
     found: dict[Value, str] = {}
-    for pair in names.items() if isinstance(names, Mapping) else names or ():
+    for pair in _pairs(names):
         match pair:
             case (str(name), Value() as value):
                 found.setdefault(value, name)
             case _:
                 raise TypeError(
-                    f"names expected (name, Value) pairs, as from model.named_parameters(), "
-                    f"got {pair!r:.60}"
+                    f"names expected a model, a mapping or (name, Value) pairs, got {pair!r:.60}"
                 )
     return found
+
+
+def _pairs(names: Any) -> Iterable[Any]:
+    if isinstance(names, Mapping):
+        return names.items()
+    if hasattr(names, "named_parameters"):
+        return _pairs(names.named_parameters())
+    if names is None or isinstance(names, Iterable):
+        return names or ()
+    raise TypeError(
+        f"names expected a model, a mapping or (name, Value) pairs, got {type(names).__name__}"
+    )
 
 
 def steps_of(name: str) -> list[tuple[str, str]]:

@@ -28,7 +28,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From an operand to what takes it; the text is the local partial derivative."""
+    """From an operand to what takes it; the text is the operation's slope for it."""
 
     tail: int
     head: int
@@ -143,10 +143,13 @@ class _Describe:
             title, rows = self._alike(members, computed)
         else:
             box = self.boxes[shared]
-            parent, name, title = box.parent, box.name, box.title
+            ends = self._ends(members)
+            label = getattr(self.graph.atoms[ends[0]], "label", "") if len(ends) == 1 else ""
+            parent, name, title = box.parent, box.name, ": ".join(filter(None, (box.title, label)))
             inner = [b.title.rpartition(" ")[0] or "box" for b in self.boxes if b.parent == shared]
             held = (len(inner), inner[0]) if inner else (len(parameters), "parameter")
-            rows = [("", many(*held)), *self._output(members)]
+            output = [("data", number(_data(self.graph, ends[0])))] if len(ends) == 1 else []
+            rows = [("", many(*held)), *output]
         rows += self._blame(parameters or computed)
         return Node(
             "summary",
@@ -176,11 +179,10 @@ class _Describe:
                 shared = level[0]
         return shared
 
-    def _output(self, members: list[int]) -> list[Row]:
-        """The data of a collapsed neuron: of the one member that others take."""
+    def _ends(self, members: list[int]) -> list[int]:
+        """Those members that none of the others takes: of a neuron its output."""
         inside = dict.fromkeys(o for i in members for o in self.graph.operands[i])
-        ends = [i for i in members if i not in inside]
-        return [("data", number(_data(self.graph, ends[0])))] if len(ends) == 1 else []
+        return [i for i in members if i not in inside]
 
     def _blame(self, members: list[int]) -> list[Row]:
         """The sum of |grad|, which says how much of the loss these could change."""

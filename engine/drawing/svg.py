@@ -41,6 +41,15 @@ LEGEND: dict[Kind, str] = {
     "root": "result",
     "summary": "several in one",
 }
+EDGES = (  # whether the text of an edge is a count, such a text, and what it says
+    (False, "0.5", "slope of the operation for this operand"),
+    (True, "2\u00d7", "so many arrows in one"),
+)
+WORDS = {  # what stands in pictures and needs a word of explanation
+    "dot": "dot: x1 * y1 + x2 * y2 + ... (+ bias)",
+    "logsumexp": "logsumexp: log(exp(x1) + exp(x2) + ...)",
+    "sum|grad|": "sum|grad|: the sizes of all gradients inside, added",
+}
 
 # the box's padding (before, after, above, below) leaves room for its title on the page's top side
 PADDING = {
@@ -65,6 +74,7 @@ TITLE, TEXT, SMALL, SIGN = 11.0, 10.0, 9.0, 14.0  # sizes of fonts; SIGN is for 
 ROW = 13.0
 PORT = 14.0  # between the entries of an operation
 CIRCLE = 26.0
+LEGEND_ROW = 16.0
 STEM = 7.0  # from an operation to its value
 MARGIN = 14.0
 LONGEST = 32  # characters of a title that are shown
@@ -181,9 +191,8 @@ class _Page:
 def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page) -> Iterator[str]:
     sizes = placed.length, placed.breadth
     width, height = (2 * MARGIN + n for n in (sizes[::-1] if page.direction in UPRIGHT else sizes))
-    legend = list(_legend(picture, height - 4))
-    fits = 80.0 * len(legend) < width and len(picture.nodes) > 1
-    height += 20 if fits else 0
+    legend, below = _legend(picture, width, height - 4)
+    height += below
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
@@ -206,7 +215,7 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
         yield from _edge(n, edge, wire, shapes[edge.head], stroke, page)
     for n, (shape, place) in enumerate(zip(shapes, placed.items, strict=True)):
         yield from _node(n, shape, place, page)
-    yield from legend if fits else ()
+    yield from legend
     yield "</svg>"
 
 
@@ -305,19 +314,46 @@ def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
         yield _rect(inner, 3, f'fill="none" stroke="{look.stroke}" stroke-width="0.8"')
 
 
-def _legend(picture: Picture, y: float) -> Iterator[str]:
-    """One line: the kinds of nodes in this picture, and what the violet numbers are."""
-    x = MARGIN
-    for kind in dict.fromkeys(node.kind for node in picture.nodes):
-        if kind in LEGEND:
-            outline = "".join(_outline(kind, Rectangle(x, y, 18, 12)))
-            text = _text(x + 25, y + 9.5, LEGEND[kind], SMALL, fill=GREY)
-            yield f'<g class="legend">{outline}{text}</g>'
-            x += 42 + width_of(LEGEND[kind], SMALL)
-    if any(edge.text for edge in picture.edges):
-        number = _text(x, y + 9.5, "0.5", SMALL, fill=VIOLET)
-        text = _text(x + 18, y + 9.5, "local partial derivative", SMALL, fill=GREY)
-        yield f'<g class="legend">{number}{text}</g>'
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the legend: what it is about (a kind of node, or an edge's text) and its words."""
+
+    words: str
+    kind: Kind | None = None
+    sample: str = ""
+
+
+def entries(picture: Picture) -> list[Entry]:
+    """What the legend of this picture explains: nothing where a single number stands alone."""
+    if len(picture.nodes) == 1:
+        return []
+    kinds = dict.fromkeys(node.kind for node in picture.nodes)
+    counts = {edge.text.endswith("\u00d7") for edge in picture.edges if edge.text}
+    shown = {text for node in picture.nodes for text in (node.op, *(key for key, _ in node.rows))}
+    return [
+        *(Entry(LEGEND[kind], kind) for kind in kinds if kind in LEGEND),
+        *(Entry(words, sample=text) for count, text, words in EDGES if count in counts),
+        *(Entry(words) for word, words in WORDS.items() if word in shown),
+    ]
+
+
+def _legend(picture: Picture, width: float, y: float) -> tuple[list[str], float]:
+    """Lines under the picture, and their height; an entry that is too wide is left out."""
+    x, top, lines = MARGIN, y, list[str]()
+    for entry in entries(picture):
+        mark = 25.0 if entry.kind else 18.0 if entry.sample else 0.0
+        wide = mark + width_of(entry.words, SMALL)
+        if wide > width - 2 * MARGIN:
+            continue
+        if x + wide > width - MARGIN:
+            x, y = MARGIN, y + LEGEND_ROW
+        sign = "".join(_outline(entry.kind, Rectangle(x, y, 18, 12))) if entry.kind else ""
+        if entry.sample:
+            sign = _text(x, y + 9.5, entry.sample, SMALL, fill=VIOLET)
+        words = _text(x + mark, y + 9.5, entry.words, SMALL, fill=GREY)
+        lines.append(f'<g class="legend">{sign}{words}</g>')
+        x += wide + 17
+    return lines, y - top + LEGEND_ROW + 4 if lines else 0.0
 
 
 def _rect(r: Rectangle, radius: float, paint: str) -> str:

@@ -71,5 +71,7 @@ def _root(record: Record, place: int, x: float, above: list[int]) -> float:
         atom = record.graph.atoms[p]
         assert isinstance(atom, Value)
         assert atom.op
-        moved[p] = atom.op(*[moved.get(o, record.data[o]) for o in record.graph.operands[p]])
+        numbers = [moved.get(o, record.data[o]) for o in record.graph.operands[p]]
+        numbers += [0.0] * (len(atom.parents) - len(numbers))  # the bias that is not drawn
+        moved[p] = atom.op(*numbers)
     return moved.get(record.root, record.data[record.root])

@@ -91,7 +91,7 @@ def record(root: Value, also: Iterable[Value] = ()) -> Record:
             data.append(atom.data)
             labels.append(atom.label)
             if operands:
-                slopes = zip(operands, atom.partials, strict=True)
+                slopes = zip(operands, atom.partials, strict=False)  # a bias of 0 is not drawn
                 edges += [Edge(o, place, i, slope) for i, (o, slope) in enumerate(slopes)]
         else:
             assert isinstance(atom, float)

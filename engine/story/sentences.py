@@ -36,8 +36,8 @@ def _sum(terms: Sequence[str]) -> str:
 
 def _dot(terms: Sequence[str]) -> str:
     half = len(terms) // 2
-    products = [f"{x} * {y}" for x, y in zip(terms[:half], terms[half:-1], strict=True)]
-    return _sum([term for term in (terms[-1], *products) if term])
+    products = [f"{x} * {y}" for x, y in zip(terms[:half], terms[half:], strict=False)]
+    return _sum([*terms[2 * half :], *products])
 
 
 FORMS: dict[str, Callable[[Sequence[str]], str]] = {
@@ -152,12 +152,9 @@ class Words:
     def computed(self, place: int) -> str:
         """How an operation got its number."""
         op, operands = self._op(place)
-        data, atoms = self.record.data, self.record.graph.atoms
+        data = self.record.data
         called = [self.called[o] for o in operands]
         numbers = [short(data[o]) for o in operands]
-        bias = atoms[operands[-1]]
-        if op.name == "dot" and isinstance(bias, float) and bias == 0:
-            called[-1] = numbers[-1] = ""
         parts = dict.fromkeys([expression(op, called), expression(op, numbers)])
         return " = ".join([self.called[place], *parts, short(data[place])])
 

@@ -13,8 +13,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from graphs import graph
 from hostile import HOSTILE
+from tangles import tangle
 
 from engine import steps as module_name_is_shadowed  # the function: names outlive modules
 from engine.steps import MISTAKES, MOST_EVENTS, Event, mistake, steps
@@ -51,7 +51,7 @@ def same_as_backward(document, root):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_json_equals_backward_on_random_graphs(seed):
-    root, _ = graph(seed)
+    root, _ = tangle(seed)
     document = json.loads(steps(root).to_json())
     root.backward()
     same_as_backward(document, root)
@@ -72,7 +72,7 @@ def test_json_equals_backward_on_nets(activation, fused):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_events_chain(seed):
-    document = json.loads(steps(graph(seed)[0]).to_json())
+    document = json.loads(steps(tangle(seed)[0]).to_json())
     edges, nodes = document["edges"], document["nodes"]
     held = {document["nodes"][-1]["id"]: 1.0}
     for event in document["events"]:
@@ -151,7 +151,7 @@ def test_only_values(root):
 
 
 def test_grad_stays_as_it_was():
-    root, leaves = graph(4)
+    root, leaves = tangle(4)
     leaves[0].grad = 3.5
     before = [(v.data, v.grad, v.has_grad, v.label) for v in toposort(root)]
     found = steps(root)

@@ -1,0 +1,138 @@
+"""What is measured without a contest: the kernel's share of peak, its making, rolling, memory."""
+
+import gc
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import ours, peak
+from benchmarks.turns import Measured, Step
+from benchmarks.works import WORKS
+from engine.backends import library
+from engine.replay import flatten, read, rebuild, replay
+from engine.roll import Loop, roll
+from engine.tape import record
+from engine.value import Operand, Value
+
+TRAININGS: dict[str, Callable[[Any], ours.Training]] = {
+    "W1": ours.demo,
+    "W2": ours.gpt,
+    "W3": ours.digits,
+}
+FLOPS = {"dot": 2, "mul": 1, "add": 1, "sub": 1, "sum": 1}  # for each term; others count nothing
+BURST = 0.005  # seconds
+
+
+def kernel(work: str, _: Any) -> Step:
+    """Products and sums of forward and backward in C, in percent of the core's peak."""
+    training = _training(work)
+    loss = replay(training.loss, backend="c")
+    for _ in range(2):  # the first call records, the second one runs
+        loss(*training.batches[0])
+    recorded = loss.candidates(read(training.batches[0], {}))[0]
+    operations = sum(map(flops, recorded.program.loops))
+    peaks = peak.programs()
+
+    def seconds(runs: int) -> float:
+        start = time.perf_counter()
+        for _ in range(runs):
+            recorded.kernel.forward()
+            recorded.kernel.backward((1.0,))
+        return (time.perf_counter() - start) / runs
+
+    def step(number: int) -> Measured:
+        runs = int(BURST / seconds(20)) + 1
+        rounds = [(seconds(runs), {way: run() for way, run in peaks.items()}) for _ in range(9)]
+        time_of_one = median(taken for taken, _ in rounds)
+        shares = [operations / taken / 1e7 / max(most.values()) for taken, most in rounds]
+        most = ", ".join(f"{way} {median(r[way] for _, r in rounds):.0f}" for way in peaks)
+        note = (
+            f"{time_of_one * 1e6:.1f} us for {operations:,} products and sums; "
+            f"peak in 1e9 a second: {most}"
+        )
+        return Measured([], median(shares), note)
+
+    return step
+
+
+def flops(loop: Loop) -> int:
+    """Products and sums of a loop and of its adjoint loops."""
+    operands = loop.vectors or loop.scalars
+    once = FLOPS.get(loop.op.name, 0) * loop.rows * prod(loop.terms)
+    return once * (1 + sum(access.needs_grad for access in operands))
+
+
+def making(work: str, _: Any) -> Step:
+    """The first step for C, with nothing in the cache; as in `fit` the collector is off."""
+
+    def step(number: int) -> Measured:
+        training = _training(work)
+        steps = ours.bound(training, "c")
+        with tempfile.TemporaryDirectory() as folder:
+            library.folders = lambda: iter([Path(folder)])
+            gc.disable()
+            start = time.perf_counter()
+            loss = steps.step(*training.batches[0]).loss
+            seconds = time.perf_counter() - start
+            gc.enable()
+        return Measured([loss], seconds)
+
+    return step
+
+
+def rolling(work: str, _: Any) -> Step:
+    """Recording, the tape and its loops, in microseconds for each node."""
+    training = _training(work)
+    numbers: list[Operand] = []
+    flatten(training.batches[0], numbers)
+    inputs = [Value(x) for x in numbers if not isinstance(x, Value)]
+
+    def step(number: int) -> Measured:
+        arguments = rebuild(training.batches[0], iter(inputs))
+        times = [time.perf_counter()]
+        with record() as seen:
+            loss = training.loss(*arguments)
+        times.append(time.perf_counter())
+        tape = seen.tape(inputs, [loss])
+        times.append(time.perf_counter())
+        roll(tape)
+        times.append(time.perf_counter())
+        nodes = len(tape.rows)
+        parts = [(b - a) / nodes * 1e6 for a, b in pairwise(times)]
+        names = ("recording", "tape", "rolling")
+        note = ", ".join(f"{name} {part:.2f}" for name, part in zip(names, parts, strict=True))
+        return Measured([loss.data], sum(parts), f"{nodes:,} nodes: {note}")
+
+    return step
+
+
+def memory(nodes: int) -> Step:
+    """A chain of `nodes` operations; the most memory that it took at any time."""
+
+    def step(number: int) -> Measured:
+        tracemalloc.start()
+        w = Value(0.999)
+        v = w
+        for _ in range(nodes // 2):
+            v = (v * w).tanh()
+        v.backward()
+        result = v.data
+        most = tracemalloc.get_traced_memory()[1]
+        del v
+        left = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        if left > nodes:
+            raise MemoryError(f"{left} bytes were still held after the graph was gone")
+        return Measured([result], most / nodes)
+
+    return step
+
+
+def _training(work: str) -> ours.Training:
+    return TRAININGS[work](WORKS[work].task())

@@ -1,0 +1,61 @@
+"""What the generated calls of NumPy find by name: NumPy, and the little that it lacks."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.backends.strides import Lengths, Strides
+from engine.ops import CAREFUL, fsum, logsumexp
+
+ROWS = 16  # up to here their sums are correctly rounded
+
+
+def total(x: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """The sum of each row, as exact as `fsum` or nearly so."""
+    if len(x) <= ROWS:
+        out[...] = [fsum(row) for row in x.tolist()]
+        return
+    sums, lost = x, np.zeros(len(x))
+    while sums.shape[1] > 1:
+        half = sums.shape[1] // 2
+        a, b, odd = sums[:, :half], sums[:, half : 2 * half], sums[:, 2 * half :]
+        s = a + b
+        part = s - a
+        lost += ((a - (s - part)) + (b - part)).sum(axis=1)  # what rounding took from a + b
+        sums = np.concatenate([s, odd], axis=1)
+    np.add(sums[:, 0], lost, out=out)
+    wild = ~np.isfinite(out)
+    if wild.any():
+        out[wild] = x[wild].sum(axis=1)
+
+
+def view(memory: Any, base: int, shape: Lengths, strides: Strides) -> NDArray[Any]:
+    """An array laid over a memory."""
+    dtype = np.dtype(getattr(memory, "dtype", float))
+    steps = [step * dtype.itemsize for step in strides]
+    return np.ndarray(shape, dtype, memory, base * dtype.itemsize, steps)
+
+
+def _elementwise(f: Callable[[float], float]) -> Callable[..., None]:
+    def function(x: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+        out[...] = np.reshape([f(v) for v in x.ravel().tolist()], x.shape)
+
+    return function
+
+
+NAMES: dict[str, Any] = {
+    "np": np,
+    "view": view,
+    "total": total,
+    "erf": _elementwise(math.erf),
+    "erfc": _elementwise(math.erfc),
+    "LARGEST": sys.float_info.max,
+    "ieee": SimpleNamespace(**CAREFUL, fsum=fsum, logsumexp=logsumexp),
+}

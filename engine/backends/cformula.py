@@ -1,0 +1,128 @@
+"""Formulas as C: each row of the calculus that a program uses becomes a small function."""
+
+import ast
+import math
+from collections.abc import Mapping
+from functools import singledispatchmethod
+from typing import cast
+
+from engine.ieee import FUNCTIONS
+from engine.ops import OPS, Op
+
+_SIGNS: dict[type[ast.AST], str] = {
+    **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"},
+    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="},
+}
+# The functions of math.h have the names of those in Python; three are written in C for speed.
+_LIBRARY = {name: name for name in FUNCTIONS}
+_LIBRARY |= {"abs": "fabs", "exp": "exponential", "pow": "power"}
+
+
+class Formulas:
+    """The functions written so far, and calls of them."""
+
+    def __init__(self) -> None:
+        self.functions: list[str] = []
+        self._written: dict[tuple[str, str], tuple[str, str]] = {}  # name and variables
+
+    def call(self, op: Op, result: str, arguments: Mapping[str, str]) -> str:
+        """A call that gives `result`: "z", or the partial "dx" or "dy".
+
+        `arguments` has a C expression for each of x, y and z that may be needed.
+        """
+        name, variables = self._function(op, result)
+        return f"{name}({', '.join(arguments[v] for v in variables)})"
+
+    def variables(self, op: Op, result: str) -> str:
+        """Which of x, y and z that result needs."""
+        return self._function(op, result)[1]
+
+    def _function(self, op: Op, result: str) -> tuple[str, str]:
+        key = op.name, result
+        if key not in self._written:
+            text = op.formula if result == "z" else op.partials["xy".index(result[1])]
+            printer = _Printer(self)
+            value = printer.text(ast.parse(text, mode="eval").body)
+            variables = "".join(v for v in "xyz" if v in printer.variables)
+            name = f"{result}_{op.name if op.name.isascii() else op.name.encode().hex()}"
+            head = ", ".join(f"double {v}" for v in variables) or "void"
+            body = "".join(f"    const double {part};\n" for part in printer.parts)
+            self.functions.append(
+                f"static inline double {name}({head})\n{{\n{body}    return {value};\n}}\n"
+            )
+            self._written[key] = name, variables
+        return self._written[key]
+
+
+class _Printer:
+    """Prints one formula; parts that it names come first, as C leaves the order of operands open.
+
+    They have no effects, so computing one that a condition would have skipped does no harm.
+    """
+
+    def __init__(self, formulas: Formulas) -> None:
+        self.formulas = formulas
+        self.parts: list[str] = []
+        self.names: dict[str, str] = {}
+        self.variables: set[str] = set()
+
+    @singledispatchmethod
+    def text(self, node: ast.AST) -> str:
+        """The expression in C."""
+        raise ValueError(f"no C for {ast.unparse(node)!r}")
+
+    @text.register
+    def _constant(self, node: ast.Constant) -> str:
+        value = float(node.value)  # type: ignore[arg-type]
+        return repr(value) if math.isfinite(value) else "INFINITY"
+
+    @text.register
+    def _name(self, node: ast.Name) -> str:
+        if node.id not in self.names:
+            self.variables.add(node.id)
+        return self.names.get(node.id, node.id)
+
+    @text.register
+    def _part(self, node: ast.NamedExpr) -> str:
+        part = self.text(node.value)
+        self.names[node.target.id] = name = f"part{len(self.parts)}"
+        self.parts.append(f"{name} = {part}")
+        return name
+
+    @text.register
+    def _minus(self, node: ast.UnaryOp) -> str:
+        return f"(-{self.text(node.operand)})"
+
+    @text.register
+    def _binary(self, node: ast.BinOp) -> str:
+        left, right = self.text(node.left), self.text(node.right)
+        if isinstance(node.op, ast.Pow):
+            return f"power({left}, {right})"
+        return f"({left} {_SIGNS[type(node.op)]} {right})"
+
+    @text.register
+    def _choice(self, node: ast.IfExp) -> str:
+        test = self.text(node.test)  # comes first in Python
+        return f"({test} ? {self.text(node.body)} : {self.text(node.orelse)})"
+
+    @text.register
+    def _comparison(self, node: ast.Compare) -> str:
+        sides = [self.text(side) for side in (node.left, *node.comparators)]
+        signs = [_SIGNS[type(sign)] for sign in node.ops]
+        pairs = zip(sides, signs, sides[1:], strict=False)
+        return f"({' && '.join(f'{a} {sign} {b}' for a, sign, b in pairs)})"
+
+    @text.register
+    def _and_or(self, node: ast.BoolOp) -> str:
+        *rest, total = map(self.text, node.values)
+        for side in reversed(rest):  # gives one of its operands, as in Python
+            yes, no = (total, side) if isinstance(node.op, ast.And) else (side, total)
+            total = f"({side} ? {yes} : {no})"
+        return total
+
+    @text.register
+    def _call(self, node: ast.Call) -> str:
+        name, texts = cast(ast.Name, node.func).id, list(map(self.text, node.args))
+        if name in _LIBRARY:
+            return f"{_LIBRARY[name]}({', '.join(texts)})"
+        return self.formulas.call(OPS[name], "z", dict(zip("xy", texts, strict=False)))

@@ -1,0 +1,46 @@
+"""What every backend makes of a program: a kernel, running code on a row of memory."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import Protocol
+
+from engine.roll import Program
+
+
+class Kernel(Protocol):
+    """A program that runs. The caller writes inputs and parameters into `values`.
+
+    `forward` fills the places of the outputs and of what the guards compare, at least.
+    `backward(seeds)`, after a forward, takes d loss / d output for each output and leaves
+    d loss / d leaf in `adjoints`, at the places of the inputs and parameters that need one.
+    Numbers follow IEEE 754: inf and nan flow, nothing raises.
+    """
+
+    values: array[float]
+    adjoints: array[float]
+    source: str
+
+    def forward(self) -> None:
+        """Computes the results from the leaves."""
+
+    def backward(self, seeds: Sequence[float]) -> None:
+        """Computes the gradients of the leaves at the values of the last forward."""
+
+
+def memory(program: Program) -> array[float]:
+    """Room for the numbers of a program, its constants filled in.
+
+    >>> from engine.roll import roll
+    >>> from engine.tape import record
+    >>> from engine.value import Value
+    >>> x = Value(2.0)
+    >>> with record() as seen:
+    ...     y = x * 3.0
+    >>> memory(roll(seen.tape([x], [y])))
+    array('d', [3.0, 0.0, 0.0])
+    """
+    values = array("d", bytes(8 * program.size))
+    values[: len(program.constants)] = array("d", program.constants)
+    return values

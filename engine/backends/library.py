@@ -1,0 +1,163 @@
+"""C source as a loaded library: compiled once, kept in a cache, checked before it is loaded.
+
+A library is named by a hash of all that made it and a hash of its own bytes, and comes into the
+cache by one rename. So two processes that compile the same do not disturb each other and need no
+lock, a crash leaves at most a folder that nobody reads, and a damaged file is seen and made anew.
+"""
+
+import atexit
+import ctypes
+import hashlib
+import importlib
+import importlib.util
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+# Nothing here changes a number: no -ffast-math, and no product and sum in one rounding.
+FLAGS = (
+    *("-O1", "-ftree-vectorize", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
+    *("-fPIC", "-shared", "-w"),
+)
+KEPT = 500  # libraries in the cache
+
+
+def compiler() -> list[str] | None:
+    """The command of the C compiler: `CC`, cc, gcc, clang, or that of the ziglang wheel."""
+    chosen = os.environ.get("CC")
+    if chosen:
+        command = shlex.split(chosen, posix=os.name != "nt")
+        return command if shutil.which(command[0]) else None
+    for name in ("cc", "gcc", "clang"):
+        if shutil.which(name):
+            return [name]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc"]
+    return None
+
+
+def target(command: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The flags for the processor at hand, and all that the compiler says of itself and of it."""
+    path = shutil.which(command[0]) or command[0]
+    return _target(tuple(command), path, os.stat(path).st_mtime_ns)
+
+
+@cache
+def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[str, ...], str]:
+    for native in (("-march=native",), ("-mcpu=native",), ()):
+        with tempfile.TemporaryDirectory() as folder:
+            empty = Path(folder, "empty.c")
+            empty.touch()
+            said = _run([*command, *native, "-dM", "-E", str(empty)])
+        if said.returncode == 0:
+            return native, said.stdout
+    raise RuntimeError(_complaint(command, said.stderr))
+
+
+def load(source: str) -> ctypes.CDLL:
+    """The library of this source, from the cache or compiled.
+
+    Raises RuntimeError where the compiler is missing or refuses.
+    """
+    command = compiler()
+    if command is None:
+        raise RuntimeError("no C compiler was found")
+    native, version = target(command)
+    options = [*FLAGS, *native]
+    made_of = "\0".join([source, *command, *options, version])
+    key = hashlib.sha256(made_of.encode()).hexdigest()[:32]
+    for folder in folders():
+        for path in folder.glob(f"{key}-*.lib"):
+            if path.name == _name(key, path):
+                with suppress(OSError):
+                    os.utime(path)
+                return ctypes.CDLL(str(path))
+            path.unlink(missing_ok=True)
+        try:
+            path = _compiled(source, [*command, *options], key, folder)
+        except OSError as error:
+            complaint = RuntimeError(f"the C library cannot be kept in {folder}: {error}")
+            continue
+        except RuntimeError as error:  # in a full folder the compiler fails: try the next one
+            complaint = error
+            continue
+        _forget_oldest(folder)
+        return ctypes.CDLL(str(path))
+    raise complaint
+
+
+def folders() -> Iterator[Path]:
+    """Where libraries may be kept: the user's cache, then a folder that ends with this process."""
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+        folder = _user_cache()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_private(folder):
+            yield folder
+    yield _own_folder(os.getpid())
+
+
+def _user_cache() -> Path:
+    with suppress(ImportError):
+        platformdirs = importlib.import_module("platformdirs")
+        return Path(platformdirs.user_cache_dir("brickgrad", appauthor=False), "native")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base, "brickgrad", "native")
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether nobody else can put a library there."""
+    if os.name == "nt":
+        return True
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@cache
+def _own_folder(process: int) -> Path:
+    folder = tempfile.mkdtemp(prefix="brickgrad-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+def _compiled(source: str, command: Sequence[str], key: str, folder: Path) -> Path:
+    with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as place:
+        text, made = Path(place, "kernel.c"), Path(place, "kernel.lib")
+        text.write_text(source, encoding="ascii")
+        said = _run([*command, str(text), "-o", str(made), "-lm"])
+        if said.returncode:
+            raise RuntimeError(_complaint(command, said.stderr))
+        path = folder / _name(key, made)
+        with suppress(PermissionError):  # Windows: another process has loaded the very same
+            os.replace(made, path)
+    return path
+
+
+def _name(key: str, path: Path) -> str:
+    return f"{key}-{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}.lib"
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, env=environment
+    )
+
+
+def _complaint(command: Sequence[str], message: str) -> str:
+    first = "\n".join(message.strip().splitlines()[:5])
+    return f"the C compiler failed: {shlex.join(command[:3])} ...\n{first}"
+
+
+def _forget_oldest(folder: Path) -> None:
+    with suppress(OSError):
+        found = sorted(folder.glob("*.lib"), key=lambda path: path.stat().st_mtime)
+        for path in found[:-KEPT]:
+            path.unlink(missing_ok=True)

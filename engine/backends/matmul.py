@@ -1,0 +1,108 @@
+"""Sums of products as calls of NumPy: `matmul` where there is a matrix in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.backends.steps import Writer
+from engine.backends.strides import View, is_matrix, laid, packed
+
+
+def contract(writer: Writer, a: View, b: View, out: View) -> None:
+    """Steps for out = a * b, summed over the axes that `out` lacks.
+
+    All three have the same axes; along one that an array lacks its stride is 0.
+    """
+    a, b, out = laid([a, b, out])
+    shape = out.shape
+    kinds = [
+        tuple(step != 0 for step in steps)
+        for steps in zip(a.strides, b.strides, out.strides, strict=True)
+    ]
+
+    def axes(*kind: bool) -> list[int]:
+        return [k for k, has in enumerate(kinds) if has == kind]
+
+    repeated, inner = axes(False, False, True), axes(True, True, False)
+    lonely = axes(True, False, False) + axes(False, True, False)
+    if repeated:
+        axes_left = [k for k in out.own if k not in repeated]
+        once = writer.temporary(out.along(axes_left).shape).over(axes_left, shape)
+        rest = [k for k in range(len(shape)) if k not in repeated]
+        contract(writer, a.along(rest), b.along(rest), once.along(rest))
+        writer.do("np.copyto({0}, {1})", out.along(out.own), once.along(out.own))
+    elif len(inner) > 1 and not (_is_packed(a) and _is_packed(b)):
+        contract(writer, pack(writer, a), pack(writer, b), out)
+    elif len(inner) > 1 or lonely:
+        _einsum(writer, a, b, out)
+    else:
+        _products(writer, a, b, out, inner, axes(True, False, True), axes(False, True, True))
+
+
+def pack(writer: Writer, view: View) -> View:
+    """A copy without gaps of what an array has; the axes along which it repeats stay so."""
+    source = view.along(view.own)
+    room = writer.temporary(source.shape)
+    writer.do("np.copyto({0}, {1})", room, source)
+    return room.over(view.own, view.shape)
+
+
+def _is_packed(view: View) -> bool:
+    own = view.along(view.own)
+    return own.strides == packed(own.shape)
+
+
+def _einsum(writer: Writer, a: View, b: View, out: View) -> None:
+    views = (a, b, out)
+    left, right, result = ("".join(chr(ord("a") + k) for k in view.own) for view in views)
+    own = [view.along(view.own) for view in views]
+    writer.do(f"np.einsum('{left},{right}->{result}', {{0}}, {{1}}, out={{2}})", *own)
+
+
+def _products(
+    writer: Writer,
+    a: View,
+    b: View,
+    out: View,
+    inner: Sequence[int],
+    rows: Sequence[int],
+    columns: Sequence[int],
+) -> None:
+    """At most one inner axis: a product of matrices, as many as the other axes say."""
+    row, column = (sorted(axes, key=out.shape.__getitem__)[-1:] for axes in (rows, columns))
+    if row > column and column:  # the result lies the other way
+        a, b, row, column = b, a, column, row
+    batch = [k for k in range(len(out.shape)) if k not in (*inner, *row, *column)]
+    result = out.along([*batch, *row, *column])
+    is_gapless = result.strides == packed(result.shape)
+    if not inner and (batch or not (row and column) or not is_gapless):
+        writer.do("np.multiply({0}, {1}, out={2})", a.least, b.least, out)
+    elif not batch and is_gapless and not (row and column):
+        writer.do(
+            "np.dot({0}, {1}, out={2})", a.along([*row, *inner]), b.along([*inner, *column]), result
+        )
+    else:
+        a, b, out = (
+            _laid(a, batch, row, inner),
+            _laid(b, batch, inner, column),
+            _laid(out, batch, row, column),
+        )
+        if row and column and inner:
+            a, b = (view if is_matrix(view) else pack(writer, view) for view in (a, b))
+        if row and column and not is_matrix(out):
+            room = writer.temporary(out.shape)
+            writer.do("np.matmul({0}, {1}, out={2})", a, b, room)
+            writer.do("np.copyto({0}, {1})", out, room)
+        else:
+            call = "np.matmul" if batch or not is_gapless or inner else "np.dot"
+            writer.do(f"{call}({{0}}, {{1}}, out={{2}})", a, b, out)
+
+
+def _laid(view: View, batch: Sequence[int], first: Sequence[int], second: Sequence[int]) -> View:
+    """The view as matrices of (first, second), one for each step of the other axes."""
+    axes = [(view.shape[k], view.strides[k]) for k in batch]
+    axes += [
+        (view.shape[axis[0]], view.strides[axis[0]]) if axis else (1, 1) for axis in (first, second)
+    ]
+    shape, strides = zip(*axes, strict=True)
+    return View(view.memory, view.base, shape, strides)

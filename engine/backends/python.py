@@ -1,0 +1,534 @@
+"""A graph as straight lines of Python: the standard library alone, and the bits of eager mode.
+
+The order of every addition is that of `Value.backward`. Graphs too large to be written out run as
+lists of numbers instead, to the same bits.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from array import array
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain, groupby, repeat
+from typing import Any, NamedTuple, cast
+
+from engine import formula
+from engine.backends.kernel import Kernel, memory
+from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op
+from engine.roll import Program
+from engine.tape import Tape
+from engine.value import Value
+
+NAME = "python"
+DOT = OPS["dot"]
+WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us
+ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
+RAISED = (ArithmeticError, ValueError)  # what plain arithmetic raises where IEEE has inf or nan
+
+Rewrite = Callable[[str], str]
+Numbers = Sequence[float]
+Run = Generator[Numbers, Numbers, None]
+
+
+def unavailable() -> str | None:
+    """Why this backend cannot run here: it always can."""
+    return None
+
+
+def compile(program: Program, tape: Tape) -> Kernel:
+    """Straight lines, or for a very large graph the kernel that needs little memory."""
+    operands = sum(len(places) for _, places in tape.rows)
+    return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
+
+
+class Lines:
+    """A kernel of straight lines: a generator that stops after the forward, and after a backward.
+
+    Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
+    """
+
+    def __init__(self, program: Program, tape: Tape) -> None:
+        self.values = memory(program)
+        self.adjoints = array("d", bytes(8 * program.size))
+        self.source = _Writer(program, tape, formula.plain).source()
+        self._program, self._tape = program, tape
+        self._start = _function(self.source, PLAIN)
+        self._start_careful: Callable[[Numbers], Run] | None = None
+
+    def forward(self) -> None:
+        """Computes what outputs and guards need."""
+        self._leaves = self.values[: self._program.leaves].tolist()
+        try:
+            self._run = self._start(self._leaves)
+            results = next(self._run)
+        except RAISED:
+            results = self._run_carefully()
+        for place, result in zip(_watched(self._program), results, strict=True):
+            self.values[place] = result
+
+    def backward(self, seeds: Numbers) -> None:
+        """Computes the gradients of inputs and parameters."""
+        try:
+            gradients = self._run.send(seeds)
+        except RAISED:
+            self._run_carefully()
+            gradients = self._run.send(seeds)
+        first = len(self._program.constants)
+        self.adjoints[first : self._program.leaves] = array("d", gradients)
+
+    def _run_carefully(self) -> Numbers:
+        if self._start_careful is None:
+            source = _Writer(self._program, self._tape, formula.careful).source()
+            self._start_careful = _function(source, CAREFUL)
+        self._run = self._start_careful(self._leaves)
+        return next(self._run)
+
+
+def _function(source: str, functions: dict[str, Callable[..., Any]]) -> Callable[[Numbers], Run]:
+    names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
+    exec(builtins.compile(source, "<replay>", "exec"), names)
+    return cast(Callable[[Numbers], Run], names.pop("run"))  # leaves no cycle behind
+
+
+# --- the texts of the calculus as parts of lines -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A formula with {x}, {y}, {z}, {g} or {xs}, {ys}, {bias} to fill in."""
+
+    text: str
+    reads: Counter[str]
+    binds: bool  # it has a `:=`
+    kills: bool = False  # it can be zero where g is not
+
+
+class _Blanks(ast.NodeTransformer):
+    """Variables become blanks, numbers floats (which compare faster), other names end in `_`."""
+
+    def __init__(self, variables: Collection[str]) -> None:
+        self.variables = variables
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        name = ast.Name(f"{cast(ast.Name, node.func).id}_", ast.Load())
+        return ast.Call(name, [self.visit(argument) for argument in node.args], [])
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        blank = node.id in self.variables
+        return ast.Name(f"{{{node.id}}}" if blank else f"{node.id}_", node.ctx)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        number = cast(float, node.value)
+        return ast.Constant(float(number)) if float(number) == number else node
+
+
+def _blanks(text: str, variables: Collection[str]) -> ast.expr:
+    return cast(ast.expr, _Blanks(variables).visit(ast.parse(text, mode="eval").body))
+
+
+def _text(tree: ast.expr, kills: bool = False) -> _Text:
+    reads = Counter(node.id.strip("{}") for node in ast.walk(tree) if isinstance(node, ast.Name))
+    binds = any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree))
+    return _Text(ast.unparse(tree), reads, binds, kills)
+
+
+@cache
+def _formula(op: Op, rewrite: Rewrite) -> _Text:
+    return _text(_blanks(rewrite(op.formula), op.variables.split(", ")))
+
+
+@cache
+def _share(partial: str, rewrite: Rewrite) -> _Text:
+    """g * partial, without the product where that is 1, and inside `a if condition else b`."""
+    tree = _blanks(rewrite(partial), "xyz")
+    kills = any(
+        ast.unparse(branch) == "0.0"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.IfExp)
+        for branch in (node.body, node.orelse)
+    )
+    share = _text(_times_g(tree), kills)
+    return replace(share, text=f"({share.text})") if isinstance(tree, ast.IfExp) else share
+
+
+@cache
+def _reads(
+    op: Op, rewrite: Rewrite
+) -> tuple[bool, tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
+    """Whether the formula has a `:=`, the operands it does not read just once, and those that each
+    partial reads, where it reads any; -1 is the result.
+    """
+    formula, variables = _formula(op, rewrite), op.variables.split(", ")
+    partials = [_share(partial, rewrite).reads for partial in op.partials]
+    z = {"x": 0, "y": 1, "z": -1}
+    reads = [tuple(k for name, k in z.items() if counts[name]) for counts in partials]
+    return (
+        formula.binds,
+        tuple(k for k, name in enumerate(variables) if formula.reads[name] != 1),
+        tuple((k, read) for k, read in enumerate(reads) if read),
+    )
+
+
+def _times_g(tree: ast.expr) -> ast.expr:
+    g = ast.Name("{g}", ast.Load())
+    if isinstance(tree, ast.IfExp):
+        return ast.IfExp(tree.test, _times_g(tree.body), _times_g(tree.orelse))
+    match ast.unparse(tree):
+        case "1.0":
+            return g
+        case "-1.0":
+            return ast.UnaryOp(ast.USub(), g)
+    return ast.BinOp(g, ast.Mult(), tree)
+
+
+# --- the lines -----------------------------------------------------------------------------------
+
+_TIGHTNESS = {"{x} + {y}": 1, "{x} - {y}": 1, "{x} * {y}": 2, "{x} / {y}": 2}
+_ATOM = 3
+
+# Finite results of these have finite operands alone: where the adjoint is zero too there are only
+# zeros to pass on, and the lines that do it can be left out.
+_FRANK = {OPS[name] for name in ("add", "sub", "mul", "neg", "dot", "sum")}
+
+
+class _Expression(NamedTuple):
+    text: str
+    tightness: int = _ATOM
+    size: int = 1
+
+    def within(self, tightness: int) -> str:
+        """The text as a part of a formula whose operators bind that tight."""
+        return self.text if self.tightness >= tightness else f"({self.text})"
+
+
+class _Writer:
+    """The source for a tape: rows are v0, v1, ..., leaves x0, x1, ..., their adjoints a and d."""
+
+    def __init__(self, program: Program, tape: Tape, rewrite: Rewrite) -> None:
+        self.program, self.tape, self.rewrite = program, tape, rewrite
+        leaves = program.place[len(tape.rows) :]  # from the end backwards, as the tape counts them
+        self.value = [*(f"v{k}" for k in range(len(tape.rows))), *(f"x{n}" for n in leaves)]
+        self.adjoint = [*(f"a{k}" for k in range(len(tape.rows))), *(f"d{n}" for n in leaves)]
+        self.needs = _needs(tape)
+        self.uses = Counter(chain(tape.outputs, *(places for _, places in tape.rows)))
+        self.inlined: dict[int, _Expression] = {}
+        self.reader: dict[int, int] = {}  # of an inlined row, the row in whose line it stands
+        self.head: dict[int, int] = {}  # of a row, a variable that is finite only where it is
+        self.shares: dict[int, list[str]] = {}  # of an adjoint, what is still to be added
+        self.started: set[int] = set()  # the adjoints that have a variable
+        self.zeros: list[str] = []  # those of them that start as 0.0
+        self.can_be_zero: dict[int, bool] = {}  # whether all shares of an adjoint can
+        self.test = ""  # under which the last line stands
+        self.lines: list[str] = []
+
+    def source(self) -> str:
+        """The text of the generator `run(leaves)`."""
+        self._write_forward()
+        forward, self.lines = self.lines, []
+        self._write_backward()
+        gradients = self._gradients()
+        return "\n".join(
+            [
+                "def run(leaves):",
+                f" {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
+                *forward,
+                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape))}",
+                " while True:",
+                f"  {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
+                *(f"  {name} = 0.0" for name in self.zeros),
+                *self.lines,
+                f"  seeds = yield {_tuple(gradients)}",
+                "",
+            ]
+        )
+
+    def _write_forward(self) -> None:
+        kept = self._kept()
+        for row, (op, places) in enumerate(self.tape.rows):
+            operands = [self._operand(p, row) for p in places]
+            size = 1 + sum([operand.size for operand in operands])
+            first, *others = self._texts(op, operands)
+            if row in kept or size > ONE_LINE:
+                name = self.value[row]
+                self.lines.append(f" {name} = {first}")
+                self.lines += [f" {name} = {name} + {other}" for other in others]
+            else:
+                tightness = 1 if op is DOT else _TIGHTNESS.get(_formula(op, self.rewrite).text, 0)
+                self.inlined[row] = _Expression(first, tightness, size)
+
+    def _operand(self, place: int, row: int) -> _Expression:
+        if place not in self.inlined:
+            return _Expression(self.value[place])
+        self.reader[place] = row
+        return self.inlined[place]
+
+    def _kept(self) -> set[int]:
+        """What needs a variable: it is read more than once, or again in the backward."""
+        kept = {*_watched(self.tape), *(p for p, n in self.uses.items() if n > 1)}
+        for row, (op, places) in enumerate(self.tape.rows):
+            binds, repeated, reads = _reads(op, self.rewrite)
+            if binds:
+                kept.add(row)
+            if repeated or reads:
+                columns = [*_columns(op, places), [row]]
+                kept.update(*(columns[k] for k in repeated))
+                for k, read in reads:
+                    if any(map(self.needs.__getitem__, columns[k])):
+                        kept.update(*(columns[j] for j in read))
+        return kept
+
+    def _texts(self, op: Op, operands: list[_Expression]) -> list[str]:
+        """The formula of a row; of a long dot, the first part of it and what is added then."""
+        if op is DOT:
+            xs, ys, bias = op.arguments(operands)
+            terms = [f"{x.within(2)} * {y.within(_ATOM)}" for x, y in zip(xs, ys, strict=True)]
+            return [" + ".join(part) for part in _parts([bias.within(1), *terms])]
+        text = _formula(op, self.rewrite).text
+        if op.many:
+            xs, *rest = op.arguments([operand.within(0) for operand in operands])
+            ys, bias = rest or ((), "")
+            return [text.format(xs=_tuple(xs), ys=_tuple(ys), bias=bias)]
+        tightness = _TIGHTNESS.get(text)
+        x, y = operands[0], operands[-1]
+        if tightness:
+            return [text.format(x=x.within(tightness), y=y.within(tightness + 1))]
+        return [text.format(x=x.within(_ATOM), y=y.within(_ATOM))]
+
+    def _write_backward(self) -> None:
+        for k, place in enumerate(self.tape.outputs):
+            if self.needs[place]:
+                self._add(place, f"s{k}", can_be_zero=False)
+        for row in reversed(self.tape.order):
+            if self.needs[row]:
+                self._pass_on(row)
+
+    def _pass_on(self, row: int) -> None:
+        """The shares that a row adds to the adjoints of its operands."""
+        op, places = self.tape.rows[row]
+        if row not in self.inlined:
+            self.head[row] = row
+        elif self.reader[row] in self.head and self.tape.rows[self.reader[row]][0] in _FRANK:
+            self.head[row] = self.head[self.reader[row]]
+        g, z = self._settled(row), self.value[row]
+        zero = self.can_be_zero[row]
+        test = ""
+        if zero and op in _FRANK and row in self.head:
+            head = self.value[self.head[row]]
+            test = f"{g} or {head} - {head}"
+        for place, partial, x, y in _edges(op, places):
+            if self.needs[place]:
+                share = _share(partial, self.rewrite)
+                text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
+                alone = self.uses[place] == 1  # then it is one line, or another name for it
+                self._add(place, text, zero or share.kills, "" if alone else test)
+
+    def _add(self, place: int, share: str, can_be_zero: bool, test: str = "") -> None:
+        """Adds to an adjoint: now under a test; without one later, in one line with others."""
+        self.can_be_zero[place] = can_be_zero and self.can_be_zero.get(place, True)
+        if test:
+            self._start(place)
+            self._write(f"{self.adjoint[place]} += {share}", test)
+            return
+        shares = self.shares.setdefault(place, [])
+        shares.append(share)
+        if len(shares) == ONE_LINE:
+            self._start(place)
+
+    def _start(self, place: int) -> None:
+        """Gives an adjoint a variable that holds all shares so far."""
+        name, shares = self.adjoint[place], self.shares.pop(place, [])
+        if place in self.started:
+            shares = shares and [name, *shares]
+        elif not shares:
+            self.zeros.append(name)
+        self.started.add(place)
+        if shares:
+            self._write(f"{name} = {' + '.join(shares)}")
+
+    def _settled(self, place: int) -> str:
+        """The name of an adjoint that has all its shares."""
+        shares = self.shares.get(place, [])
+        if place not in self.started and len(shares) == 1 and shares[0].isidentifier():
+            return shares[0]
+        self._start(place)
+        return self.adjoint[place]
+
+    def _write(self, line: str, test: str = "") -> None:
+        if test and test != self.test:
+            self.lines.append(f"  if {test}:")
+        self.test = test
+        self.lines.append(f"   {line}" if test else f"  {line}")
+
+    def _gradients(self) -> list[str]:
+        """The adjoints of inputs and parameters; added to 0.0, as a -0.0 is in eager mode."""
+        places = {self.program.place[p]: p for p in self.can_be_zero if p < 0}
+        wanted = range(len(self.program.constants), self.program.leaves)
+        return [f"0.0 + {self._settled(places[n])}" if n in places else "0.0" for n in wanted]
+
+
+def _needs(tape: Tape) -> list[bool]:
+    """By place, whether a gradient is wanted there or below; leaves from the end backwards."""
+    leaves = [
+        tape.input_grads[k] if k < tape.inputs else isinstance(leaf, Value)
+        for k, leaf in enumerate(tape.leaves)
+    ]
+    needs = [*[False] * len(tape.rows), *reversed(leaves)]
+    for row, (_, places) in enumerate(tape.rows):
+        needs[row] = any(map(needs.__getitem__, places))
+    return needs
+
+
+def _columns(op: Op, places: Sequence[int]) -> list[Sequence[int]]:
+    """The places of x and y, or of xs, ys and the bias: those that share a partial."""
+    if not op.many:
+        return [[place] for place in places]
+    xs, *rest = op.arguments(places)
+    return [xs, rest[0], [rest[1]]] if rest else [xs]
+
+
+def _edges(op: Op, places: Sequence[int]) -> Iterator[tuple[int, str, int, int]]:
+    """The place of each operand, its partial, and the places of the x and y in that."""
+    if not op.many:
+        for place, partial in zip(places, op.partials, strict=True):
+            yield place, partial, places[0], places[-1]
+        return
+    columns = _columns(op, places)
+    xs, ys = columns[0], columns[min(1, len(columns) - 1)]
+    for column, partial in zip(columns, op.partials, strict=True):
+        yield from zip(column, repeat(partial), xs or column, ys or column)
+
+
+def _watched(graph: Tape | Program) -> list[int]:
+    """The places that the caller reads: the outputs, and what the guards compare."""
+    return [*graph.outputs, *chain.from_iterable((g.left, g.right) for g in graph.guards)]
+
+
+def _parts(texts: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(texts), ONE_LINE):
+        yield texts[start : start + ONE_LINE]
+
+
+def _tuple(texts: Iterable[str]) -> str:
+    several = list(texts)
+    return f"({several[0]},)" if len(several) == 1 else f"({', '.join(several)})"
+
+
+# --- without lines -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Rows that do the same and do not need each other; their numbers stand side by side."""
+
+    op: Op
+    first: int
+    size: int
+    operands: list[array[int]]  # for each operand its places, row by row
+    slopes: int | None  # where the partials begin, those of the first operand first
+
+    def computed(self, columns: list[list[float]]) -> tuple[Iterable[float], Iterable[Numbers]]:
+        """The results, and the partials for each operand."""
+        if self.op.many:
+            found = [self.op.forward(self.op.arguments(row)) for row in zip(*columns, strict=True)]
+            return [z for z, _ in found], zip(*[slopes for _, slopes in found], strict=True)
+        try:
+            zs, *slopes = zip(*map(self.op.plain, *columns), strict=True)
+        except RAISED:
+            zs, *slopes = zip(*map(self.op.careful, *columns), strict=True)
+        return zs, slopes
+
+
+class Lists:
+    """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
+
+    A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
+    nothing.
+    """
+
+    source = "for row, into, slope in shares: adjoints[into] += adjoints[row] * numbers[slope]\n"
+
+    def __init__(self, program: Program, tape: Tape) -> None:
+        self.values = memory(program)
+        self.adjoints = array("d", bytes(8 * program.size))
+        self._program, self._tape = program, tape
+        self._needs = _needs(tape)
+        self._groups: list[_Group] = []
+        # The numbers: the rows in groups, their partials, 1.0, and the leaves from the end.
+        self._at = [*repeat(0, len(tape.rows)), *range(-len(tape.leaves), 0)]
+        slopes = self._group()
+        self._numbers = [1.0] * (slopes + 1 + len(tape.leaves))
+        self._shares = [array("q") for _ in range(3)]  # the row, the operand, the partial
+        self._list_shares(one=slopes)
+
+    def _group(self) -> int:
+        """Finds the groups; gives the place after the last partial."""
+        rows, at = self._tape.rows, self._at
+        levels = [0] * len(at)
+        for row, (_, places) in enumerate(rows):
+            levels[row] = 1 + max(map(levels.__getitem__, places))
+
+        def kind(row: int) -> tuple[int, str, int]:
+            op, places = rows[row]
+            return levels[row], op.name, len(places)
+
+        first, slopes = 0, len(rows)
+        for (*_, count), group in groupby(sorted(range(len(rows)), key=kind), kind):
+            members = list(group)
+            op = rows[members[0]][0]
+            for place, row in enumerate(members, first):
+                at[row] = place
+            columns = [array("q", (at[rows[row][1][k]] for row in members)) for k in range(count)]
+            kept = None if _AT_HAND.issuperset(op.partials) else slopes
+            self._groups.append(_Group(op, first, len(members), columns, kept))
+            first += len(members)
+            slopes += 0 if kept is None else count * len(members)
+        return slopes
+
+    def _list_shares(self, one: int) -> None:
+        at = self._at
+        group_of = [group for group in self._groups for _ in range(group.size)]
+        for row in reversed(self._tape.order):
+            if not self._needs[row]:
+                continue
+            group = group_of[at[row]]
+            slope = (group.slopes or 0) + at[row] - group.first
+            for place, partial, x, y in _edges(*self._tape.rows[row]):
+                if self._needs[place]:
+                    at_hand = {"1.0": one, "x": at[x], "y": at[y], "z": at[row]}
+                    share = (at[row], at[place], at_hand.get(partial, slope))
+                    for numbers, number in zip(self._shares, share, strict=True):
+                        numbers.append(number)
+                slope += group.size
+
+    def forward(self) -> None:
+        """Computes all results and partials."""
+        numbers, places, values = self._numbers, self._program.place, self.values
+        for leaf in range(-len(self._tape.leaves), 0):
+            numbers[leaf] = values[places[leaf]]
+        for group in self._groups:
+            columns = [[numbers[p] for p in column] for column in group.operands]
+            zs, slopes = group.computed(columns)
+            numbers[group.first : group.first + group.size] = zs
+            if group.slopes is not None:
+                end = group.slopes + len(columns) * group.size
+                numbers[group.slopes : end] = chain.from_iterable(slopes)
+        for place, p in zip(_watched(self._program), _watched(self._tape), strict=True):
+            values[place] = numbers[self._at[p]]
+
+    def backward(self, seeds: Numbers) -> None:
+        """Computes the gradients of inputs and parameters."""
+        adjoints, numbers, places = [0.0] * len(self._at), self._numbers, self._program.place
+        for p, seed in zip(self._tape.outputs, seeds, strict=True):
+            adjoints[self._at[p]] += seed
+        for row, operand, partial in zip(*self._shares, strict=True):
+            adjoints[operand] += adjoints[row] * numbers[partial]
+        for leaf in range(-len(self._tape.leaves), 0):
+            if self._needs[leaf]:
+                self.adjoints[places[leaf]] = adjoints[leaf]
+
+
+_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own

@@ -1,0 +1,257 @@
+"""A function of Values as a flat list (Wengert list): one row for each operation it did.
+
+What a list cannot hold is watched while the function runs. Comparisons become guards, to be asked
+again at each replay. A look at `.data`, a `detach()` and a `no_grad()` are noted with their line:
+a number that leaves the graph would be frozen.
+"""
+
+from __future__ import annotations
+
+import copy
+import operator
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, cast
+
+from engine import operators, value
+from engine.ops import OPS, Op
+from engine.value import Operand, Value, data_of, toposort
+
+Row = tuple[Op, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A comparison that the function made, and how it came out."""
+
+    left: int
+    relation: str  # a function of the module `operator`: "lt", "le", "gt", "ge", "eq", "ne"
+    right: int
+    outcome: bool
+
+
+@dataclass(frozen=True)
+class Tape:
+    """Rows in the order they were made; an operand is the place of an earlier row, or of a leaf.
+
+    Places from 0 on are rows. Those of leaves are negative: -1 is the first of `leaves`, a float
+    for a constant, a Value for an input or a parameter. The inputs come first. `order` has the
+    rows below the outputs as their backward sorts them; the others are there for the guards.
+    """
+
+    rows: tuple[Row, ...]
+    leaves: tuple[Operand, ...]
+    inputs: int
+    input_grads: tuple[bool, ...]  # for which inputs a gradient is wanted
+    outputs: tuple[int, ...]
+    order: tuple[int, ...]
+    guards: tuple[Guard, ...]
+
+
+@dataclass
+class Recording:
+    """What was seen while a function ran."""
+
+    nodes: list[Value] = field(default_factory=list)
+    made: list[Value] = field(default_factory=list)  # leaves that the function made itself
+    guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
+    escapes: list[str] = field(default_factory=list)  # the lines where numbers left the graph
+
+    def keep(self, node: Value) -> Value:
+        """Notes a new node (a mode of `engine.value`)."""
+        self.nodes.append(node)
+        return node
+
+    def tape(
+        self, inputs: Sequence[Value], outputs: Sequence[Operand], input_grads: Sequence[bool] = ()
+    ) -> Tape:
+        """The rows that the outputs and the guards need.
+
+        `input_grads` says for which inputs a gradient is wanted; for none unless given.
+        """
+        sides = [side for left, _, right, _ in self.guards for side in (left, right)]
+        made = set(map(id, self.made))
+        leaves: list[Operand] = []
+        constants: dict[int, int] = {}
+
+        def place(operand: Any) -> int:
+            if type(operand) is Value:
+                if type(operand.mark) is not int:
+                    leaves.append(operand.data if id(operand) in made else operand)
+                    operand.mark = -len(leaves)
+                return operand.mark
+            if id(operand) not in constants:
+                leaves.append(operand)
+                constants[id(operand)] = -len(leaves)
+            return constants[id(operand)]
+
+        with value.sweeping:  # until its end the marks of the sort hold places
+            order = _sorted(outputs)
+            met = _sorted([*outputs, *sides])[-1].mark if sides else order[-1].mark
+            nodes = [v for v in self.nodes if v.mark is met]
+            for v in inputs:
+                leaves.append(v)
+                v.mark = -len(leaves)
+            for row, v in enumerate(nodes):
+                v.mark = row
+            rows = [
+                (
+                    v.op,
+                    tuple(
+                        [
+                            p.mark if type(p) is Value and type(p.mark) is int else place(p)
+                            for p in _operands(v)
+                        ]
+                    ),
+                )
+                for v in nodes
+            ]
+            ends = tuple(map(place, outputs))
+            guards = dict.fromkeys(
+                Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
+            )
+            return Tape(
+                cast(tuple[Row, ...], tuple(rows)),
+                tuple(leaves),
+                len(inputs),
+                tuple(input_grads) or (False,) * len(inputs),
+                ends,
+                tuple([v.mark for v in order if type(v.mark) is int and v.mark >= 0]),
+                tuple(guards),
+            )
+
+
+def _sorted(values: Sequence[Operand]) -> list[Value]:
+    """The graph of all of them, as the backward of their sum sorts it; that sum is the last."""
+    root = Value(0.0)
+    root.op, root.x = OPS["sum"], tuple(v for v in values if type(v) is Value)
+    return toposort(root)
+
+
+def _operands(v: Value) -> Any:
+    """The operands of a node in order, as they stand in its slots."""
+    if type(v.y) is tuple:
+        return v.y
+    if type(v.x) is tuple:
+        return v.x
+    return (v.x,) if v.y is None else (v.x, v.y)
+
+
+# --- the watch ---------------------------------------------------------------------------------
+
+_recording: ContextVar[tuple[Recording, ...]] = ContextVar("recording", default=())
+_one_at_a_time = threading.RLock()  # the watch stands on the class that all threads share
+_ENGINE = (
+    os.path.join(os.path.dirname(os.path.abspath(value.__file__)), ""),
+    value.GENERATED,
+    copy.__file__,  # its lines are nobody's
+)
+
+
+def is_recording() -> bool:
+    """Whether a function is being recorded in this thread."""
+    return bool(_recording.get())
+
+
+@contextmanager
+def record() -> Iterator[Recording]:
+    """Inside `with record() as seen:` what this thread does with Values is noted in `seen`.
+
+    >>> x = Value(2.0)
+    >>> with record() as seen:
+    ...     y = x * x + 1 if x > 0 else -x
+    >>> seen.tape([x], [y]).rows
+    ((Op('mul'), (-1, -1)), (Op('add'), (0, -2)))
+    """
+    seen = Recording()
+    with _one_at_a_time, value.mode(seen.keep), _watched():
+        before = _recording.set((*_recording.get(), seen))
+        try:
+            yield seen
+        finally:
+            _recording.reset(before)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """The class with a watch over it."""
+    before = {name: vars(Value)[name] for name in _WATCH}
+    for name, watch in _WATCH.items():
+        setattr(Value, name, watch)
+    try:
+        yield
+    finally:
+        for name, attribute in before.items():
+            setattr(Value, name, attribute)
+
+
+_PLAIN_INIT = Value.__init__
+_SLOT: Any = vars(Value)["data"]
+setattr(Value, "_data", _SLOT)  # noqa: B010 (by this name operators read it while `data` is watched)
+_TAKE_OUT = {"detach", "_as_leaf", "_copied"}  # functions of the engine that cut the graph
+
+
+def _look(v: Value) -> float:
+    """`.data`, noting the line of the user where a number leaves the graph."""
+    if _recording.get():
+        frame = sys._getframe(1)
+        if frame.f_code.co_name in _TAKE_OUT or not _is_ours(frame):
+            while _is_ours(frame) and frame.f_back:
+                frame = frame.f_back
+            line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            for seen in _recording.get():
+                seen.escapes.append(line)
+    return cast(float, _SLOT.__get__(v))
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_ENGINE)
+
+
+def _born(v: Value, data: float, label: str = "") -> None:
+    """A new leaf: a constant of the recording."""
+    _PLAIN_INIT(v, data, label)
+    for seen in _recording.get():
+        seen.made.append(v)
+
+
+def _asked(left: Value, relation: str, right: Operand) -> bool:
+    """A comparison by data, noted as a guard."""
+    outcome: bool = getattr(operator, relation)(data_of(left), data_of(right))
+    for seen in _recording.get():
+        seen.guards.append((left, relation, right, outcome))
+    return outcome
+
+
+class _Key:
+    """A Value where a formula compares it: `==` asks for its number too."""
+
+    def __init__(self, v: Value) -> None:
+        self.v = v
+
+
+def _comparison(relation: str) -> Callable[[Any, Any], bool]:
+    def compared(left: Any, right: Any) -> bool:
+        sides = [side.v if isinstance(side, _Key) else side for side in (left, right)]
+        return _asked(sides[0], relation, sides[1])
+
+    return compared
+
+
+for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
+    setattr(_Key, f"__{_relation}__", _comparison(_relation))
+
+_WATCH: dict[str, Any] = {
+    **value.methods(operators.source().replace(".data", "._data")),
+    "data": property(_look, _SLOT.__set__),
+    "_key": property(_Key),
+    "__init__": _born,
+    "__bool__": lambda v: _asked(v, "ne", 0.0),
+    **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
+}

@@ -1,0 +1,358 @@
+"""A training step on flat memory: kernels compute loss and gradient, and move the parameters.
+
+While training runs the parameters' numbers live in the memory of the kernels; `store` gives them
+back to the Values.
+"""
+
+import math
+import warnings
+from array import array
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, NamedTuple
+
+from engine import backends
+from engine.functions import dot
+from engine.functions import sum as sum_of
+from engine.ops import fsum
+from engine.replay import LIMIT, Given, Recorded, ReplayError, read, rebuild, replay
+from engine.tape import record
+from engine.value import Value, data_of, is_watched, set_each
+from nn.optim import Optimizer
+
+KEPT = 4  # bound batches
+TINY = 1e-250  # squares below have lost digits
+NOTHING_TO_MOVE = (
+    "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
+    "model.parameters(), and train outside no_grad()"
+)
+View = Any  # a memoryview of doubles
+Run = Callable[[Any, Any], tuple[Value, Any]]
+
+
+class Taken(NamedTuple):
+    """What a step saw before the parameters moved: loss, outputs, the length of the gradient.
+
+    The outputs can be asked for until the next step.
+    """
+
+    loss: float
+    outputs: Callable[[], Any]
+    gradient_norm: float
+
+
+class Descent:
+    """Steps of an optimiser down the slope of `run`: (xs, ys) -> (what is made small, outputs).
+
+    By replay: `run` is recorded once for each shape of a batch, and compared with its replay at
+    the next step. Where it cannot be replayed, or with `backend="eager"`, steps build their
+    graphs. Lists of data that were used must not change: their numbers are read once.
+
+    >>> from nn.optim import SGD
+    >>> w, xs, ys = Value(0.0), [1.0, 2.0], [2.0, 4.0]
+    >>> def run(xs, ys):
+    ...     outputs = [w * x for x in xs]
+    ...     return sum((o - y) ** 2 for o, y in zip(outputs, ys)), outputs
+    >>> descent = Descent(run, SGD([w], lr=0.1))
+    >>> for _ in range(20):
+    ...     taken = descent.step(xs, ys)
+    >>> descent.store()
+    >>> f"{w:.4f}"
+    '2.0000'
+    """
+
+    def __init__(self, run: Run, optimizer: Optimizer, backend: str = "auto") -> None:
+        self.run, self.optimizer = run, optimizer
+        self._replay = replay(run, backend=backend)
+        self._eager = backend == "eager"
+        self._bound: dict[tuple[int, int], _Batch] = {}
+        self._links: dict[Recorded, _Link] = {}
+        self._mover: _Mover | None = None  # has the newest numbers; None: they are in the Values
+
+    @property
+    def backend(self) -> str:
+        """What runs the steps: "eager", "python", "numpy" or "c"."""
+        return "eager" if self._eager else self._replay.backend
+
+    def step(self, xs: Any, ys: Any) -> Taken:
+        """Takes one step; FloatingPointError, and no step, where a number is not finite."""
+        if self._eager or is_watched():
+            self.store()
+            return self._by_graph(*self.run(xs, ys))
+        try:
+            batch = self._bound.get((id(xs), id(ys))) or self._bind(xs, ys)
+            link = self._forward(batch)
+            if link:
+                return self._replayed(link) or self.step(xs, ys)
+            self.store()
+            self._bound.clear()
+            total, outputs = self._replay.record(batch.given)
+        except ReplayError as error:
+            warnings.warn(f"training goes on without replay, slower: {error}", stacklevel=2)
+            self.store()
+            self._eager = True
+            return self.step(xs, ys)
+        return self._by_graph(total, outputs)
+
+    def store(self) -> None:
+        """Sets data and gradient of the parameters, and the memory of the optimiser.
+
+        The next step reads them again.
+        """
+        if self._mover:
+            self._mover.store()
+            self._mover = None
+
+    def _by_graph(self, total: Value, outputs: Any) -> Taken:
+        _check_finite("the loss", total.data)
+        self.optimizer.zero_grad()
+        total.backward()
+        norm = _length([p.grad for p in self.optimizer.parameters])
+        _check_finite("the length of the gradient", norm)
+        if not any(p.has_grad for p in self.optimizer.parameters):
+            raise ValueError(NOTHING_TO_MOVE)
+        self.optimizer.step()
+        return Taken(total.data, lambda: outputs, norm)
+
+    def _bind(self, xs: Any, ys: Any) -> "_Batch":
+        """The numbers of a batch as an array; kept for the batches that come again."""
+        given = read((xs, ys), {})
+        numbers = _view(array("d", map(data_of, given.numbers)))
+        batch = _Batch(given, self._replay.candidates(given), numbers)
+        if len(self._bound) == KEPT:
+            del self._bound[next(iter(self._bound))]
+        self._bound[id(xs), id(ys)] = batch
+        return batch
+
+    def _forward(self, batch: "_Batch") -> "_Link | None":
+        """Runs the forward pass of the recording that fits; None where none does."""
+        for recorded in batch.candidates:
+            link = self._link(recorded)
+            link.inputs[:] = batch.numbers
+            link.lend()
+            if recorded.run():
+                if recorded.calls == 0:
+                    link.mover.store()
+                    leaves = batch.numbers.tolist(), [p.data for p in recorded.program.parameters]
+                    self._replay.compare(recorded, leaves, batch.given)
+                    recorded.calls = 1
+                return self._link(recorded)
+        return None
+
+    def _link(self, recorded: Recorded) -> "_Link":
+        """A recording and its mover, which gets the newest numbers."""
+        link = self._links.get(recorded)
+        if link is None or link.is_stale():
+            moved = set(self.optimizer.parameters)
+            of_loss, *_ = recorded.sources[0]
+            parameters = tuple(p for p in of_loss if p in moved)
+            movers = (old.mover for old in self._links.values())
+            mover = next((old for old in movers if old.parameters == parameters), None)
+            mover = mover or _Mover(self.optimizer, parameters, recorded.backend)
+            mover.use(recorded.backend)
+            if len(self._links) > LIMIT:
+                self._links.clear()
+            link = self._links[recorded] = _Link(recorded, mover)
+        if self._mover is not link.mover:
+            self.store()
+            link.mover.load()
+            self._mover = link.mover
+        return link
+
+    def _replayed(self, link: "_Link") -> Taken | None:
+        """The step after a forward pass; None where settings of the optimizer turned on or off."""
+        recorded, mover = link.recorded, link.mover
+        values = recorded.kernel.values
+        loss = values[recorded.program.outputs[0]]
+        _check_finite("the loss", loss)
+        recorded.kernel.backward(recorded.seeds[0])
+        link.take_gradient()
+        norm = mover.move()
+        if norm is None:
+            self.store()
+            self._links.clear()
+            return None
+        return Taken(loss, partial(_outputs, recorded), norm)
+
+
+class _Batch(NamedTuple):
+    """A batch bound to the recordings of its shape; it holds the data, so that ids stay theirs."""
+
+    given: Given
+    candidates: list[Recorded]
+    numbers: View
+
+
+class _Mover:
+    """The arithmetic of an optimiser, recorded for all parameters at once."""
+
+    def __init__(self, optimizer: Optimizer, parameters: tuple[Value, ...], backend: str) -> None:
+        if not parameters:
+            raise ValueError(NOTHING_TO_MOVE)
+        self.optimizer, self.parameters = optimizer, parameters
+        place = {p: k for k, p in enumerate(optimizer.parameters)}
+        self.places = [place[p] for p in parameters]
+        columns, rates = self._now(), optimizer.rates(self.steps + 1)
+        inputs = [[Value(x) for x in column] for column in columns]
+        given = [Value(rate) for rate in rates]
+        with record() as seen:
+            ps, gs, *memory = inputs
+            moved = optimizer.moved(ps, gs, memory, given)
+            exact = backend == "python"  # the sum that is the same in any order
+            squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
+            changed = [column for column in moved if column not in memory]
+            checks = [squares, *(dot(column, column) for column in changed)]
+        tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), *checks])
+        self.recorded = Recorded(tape, None, backend)
+        self._look()
+
+    def load(self) -> None:
+        """Takes the numbers of the parameters, and what the optimiser remembers of them."""
+        columns, self._rates = self._now(), self.optimizer.rates(self.steps + 1)
+        self.recorded.forward(([*chain(*columns), *self._rates], ()))
+        self._is_moved = self._has_gradient = False
+
+    def _now(self) -> list[Sequence[float]]:
+        """The columns of the arithmetic: data, gradients, and the memory of the optimiser."""
+        steps = {self.optimizer.steps[k] for k in self.places}
+        if len(steps) > 1:
+            raise ReplayError("some parameters were moved more often than others")
+        (self.steps,) = steps
+        memory = [getattr(self.optimizer, name) for name in self.optimizer.MEMORY]
+        return [
+            [p.data for p in self.parameters],
+            [p.grad for p in self.parameters],
+            *([column[k] for k in self.places] for column in memory),
+        ]
+
+    def use(self, backend: str) -> None:
+        """Moves to another backend, if that is a faster one."""
+        if backends.NAMES.index(backend) > backends.NAMES.index(self.recorded.backend):
+            self._settle()
+            self.recorded.use(backends.backend(backend))
+            self._look()
+
+    def _look(self) -> None:
+        """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
+        recorded, n = self.recorded, len(self.places)
+        values, outputs = _view(recorded.kernel.values), recorded.program.outputs
+        ends = 1 + len(self.optimizer.MEMORY)
+        start, stop = recorded.inputs.start, recorded.inputs.start + (1 + ends) * n
+        self.data, self.gradient, *memory = [values[k : k + n] for k in range(start, stop, n)]
+        self._given = values[stop : recorded.inputs.stop]
+        self._memory = [self.data, *memory]
+        starts = (start, *range(start + 2 * n, stop, n))
+        ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
+        self._after = [_looker(values, places) for places in ends_at]
+        columns = zip(starts, ends_at, self._memory, self._after, strict=True)
+        self._copies = [(to, after) for at, end, to, after in columns if at != end[0]]
+        self._squares, *self._checks = outputs[ends * n :]
+
+    def move(self) -> float | None:
+        """Moves the parameters; the length of the gradient, or None where guards do not hold."""
+        rates = self.optimizer.rates(self.steps + 1)
+        if rates != self._rates:
+            self._given[:], self._rates = _view(array("d", rates)), rates
+        self._has_gradient = True
+        if not self.recorded.run():
+            return None
+        values = self.recorded.kernel.values
+        squares = values[self._squares]
+        norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
+        _check_finite("the length of the gradient", norm)
+        if not math.isfinite(sum([values[place] for place in self._checks])):
+            self.optimizer.check([after().tolist() for after in self._after], self.places)
+        self.steps, self._is_moved = self.steps + 1, True
+        self._settle()
+        return norm
+
+    def _settle(self) -> None:
+        """Copies the numbers that a move ended with to where the next one begins.
+
+        A move counts before: an interrupt in between does not part data and memory.
+        """
+        if self._is_moved:
+            for column, after in self._copies:
+                column[:] = after()
+            self._is_moved = False
+
+    def store(self) -> None:
+        """Sets data and gradient of the parameters, and the memory of the optimiser."""
+        self._settle()
+        set_each("data", self.parameters, self.data)
+        if self._has_gradient:
+            self.optimizer.zero_grad()
+            set_each("grad", self.parameters, self.gradient)
+        entries = [self.steps] * len(self.places), *self._memory[1:]
+        for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
+            of_all = getattr(self.optimizer, name).copy()
+            for k, number in zip(self.places, numbers, strict=True):
+                of_all[k] = number
+            setattr(self.optimizer, name, of_all)
+
+
+class _Link:
+    """A recording beside the mover of its parameters, and the memory that they share."""
+
+    def __init__(self, recorded: Recorded, mover: _Mover) -> None:
+        self.recorded, self.mover, self.kernel = recorded, mover, recorded.kernel
+        values, adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
+        self.inputs, self._parameters = values[recorded.inputs], values[recorded.parameters]
+        self._gradient = adjoints[recorded.parameters]
+        known = set(mover.parameters)
+        of_recorded = recorded.program.parameters
+        self._picks = [k for k, p in enumerate(of_recorded) if p in known]
+        self._frozen = [(k, p) for k, p in enumerate(of_recorded) if p not in known]
+
+    def is_stale(self) -> bool:
+        """Whether the recording runs on another kernel by now."""
+        return self.kernel is not self.recorded.kernel
+
+    def lend(self) -> None:
+        """Puts the parameters into the memory of the recording."""
+        if not self._frozen:
+            self._parameters[:] = self.mover.data
+            return
+        for k, x in zip(self._picks, self.mover.data, strict=True):
+            self._parameters[k] = x
+        for k, p in self._frozen:
+            self._parameters[k] = p.data
+
+    def take_gradient(self) -> None:
+        """Gives the gradient to the mover."""
+        if not self._frozen:
+            self.mover.gradient[:] = self._gradient
+            return
+        for k, place in enumerate(self._picks):
+            self.mover.gradient[k] = self._gradient[place]
+
+
+def _outputs(recorded: Recorded) -> Any:
+    """What the model said, as numbers."""
+    values, places = recorded.kernel.values, recorded.program.outputs
+    return rebuild(recorded.form, map(values.__getitem__, places))[1]
+
+
+def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
+    """A call that gives the numbers at places, fast where these lie side by side."""
+    run = slice(places[0], places[0] + len(places))
+    if places == tuple(range(run.start, run.stop)):
+        side_by_side = values[run]
+        return lambda: side_by_side
+    return lambda: _view(array("d", [values[place] for place in places]))
+
+
+def _view(numbers: "array[float]") -> View:
+    return memoryview(numbers)
+
+
+def _length(gradient: Sequence[float]) -> float:
+    """The length of a vector, the same in any order."""
+    squares = fsum([g * g for g in gradient])
+    return math.sqrt(squares) if TINY < squares < math.inf else math.hypot(*gradient)
+
+
+def _check_finite(name: str, x: float) -> None:
+    if not math.isfinite(x):
+        raise FloatingPointError(f"{name} is {x}")

@@ -1,0 +1,481 @@
+import math
+import random
+import sys
+import warnings
+from contextlib import suppress
+
+import pytest
+
+from engine import backends, detect_anomaly
+from engine.functions import max as largest
+from engine.functions import sum as sum_of
+from engine.value import Value, data_of
+from nn.descent import KEPT, Descent
+from nn.loss import cross_entropy, hinge, mse
+from nn.module import MLP
+from nn.optim import SGD, Adam, AdamW
+from nn.train import fit
+
+BACKENDS = ("python", "numpy", "c")
+RNG = random.Random(5)
+XS = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(13)]
+AMOUNTS = [x[0] - 2 * x[1] * x[2] for x in XS]
+SIGNS = [1.0 if x[0] > x[1] else -1.0 for x in XS]
+CLASSES = [int(x[0] > 0) + int(x[1] > 0) for x in XS]
+WORKS = {
+    "mse": (mse, AMOUNTS, [4, 1], "tanh"),
+    "hinge": (hinge, SIGNS, [4, 1], "relu"),
+    "cross_entropy": (cross_entropy, CLASSES, [5, 3], "gelu"),
+}
+OPTIMIZERS = {
+    "sgd": lambda p: SGD(p, lr=0.05),
+    "nesterov": lambda p: SGD(p, lr=0.05, momentum=0.9, weight_decay=1e-3, nesterov=True),
+    "dampened": lambda p: SGD(p, lr=0.05, momentum=0.8, dampening=0.3),
+    "adam": lambda p: Adam(p, lr=0.01, weight_decay=1e-2),
+    "adamw": lambda p: AdamW(p, lr=0.01),
+}
+
+
+def trained(work, optimizer, backend, **settings):
+    loss, ys, widths, activation = WORKS[work]
+    model = MLP(3, widths, activation, seed=1)
+    optimizer = OPTIMIZERS[optimizer](model.parameters())
+    history = fit(model, loss, (XS, ys), optimizer=optimizer, backend=backend, **settings)
+    return model, optimizer, history
+
+
+def numbers(model, optimizer):
+    memory = [getattr(optimizer, name) for name in optimizer.MEMORY]
+    return [p.data for p in model.parameters()], [p.grad for p in model.parameters()], memory
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("work", WORKS)
+def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
+    for settings in ({"steps": 7}, {"epochs": 2, "batch_size": 5}, {"steps": 9, "batch_size": 1}):
+        eager = trained(work, optimizer, "eager", **settings)
+        replayed = trained(work, optimizer, "python", **settings)
+        assert numbers(*replayed[:2]) == numbers(*eager[:2])
+        assert replayed[2].loss == eager[2].loss
+        assert replayed[2].accuracy == eager[2].accuracy
+        assert replayed[1].steps == eager[1].steps
+
+
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("work", WORKS)
+def test_elsewhere_it_agrees_in_nearly_all_digits(work, optimizer, backend):
+    available(backend)
+    settings = {"epochs": 2, "batch_size": 5}
+    data, gradient, memory = numbers(*trained(work, optimizer, "eager", **settings)[:2])
+    others = numbers(*trained(work, optimizer, backend, **settings)[:2])
+    assert others[0] == pytest.approx(data, rel=1e-11, abs=1e-12)
+    scale = max(map(abs, gradient))
+    assert others[1] == pytest.approx(gradient, rel=1e-11, abs=1e-11 * scale)
+    for mine, theirs in zip(others[2], memory, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-10, abs=1e-11 * scale)
+
+
+def available(backend):
+    try:
+        backends.backend(backend)
+    except RuntimeError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_loss_that_turns_infinite_stops_as_in_eager_mode(backend):
+    available(backend)
+    stopped = {}
+    for way in ("eager", backend):
+        model = MLP(3, [4, 1], "linear", seed=1)
+        with pytest.raises(FloatingPointError) as caught:
+            fit(model, mse, (XS, AMOUNTS), lr=1e3, steps=500, backend=way)
+        stopped[way] = str(caught.value).split(":")[0], len(caught.value.history)
+        assert all(math.isfinite(p.data) for p in model.parameters())
+    assert stopped[backend] == stopped["eager"]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_callbacks_see_the_parameters_of_their_step(backend):
+    available(backend)
+    seen = {}
+    for way in ("eager", backend):
+        model = MLP(3, [1], seed=1)
+        (first, *_) = model.parameters()
+        seen[way] = []
+        look = lambda _, first=first, way=way: seen[way].append(first.data)  # noqa: E731
+        fit(model, mse, (XS, AMOUNTS), lr=0.1, steps=5, callbacks=[look], backend=way)
+    assert len(set(seen["eager"])) == 5
+    assert seen[backend] == pytest.approx(seen["eager"], rel=1e-12)
+
+
+def test_a_loss_that_reads_data_goes_on_eagerly_after_one_warning():
+    def loss(prediction, y):
+        return (prediction - y) ** 2 * (1.0 if prediction.data > y else 2.0)
+
+    models = [MLP(3, [1], seed=1) for _ in range(2)]
+    with pytest.warns(UserWarning, match=r"engine\.max and engine\.softmax") as warned:
+        fit(models[0], loss, (XS, AMOUNTS), lr=0.1, steps=4)
+    assert len(warned) == 1
+    fit(models[1], loss, (XS, AMOUNTS), lr=0.1, steps=4, backend="eager")
+    assert [p.data for p in models[0].parameters()] == [p.data for p in models[1].parameters()]
+
+
+def test_comparisons_are_asked_again_in_training():
+    def run(way):
+        w = Value(0.3)
+        optimizer = SGD([w], lr=0.4)
+
+        def loss(xs, ys):
+            errors = [w * x - y for x, y in zip(xs, ys, strict=True)]
+            return largest(errors) ** 2 if errors[0] > errors[1] else errors[0] ** 2, errors
+
+        descent = Descent(loss, optimizer, way)
+        xs, ys = [1.0, 2.0], [1.0, -1.0]
+        losses = [descent.step(xs, ys).loss for _ in range(12)]
+        descent.store()
+        return losses, w.data
+
+    assert run("python") == run("eager")
+
+
+def test_frozen_parameters_stay_and_are_read():
+    frozen, w = Value(2.0), Value(0.0)
+    descent = Descent(lambda xs, ys: ((frozen * w - ys[0]) ** 2 * xs[0], []), SGD([w], lr=0.1))
+    xs, ys = [1.0], [4.0]
+    for _ in range(60):
+        descent.step(xs, ys)
+    descent.store()
+    assert (frozen.data, w.data) == (2.0, pytest.approx(2.0))
+
+
+# --- single steps -----------------------------------------------------------------------------
+
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+class Trained:
+    """A net, its optimiser, and its descent."""
+
+    def __init__(self, backend, kind=SGD, loss=cross_entropy, **options):
+        self.net = MLP(2, [4, 3], "tanh", seed=1)
+        self.optimizer = kind(self.net.parameters(), **({"lr": 0.1} | options))
+        self.loss = loss
+        self.descent = Descent(self.run, self.optimizer, backend)
+
+    def run(self, xs, ys):
+        outputs = [self.net(x) for x in xs]
+        return sum_of(map(self.loss, outputs, ys)) / len(xs), outputs
+
+    def step(self, xs, ys):
+        loss, outputs, norm = self.descent.step(xs, ys)
+        return [loss, norm, *(data_of(z) for row in outputs() for z in row)]
+
+    def state(self):
+        self.descent.store()
+        data, gradients, memory = numbers(self.net, self.optimizer)
+        return [*data, *gradients, *(x for each in memory for x in each), *self.optimizer.steps]
+
+
+def pair(backend, *how, **options):
+    available(backend)
+    return Trained(backend, *how, **options), Trained("eager", *how, **options)
+
+
+def batches(count, size=6):
+    draw = random.Random(2)
+    return [
+        (
+            [[draw.uniform(-1, 1), draw.uniform(-1, 1)] for _ in range(size)],
+            [[float(k % 3 == c) for c in range(3)] for k in range(size)],
+        )
+        for _ in range(count)
+    ]
+
+
+def same(got, expected, backend):
+    """Bit for bit in Python, nearly so elsewhere."""
+    return got == (
+        expected if backend == "python" else pytest.approx(expected, rel=1e-10, abs=1e-13)
+    )
+
+
+@each_backend
+def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
+    ours, eager = pair(backend)
+    (batch,) = batches(1)
+    for _ in range(2):  # the second is replayed
+        ours.step(*batch)
+        eager.step(*batch)
+        got, expected = ours.state(), eager.state()
+        largest_gradient = max(abs(p.grad) for p in eager.net.parameters())
+        assert got == pytest.approx(expected, rel=0, abs=1e-12 * largest_gradient)
+    assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
+
+
+def test_a_faster_backend_takes_over_in_the_middle(monkeypatch):
+    available("c")
+    ours, eager = Trained("auto", Adam, lr=0.01), Trained("eager", Adam, lr=0.01)
+    c = backends.backend("c")
+    for k, batch in enumerate(batches(9)):
+        if k == 4:
+            monkeypatch.setattr(backends, "better", lambda program, seconds: c)
+        assert same(ours.step(*batch), eager.step(*batch), "auto")
+    assert same(ours.state(), eager.state(), "auto")
+    assert ours.descent.backend == "c"
+
+
+@each_backend
+def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
+    ours, eager = pair(backend, Adam, lr=0.01)
+    for large, small in zip(batches(6), batches(6, 2), strict=True):
+        for batch in (large, large, small):
+            assert same(ours.step(*batch), eager.step(*batch), backend)
+    assert same(ours.state(), eager.state(), backend)
+    assert ours.descent._replay.made == 2
+
+
+def test_batches_that_come_again_are_bound_once():
+    ours, eager = pair("python")
+    many = batches(KEPT + 3)
+    for batch in many * 3:
+        assert ours.step(*batch) == eager.step(*batch)
+    assert len(ours.descent._bound) == KEPT
+
+
+@each_backend
+def test_numbers_changed_between_steps_count_after_store(backend):
+    ours, eager = pair(backend, Adam, lr=0.01)
+    for k, batch in enumerate(batches(8)):
+        assert same(ours.step(*batch), eager.step(*batch), backend)
+        for each in (ours, eager):
+            each.descent.store()
+            each.optimizer.lr = 0.01 / (k + 1)
+            each.optimizer.mean = [0.5 * mean for mean in each.optimizer.mean]
+            for p in each.net.parameters():
+                p.data = max(-0.5, min(0.5, p.data))
+    assert same(ours.state(), eager.state(), backend)
+
+
+@each_backend
+def test_settings_may_be_turned_on_and_off(backend):
+    ours, eager = pair(backend)
+    for k, batch in enumerate(batches(12)):
+        for each in (ours, eager):
+            each.optimizer.momentum = 0.9 if k in (3, 4, 8) else 0.0
+            each.optimizer.weight_decay = 0.1 if k in (4, 9) else 0.0
+        assert same(ours.step(*batch), eager.step(*batch), backend)
+    assert same(ours.state(), eager.state(), backend)
+
+
+@each_backend
+def test_parameters_that_give_outputs_but_no_loss_stay(backend):
+    ours, eager = pair(backend, Adam, lambda z, y: hinge(z[0], 2 * y[0] - 1))
+    for batch in batches(5):
+        assert same(ours.step(*batch), eager.step(*batch), backend)
+    assert same(ours.state(), eager.state(), backend)
+    assert ours.descent.backend == backend
+    assert set(ours.optimizer.steps) == {0, 5}
+
+
+@each_backend
+def test_each_recording_moves_its_own_parameters(backend):
+    def way(name):
+        v, w, u = Value(1.0), Value(2.0), Value(3.0)
+
+        def run(xs, ys):
+            outputs = [(v if x > 0 else w) * x for x in xs]
+            return sum_of((o - y) ** 2 for o, y in zip(outputs, ys, strict=True)), outputs
+
+        optimizer = SGD([v, u, w], lr=0.01, momentum=0.9)
+        return Descent(run, optimizer, name), optimizer, (v, w, u)
+
+    available(backend)
+    (ours, mine, got), (eager, theirs, expected) = way(backend), way("eager")
+    for sign in [1, 1, 1, 1, -1, -1, -1, -1, 1]:
+        xs, ys = [0.5 * sign, 0.25 * sign], [1.0, 2.0]
+        assert ours.step(xs, ys).loss == pytest.approx(eager.step(xs, ys).loss, rel=1e-13)
+    ours.store()
+    assert [p.data for p in got] == pytest.approx([p.data for p in expected], rel=1e-12)
+    assert [p.has_grad for p in got] == [p.has_grad for p in expected] == [True, False, False]
+    assert mine.velocity == pytest.approx(theirs.velocity, rel=1e-12)
+    assert mine.steps == theirs.steps == [5, 0, 4]
+    assert ours.backend == backend
+
+
+def test_parameters_moved_unequally_often_go_on_without_replay():
+    v, w = Value(1.0), Value(2.0)
+
+    def run(xs, ys):
+        outputs = [v * x if x > 0 else v * w * x for x in xs]
+        return sum_of((o - y) ** 2 for o, y in zip(outputs, ys, strict=True)), outputs
+
+    descent = Descent(run, Adam([v, w], lr=0.01), "python")
+    for _ in range(3):
+        descent.step([1.0], [2.0])
+    with pytest.warns(UserWarning, match="without replay, slower: some parameters were moved"):
+        assert [descent.step([-1.0], [2.0]).loss > 0 for _ in range(3)] == [True] * 3
+    assert descent.backend == "eager"
+    assert descent.optimizer.steps == [6, 3]
+
+
+@each_backend
+def test_parameters_that_the_optimizer_does_not_have_stay(backend):
+    ours, eager = pair(backend)
+    before = numbers(ours.net, ours.optimizer)[0]
+    for each in (ours, eager):
+        each.optimizer = SGD(each.net.parameters()[1::2], lr=0.1, momentum=0.5)
+        each.descent = Descent(each.run, each.optimizer, each.descent.backend)
+    ours.descent = Descent(ours.run, ours.optimizer, backend)
+    for batch in batches(6):
+        ours.step(*batch)
+        eager.step(*batch)
+    ours.descent.store()
+    got, expected = (numbers(each.net, each.optimizer) for each in (ours, eager))
+    assert same(got[0], expected[0], backend)
+    assert got[0][::2] == before[::2]
+    assert not set(got[0][1::2]) & set(before[1::2])
+
+
+def test_an_optimizer_of_other_parameters_moves_nothing():
+    net = Trained("python")
+    descent = Descent(net.run, SGD([Value(1.0)], lr=0.1), "python")
+    with pytest.raises(ValueError, match="gave no parameter of the optimizer a gradient"):
+        descent.step(*batches(1)[0])
+
+
+# --- what is not finite -----------------------------------------------------------------------
+
+
+@each_backend
+@pytest.mark.parametrize("steps", [0, 1, 4])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_bad_number_in_the_data_stops_before_the_step(backend, steps, bad):
+    ours, eager = pair(backend, Adam, mse)
+    for batch in batches(steps):
+        ours.step(*batch)
+        eager.step(*batch)
+    before = ours.state()
+    xs, ys = batches(1)[0]
+    for each in (ours, eager):
+        with pytest.raises(FloatingPointError, match=r"the loss is (nan|inf)"):
+            each.step(xs, [*ys[:-1], [bad, 0.0, 0.0]])
+    assert ours.state() == before
+    assert same(ours.step(xs, ys), eager.step(xs, ys), backend)
+
+
+def one(loss, kind, **options):
+    w = Value(1.0)
+    optimizer = kind([w], **options)
+    return w, optimizer, lambda xs, ys: (loss(w, xs[0]), [])
+
+
+@each_backend
+def test_a_gradient_that_is_not_finite_stops_and_leaves_all_else(backend):
+    available(backend)
+    w, optimizer, run = one(lambda w, x: (w * x).sqrt(), Adam, lr=0.01)
+    descent = Descent(run, optimizer, backend)
+    for _ in range(3):
+        descent.step([1.0], [])
+    descent.store()
+    before = w.data, optimizer.state_dict()
+    with pytest.raises(FloatingPointError, match=r"the length of the gradient is (inf|nan)"):
+        descent.step([0.0], [])
+    descent.store()
+    assert (w.data, optimizer.state_dict()) == before
+
+
+@each_backend
+def test_a_step_to_infinity_is_not_taken(backend):
+    available(backend)
+    w, optimizer, run = one(lambda w, x: w * x, SGD, lr=1e10)
+    descent = Descent(run, optimizer, backend)
+    for _ in range(3):
+        descent.step([1e-12], [])
+    descent.store()
+    before = w.data, optimizer.steps
+    with pytest.raises(FloatingPointError, match="the data of parameter 0 would become -inf"):
+        descent.step([1e300], [])
+    descent.store()
+    assert (w.data, optimizer.steps) == before
+
+
+@each_backend
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+def test_the_length_of_gradients_whose_squares_are_no_numbers(backend, size):
+    available(backend)
+    _, optimizer, run = one(lambda w, x: w * x, SGD, lr=1e-300)
+    descent = Descent(run, optimizer, backend)
+    assert [descent.step([size], []).gradient_norm for _ in range(3)] == [size] * 3
+
+
+# --- what cannot be replayed ------------------------------------------------------------------
+
+
+@each_backend
+def test_random_masks_are_found_and_not_frozen(backend):
+    """Dropout would be."""
+    available(backend)
+    w, draw, masks = Value(1.0), random.Random(1), []
+
+    def run(xs, ys):
+        masks.append(float(draw.random() < 0.5))
+        return w * masks[-1] * xs[0] + 1.0, []
+
+    descent = Descent(run, SGD([w], lr=0.125), backend)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        taken = [descent.step([1.0], []).loss for _ in range(30)]
+    assert [str(warning.message).partition(":")[0] for warning in seen] == [
+        "training goes on without replay, slower"
+    ]
+    assert len(set(masks)) == 2
+    assert len(taken) == 30
+    assert descent.backend == "eager"
+    assert w.data >= 1.0 - 0.125 * sum(masks) > 1.0 - 0.125 * 30
+
+
+def test_modes_of_the_engine_are_kept():
+    _, optimizer, run = one(lambda w, x: (w * x).log(), SGD, lr=0.1)
+    descent = Descent(run, optimizer, "python")
+    for _ in range(3):
+        descent.step([1.0], [])
+    with detect_anomaly(), pytest.raises(FloatingPointError, match=r"log\(.*\) gave nan, at"):
+        descent.step([-1.0], [])
+
+
+# --- a step is taken or not -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", range(0, 60, 2))
+def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
+    """Data and memory of the optimizer belong to the same step, wherever Ctrl-C falls."""
+    ours, eager = pair("python", momentum=0.9)
+    (batch,) = batches(1)
+    states = []
+    for _ in range(5):
+        eager.step(*batch)
+        states.append(eager.state())
+    for _ in range(4):
+        ours.step(*batch)
+    left = line
+
+    def interrupt(frame, event, _):
+        nonlocal left
+        if not frame.f_code.co_filename.endswith("descent.py"):
+            return None
+        left -= event == "line"
+        if left < 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    with suppress(KeyboardInterrupt):
+        ours.step(*batch)
+    sys.settrace(before)
+    n = len(ours.net.parameters())
+    no_gradients = [[*state[:n], *state[2 * n :]] for state in (ours.state(), *states[3:])]
+    assert no_gradients[0] in no_gradients[1:]

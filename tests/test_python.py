@@ -1,0 +1,354 @@
+import ast
+import math
+import random
+import struct
+import tracemalloc
+
+import pytest
+from graphs import GRAPHS, Graph, digits, moons, numbers, random_graphs, recorded, total
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import SPECIAL
+
+import engine
+from engine import functions, ops
+from engine.backends import python
+from engine.backends.python import Lines, Lists
+from engine.ops import OPS
+from engine.value import Value, apply
+
+quick = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+KERNELS = pytest.mark.parametrize("make", [Lines, Lists])
+SINGLE = [op for op in OPS.values() if not op.many]
+
+
+def bits(xs):
+    """Numbers that are equal only where they are the same bits; nan has many."""
+    return ["nan" if x != x else struct.pack("d", x).hex() for x in xs]
+
+
+def ran(kernel, of, seeds=None):
+    """Outputs and gradients of a kernel."""
+    first = len(of.program.constants)
+    for place, leaf in enumerate(of.leaves, first):
+        kernel.values[place] = leaf.data
+    kernel.forward()
+    kernel.backward(of.seeds if seeds is None else seeds)
+    outputs = [kernel.values[place] for place in of.program.outputs]
+    return outputs, list(kernel.adjoints[first : of.program.leaves])
+
+
+def check(make, graph: Graph, seeds=()):
+    """The kernel gives the bits of eager mode, twice."""
+    of = recorded(graph, seeds)
+    kernel = make(of.program, of.tape)
+    outputs, gradients = of.eager()
+    for _ in range(2):
+        got = ran(kernel, of)
+        assert (bits(got[0]), bits(got[1])) == (bits(outputs), bits(gradients))
+    return kernel
+
+
+# --- the bits of eager mode ---------------------------------------------------
+
+
+@KERNELS
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+def test_graphs(make, graph):
+    check(make, graph())
+
+
+@KERNELS
+@quick
+@given(random_graphs([*OPS], st.floats(-3, 3)))
+def test_random_graphs(make, graph):
+    check(make, graph)
+
+
+@KERNELS
+@quick
+@given(random_graphs([*OPS], st.sampled_from(SPECIAL)), st.sampled_from([1.0, 0.0, -0.0, 1e308]))
+def test_random_graphs_of_special_values(make, graph, seed):
+    of = recorded(graph)
+    check(make, graph, [seed] * len(of.outputs))
+
+
+@KERNELS
+@quick
+@given(random_graphs(["add", "sub", "mul", "relu", "dot", "max"], st.sampled_from(SPECIAL)))
+def test_random_graphs_with_dead_parts_beside_infinities(make, graph):
+    check(make, graph)
+
+
+@KERNELS
+@pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
+def test_each_row_at_special_values(make, op):
+    draw = random.Random(op.name)
+    points = (
+        [(x, y) for x in SPECIAL for y in SPECIAL] if op.arity == 2 else [(x,) for x in SPECIAL]
+    )
+    for point in [*op.at, *draw.sample(points, min(60, len(points)))]:
+        values = [Value(x) for x in point]
+        check(make, (values, lambda values=values: apply(op, *values)))
+
+
+@KERNELS
+@pytest.mark.parametrize("name", ["sum", "dot", "logsumexp"])
+@pytest.mark.parametrize("special", [0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
+def test_rows_of_many_at_special_values(make, name, special):
+    xs = numbers(7)
+    xs[2].data = special
+    check(make, (xs[:4], lambda: apply(OPS[name], *xs)))
+    check(make, (xs[:4], lambda: apply(OPS[name], *xs, *xs, special)))
+
+
+def defined(name, formula, *partials):
+    """An operation whose slopes nobody tests: only their bits matter here."""
+    op = ops.define(name, name, formula, *partials, at=[])
+    return lambda *operands: functions.call(op, *operands)
+
+
+@KERNELS
+def test_a_row_defined_by_a_user(make):
+    name = f"v1_{make.__name__.lower()}"
+    twist = defined(name, "(v0 := exp(x)) * sigmoid(y) / (1 + v0)", "(a0 := y) * x + a0", "x / z")
+    try:
+        xs = numbers(4)
+        check(make, (xs, lambda: [twist(xs[0], twist(xs[1], xs[2]) + 1.0), twist(0.0, xs[3])]))
+    finally:
+        for table in (OPS, ops.PLAIN, ops.CAREFUL):
+            del table[name]
+
+
+@KERNELS
+def test_names_of_users_meet_none_of_ours(make):
+    made = {
+        "g": defined("g", "2 * x", "(s0 := 2.0)"),
+        "leaves": defined("leaves", "(xs := g(x)) * (bias := g(y))", "4 * y", "4 * x"),
+        "a1": defined("a1", "(s0 := leaves(x, x)) + g(x)", "(seeds := 8 * x) + 2.0"),
+    }
+    try:
+        xs = numbers(3)
+        check(make, (xs, lambda: made["a1"](made["leaves"](made["g"](xs[0]), xs[1])) * xs[2]))
+    finally:
+        for name in made:
+            for table in (OPS, ops.PLAIN, ops.CAREFUL):
+                del table[name]
+
+
+@KERNELS
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_a_gradient_of_minus_zero_is_added_to_zero(make, zero):
+    x, y = Value(zero), Value(-1.0)
+    kernel = check(make, ([x], lambda: x * y), [0.0])
+    assert bits([*kernel.adjoints][:2]) == bits([0.0, 0.0])
+
+
+@KERNELS
+def test_outputs_that_are_leaves(make):
+    x, w = Value(2.0), Value(3.0)
+    check(make, ([x], lambda: x))
+    check(make, ([x], lambda: [w, x, 0.5, w]))
+    check(make, ([], lambda: w))
+    check(make, ([x], lambda: 0.5))
+    check(make, ([], list))
+
+
+@KERNELS
+def test_inputs_without_gradients_get_none(make):
+    x, w = Value(2.0), Value(3.0)
+    of = recorded(([x], lambda: x * w * x), input_grads=False)
+    _, gradients = ran(make(of.program, of.tape), of)
+    assert gradients == [0.0, 4.0]
+
+
+@KERNELS
+def test_the_rows_of_guards_are_computed_but_pass_nothing_on(make):
+    x, w = Value(0.0), Value(2.0)
+    of = recorded(([x], lambda: w * 3 if x.log() < w / x else w))
+    kernel = make(of.program, of.tape)
+    assert ran(kernel, of) == ([6.0], [0.0, 3.0])
+    (guard,) = of.program.guards
+    assert (kernel.values[guard.left], kernel.values[guard.right]) == (-math.inf, math.inf)
+    of.inputs[0].data = 1.0
+    ran(kernel, of)
+    assert (kernel.values[guard.left], kernel.values[guard.right]) == (0.0, 2.0)
+
+
+@KERNELS
+def test_new_numbers_each_time(make):
+    graph = GRAPHS["moons, fused=True"]()
+    of = recorded(graph)
+    kernel = make(of.program, of.tape)
+    draw = random.Random(1)
+    for _ in range(5):
+        for leaf in of.leaves:
+            leaf.data = draw.uniform(-1, 1)
+        got, want = ran(kernel, of), recorded(graph).eager()
+        assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
+
+
+@KERNELS
+def test_seeds_of_a_second_backward(make):
+    x = Value(3.0)
+    of = recorded(([x], lambda: [x * x, x.log()]))
+    kernel = make(of.program, of.tape)
+    assert ran(kernel, of, [1.0, 0.0])[1] == [6.0]
+    kernel.backward([0.0, 3.0])
+    assert kernel.adjoints[0] == 1.0
+    kernel.backward((1.0, 3.0))
+    assert kernel.adjoints[0] == 7.0
+
+
+def test_gradients_belong_to_the_last_forward():
+    x = Value(0.0)
+    of = recorded(([x], x.sqrt))
+    kernel = python.compile(of.program, of.tape)
+    kernel.values[0] = 0.0
+    kernel.forward()
+    kernel.values[0] = 4.0
+    kernel.backward([1.0])  # its plain lines raise, and the careful ones begin anew
+    assert kernel.adjoints[0] == math.inf
+
+
+# --- the text -----------------------------------------------------------------
+
+ALLOWED = (
+    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Assign, ast.AugAssign, ast.Expr),
+    *(ast.If, ast.While, ast.Yield, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Tuple),
+    *(ast.Call, ast.NamedExpr, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp),
+    *(ast.USub, ast.IfExp, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
+    *(ast.BoolOp, ast.And, ast.Or),
+)
+
+
+@pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
+@pytest.mark.parametrize("rewrite", [python.formula.plain, python.formula.careful])
+def test_the_text_has_only_what_it_may(graph, rewrite):
+    of = recorded(graph())
+    source = python._Writer(of.program, of.tape, rewrite).source()
+    for node in ast.walk(ast.parse(source)):
+        assert isinstance(node, ALLOWED), ast.dump(node)
+        if isinstance(node, ast.Call):
+            assert node.func.id[:-1] in {*ops.PLAIN, *ops.CAREFUL, *ops.MANY}
+        elif isinstance(node, ast.Constant):
+            assert isinstance(node.value, float | bool)
+    formulas = {text for op in OPS.values() for text in (op.formula, *op.partials)}
+    constants = {
+        n.value for t in formulas for n in ast.walk(ast.parse(t)) if type(n) is ast.Constant
+    }
+    used = {n.value for n in ast.walk(ast.parse(source)) if type(n) is ast.Constant}
+    assert used <= {float(c) for c in constants} | {True}  # data never becomes text
+
+
+def lines(graph):
+    of = recorded(graph)
+    return python.compile(of.program, of.tape).source.splitlines()
+
+
+def test_a_neuron_is_two_lines_and_its_dead_part_is_left_out():
+    w, b, xs = numbers(2, 1), Value(0.5), numbers(2)
+    v = numbers(2, 3)
+
+    def f():
+        h = (w[0] * xs[0] + w[1] * xs[1] + b).relu()
+        return h * v[0] + h * v[1] + total(w)
+
+    text = lines((xs, f))
+    assert text == EXPECTED.splitlines()
+
+
+EXPECTED = """\
+def run(leaves):
+ (x0, x1, x2, x3, x4, x5, x6) = leaves
+ v3 = x2 * x0 + x3 * x1 + x4
+ v4 = 0.0 if v3 <= 0.0 else v3
+ v9 = v4 * x5 + v4 * x6 + (x2 + x3)
+ seeds = yield (v9,)
+ while True:
+  (s0,) = seeds
+  a4 = s0 * x6 + s0 * x5
+  a3 = (a4 * 0.0 if v3 <= 0.0 else a4)
+  d3 = s0
+  if a3 or v3 - v3:
+   d3 += a3 * x1
+  d2 = s0
+  if a3 or v3 - v3:
+   d2 += a3 * x0
+  d0 = a3 * x2
+  d1 = a3 * x3
+  d5 = s0 * v4
+  d6 = s0 * v4
+  seeds = yield (0.0 + d0, 0.0 + d1, 0.0 + d2, 0.0 + d3, 0.0 + a3, 0.0 + d5, 0.0 + d6)
+"""
+
+
+def test_long_expressions_are_cut():
+    xs = numbers(1000)
+    for f in (lambda: total(xs), lambda: engine.dot(xs, xs), lambda: engine.sum(xs)):
+        check(Lines, (xs, f))
+    source = lines((xs, lambda: total(xs)))
+    assert max(line.count("+") for line in source if "yield" not in line) <= python.ONE_LINE
+    x = Value(0.5)
+    source = lines(([x], lambda: total(x * y for y in xs)))
+    assert max(line.count("+") for line in source if "yield" not in line) <= python.ONE_LINE
+
+
+# --- size and speed -----------------------------------------------------------
+
+
+@KERNELS
+@pytest.mark.parametrize(
+    ("levels", "step"),
+    [(100_000, lambda y, x: y.sin()), (20_000, lambda y, x: y * x + 0.1)],
+    ids=["sin", "line"],
+)
+def test_deep_graphs(make, levels, step):
+    x = Value(0.9)
+
+    def f():
+        y = x
+        for _ in range(levels):
+            y = step(y, x)
+        return y
+
+    check(make, ([x], f))
+
+
+@KERNELS
+def test_deep_graphs_without_gradients(make):
+    x, w = Value(0.9), Value(0.5)
+
+    def f():
+        y, z = x, w
+        for _ in range(3_000):
+            y, z = y.sin(), -z
+        return y * z
+
+    of = recorded(([x], f), input_grads=False)
+    got, (outputs, gradients) = ran(make(of.program, of.tape), of), of.eager()
+    assert (bits(got[0]), bits(got[1])) == (bits(outputs), bits([0.0, gradients[1]]))
+
+
+def test_wide_graphs_take_lists(monkeypatch):
+    xs = numbers(1000)
+    w = Value(0.1)
+    of = recorded((xs, lambda: engine.sum([(x * w + x) * w for x in xs for _ in range(10)])))
+    monkeypatch.setattr(python, "WRITTEN_OUT", 70_000)  # operands
+    assert isinstance(python.compile(of.program, of.tape), Lines)
+    monkeypatch.setattr(python, "WRITTEN_OUT", 69_999)
+    tracemalloc.start()
+    kernel = python.compile(of.program, of.tape)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(kernel, Lists)
+    assert peak < 300 * len(of.tape.rows)
+    got, want = ran(kernel, of), of.eager()
+    assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("graph", [moons, digits])
+def test_whole_batches(graph, fused):
+    kernel = check(python.compile, graph(fused))
+    assert isinstance(kernel, Lines)

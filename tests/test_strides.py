@@ -1,0 +1,83 @@
+import itertools
+import random
+
+import pytest
+
+from engine.backends.strides import View, is_matrix, is_one_to_one, joined, laid, packed
+
+
+def places(view):
+    steps = [[i * s for i in range(n)] for n, s in zip(view.shape, view.strides, strict=True)]
+    return [view.base + sum(step) for step in itertools.product(*steps)]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_joined_views_show_the_same_places_with_as_few_axes(seed):
+    draw = random.Random(seed)
+    shape = tuple(draw.randint(1, 4) for _ in range(draw.randint(0, 4)))
+    columns = [tuple(s * draw.choice([0, 1, 1, 2]) for s in packed(shape)) for _ in range(2)]
+    views = [View("m", 5, shape, strides) for strides in [*columns, packed(shape)]]
+    fewer = laid(views)
+    assert [places(view) for view in fewer] == [places(view) for view in views]
+    assert 1 not in fewer[0].shape
+    for k in range(len(fewer[0].shape) - 1):
+        assert any(v.strides[k] != v.strides[k + 1] * v.shape[k + 1] for v in fewer)
+
+
+def test_joined_without_any_axis():
+    assert joined((1, 1), (3, 4)) == ((), [()])
+    assert joined(()) == ((), [])
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_one_to_one_is_never_said_of_overlapping_windows(seed):
+    draw = random.Random(seed)
+    rank = draw.randint(0, 3)
+    shape = tuple(draw.randint(1, 4) for _ in range(rank))
+    view = View("m", 50, shape, tuple(draw.randint(-9, 9) for _ in range(rank)))
+    seen = places(view)
+    if is_one_to_one(view):
+        assert len(set(seen)) == len(seen)
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "expected"),
+    [
+        ((), (), True),
+        ((3, 4), (4, 1), True),
+        ((3, 4), (1, 3), True),
+        ((3, 4), (1, 1), False),
+        ((3, 4), (3, 1), False),
+        ((3, 4), (0, 1), False),
+        ((1, 4), (0, 1), True),
+        ((3, 4), (-4, 1), True),
+        ((5,), (17,), True),
+    ],
+)
+def test_one_to_one(shape, strides, expected):
+    assert is_one_to_one(View("m", 20, shape, strides)) is expected
+
+
+@pytest.mark.parametrize(
+    ("strides", "expected"),
+    [
+        ((4, 1), True),
+        ((17, 1), True),
+        ((1, 3), True),
+        ((3, 1), False),
+        ((1, 2), False),
+        ((8, 2), False),
+    ],
+)
+def test_matrices_that_blas_takes(strides, expected):
+    assert is_matrix(View("m", 0, (3, 4), strides)) is expected
+
+
+def test_axes_are_taken_moved_and_given_back():
+    view = View("m", 7, (2, 3, 4), (12, 0, 1))
+    assert view.own == [0, 2]
+    assert view.along([2, 0]) == View("m", 7, (4, 2), (1, 12))
+    assert view.at([(0, 1), (2, 3)]).base == 7 + 12 + 3
+    assert view.along(view.own).over(view.own, view.shape) == view
+    assert view.least == view
+    assert View("m", 7, (2, 3), (0, 0)).least == View("m", 7, (), ())
