@@ -213,7 +213,7 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
-    xs, ys = _as_floats(model, loss, xs, ys)
+    xs, ys = as_floats(model, loss, xs, ys)
     drawn = batches(xs, ys, batch, replacement, random.Random(seed))
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
     steps_taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer))
@@ -390,7 +390,7 @@ def _mean_and_accuracy(
     return math.fsum(losses) / n, right / n if decide else None
 
 
-def _as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
+def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
     """Data with floats where the model and the loss take floats as well as integers.
 
     Integers are part of the shape of a recording, so that each of them would need its own.

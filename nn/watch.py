@@ -10,100 +10,19 @@ from itertools import islice
 from random import Random
 from typing import Any, overload
 
-from engine.drawing.picture import Picture, many, short
+from engine.drawing.picture import short
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
-from engine.steps import MOST_EVENTS, Event, Mistake, Steps, Watchable, recorded_with_words
+from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Way, added, mirrored, sweep
 from engine.story.sentences import Words
 from engine.value import Value, set_each
 from nn.data import Data, Dataset, as_dataset
 from nn.module import size
 from nn.optim import SGD, Adam, Optimizer
-from nn.train import Loss, Model, batches, mean_loss
+from nn.timeline import Run
+from nn.train import Loss, Model, as_floats, batches, mean_loss
 
-MOST_POINTS = 1000  # of the data, on a page
 HIGHEST = 6  # powers of ten that a learning rate is raised by, until the loss goes up
-
-
-class Run(Watchable, Sequence[Steps]):
-    """The steps of a training run; `points[i]` has the rows that step i looked at."""
-
-    def __init__(self, steps: list[Steps], points: list[list[int]], data: Dataset) -> None:
-        self.steps, self.points, self.data = steps, points, data
-
-    @property
-    def losses(self) -> list[float]:
-        """The loss of each step, on its own points, before the update."""
-        return [float(steps[-1]["loss_before"]) for steps in self.steps]
-
-    @property
-    def picture(self) -> Picture:
-        """That of the first step."""
-        return self.steps[0].picture
-
-    def document(self) -> dict[str, Any]:
-        """The first step as plain data, and below `runs` all of them."""
-        kept = self._kept()
-        cut = None
-        if len(kept) < len(self):
-            cut = f"{len(kept)} of {len(self)} training steps can be opened; more would be too many"
-        runs = []
-        for number, (steps, points) in enumerate(zip(self.steps, self.points, strict=True)):
-            run: dict[str, Any] = {
-                "step": number,
-                "loss": steps[-1]["loss_before"],
-                "loss_after": steps[-1]["loss_after"],
-                "point": points[0] if len(points) == 1 else None,
-                "points": points,
-                "steps": None,
-            }
-            if number in kept:
-                whole = steps.document()
-                run["steps"] = {part: whole[part] for part in ("nodes", "edges", "events")}
-            runs.append(run)
-        first = self.steps[0].document()
-        data = {
-            "features": self.data.features,
-            "x": self.data.xs[:MOST_POINTS],
-            "y": self.data.ys[:MOST_POINTS],
-        }
-        title = f"{many(len(self), 'training step')}: loss {short(self.losses[0])} at the first, "
-        title += f"{short(self.losses[-1])} at the last"
-        return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
-
-    def transcript(self) -> str:
-        """One line for each training step."""
-        width = len(str(len(self) - 1))
-        return "\n".join(
-            f"{n:>{width}}. {_listed(points)}: loss {short(steps[-1]['loss_before'])} -> "
-            f"{short(steps[-1]['loss_after'])}"
-            for n, (steps, points) in enumerate(zip(self.steps, self.points, strict=True))
-        )
-
-    @overload
-    def __getitem__(self, index: int) -> Steps: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Steps]: ...
-    def __getitem__(self, index: int | slice) -> Steps | list[Steps]:
-        return self.steps[index]
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def _kept(self) -> set[int]:
-        """The steps that fit on a page in full: the first, the last, and some between them."""
-        last = len(self) - 1
-        room = max(MOST_EVENTS // len(self.steps[0]), 2)
-        some = range(len(self)) if last < room else [i * last // (room - 1) for i in range(room)]
-        shape = self.steps[0].record.graph.operands
-        return {i for i in some if self.steps[i].record.graph.operands == shape}
-
-
-def _listed(points: Sequence[int]) -> str:
-    return f"point {points[0]}" if len(points) == 1 else many(len(points), "point")
-
-
-# --- watching ---------------------------------------------------------------------------------
 
 
 @overload
@@ -168,7 +87,9 @@ def watch(
     every = size("points in a batch", batch_size) if batch_size is not None else len(places)
     drawn = batches(places, places, every, batch_size == 1, Random(seed))
     points = [list(chosen) for chosen, _ in islice(drawn, size("steps", steps))]
-    return Run([scene.step(rows.pick(chosen)) for chosen in points], points, rows)
+    xs, ys = as_floats(model, loss, rows.xs, rows.ys)
+    alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes, as in `fit`
+    return Run([scene.step(alike.pick(chosen)) for chosen in points], points, rows)
 
 
 def _rows(data: Data) -> Dataset:

@@ -28,7 +28,7 @@ FLOORS = [
     ["engine.backends.numpy"],
     ["engine.replay"],
     ["nn.module", "nn.loss", "nn.data", "nn.progress"],
-    ["nn.optim", "nn.save", "nn.plot"],
+    ["nn.optim", "nn.save", "nn.plot", "nn.timeline"],
     ["nn.descent"],
     ["nn.train", "nn.task"],
     ["nn.watch"],

@@ -2,18 +2,17 @@
 
 import json
 import math
-import random
 import re
 
 import pytest
 
 from engine.value import Value
 from nn.data import Dataset, moons
-from nn.loss import cross_entropy, hinge, mse
+from nn.loss import cross_entropy, mse
 from nn.module import MLP, Module, Neuron
 from nn.optim import SGD, Adam, AdamW, Optimizer
-from nn.train import gradient_descent, stochastic_gradient_descent
-from nn.watch import MISTAKES, MOST_EVENTS, Run, watch
+from nn.train import gradient_descent
+from nn.watch import MISTAKES, Run, watch
 
 OPTIMIZERS = {
     "sgd": lambda ps: SGD(ps, lr=0.1),
@@ -200,104 +199,6 @@ def test_data_that_is_none(data):
     model = Neuron(1)
     with pytest.raises(ValueError, match=r"expected|length|rows|pair"):
         watch(model, mse, data, SGD(model.parameters()))
-
-
-# --- a run ------------------------------------------------------------------------------------
-
-
-def test_a_run_is_that_of_stochastic_gradient_descent():
-    points = moons(20, seed=0)
-    watched, plain = net(), net()
-    run = watch(watched, mse, points, SGD(watched.parameters(), lr=0.05), steps=12, seed=7)
-    history = stochastic_gradient_descent(plain, mse, points, lr=0.05, steps=12, seed=7)
-    assert run.losses == history.loss
-    assert watched.state_dict() == plain.state_dict()
-    rng = random.Random(7)
-    assert run.points == [[int(rng.random() * 20)] for _ in range(12)]
-    for steps, (point,) in zip(run, run.points, strict=True):
-        inputs = {n["label"]: n["data"] for n in steps.nodes if n["kind"] == "input"}
-        assert [inputs["x0"], inputs["x1"]] == points[0][point]
-
-
-@pytest.mark.parametrize(("batch", "sizes"), [(None, [6] * 3), (4, [4, 2, 4]), (1, [1] * 3)])
-def test_batches(batch, sizes):
-    model = net()
-    optimizer = SGD(model.parameters(), lr=0.1)
-    run = watch(model, mse, moons(6, seed=0), optimizer, steps=3, batch_size=batch)
-    assert [len(points) for points in run.points] == sizes
-
-
-def test_a_run_is_a_sequence_with_a_timeline():
-    model = net()
-    run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.1), steps=11)
-    assert len(run) == 11
-    assert run[2:4] == run.steps[2:4]
-    lines = run.transcript().splitlines()
-    assert repr(run).splitlines() == lines
-    first, last = run[0][-1], run[10][-1]
-    text = f"loss {first['loss_before']:.4g} -> {first['loss_after']:.4g}"
-    assert lines[0] == f" 0. point {run.points[0][0]}: {text}"
-    assert lines[10].startswith("10. ")
-    assert f"{last['loss_before']:.4g}" in lines[10]
-    whole = watch(model, mse, moons(9, seed=0), SGD(model.parameters()), steps=1, batch_size=None)
-    assert whole.transcript().startswith("0. 9 points: loss ")
-
-
-def test_the_document_of_a_run(tmp_path):
-    model, points = net(), moons(9, seed=0)
-    run = watch(model, hinge, points, SGD(model.parameters(), lr=0.1), steps=5)
-    document = json.loads(run.to_json())
-    assert document["events"] == document["runs"][0]["steps"]["events"]
-    for n, entry in enumerate(document["runs"]):
-        assert entry["step"] == n
-        assert entry["loss"] == run.losses[n]
-        assert entry["loss_after"] == run[n][-1]["loss_after"]
-        assert [entry["point"]] == entry["points"] == run.points[n]
-        alone = json.loads(run[n].to_json())
-        for part in ("nodes", "edges", "events"):
-            assert entry["steps"][part] == alone[part]
-    assert document["data"] == {"features": ["x0", "x1"], "x": points[0], "y": points[1]}
-    assert document["cut"] is None
-    assert run.save(tmp_path / "run.html").read_text(encoding="utf-8") == run.html
-
-
-def test_a_long_run_keeps_some_steps_open():
-    model = MLP(2, [8, 8, 1], "tanh", seed=0)
-    run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.01), steps=120)
-    document = run.document()
-    kept = [entry["step"] for entry in document["runs"] if entry["steps"]]
-    assert (kept[0], kept[-1]) == (0, 119)
-    assert len(kept) == MOST_EVENTS // len(run[0])
-    assert document["cut"].startswith(f"{len(kept)} of 120 training steps can be opened")
-
-
-def test_steps_of_another_shape_cannot_be_opened_in_one_picture():
-    w = Value(1.0)
-
-    class Growing(Module):
-        def __init__(self):
-            self.w, self.calls = w, 0
-
-        def __call__(self, x):
-            self.calls += 1
-            return self.w * x[0] if self.calls < 4 else (self.w * x[0]).tanh()
-
-    run = watch(Growing(), mse, ([[1.0], [2.0]], [1.0, 2.0]), SGD([w], lr=0.01), steps=4)
-    assert [bool(entry["steps"]) for entry in run.document()["runs"]] == [True, True, False, False]
-
-
-def test_one_example_again_and_again():
-    model = net()
-    run = watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.05), steps=6)
-    assert run.points == [[0]] * 6
-    assert run.losses == sorted(run.losses, reverse=True)
-
-
-@pytest.mark.parametrize("steps", [0, -1])
-def test_steps_are_counted_from_one(steps):
-    model = net()
-    with pytest.raises(ValueError, match="at least 1"):
-        watch(model, mse, (X, Y), SGD(model.parameters()), steps=steps)
 
 
 # --- mistakes ---------------------------------------------------------------------------------
