@@ -13,7 +13,7 @@ from typing import Any, overload
 from engine.drawing.picture import short
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
-from engine.story.record import Combine, Way, added, mirrored, sweep
+from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
 from engine.value import Value, set_each
 from nn.data import Data, Dataset, as_dataset
@@ -149,26 +149,16 @@ class _Scene:
         if (way, combine) != (mirrored, added):
             moved = [(p, place) for p, place in zip(parameters, places, strict=True) if p.has_grad]
             set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
-        after = list(_leftovers(words, swept.grads, dict(zip(places, held, strict=True))))
-        data = [p.data for p in parameters]
-        refused = ""
-        try:
-            optimizer.step()
-        except FloatingPointError as error:
-            refused = str(error)
-        after += _updates(words, optimizer, places, data, refused)
-        again = self.forward(inputs, rows.ys)
-        second, second_words = recorded_with_words(again, self.names)
-        same = second.graph.operands == record.graph.operands
-        for p in second.operations if same else [second.root]:
-            text = second_words.computed(p) if same else second_words.loss()
-            place = p if same else record.root
-            after.append(Event(kind="forward again", node=place, data=second.data[p], text=text))
-        text = f"done: the loss went from {short(total.data)} to {short(again.data)}"
-        if refused:
-            text = f"done: no number was changed, {refused}; the loss is {short(again.data)}"
-        after.append(Event(kind="done", loss_before=total.data, loss_after=again.data, text=text))
-        return Steps(record, words, swept, before=before, after=after, adds=combine is added)
+        update = _take(optimizer, words, places)
+        again, words_again = recorded_with_words(self.forward(inputs, rows.ys), self.names)
+
+        def after() -> Iterator[Event]:
+            yield from _leftovers(words, swept.grads, dict(zip(places, held, strict=True)))
+            yield from update.events()
+            yield from _again(record, again, words_again)
+            yield _done(record, again, update.refused)
+
+        return Steps(record, words, swept, before=before, after=after(), adds=combine is added)
 
     def forward(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Value:
         """The loss on some rows; it and a single row's output get labels."""
@@ -217,46 +207,88 @@ def _leftovers(
             yield Event(kind="leftover", node=place, **numbers, text=text)
 
 
-def _updates(
-    words: Words,
-    optimizer: Optimizer,
-    places: Sequence[int],
-    before: Sequence[float],
-    refused: str,
-) -> Iterator[Event]:
-    """Each parameter before and after the optimizer's step, and why."""
-    rule = next((RULES[kind] for kind in type(optimizer).__mro__ if kind in RULES), _any_rule)
-    for k, (p, place, old) in enumerate(zip(optimizer.parameters, places, before, strict=True)):
-        name = words.called[place]
-        if refused:
-            text, formula = f"{name} stays, {refused}: {name}", "no step to nan or inf"
-        elif p.has_grad:
-            text, formula = rule(optimizer, k, name, old)
-        else:
-            text, formula = f"{name} stays, it has no gradient: {name}", "no gradient, no step"
-        text += f" = {short(p.data)}"
-        yield Event(kind="update", node=place, before=old, after=p.data, rule=formula, text=text)
+@dataclass(frozen=True)
+class _Update:
+    """A step of an optimizer: the parameters before and after it, and why."""
+
+    optimizer: Optimizer  # as it was then
+    words: Words
+    places: Sequence[int]
+    grads: Sequence[float | None]
+    before: Sequence[float]
+    after: Sequence[float]
+    refused: str
+
+    def events(self) -> Iterator[Event]:
+        """One for each parameter."""
+        kinds = type(self.optimizer).__mro__
+        rule = next((RULES[kind] for kind in kinds if kind in RULES), _any_rule)
+        for k, (place, old, new) in enumerate(
+            zip(self.places, self.before, self.after, strict=True)
+        ):
+            name, grad = self.words.called[place], self.grads[k]
+            if self.refused:
+                text, formula = f"{name} stays, {self.refused}: {name}", "no step to nan or inf"
+            elif grad is None:
+                text, formula = f"{name} stays, it has no gradient: {name}", "no gradient, no step"
+            else:
+                text, formula = rule(self.optimizer, k, name, old, grad, new)
+            text += f" = {short(new)}"
+            yield Event(kind="update", node=place, before=old, after=new, rule=formula, text=text)
 
 
-Rule = Callable[[Any, int, str, float], tuple[str, str]]
+def _take(optimizer: Optimizer, words: Words, places: Sequence[int]) -> _Update:
+    """Takes the step, unless the optimizer refuses it."""
+    parameters, refused = optimizer.parameters, ""
+    before = [p.data for p in parameters]
+    grads = [p.grad if p.has_grad else None for p in parameters]
+    try:
+        optimizer.step()
+    except FloatingPointError as error:
+        refused = str(error)
+    after = [p.data for p in parameters]
+    return _Update(copy(optimizer), words, places, grads, before, after, refused)
 
 
-def _any_rule(optimizer: Optimizer, k: int, name: str, old: float) -> tuple[str, str]:
-    change = optimizer.parameters[k].data - old
-    return f"{name} = {short(old)} + {short(change)}", f"{type(optimizer).__name__}.step()"
+def _again(record: Record, again: Record, words: Words) -> Iterator[Event]:
+    """The forward pass after the update; of a graph with another shape the loss alone."""
+    same = again.graph.operands == record.graph.operands
+    for p in again.operations if same else [again.root]:
+        text = words.computed(p) if same else words.loss()
+        place = p if same else record.root
+        yield Event(kind="forward again", node=place, data=again.data[p], text=text)
 
 
-def _with_decay(decay: float, name: str, old: float, g: float) -> tuple[float, str]:
+def _done(record: Record, again: Record, refused: str) -> Event:
+    loss_before, loss_after = record.data[-1], again.data[-1]
+    text = f"done: the loss went from {short(loss_before)} to {short(loss_after)}"
+    if refused:
+        text = f"done: no number was changed, {refused}; the loss is {short(loss_after)}"
+    return Event(kind="done", loss_before=loss_before, loss_after=loss_after, text=text)
+
+
+Rule = Callable[[Any, int, str, float, float, float], tuple[str, str]]
+
+
+def _any_rule(
+    optimizer: Optimizer, k: int, name: str, old: float, grad: float, new: float
+) -> tuple[str, str]:
+    return f"{name} = {short(old)} + {short(new - old)}", f"{type(optimizer).__name__}.step()"
+
+
+def _with_decay(decay: float, old: float, grad: float) -> tuple[float, str]:
     """The gradient that an optimizer goes by, and how it came about."""
     if not decay:
-        return g, ""
-    total = g + decay * old
-    return total, f"gradient = {short(g)} + {decay:g} * {short(old)} = {short(total)}; "
+        return grad, ""
+    total = grad + decay * old
+    return total, f"gradient = {short(grad)} + {decay:g} * {short(old)} = {short(total)}; "
 
 
-def _sgd_rule(optimizer: SGD, k: int, name: str, old: float) -> tuple[str, str]:
+def _sgd_rule(
+    optimizer: SGD, k: int, name: str, old: float, grad: float, new: float
+) -> tuple[str, str]:
     lr, momentum = optimizer.lr, optimizer.momentum
-    direction, text = _with_decay(optimizer.weight_decay, name, old, optimizer.parameters[k].grad)
+    direction, text = _with_decay(optimizer.weight_decay, old, grad)
     if not momentum:
         return f"{text}{name} = {short(old)} - {lr:g} * {short(direction)}", "p - lr * gradient"
     velocity = optimizer.velocity[k]
@@ -271,7 +303,9 @@ def _sgd_rule(optimizer: SGD, k: int, name: str, old: float) -> tuple[str, str]:
     return f"{text}{name} = {short(old)} - {lr:g} * {short(direction)}", formula
 
 
-def _adam_rule(optimizer: Adam, k: int, name: str, old: float) -> tuple[str, str]:
+def _adam_rule(
+    optimizer: Adam, k: int, name: str, old: float, grad: float, new: float
+) -> tuple[str, str]:
     lr, steps = optimizer.lr, optimizer.steps[k]
     *_, shrink, decay = optimizer.rates(steps)
     mean = optimizer.mean[k] / (1 - optimizer.betas[0] ** steps)
@@ -281,7 +315,7 @@ def _adam_rule(optimizer: Adam, k: int, name: str, old: float) -> tuple[str, str
         text, old = f"{name} shrinks by {1 - shrink:.2%}; ", shrink * old
         formula = f"p = (1 - lr * decay) * p; {formula}"
     else:
-        _, text = _with_decay(decay, name, old, optimizer.parameters[k].grad)
+        _, text = _with_decay(decay, old, grad)
     step = f"{lr:g} * {short(mean)} / ({short(root)} + {optimizer.eps:g})"
     return f"{text}{name} = {short(old)} - {step}", formula
 
