@@ -16,22 +16,23 @@ from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
 from engine.value import Value, set_each
-from nn.data import Data, Dataset, as_dataset
+from nn.data import Dataset, as_dataset
 from nn.module import size
 from nn.optim import SGD, Adam, Optimizer
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
 
+Example = Dataset | tuple[Any, Any]  # x and y, or lists of them
 HIGHEST = 6  # powers of ten that a learning rate is raised by, until the loss goes up
 
 
 @overload
-def watch(model: Model, loss: Loss, data: Data, optimizer: Optimizer) -> Steps: ...
+def watch(model: Model, loss: Loss, data: Example, optimizer: Optimizer) -> Steps: ...
 @overload
 def watch(
     model: Model,
     loss: Loss,
-    data: Data,
+    data: Example,
     optimizer: Optimizer,
     *,
     steps: int,
@@ -40,12 +41,12 @@ def watch(
 ) -> Run: ...
 @overload
 def watch(
-    model: Model, loss: Loss, data: Data, optimizer: Optimizer, *, mistake: str
+    model: Model, loss: Loss, data: Example, optimizer: Optimizer, *, mistake: str
 ) -> Mistake: ...
 def watch(
     model: Model,
     loss: Loss,
-    data: Data,
+    data: Example,
     optimizer: Optimizer,
     *,
     steps: int | None = None,
@@ -92,7 +93,7 @@ def watch(
     return Run([scene.step(alike.pick(chosen)) for chosen in points], points, rows)
 
 
-def _rows(data: Data) -> Dataset:
+def _rows(data: Example) -> Dataset:
     """One example or many as a Dataset with names for its columns."""
     if not isinstance(data, Dataset):
         try:
