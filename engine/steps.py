@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -412,6 +413,8 @@ def recorded_with_words(loss: Value, names: Names | None) -> tuple[Record, Words
 def play(lines: Iterable[str]) -> None:
     """Prints lines one by one, waiting for Enter where somebody can press it."""
     waits = True
+    if sys.stdin.isatty():
+        print("Enter shows the next line, q ends.")
     for line in lines:
         if not waits:
             print(line)

@@ -229,7 +229,8 @@ class _Update:
         ):
             name, grad = self.words.called[place], self.grads[k]
             if self.refused:
-                text, formula = f"{name} stays, {self.refused}: {name}", "no step to nan or inf"
+                text = f"{name} stays, since {self.refused}: {name}"
+                formula = "no step to nan or inf"
             elif grad is None:
                 text, formula = f"{name} stays, it has no gradient: {name}", "no gradient, no step"
             else:
@@ -264,7 +265,7 @@ def _done(record: Record, again: Record, refused: str) -> Event:
     loss_before, loss_after = record.data[-1], again.data[-1]
     text = f"done: the loss went from {short(loss_before)} to {short(loss_after)}"
     if refused:
-        text = f"done: no number was changed, {refused}; the loss is {short(loss_after)}"
+        text = f"done: no step was taken, since {refused}; the loss is {short(loss_after)}"
     return Event(kind="done", loss_before=loss_before, loss_after=loss_after, text=text)
 
 

@@ -6,12 +6,15 @@ import re
 
 import pytest
 
+from engine import ops
+from engine.functions import define, dot
+from engine.steps import steps as record_steps
 from engine.value import Value
 from nn.data import Dataset, moons
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, Module, Neuron
 from nn.optim import SGD, Adam, AdamW, Optimizer
-from nn.train import gradient_descent
+from nn.train import fit, gradient_descent, stochastic_gradient_descent
 from nn.watch import MISTAKES, Run, watch
 
 OPTIMIZERS = {
@@ -318,8 +321,128 @@ def test_a_loss_that_overflows_is_shown_as_it_is():
     assert '"loss_before":"inf"' in steps.to_json()
     update, *_ = of_kind(steps, "update")
     assert update["before"] == update["after"]
-    assert str(update) == "w.0 stays, the data of parameter 0 would become -inf: w.0 = 0.6888"
-    assert "done: no number was changed" in str(steps[-1])
+    assert str(update) == "w.0 stays, since the data of parameter 0 would become -inf: w.0 = 0.6888"
+    assert str(steps[-1]) == (
+        "done: no step was taken, since the data of parameter 0 would become -inf; the loss is inf"
+    )
+
+
+@pytest.mark.parametrize("x", [math.nan, math.inf, -math.inf])
+def test_inputs_that_are_not_finite(x):
+    model = Neuron(1, nonlin=False, seed=0)
+    before = model.state_dict()
+    steps = watch(model, mse, ([x], 1.0), SGD(model.parameters(), lr=0.1))
+    assert model.state_dict() == before
+    json.loads(steps.to_json(), parse_constant=pytest.fail)
+    assert len(of_kind(steps, "update")) == 2
+
+
+# --- nets that were trained, and unusual graphs -----------------------------------------------
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("train", [gradient_descent, stochastic_gradient_descent])
+def test_a_net_that_was_trained_by_replay(train, fused):
+    points = moons(40, seed=0)
+    model = MLP(2, [4, 4, 1], "relu", seed=0, fused=fused)
+    train(model, mse, points, lr=0.05, steps=30)
+    grads = [p.grad for p in model.parameters()]
+    loss = mse(model(points[0][3]), points[1][3])
+    found = json.loads(record_steps(loss, model).to_json())
+    assert [p.grad for p in model.parameters()] == grads
+    model.zero_grad()
+    loss.backward()
+    sums = {node["label"]: 0.0 for node in found["nodes"]}
+    for event in found["events"]:
+        if event["kind"] == "backward":
+            sums[found["nodes"][event["to"]]["label"]] += event["contribution"]
+    by_label = {node["label"]: node["grad"] for node in found["nodes"]}
+    for name, p in model.named_parameters():
+        assert by_label[name] == sums[name] == p.grad
+    assert False not in [node["check"] for node in found["nodes"]]
+
+
+def test_fit_and_watch_take_turns_with_one_optimizer():
+    points, model, twin = moons(20, seed=0), net(), net()
+    optimizer = Adam(model.parameters(), lr=0.01)
+    fit(model, mse, points, steps=9, batch_size=5, optimizer=optimizer)
+    theirs = Adam(twin.parameters(), lr=0.01)
+    twin.load_state_dict(model.state_dict())
+    theirs.load_state_dict(optimizer.state_dict())
+    steps = watch(model, mse, (X, Y), optimizer)
+    mse(twin(X), Y).backward()
+    theirs.step()
+    assert model.state_dict() == twin.state_dict()
+    assert optimizer.state_dict() == theirs.state_dict()
+    assert steps[-1]["loss_after"] == mse(twin(X), Y).data
+    for trained, moved in ((model, optimizer), (twin, theirs)):
+        fit(trained, mse, points, steps=3, optimizer=moved)
+    assert model.state_dict() == twin.state_dict()
+
+
+def test_a_parameter_that_is_used_twice():
+    class Tied(Module):
+        def __init__(self):
+            self.w = Value(0.5)
+            self.same = self.w
+
+        def __call__(self, x):
+            return (self.w * x[0]).tanh() * self.same
+
+    model = Tied()
+    steps = watch(model, mse, ([2.0], 1.0), SGD(model.parameters(), lr=0.1))
+    [update] = of_kind(steps, "update")
+    shares = [e for e in of_kind(steps, "backward") if e["to"] == update["node"]]
+    h = math.tanh(1.0)
+    slope = 2 * (0.5 * h - 1)
+    by_hand = [slope * h, slope * 0.5 * (1 - h * h) * 2.0]
+    assert [e["contribution"] for e in shares] == pytest.approx(by_hand, rel=1e-14)
+    assert update["after"] == pytest.approx(0.5 - 0.1 * sum(by_hand), rel=1e-14)
+
+
+@pytest.fixture
+def hump():
+    yield define("hump", "hump", "exp(-x * x)", "-2 * x * z", at=[(0.5,), (-1.0,)])
+    for table in (ops.OPS, ops.PLAIN, ops.CAREFUL):
+        del table["hump"]
+
+
+def test_an_operation_of_ones_own(hump):
+    steps = record_steps(hump(Value(0.3, "w")) * 2.0)
+    assert str(steps[0]) == "hump1 = hump(w) = hump(0.3) = 0.9139"
+    assert steps.edges[0]["partial_text"] == "d(hump1)/dw = -2 * w * hump1"
+    assert steps.nodes[0]["grad"] == pytest.approx(-4 * 0.3 * math.exp(-0.09), rel=1e-15)
+    assert steps.nodes[0]["check"] is True
+
+
+@pytest.mark.parametrize("terms", [
+    lambda u, v: dot([u, v], [2.0, 3.0], 1.0),
+    lambda u, v: dot([u, v], [2.0, u]),
+    lambda u, v: dot([1.0, 2.0], [u, v], u),
+    lambda u, v: dot([u, v], [u, v], u),
+    lambda u, v: dot([2.0], [u]) + v,
+])  # fmt: skip
+def test_dots_with_constants(terms):
+    leaves = Value(0.5, "u"), Value(-1.0, "v")
+    loss = terms(*leaves).tanh()
+    steps = record_steps(loss)
+    loss.backward()
+    found = {node["label"]: node for node in steps.nodes}
+    for leaf in leaves:
+        assert found[leaf.label]["grad"] == leaf.grad
+        assert found[leaf.label]["check"] is True
+    assert len(steps.picture.nodes) == len(steps.nodes)
+
+
+def test_a_net_of_3000_parameters_is_collapsed():
+    model = MLP(10, [50, 45, 2], "tanh", seed=0)
+    x = [0.1 * i for i in range(10)]
+    steps = watch(model, cross_entropy, (x, 1), SGD(model.parameters(), lr=0.01))
+    document = steps.document()
+    assert len(of_kind(steps, "update")) == len(model.parameters()) == 2937
+    assert len(steps.picture.nodes) <= 60
+    assert set(document["shown"]) == set(range(len(steps.picture.nodes)))
+    assert steps[-1]["loss_after"] < steps[-1]["loss_before"]
 
 
 def test_the_page_of_a_step_is_small():
