@@ -485,8 +485,10 @@ def _gradients(outputs: Sequence[Operand], sources: Sequence[Value]) -> list[flo
     if not isinstance(total, Value):
         return [0.0] * len(sources)
     with sweeping:
+        for v in sources:
+            v.adjoint = 0.0  # stays so where no path leads there
         total.sweep()
-        return [v.adjoint if v.mark is total.mark else 0.0 for v in sources]
+        return [v.adjoint for v in sources]
 
 
 def _difference(
