@@ -172,26 +172,28 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], 0.5)
     Value(data=11.5, grad=0.0)
     """
-    try:
-        alike = len(xs) == len(ys)
-    except TypeError:  # generators
-        return dot(list(xs), list(ys), bias)
-    if not alike:
-        raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
     # Most calls hold lists of Values or of floats alone. The written dot finds out whether they
     # do; anything else takes the slower way that looks at each operand.
-    if 0 < len(xs) <= LONGEST:
-        x, y, b = type(xs[0]) is Value, type(ys[0]) is Value, type(bias) is Value
-        if x or y or b:
-            try:
-                return _written_dot(len(xs), x, y, b)(xs, ys, bias)
-            except (AttributeError, OverflowError, TypeError):
-                pass
+    try:
+        written_dot = _written_dot(
+            len(xs), type(xs[0]) is Value, type(ys[0]) is Value, type(bias) is Value
+        )
+        return written_dot(xs, ys, bias)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+        return _dot_of_any(xs, ys, bias)
+
+
+def _dot_of_any(xs: Iterable[Operand], ys: Iterable[Operand], bias: Operand) -> Any:
+    xs, ys = list(xs), list(ys)
+    if len(xs) != len(ys):
+        raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
     return call(DOT, *xs, *ys, bias)
 
 
 @lru_cache(maxsize=1000)
-def _written_dot(terms: int, xs: bool, ys: bool, bias: bool) -> Callable[..., Value]:
+def _written_dot(terms: int, xs: bool, ys: bool, bias: bool) -> Callable[..., Any]:
+    if terms > LONGEST or not (xs or ys or bias):
+        return _dot_of_any
     kinds = ["Values" if are_values else "numbers" for are_values in (xs, ys, bias)]
     file = f"{GENERATED}: dot of {terms} {' and '.join(kinds[:2])}, bias among {kinds[2]}"
     return written(operators.dot_source(terms, xs, ys, bias), file)["dot"]
