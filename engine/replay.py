@@ -68,18 +68,21 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
 
 def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None:
     """The shape of a list of floats, or of lists of floats of one length: the usual, and fast."""
-    kinds = set(map(type, rows))
-    if kinds == {float}:
+    if _are_all(float, rows):
         numbers += rows
         return (len(rows),)
-    if kinds == {list} and len(set(map(len, rows))) == 1:
-        start = len(numbers)
+    if _are_all(list, rows) and len(set(map(len, rows))) == 1:
+        entries: list[Any] = []
         for row in rows:
-            numbers += row
-        if set(map(type, islice(numbers, start, None))) == {float}:
+            entries += row
+        if _are_all(float, entries):
+            numbers += entries
             return len(rows), len(rows[0])
-        del numbers[start:]
     return None
+
+
+def _are_all(kind: type, things: Sequence[Any]) -> bool:
+    return list(map(type, things)).count(kind) == len(things)
 
 
 def _is_hashable(thing: Any) -> bool:

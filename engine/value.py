@@ -130,7 +130,7 @@ class Value:
         """The backward of a replayed value, right above all of its leaves: nothing to sort."""
         leaves, slopes = cast(tuple[Value, ...], self.x), self.dx
         grads = [v.grad for v in leaves]
-        is_first = grads.count(0.0) == len(grads)
+        is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
         self.grad = 1.0
         set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
 
