@@ -40,7 +40,7 @@ class GPT(Module):
     (5, 27)
     """
 
-    softmax = staticmethod(softmax)
+    softmax: Any = staticmethod(softmax)
 
     def __init__(self, seed: int = 0) -> None:
         draw = random.Random(seed).gauss

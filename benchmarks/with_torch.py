@@ -100,6 +100,6 @@ def _steps(loss: Loss, optimizer: Any, batches: list[tuple[Any, Any]]) -> Step:
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
-        return float(total)
+        return float(total.item())
 
     return step

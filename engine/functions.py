@@ -4,14 +4,15 @@ import builtins
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, Protocol, overload
 
-from engine import ops
+from engine import operators, ops
 from engine.ops import OPS, Op, Point
-from engine.value import Operand, Value, apply, data_of, node, node_of_many, number
+from engine.value import GENERATED, Operand, Value, apply, data_of, number, written
 
 DOT = OPS["dot"]
+LONGEST = 1000  # terms of a dot that is written out
 LIBRARY = frozenset([*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY])  # names that stay as they are
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
@@ -171,30 +172,31 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
     >>> dot([Value(1.0), Value(2.0)], [3.0, 4.0], 0.5)
     Value(data=11.5, grad=0.0)
     """
+    # Most calls hold lists of Values or of floats alone. The written dot finds out whether they
+    # do; anything else takes the slower way that looks at each operand.
     try:
-        alike = len(xs) == len(ys)
-    except TypeError:  # generators
-        return dot(list(xs), list(ys), bias)
-    if not alike:
+        written_dot = _written_dot(
+            len(xs), type(xs[0]) is Value, type(ys[0]) is Value, type(bias) is Value
+        )
+        return written_dot(xs, ys, bias)
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
+        return _dot_of_any(xs, ys, bias)
+
+
+def _dot_of_any(xs: Iterable[Operand], ys: Iterable[Operand], bias: Operand) -> Any:
+    xs, ys = list(xs), list(ys)
+    if len(xs) != len(ys):
         raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
-    # Most calls hold lists of Values or of floats alone. Multiplying shows whether they do:
-    # anything else leaves no float, and takes the slower way that looks at each operand.
-    try:
-        x = [v.data for v in xs] if type(xs[0]) is Value else xs  # type: ignore[union-attr]
-        y = [v.data for v in ys] if type(ys[0]) is Value else ys  # type: ignore[union-attr]
-        z = bias.data if type(bias) is Value else bias
-        for p, q in zip(x, y):  # noqa: B905 (a strict zip is slower; lengths are checked)
-            z += p * q
-    except (AttributeError, IndexError, OverflowError, TypeError):
-        z = None
-    if type(z) is not float or (x is xs and y is ys):
-        return call(DOT, *xs, *ys, bias)
-    operands = (*xs, *ys, bias)
-    if type(bias) is not Value or x is xs:
-        return node_of_many(DOT, z, operands, (*y, *x, 1.0))
-    if y is ys:
-        return node(DOT, z, (*xs, bias), operands, (*y, 1.0), None)
-    return node(DOT, z, operands, None, (*y, *x, 1.0), None)
+    return call(DOT, *xs, *ys, bias)
+
+
+@lru_cache(maxsize=1000)
+def _written_dot(terms: int, xs: bool, ys: bool, bias: bool) -> Callable[..., Any]:
+    if terms > LONGEST or not (xs or ys or bias):
+        return _dot_of_any
+    kinds = ["Values" if are_values else "numbers" for are_values in (xs, ys, bias)]
+    file = f"{GENERATED}: dot of {terms} {' and '.join(kinds[:2])}, bias among {kinds[2]}"
+    return written(operators.dot_source(terms, xs, ys, bias), file)["dot"]
 
 
 def logsumexp(values: Iterable[Operand]) -> Any:

@@ -1,9 +1,10 @@
-"""The methods of `Value`, written out as source from the rows of the calculus.
+"""The methods of `Value` and the dot product, written out as source.
 
-Written out, `x * y` costs one Python call. The text is that of a method a person would write by
-hand: compute z and the partials, make a node, fill its slots.
+Written out, `x * y` costs one Python call. The text is what a person would write by hand: compute z
+and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.
 """
 
+from itertools import compress
 from typing import Any
 
 from engine import ops
@@ -52,8 +53,25 @@ node.data = z
 node.op = {row}_op
 node.grad = NOT_COMPUTED
 node.label = ""
-node.mark = None
+node.adjoint = None
 return observed(node) if modes else node"""
+
+_DOT = """\
+def dot(xs, ys, bias):
+    {xs}, = xs
+    {ys}, = ys
+    {read}
+    z = {bias}
+    {add}
+    if type(z) is not float:
+        raise TypeError
+    node = _new(Value)
+    node.x = {values},
+    node.y = {operands}
+    node.dx = {slopes},
+    node.dy = None
+    finish
+"""
 
 # What the methods call, besides `Value` and its neighbours.
 NAMES: dict[str, Any] = {
@@ -73,9 +91,33 @@ def source() -> str:
     return "\n\n".join(methods)
 
 
-def _method(template: str, name: str, op: Op) -> str:
+def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
+    """The dot product of so many terms; `xs`, `ys` and `bias` say which operands are Values.
+
+    Its function raises AttributeError or TypeError where they are something else.
+    """
+    names = [*(f"x{i}" for i in range(terms)), *(f"y{i}" for i in range(terms)), "bias"]
+    are_values = [xs] * terms + [ys] * terms + [bias]
+    data = [f"{name}_data" if v else name for name, v in zip(names, are_values, strict=True)]
+    x, y = data[:terms], data[terms:-1]
+    return _method(
+        _DOT,
+        "dot",
+        OPS["dot"],
+        xs=", ".join(names[:terms]),
+        ys=", ".join(names[terms:-1]),
+        read="\n    ".join(f"{name}_data = {name}.data" for name in compress(names, are_values)),
+        bias=data[-1],
+        add="\n    ".join(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
+        values=", ".join(compress(names, are_values)),
+        operands=None if all(are_values) else ", ".join(names),
+        slopes=", ".join(compress([*y, *x, "1.0"], are_values)),
+    )
+
+
+def _method(template: str, name: str, op: Op, **texts: object) -> str:
     lines: list[str] = []
-    for line in template.format(name=name).splitlines():
+    for line in template.format(name=name, **texts).splitlines():
         statement = line.lstrip()
         indent = line.removesuffix(statement)
         if statement.startswith("make "):

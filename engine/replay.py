@@ -68,18 +68,21 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
 
 def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None:
     """The shape of a list of floats, or of lists of floats of one length: the usual, and fast."""
-    kinds = set(map(type, rows))
-    if kinds == {float}:
+    if _are_all(float, rows):
         numbers += rows
         return (len(rows),)
-    if kinds == {list} and len(set(map(len, rows))) == 1:
-        start = len(numbers)
+    if _are_all(list, rows) and len(set(map(len, rows))) == 1:
+        entries: list[Any] = []
         for row in rows:
-            numbers += row
-        if set(map(type, islice(numbers, start, None))) == {float}:
+            entries += row
+        if _are_all(float, entries):
+            numbers += entries
             return len(rows), len(rows[0])
-        del numbers[start:]
     return None
+
+
+def _are_all(kind: type, things: Sequence[Any]) -> bool:
+    return list(map(type, things)).count(kind) == len(things)
 
 
 def _is_hashable(thing: Any) -> bool:
@@ -485,8 +488,10 @@ def _gradients(outputs: Sequence[Operand], sources: Sequence[Value]) -> list[flo
     if not isinstance(total, Value):
         return [0.0] * len(sources)
     with sweeping:
+        for v in sources:
+            v.adjoint = 0.0  # stays so where no path leads there
         total.sweep()
-        return [v.adjoint if v.mark is total.mark else 0.0 for v in sources]
+        return [v.adjoint for v in sources]
 
 
 def _difference(

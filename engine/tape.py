@@ -82,30 +82,30 @@ class Recording:
 
         def place(operand: Any) -> int:
             if type(operand) is Value:
-                if type(operand.mark) is not int:
+                if type(operand.adjoint) is not int:
                     leaves.append(operand.data if id(operand) in made else operand)
-                    operand.mark = -len(leaves)
-                return operand.mark
+                    operand.adjoint = -len(leaves)
+                return operand.adjoint
             if id(operand) not in constants:
                 leaves.append(operand)
                 constants[id(operand)] = -len(leaves)
             return constants[id(operand)]
 
-        with value.sweeping:  # until its end the marks of the sort hold places
+        with value.sweeping:  # until its end places stand where a sweep has adjoints
             order = _sorted(outputs)
-            met = _sorted([*outputs, *sides])[-1].mark if sides else order[-1].mark
-            nodes = [v for v in self.nodes if v.mark is met]
+            met = _sorted([*outputs, *sides])[-1].adjoint if sides else order[-1].adjoint
+            nodes = [v for v in self.nodes if v.adjoint is met]
             for v in inputs:
                 leaves.append(v)
-                v.mark = -len(leaves)
+                v.adjoint = -len(leaves)
             for row, v in enumerate(nodes):
-                v.mark = row
+                v.adjoint = row
             rows = [
                 (
                     v.op,
                     tuple(
                         [
-                            p.mark if type(p) is Value and type(p.mark) is int else place(p)
+                            p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p)
                             for p in _operands(v)
                         ]
                     ),
@@ -122,7 +122,7 @@ class Recording:
                 len(inputs),
                 tuple(input_grads) or (False,) * len(inputs),
                 ends,
-                tuple([v.mark for v in order if type(v.mark) is int and v.mark >= 0]),
+                tuple([v.adjoint for v in order if type(v.adjoint) is int and v.adjoint >= 0]),
                 tuple(guards),
             )
 
@@ -248,7 +248,9 @@ for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
 _WATCH: dict[str, Any] = {
-    **value.methods(operators.source().replace(".data", "._data")),
+    **value.methods(
+        operators.source().replace(".data", "._data"), f"{value.GENERATED} while recording"
+    ),
     "data": property(_look, _SLOT.__set__),
     "_key": property(_Key),
     "__init__": _born,

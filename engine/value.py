@@ -41,7 +41,7 @@ class Value:
     # all operands where some are constants. A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
-        *("adjoint", "mark", "line"),  # belong to the sweep, the sort and `detect_anomaly`
+        *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
     )
     __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
 
@@ -53,8 +53,7 @@ class Value:
     y: Value | float | tuple[Value | float, ...] | None
     dx: Any
     dy: Any
-    adjoint: float
-    mark: object
+    adjoint: Any
     line: str
 
     def __init__(self, data: float, label: str = "") -> None:
@@ -66,7 +65,7 @@ class Value:
         self.data = number(data)
         self.grad = NOT_COMPUTED
         self.label = label
-        self.op = self.x = self.y = self.dx = self.dy = self.mark = None
+        self.op = self.x = self.y = self.dx = self.dy = self.adjoint = None
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -116,23 +115,22 @@ class Value:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves()
                 return
-            order = self._swept()
-            if modes:
-                _examine_backward(order)
+            order = _sorted(self)
+            former = [v.grad for v in order]
             try:
-                grads = [v.adjoint if v.op else v.grad + v.adjoint for v in order]
-            except TypeError:
-                raise TypeError(
-                    "backward expected a number as the grad of every leaf, to add to: "
-                    "forget a gradient with zero_grad()"
-                ) from None
-            set_each("grad", order, grads)
+                leaves = _sweep(order)
+                if modes:
+                    _examine_backward(order)
+                set_each("grad", leaves, [_summed(v.grad, v.adjoint) for v in leaves])
+            except BaseException:
+                set_each("grad", order, former)
+                raise
 
     def _pass_to_leaves(self) -> None:
         """The backward of a replayed value, right above all of its leaves: nothing to sort."""
         leaves, slopes = cast(tuple[Value, ...], self.x), self.dx
         grads = [v.grad for v in leaves]
-        is_first = grads.count(0.0) == len(grads)
+        is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
         self.grad = 1.0
         set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
 
@@ -140,24 +138,13 @@ class Value:
         """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
         _check_alone()
         with sweeping:
-            return self._swept()
-
-    def _swept(self) -> list[Value]:
-        order = _sorted(self)
-        self.adjoint = 1.0
-        for v in reversed(order):
-            g, x, y = v.adjoint, v.x, v.y
-            if type(x) is tuple:
-                if g == 0 and math.isfinite(v.data):
-                    continue  # only zeros to pass on
-                for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
-                    parent.adjoint += g * d
-            else:
-                if type(x) is Value:
-                    x.adjoint += g * v.dx
-                if type(y) is Value:
-                    y.adjoint += g * v.dy
-        return order
+            order = _sorted(self)
+            former = [v.grad for v in order]
+            try:
+                _sweep(order)
+            finally:
+                set_each("grad", order, former)
+            return order
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -346,38 +333,73 @@ def toposort(root: Value) -> list[Value]:
 
 
 def _sorted(root: Value) -> list[Value]:
-    """The sort. Sets the adjoints to zero on its way.
+    """The sort. Leaves zero as the adjoint of every value.
 
     Walks down to the first parent not met yet, and back up where there is none. The way back is
     a list, so the depth of a graph does not matter.
     """
-    met = object()  # marks of other calls are other objects
+    met = float("0")  # a zero of this call's own: who has it as adjoint has been met
     order: list[Value] = []
     way_back: list[Value] = []
     unread: dict[Value, Iterator[Value]] = {}  # of many operands, those not looked at yet
     v = root
-    v.mark, v.adjoint = met, 0.0
+    v.adjoint = met
     while True:
-        x, y = v.x, v.y
-        if type(x) is tuple:
-            rest = unread.pop(v, None) or iter(x)
-            for x in rest:
-                if x.mark is not met:
-                    unread[v] = rest
-                    break
-        if type(x) is Value and x.mark is not met:
+        parent, x, y = None, v.x, v.y
+        if type(x) is Value and x.adjoint is not met:
             parent = x
-        elif type(y) is Value and y.mark is not met:
+        elif type(y) is Value and y.adjoint is not met:
             parent = y
-        else:
+        elif type(x) is tuple:
+            rest = unread.pop(v, None) or iter(x)
+            for operand in rest:
+                if operand.adjoint is not met:
+                    parent, unread[v] = operand, rest
+                    break
+        if parent is None:
             order.append(v)
             if not way_back:
                 return order
             v = way_back.pop()
-            continue
-        parent.mark, parent.adjoint = met, 0.0
-        way_back.append(v)
-        v = parent
+        else:
+            parent.adjoint = met
+            way_back.append(v)
+            v = parent
+
+
+def _sweep(order: Sequence[Value]) -> list[Value]:
+    """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
+    leaves = []
+    order[-1].adjoint = 1.0
+    for v in reversed(order):
+        g, x, y = v.adjoint, v.x, v.y
+        if type(x) is Value:
+            v.grad = g
+            x.adjoint += g * v.dx
+            if type(y) is Value:
+                y.adjoint += g * v.dy
+        elif type(y) is Value:
+            v.grad = g
+            y.adjoint += g * v.dy
+        elif type(x) is tuple:
+            v.grad = g
+            if g == 0 and math.isfinite(v.data):
+                continue  # only zeros to pass on
+            for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
+                parent.adjoint += g * d
+        else:
+            leaves.append(v)
+    return leaves
+
+
+def _summed(grad: float, adjoint: float) -> float:
+    try:
+        return grad + adjoint
+    except TypeError:
+        raise TypeError(
+            "backward expected a number as the grad of every leaf, to add to: "
+            "forget a gradient with zero_grad()"
+        ) from None
 
 
 # --- modes: what happens to every new node ----------------------------------------------------
@@ -493,7 +515,7 @@ def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
     """The result `z` of an operation, its operands, and the partials with respect to them."""
     v = _new(Value)
     v.data, v.op, v.x, v.y, v.dx, v.dy = z, op, x, y, dx, dy
-    v.grad, v.label, v.mark = NOT_COMPUTED, "", None
+    v.grad, v.label, v.adjoint = NOT_COMPUTED, "", None
     return observed(v) if modes else v
 
 
@@ -533,21 +555,21 @@ def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     return copy
 
 
-def _add_operators() -> None:
-    """Gives `Value` the methods written out from the rows; a debugger can step into them."""
-    source = operators.source()
-    linecache.cache[GENERATED] = (len(source), None, source.splitlines(True), GENERATED)
-    for name, method in methods(source).items():
-        setattr(Value, name, method)
-
-
-def methods(source: str) -> dict[str, Callable[..., Any]]:
-    """The functions of a source as methods of `Value`."""
+def written(source: str, file: str) -> dict[str, Callable[..., Any]]:
+    """The functions of a source that makes nodes; a debugger can step into them."""
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     made: dict[str, Callable[..., Any]] = {}
-    exec(compile(source, GENERATED, "exec"), {**operators.NAMES, **globals()}, made)
+    exec(compile(source, file, "exec"), {**operators.NAMES, **globals()}, made)
+    return made
+
+
+def methods(source: str, file: str = GENERATED) -> dict[str, Callable[..., Any]]:
+    """The functions of a source as methods of `Value`."""
+    made = written(source, file)
     for name, method in made.items():
         method.__qualname__ = f"Value.{name}"
     return made
 
 
-_add_operators()
+for _name, _method in methods(operators.source()).items():
+    setattr(Value, _name, _method)

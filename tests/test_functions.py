@@ -1,5 +1,7 @@
+import linecache
 import math
 import random
+import sys
 
 import mpmath as mp
 import pytest
@@ -9,6 +11,7 @@ from oracles import EXACT, close
 
 import engine
 from engine import functions
+from engine.functions import dot
 from engine.ops import OPS
 from engine.value import Value, apply
 
@@ -190,6 +193,44 @@ def test_dot_of_every_mixture_of_values_and_constants(xs, ys, bias, which):
         assert not isinstance(p, Value) or p.grad == d
     inputs = [p for p in operands if isinstance(p, Value)]
     assert [g.data for g in engine.grad(out, inputs)] == [p.grad for p in inputs]
+
+
+@pytest.mark.parametrize("terms", [1, 2, 40, functions.LONGEST, functions.LONGEST + 1])
+@pytest.mark.parametrize("constant_bias", [False, True])
+@pytest.mark.parametrize("constant_ys", [False, True])
+def test_dot_is_its_products_and_sums_one_by_one(terms, constant_ys, constant_bias):
+    bias = 0.5 if constant_bias else Value(0.5)
+    weights = [Value(math.sin(i)) for i in range(terms)]
+    inputs = [math.cos(2 * i) for i in range(terms)]
+    ys = inputs if constant_ys else [Value(y) for y in inputs]
+    total, expected = dot(weights, ys, bias), bias
+    for w, y in zip(weights, ys, strict=True):
+        expected = expected + w * y
+    leaves = [v for v in (*weights, *ys, bias) if isinstance(v, Value)]
+    slopes = backward(total, *leaves)
+    for v in leaves:
+        v.zero_grad()
+    assert slopes == backward(expected, *leaves)
+    assert total.data == expected.data
+    assert [total.op.name, len(total.parents)] == ["dot", 2 * terms + 1]
+
+
+def test_a_debugger_steps_through_a_written_dot():
+    lines = []
+
+    def trace(frame, event, _):
+        if frame.f_code.co_name == "dot" and event == "line":
+            lines.append(linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip())
+        return trace
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        dot([Value(2.0), Value(3.0)], [5.0, 7.0])
+    finally:
+        sys.settrace(former)
+    start = lines.index("z = bias")
+    assert lines[start : start + 3] == ["z = bias", "z += x0_data * y0", "z += x1_data * y1"]
 
 
 def test_dot_with_numpy():

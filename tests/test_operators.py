@@ -68,7 +68,7 @@ def test_the_source_is_plain_code_a_person_could_have_written():
             "    node.op = mul_op",
             "    node.grad = NOT_COMPUTED",
             "    node.label = ''",
-            "    node.mark = None",
+            "    node.adjoint = None",
             "    return observed(node) if modes else node",
         ]
     )

@@ -657,14 +657,17 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
         leaves = [Value(2.0), Value(3.0), Value(4.0)]
         for leaf in leaves:
             leaf.grad = 1.0
-        root = engine.dot(leaves, [leaves[1] * leaves[2], 2.0, leaves[0]]).tanh() + leaves[0]
+        product = leaves[1] * leaves[2]
+        bent = engine.dot(leaves, [product, 2.0, leaves[0]]).tanh()
+        root = bent + leaves[0]
+        root.grad = product.grad = 5.0
         count = 0
 
         def trace(frame, event, _, stop=stop):
             nonlocal count
             if frame.f_code.co_filename == library and event == "line":
                 count += 1
-                if count > stop:
+                if count == stop + 1:
                     raise Injected
             return trace
 
@@ -680,6 +683,7 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
             sys.settrace(former)
         grads = [leaf.grad for leaf in leaves]
         assert not torn(grads, [1.0] * 3, [2.0, 1.0, 1.0])
+        assert not torn([root.grad, product.grad], [5.0, 5.0], [1.0, bent.dx * 2.0])
         outcomes.add((finished, grads == [1.0] * 3))
         if grads == [1.0] * 3:
             root.backward()
