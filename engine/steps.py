@@ -289,18 +289,23 @@ class Mistake(Watchable):
         """The first number of the wrong pass that is not that of the right one."""
         return next(self.differences(), None)
 
+    @cached_property
+    def partners(self) -> list[int | None]:
+        """For each event of the wrong pass the one of the right pass that is about the same."""
+        found = {name: n for n, event in enumerate(self.right) for name in _identities(event)}
+        return [found.get(_identities(event)[0]) for event in self.wrong]
+
     def differences(self) -> Iterator[dict[str, Any]]:
         """Each event of the wrong pass that has another number than its partner has."""
-        partners = {name: n for n, event in enumerate(self.right) for name in _identities(event)}
-        for n, event in enumerate(self.wrong):
-            identity, *_ = _identities(event)
-            partner = self.right[partners[identity]] if identity in partners else {}
-            for key in ("new",) if identity[0] == "gradient" else NUMBERS:
-                wrong, right = event.get(key), partner.get(key)
+        for n, (event, partner) in enumerate(zip(self.wrong, self.partners, strict=True)):
+            if partner is None:
+                continue
+            for key in ("new",) if event["kind"] == "leftover" else NUMBERS:
+                wrong, right = event.get(key), self.right[partner].get(key)
                 if wrong is not None and right is not None and not _same(wrong, right):
                     yield {
                         "event": n,
-                        "right_event": partners[identity],
+                        "right_event": partner,
                         "key": key,
                         "right": right,
                         "wrong": wrong,
@@ -318,6 +323,7 @@ class Mistake(Watchable):
             "text": self.text,
             "right": {part: right[part] for part in parts},
             "wrong": {part: wrong[part] for part in parts},
+            "partners": None if right["cut"] else self.partners,
             "first_difference": None if right["cut"] else self.first_difference,
         }
         return {**right, "mistake": mistake}

@@ -133,11 +133,11 @@ class _Scene:
     ) -> Steps:
         """Takes one step; `forgets`, `way` and `combine` are where mistakes come in."""
         optimizer = self.optimizer
-        before = []
+        text = "nobody called zero_grad: the gradients of the step before are still there"
         if forgets:
             optimizer.zero_grad()
             text = "zero_grad: the gradients of the step before are forgotten"
-            before.append(Event(kind="zero", text=text))
+        before = [Event(kind="zero", text=text)]
         inputs = _labelled(rows)
         total = self.forward(inputs, rows.ys)
         record, words = recorded_with_words(total, self.names)

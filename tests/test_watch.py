@@ -242,6 +242,19 @@ def test_the_first_number_that_differs_is_one(name):
     assert found.right[-1]["loss_after"] != found.wrong[-1]["loss_after"]
 
 
+@pytest.mark.parametrize("name", MISTAKES)
+def test_partners_are_about_the_same(name):
+    _, found = a_mistake(name)
+    document = json.loads(found.to_json())["mistake"]
+    for event, partner in zip(document["wrong"]["events"], document["partners"], strict=True):
+        other = document["right"]["events"][partner]
+        place = event.get("to", event.get("node"))
+        assert place == other.get("to", other.get("node"))
+        assert event.get("edge") in (other.get("edge"), None)
+    same = [n for n, partner in enumerate(document["partners"]) if n == partner]
+    assert len(same) > 0.2 * len(document["partners"])
+
+
 def test_forgotten_zero_grad_in_numbers():
     model, found = a_mistake("forgotten zero_grad")
     plain = net()
