@@ -73,6 +73,13 @@ def watch(
     >>> print(story[-1])
     done: the loss went from 6.064 to 1.516
     """
+    if not callable(loss):
+        raise TypeError(f"watch expected a loss, a function such as nn.mse, got {loss!r:.60}")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            "watch expected an optimizer, such as SGD(model.parameters(), lr=0.1), "
+            f"got {optimizer!r:.60}"
+        )
     rows = _rows(data)
     scene = _Scene(model, loss, optimizer)
     if mistake is not None:
@@ -164,6 +171,8 @@ class _Scene:
     def forward(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Value:
         """The loss on some rows; it and a single row's output get labels."""
         total, outputs = mean_loss(self.model, self.loss, None)(inputs, targets)
+        if not isinstance(total, Value):
+            raise TypeError(f"watch expected a loss that returns a Value, got {total!r:.60}")
         if len(outputs) == 1:
             output = outputs[0]
             several = output if isinstance(output, list | tuple) else [output]

@@ -1,7 +1,11 @@
 """A run against the training loop, and its packed steps against each step's own plain data."""
 
 import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,7 @@ from nn.timeline import MOST_EVENTS, packed
 from nn.train import stochastic_gradient_descent
 from nn.watch import watch
 
+ROOT = Path(__file__).parents[1]
 X, Y = [1.0, -2.0], 0.5
 
 
@@ -114,6 +119,35 @@ def test_words_that_are_the_same_are_left_out():
         for word, old in zip(text.split(), str(run[0][again]).split(), strict=True)
         if word != old
     ]
+
+
+PROGRAM = """
+import sys
+from nn.data import moons
+from nn.loss import mse
+from nn.module import MLP
+from nn.optim import Adam
+from nn.watch import watch
+net = MLP(2, [4, 1], "relu", seed=5)
+optimizer = Adam(net.parameters(), lr=0.1)
+run = watch(net, mse, moons(9, seed=0), optimizer, steps=4)
+wrong = watch(net, mse, ([1.0, 2.0], 0.5), optimizer, mistake="wrong order")
+sys.stdout.buffer.write((run.html + wrong.html + repr(run) + repr(wrong)).encode())
+"""
+
+
+def test_two_processes_write_the_same_bytes():
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "77")
+    }
+    assert len(outputs) == 1
+    assert outputs.pop().startswith(b"<!doctype html>")
 
 
 def test_a_run_of_50_steps_is_a_page_of_less_than_2_megabytes():

@@ -204,6 +204,18 @@ def test_data_that_is_none(data):
         watch(model, mse, data, SGD(model.parameters()))
 
 
+@pytest.mark.parametrize(("loss", "make", "message"), [
+    ("mse", SGD, "expected a loss, a function such as nn.mse, got 'mse'"),
+    (lambda z, y: 1.0, SGD, "a loss that returns a Value, got 1.0"),
+    (mse, lambda ps: 0.1, r"an optimizer, such as SGD\(model.parameters\(\), lr=0.1\), got 0.1"),
+    (mse, lambda ps: SGD, "an optimizer, such as .*, got <class 'nn.optim.SGD'>"),
+])  # fmt: skip
+def test_what_is_no_loss_or_no_optimizer(loss, make, message):
+    model = net()
+    with pytest.raises(TypeError, match=message):
+        watch(model, loss, (X, Y), make(model.parameters()))
+
+
 # --- mistakes ---------------------------------------------------------------------------------
 
 
