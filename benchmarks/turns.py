@@ -13,9 +13,7 @@ from multiprocessing.connection import Connection
 from traceback import format_exc
 from typing import Any, NamedTuple, cast
 
-BURST = (
-    0.1  # seconds: a faster contender takes several steps in a turn, so that a cold start is little
-)
+BURST = 0.1  # seconds: a faster contender takes several steps in a turn, past a cold start
 PATIENCE = 12.0  # seconds of turns; then a contender sits out the rest
 
 
