@@ -56,7 +56,7 @@
     const first = mistake.first_difference;
     if (first) {
       for (const { own, stage } of views) {
-        const { target } = subject(own, own.events[first.event]);
+        const { target } = subject(own, own.events[own === mistake.right ? first.right_event : first.event]);
         if (target !== null) stage.mark(target);
       }
       by("difference").hidden = false;
@@ -72,7 +72,7 @@
       views[0].own = other;
       views[0].arrived = arrivals(other);
     }
-    transcript.load(steps, mistake?.wrong);
+    transcript.load(steps, mistake);
     by("time").max = length();
     makePhases();
   }

@@ -346,6 +346,7 @@ function makeView(frame, svg, whole) {
   let moving = 0;
   let drag = 0;
   let following = false;
+  let again = null; // what to do when the frame changes its size, until somebody moves the picture
   const fingers = new Map();
 
   const scale = () => Math.min(frame.clientWidth / area.width, frame.clientHeight / area.height);
@@ -357,6 +358,7 @@ function makeView(frame, svg, whole) {
   }
 
   function glide(goal) {
+    again = null;
     cancelAnimationFrame(moving);
     if (calm.matches) return set(goal);
     const [from, start] = [area, performance.now()];
@@ -377,6 +379,7 @@ function makeView(frame, svg, whole) {
   }
 
   function fit() {
+    again = fit;
     following = false;
     cancelAnimationFrame(moving);
     set({ ...whole });
@@ -385,7 +388,8 @@ function makeView(frame, svg, whole) {
   /** Everything, if it can be read; else a part that follows the events. */
   function auto() {
     following = fitting() < READABLE * 0.7;
-    if (!following) return fit();
+    again = auto;
+    if (!following) return set({ ...whole });
     const view = around(0, whole.y + whole.height / 2, READABLE);
     set({ ...view, x: 0 });
   }
@@ -419,6 +423,7 @@ function makeView(frame, svg, whole) {
     // the point under the pointer, in parts of the frame, stays where it is
     const box = frame.getBoundingClientRect();
     const [px, py] = x === undefined ? [0, 0] : [(x - box.left) / box.width - 0.5, (y - box.top) / box.height - 0.5];
+    again = null;
     cancelAnimationFrame(moving);
     set(around(middle.x + px * (old.width - next.width), middle.y + py * (old.height - next.height), size));
   }
@@ -443,6 +448,7 @@ function makeView(frame, svg, whole) {
     const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
     drag += Math.hypot(dx, dy);
     if (drag < 4) return;
+    again = null;
     svg.setPointerCapture(event.pointerId);
     const size = scale();
     const share = other ? 2 : 1; // two fingers move the picture together
@@ -456,7 +462,8 @@ function makeView(frame, svg, whole) {
     svg.addEventListener(name, (event) => fingers.delete(event.pointerId));
   }
   new ResizeObserver(() => {
-    if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
+    if (again) again();
+    else if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
   }).observe(frame);
 
   return { fit, auto, follow, reveal, zoom, moved: () => drag >= 4 };
