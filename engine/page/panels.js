@@ -18,6 +18,11 @@ function html(name, className = "", content = "") {
 
 // a number with what it is called, or a sign between numbers; the third item marks the answer
 const TILES = {
+  zero: () => [],
+  leftover: (e) => [
+    [e.old, "still there"], "+", [e.contribution, "gradient of this step"],
+    "=", [e.new, "gradient now", "answer"],
+  ],
   forward: (e) => [[e.data, "value", "answer"]],
   loss: (e) => [[e.data, "loss", "answer"]],
   seed: (e) => [[e.grad, "gradient of the loss by itself"]],
@@ -94,13 +99,14 @@ function makeTranscript(list, go) {
     if (item) go(items.indexOf(item) + 1);
   });
   return {
-    load(steps, other) {
+    load(steps, mistake) {
+      const twins = new Map(mistake?.partners?.map((right, n) => [right, mistake.wrong.events[n]]));
       items = steps.events.map((event, n) => {
         const item = html("li", "future");
         const [computed, result] = words(event);
         item.append(html("span", "", computed), html("span", "result", result));
-        const twin = other?.events[n];
-        if (other && twin?.text !== event.text) {
+        const twin = twins.get(n);
+        if (mistake && twin?.text !== event.text) {
           item.append(html("span", "wrong", twin ? twin.text : "nothing here"));
         }
         return item;
@@ -183,7 +189,7 @@ function makeTimeline(section, content, open) {
     });
     const drawn = run.point === null || run.point === undefined ? "" : `Drawn: point ${run.point}. `;
     note.textContent = drawn + (run.steps ? "The picture shows this step." : "Only its loss was kept.");
-    if (run.steps) open(run.steps);
+    if (run.steps) open(unpacked(content, run));
   }
 
   slider.max = runs.length - 1;

@@ -36,7 +36,7 @@
     const caption = makeCaption(pane);
     if (name) pane.prepend(html("h2", "", name));
     const frame = pane.querySelector(".stage");
-    const stage = makeStage(frame, own);
+    const stage = makeStage(frame, own, content.shown);
     if (n > 0) for (const group of frame.querySelectorAll("[id]")) group.removeAttribute("id");
     const lens = copy("lens");
     const [out, fit, closer] = lens.children;
@@ -56,7 +56,7 @@
     const first = mistake.first_difference;
     if (first) {
       for (const { own, stage } of views) {
-        const { target } = subject(own, own.events[first.event]);
+        const { target } = subject(own, own.events[own === mistake.right ? first.right_event : first.event]);
         if (target !== null) stage.mark(target);
       }
       by("difference").hidden = false;
@@ -72,7 +72,7 @@
       views[0].own = other;
       views[0].arrived = arrivals(other);
     }
-    transcript.load(steps, mistake?.wrong);
+    transcript.load(steps, mistake);
     by("time").max = length();
     makePhases();
   }
@@ -112,9 +112,16 @@
     }
   }
 
+  /** How many events of a run are shown: both runs meet at the first number that differs. */
+  function moment(own) {
+    const first = mistake?.first_difference;
+    if (first && own === mistake.right && position === first.event + 1) return first.right_event + 1;
+    return Math.min(position, own.events.length);
+  }
+
   function draw() {
     for (const { own, caption, stage, arrived } of views) {
-      const at = Math.min(position, own.events.length);
+      const at = moment(own);
       stage.show(at, asking);
       caption.show(own, at, asking, arrived);
       caption.verdict.hidden = true;

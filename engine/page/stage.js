@@ -39,19 +39,21 @@ function union(areas) {
   return { x, y, width: right - x, height: bottom - y };
 }
 
+const ruler = document.createElement("canvas").getContext("2d");
+ruler.font = "bold 10px Helvetica, Arial, sans-serif"; // that of a card, at its widest
+
 /** A text of a card: changes only when it has to, and stays inside the card. */
 function field(group, name, card) {
   const element = group.querySelector(`text.${name}`);
   if (!element) return { set() {} };
   const before = element.textContent.startsWith(`${name} `) ? `${name} ` : "";
-  const room = card.width - (before ? 8 : 16 + name.length * 5.5);
+  const room = card.width - (before ? 8 : 16 + ruler.measureText(name).width);
   let shown = element.textContent;
   return {
     set(content) {
       if (content === shown) return;
       element.textContent = before + content;
-      const wide = (before + content).length * 5.6 > room;
-      if (wide) element.setAttribute("textLength", room);
+      if (ruler.measureText(before + content).width > room) element.setAttribute("textLength", room);
       else element.removeAttribute("textLength");
       element.setAttribute("lengthAdjust", "spacingAndGlyphs");
       shown = content;
@@ -59,16 +61,17 @@ function field(group, name, card) {
   };
 }
 
-function makeStage(frame, steps) {
+/** `shown` has the picture's node for each node, if the picture is too large to show them all. */
+function makeStage(frame, steps, shown) {
   const svg = frame.querySelector("svg");
   const parts = new Map([...svg.querySelectorAll("g[id]")].map((g) => [g.id, g]));
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-  const boxes = [...parts.values()].filter((g) => g.classList.contains("box")).map(makeBox);
+  const boxes = [...svg.querySelectorAll("g.box, g.summary")].map(makeBox);
   const boxOf = new Map(boxes.map((box) => [box.id, box]));
   const nodes = steps.nodes.map(makeNode);
   const edges = steps.edges.map(makeEdge);
   const wires = create("g", { class: "wires" });
-  const ends = boxes.length ? boxes.at(-1).group : svg.querySelector("rect");
+  const ends = [...svg.querySelectorAll("g.box")].at(-1) || svg.querySelector("svg > rect");
   ends.after(wires);
   let arrived = arrivals(steps);
   let total = new Map(); // wires between closed boxes, by their ends
@@ -98,21 +101,25 @@ function makeStage(frame, steps) {
     create("rect", { class: "trough", ...bar, width: room, rx: size * 0.14 }, card);
     const filled = create("rect", { class: "fill", ...bar, width: 0, rx: size * 0.14 }, card);
     group.append(card);
-    group.setAttribute("tabindex", 0);
-    group.setAttribute("role", "button");
+    const whole = group.classList.contains("summary"); // Python closed it, nothing here opens it
+    if (!whole) group.setAttribute("tabindex", 0);
+    group.setAttribute("role", whole ? "img" : "button");
     return {
-      id: group.id, group, area, name, share, out, filled, room,
-      parent: group.dataset.parent, closed: false, members: [], ends: [],
+      id: group.id, group, area, name, share, out, filled, room, whole,
+      parent: group.dataset.parent || group.dataset.box, closed: whole, members: [], ends: [],
       full: group.querySelector("title").textContent,
     };
   }
 
   function makeNode(node) {
-    const group = parts.get(`n${node.id}`);
-    const sign = parts.get(`o${node.id}`);
-    const card = rectangle(group);
-    const around = [];
-    for (let id = group.dataset.box; id; id = boxOf.get(id).parent) around.unshift(boxOf.get(id));
+    const id = `n${shown ? shown[node.id] : node.id}`;
+    const hidden = boxOf.has(id); // in a summary: it has no card of its own
+    const group = hidden ? create("g") : parts.get(id);
+    const sign = hidden ? null : parts.get(id.replace("n", "o"));
+    const card = hidden ? boxOf.get(id).area : rectangle(group);
+    const around = hidden ? [boxOf.get(id)] : [];
+    for (let box = parts.get(id).dataset.box; box; box = boxOf.get(box).parent) around.unshift(boxOf.get(box));
+    if (!hidden) group.querySelector("title").textContent = node.label; // no numbers before their time
     for (const box of around) box.members.push(node.id);
     let check = null;
     if (node.check === true || node.check === false) {
@@ -133,8 +140,8 @@ function makeStage(frame, steps) {
   }
 
   function makeEdge(edge) {
-    const group = parts.get(`e${edge.id}`);
-    return { group, path: group.querySelector("path"), inside: false };
+    const group = shown ? create("g") : parts.get(`e${edge.id}`);
+    return { group, path: shown ? create("path") : group.querySelector("path") };
   }
 
   /** What stands for a node: the outermost closed box around it, or itself. */
@@ -148,7 +155,7 @@ function makeStage(frame, steps) {
       box.hidden = Boolean(parent && (parent.closed || parent.hidden));
       box.group.classList.toggle("hidden", box.hidden);
       box.group.classList.toggle("closed", box.closed);
-      box.group.setAttribute("aria-expanded", String(!box.closed));
+      if (!box.whole) box.group.setAttribute("aria-expanded", String(!box.closed));
       box.ends = [];
     }
     nodes.forEach((node, id) => {
@@ -162,7 +169,7 @@ function makeStage(frame, steps) {
     const ids = new Map([...boxes, ...nodes].map((thing, n) => [thing, n]));
     steps.edges.forEach((edge, n) => {
       const [from, to] = [unit(edge.from), unit(edge.to)];
-      const closed = from.closed || to.closed;
+      const closed = shown || from.closed || to.closed;
       edges[n].wire = null;
       edges[n].group.classList.toggle("hidden", Boolean(closed));
       for (const box of nodes[edge.from].around) {
@@ -295,12 +302,12 @@ function makeStage(frame, steps) {
   /** Closes the boxes that lie `depth` boxes deep; "all" opens every box. */
   function detail(depth) {
     const level = (box) => (box.parent ? 1 + level(boxOf.get(box.parent)) : 0);
-    for (const box of boxes) box.closed = level(box) === Number(depth);
+    for (const box of boxes) box.closed = box.whole || level(box) === Number(depth);
     arrange();
     view.fit();
   }
 
-  for (const box of boxes) {
+  for (const box of boxes.filter((found) => !found.whole)) {
     box.group.addEventListener("click", () => view.moved() || toggle(box));
     box.group.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -310,7 +317,9 @@ function makeStage(frame, steps) {
     });
   }
 
-  const depth = Math.max(-1, ...boxes.map((box) => (box.parent ? 1 : 0)));
+  if (shown) for (const group of svg.querySelectorAll("g.edge:not(.stem)")) group.classList.add("hidden");
+  const inner = boxes.filter((box) => !box.whole);
+  const depth = Math.max(-1, ...inner.map((box) => (box.parent ? 1 : 0)));
   const crowded = nodes.length > LARGE && depth >= 0;
   const opening = crowded ? String(depth) : "all";
   arrange();
@@ -346,6 +355,7 @@ function makeView(frame, svg, whole) {
   let moving = 0;
   let drag = 0;
   let following = false;
+  let again = null; // what to do when the frame changes its size, until somebody moves the picture
   const fingers = new Map();
 
   const scale = () => Math.min(frame.clientWidth / area.width, frame.clientHeight / area.height);
@@ -357,6 +367,7 @@ function makeView(frame, svg, whole) {
   }
 
   function glide(goal) {
+    again = null;
     cancelAnimationFrame(moving);
     if (calm.matches) return set(goal);
     const [from, start] = [area, performance.now()];
@@ -377,6 +388,7 @@ function makeView(frame, svg, whole) {
   }
 
   function fit() {
+    again = fit;
     following = false;
     cancelAnimationFrame(moving);
     set({ ...whole });
@@ -385,7 +397,8 @@ function makeView(frame, svg, whole) {
   /** Everything, if it can be read; else a part that follows the events. */
   function auto() {
     following = fitting() < READABLE * 0.7;
-    if (!following) return fit();
+    again = auto;
+    if (!following) return set({ ...whole });
     const view = around(0, whole.y + whole.height / 2, READABLE);
     set({ ...view, x: 0 });
   }
@@ -419,6 +432,7 @@ function makeView(frame, svg, whole) {
     // the point under the pointer, in parts of the frame, stays where it is
     const box = frame.getBoundingClientRect();
     const [px, py] = x === undefined ? [0, 0] : [(x - box.left) / box.width - 0.5, (y - box.top) / box.height - 0.5];
+    again = null;
     cancelAnimationFrame(moving);
     set(around(middle.x + px * (old.width - next.width), middle.y + py * (old.height - next.height), size));
   }
@@ -443,6 +457,7 @@ function makeView(frame, svg, whole) {
     const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
     drag += Math.hypot(dx, dy);
     if (drag < 4) return;
+    again = null;
     svg.setPointerCapture(event.pointerId);
     const size = scale();
     const share = other ? 2 : 1; // two fingers move the picture together
@@ -456,7 +471,8 @@ function makeView(frame, svg, whole) {
     svg.addEventListener(name, (event) => fingers.delete(event.pointerId));
   }
   new ResizeObserver(() => {
-    if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
+    if (again) again();
+    else if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
   }).observe(frame);
 
   return { fit, auto, follow, reveal, zoom, moved: () => drag >= 4 };

@@ -3,10 +3,12 @@
 // What the numbers are after each event. Nothing here knows of the page.
 
 const PHASES = {
+  zero: "Zero grad",
   forward: "Forward",
   loss: "Loss",
   seed: "Backward",
   backward: "Backward",
+  leftover: "Left over",
   update: "Update",
   "forward again": "Forward again",
   done: "Done",
@@ -55,7 +57,39 @@ function apply(state, event) {
   else if (event.kind === "backward") {
     state.grad[event.to] = event.new;
     state.flow[event.edge] = event.contribution;
-  } else if (event.node !== undefined) state.data[event.node] = event.data;
+  } else if (event.kind === "leftover") state.grad[event.node] = event.new;
+  else if (event.node !== undefined) state.data[event.node] = event.data;
+}
+
+/** A step of a run: the first one with the numbers of this one. */
+function unpacked(first, run) {
+  const { data, partial, texts, ...packed } = run.steps;
+  const nodes = first.nodes.map((node, n) => ({ ...node, data: data[n], ...packed.nodes[n] }));
+  const edges = first.edges.map((edge, n) => ({ ...edge, partial: partial[n], ...packed.edges[n] }));
+  const [contributions, afters, again] = ["contribution", "after", "again"].map((name) => packed[name].values());
+  const grad = nodes.map(() => 0);
+  const computed = ({ node }) => ({ data: nodes[node].data });
+  const numbers = {
+    forward: computed,
+    loss: computed,
+    seed: ({ node }) => ({ grad: (grad[node] = 1) }),
+    backward: ({ from, to, edge }) => {
+      const [adjoint, old, contribution] = [grad[from], grad[to], contributions.next().value];
+      grad[to] = old + numeric(contribution);
+      return { adjoint, partial: edges[edge].partial, contribution, old, new: grad[to] };
+    },
+    update: ({ node }) => ({ before: nodes[node].data, after: afters.next().value }),
+    "forward again": () => ({ data: again.next().value }),
+    done: () => ({ loss_before: run.loss, loss_after: run.loss_after }),
+  };
+  const events = first.events.map((event, n) => {
+    const [known, words] = [event.text.split(" "), texts[n].split(" ")];
+    const same = known.length === words.length; // then words that are as in the first step are left out
+    const text = same ? known.map((word, k) => words[k] || word).join(" ") : texts[n];
+    return { ...event, ...numbers[event.kind]?.(event), text };
+  });
+  for (const node of nodes) if (node.grad !== null) node.grad = grad[node.id];
+  return { nodes, edges, events };
 }
 
 /** For each node: after how many events its gradient is final, and how many came in. */
