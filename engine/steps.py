@@ -212,24 +212,12 @@ class Steps(Watchable, Sequence[Event]):
             "nodes": self.nodes,
             "edges": self.edges,
             "events": kept,
-            "shown": None if len(self.nodes) <= WHOLE else self._shown(),
+            "shown": None if len(self.nodes) <= WHOLE else self.picture.shown,
             "cut": cut,
             "runs": None,
             "data": None,
             "mistake": None,
         }
-
-    def _shown(self) -> dict[str, Any]:
-        """The node of a collapsed picture for each node, and its edge, if one, for each edge."""
-        nodes = self.picture.shown
-        between: dict[tuple[int, int], list[int]] = {}
-        for e, drawn in enumerate(self.picture.edges):
-            between.setdefault((drawn.tail, drawn.head), []).append(e)
-        edges: list[int | None] = []
-        for edge in self.record.edges:
-            found = between.get((nodes[edge.tail], nodes[edge.head]))
-            edges.append(found.pop(0) if found and len(found) > 1 else found[0] if found else None)
-        return {"nodes": nodes, "edges": edges}
 
     def transcript(self) -> str:
         """One line for each event; its number is its index."""

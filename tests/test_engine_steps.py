@@ -353,18 +353,8 @@ def test_5000_nodes():
     found = steps(loss, net.named_parameters())
     document = json.loads(found.to_json())
     assert time.perf_counter() - start < 5
-    shown, picture = document["shown"], found.picture
-    assert set(shown["nodes"]) == set(range(len(picture.nodes)))
-    assert len(picture.nodes) <= 60
-    assert set(shown["edges"]) - {None} == set(range(len(picture.edges)))
-    for edge, e in zip(document["edges"], shown["edges"], strict=True):
-        ends = shown["nodes"][edge["from"]], shown["nodes"][edge["to"]]
-        assert (
-            e is None
-            if ends[0] == ends[1]
-            else ends == (picture.edges[e].tail, picture.edges[e].head)
-        )
-    assert len(shown["nodes"]) == len(document["nodes"])
+    assert max(document["shown"]) < len(found.picture.nodes) <= 60
+    assert len(document["shown"]) == len(document["nodes"])
     assert document["cut"] is None
     assert {node["check"] for node in document["nodes"]} == {None}
 
