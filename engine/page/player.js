@@ -50,8 +50,11 @@
   load(steps);
 
   if (mistake) {
-    const words = mistake.text ? `${mistake.name}. ${mistake.text}` : mistake.name;
-    main.before(html("p", "lesson", words));
+    const words = mistake.text ? `Mistake: ${mistake.name}. ${mistake.text}` : mistake.name;
+    const lesson = html("section", "lesson");
+    lesson.setAttribute("aria-label", "The mistake");
+    lesson.append(html("p", "", words));
+    main.before(lesson);
     by("predict").remove();
     const first = mistake.first_difference;
     if (first) {
