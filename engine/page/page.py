@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.drawing.picture import visible
 
 HERE = Path(__file__).parent
-SCRIPTS = ("state.js", "stage.js", "panels.js", "player.js")  # each builds on those before it
+SCRIPTS = ("state.js", "pack.js", "stage.js", "panels.js", "player.js")  # builders before users
 
 
 def page(steps: str, svg: str) -> str:

@@ -4,6 +4,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LARGE = 60; // more nodes than this open collapsed
+const MANY = 12; // neurons in a layer: with more of them the layers open closed
 const READABLE = 0.8; // pixels to a unit of the picture: below, the view follows the current event
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -42,6 +43,15 @@ function union(areas) {
 const ruler = document.createElement("canvas").getContext("2d");
 ruler.font = "bold 10px Helvetica, Arial, sans-serif"; // that of a card, at its widest
 
+function grown(area, around, above) {
+  const { x, y, width, height } = area;
+  return { x: x - around, y: y - above, width: width + 2 * around, height: height + around + above };
+}
+
+function translate(element, [x, y]) {
+  element?.setAttribute("transform", `translate(${x} ${y})`);
+}
+
 /** A text of a card: changes only when it has to, and stays inside the card. */
 function field(group, name, card) {
   const element = group.querySelector(`text.${name}`);
@@ -68,6 +78,7 @@ function makeStage(frame, steps, shown) {
   const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
   const boxes = [...svg.querySelectorAll("g.box, g.summary")].map(makeBox);
   const boxOf = new Map(boxes.map((box) => [box.id, box]));
+  for (const box of boxes) box.holds = boxes.some((other) => other.parent === box.id && !other.whole);
   const nodes = steps.nodes.map(makeNode);
   const edges = steps.edges.map(makeEdge);
   const wires = create("g", { class: "wires" });
@@ -75,6 +86,7 @@ function makeStage(frame, steps, shown) {
   ends.after(wires);
   let arrived = arrivals(steps);
   let total = new Map(); // wires between closed boxes, by their ends
+  let packed = false; // some box is closed
   let blame = false;
   let strongest = 1;
   let last = null; // what is shown now
@@ -82,30 +94,27 @@ function makeStage(frame, steps, shown) {
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", svg.querySelector("title").textContent);
   svg.querySelector("title").remove(); // as a tooltip it would cover the picture
-  const view = makeView(frame, svg, { x: 0, y: 0, width, height });
+  const view = makeView(frame, svg);
 
   function makeBox(group) {
     const area = rectangle(group);
-    const name = group.querySelector("text").textContent;
-    const size = Math.max(11, Math.min(area.height / 5.5, area.width / 9, 110));
-    const middle = area.x + area.width / 2;
-    const top = area.y + area.height / 2;
-    const line = (kind, y, scale) =>
-      create("text", { class: kind, x: middle, y, "font-size": size * scale }, card);
     const card = create("g", { class: "summary-of-box" });
-    line("name", top - size * 0.75, 1).textContent = name;
-    const share = line("share", top + size * 0.45, 0.9);
-    const out = line("out", top + size * 1.5, 0.7);
-    const room = Math.min(area.width * 0.7, size * 8);
-    const bar = { x: middle - room / 2, y: top + size * 1.85, height: size * 0.28 };
-    create("rect", { class: "trough", ...bar, width: room, rx: size * 0.14 }, card);
-    const filled = create("rect", { class: "fill", ...bar, width: 0, rx: size * 0.14 }, card);
+    const center = CARD.width / 2;
+    const room = CARD.width - 40;
+    create("rect", { ...CARD, class: "card", rx: 8 }, card);
+    const titled = group.querySelector("text").textContent;
+    create("text", { class: "name", x: center, y: 24, "font-size": 17 }, card, titled);
+    const share = create("text", { class: "share", x: center, y: 44, "font-size": 14 }, card);
+    const out = create("text", { class: "out", x: center, y: 61, "font-size": 12 }, card);
+    const bar = { x: 20, y: 69, height: 6, rx: 3 };
+    create("rect", { ...bar, class: "trough", width: room }, card);
+    const filled = create("rect", { ...bar, class: "fill", width: 0 }, card);
     group.append(card);
     const whole = group.classList.contains("summary"); // Python closed it, nothing here opens it
     if (!whole) group.setAttribute("tabindex", 0);
     group.setAttribute("role", whole ? "img" : "button");
     return {
-      id: group.id, group, area, name, share, out, filled, room, whole,
+      id: group.id, group, card, area, share, out, filled, room, whole, place: area,
       parent: group.dataset.parent || group.dataset.box, closed: whole, members: [], ends: [],
       full: group.querySelector("title").textContent,
     };
@@ -132,7 +141,9 @@ function makeStage(frame, steps, shown) {
     }
     return {
       group, sign, check, around, card,
+      stem: sign?.previousElementSibling,
       area: sign ? union([card, rectangle(sign)]) : card,
+      shift: [0, 0],
       data: field(group, "data", card),
       grad: field(group, "grad", card),
       look: "",
@@ -149,7 +160,19 @@ function makeStage(frame, steps, shown) {
     return nodes[id].around.find((box) => box.closed) || nodes[id];
   }
 
-  function arrange() {
+  /** What keeps its inner places when boxes close: a closed box, an open neuron, a node. */
+  function block(id) {
+    return nodes[id].around.find((box) => box.closed || !box.holds) || nodes[id];
+  }
+
+  function placed(id) {
+    const thing = unit(id);
+    if (thing.closed) return thing.place;
+    const [dx, dy] = thing.shift;
+    return { ...thing.area, x: thing.area.x + dx, y: thing.area.y + dy };
+  }
+
+  function hideAndClose() {
     for (const box of boxes) {
       const parent = boxOf.get(box.parent);
       box.hidden = Boolean(parent && (parent.closed || parent.hidden));
@@ -160,16 +183,62 @@ function makeStage(frame, steps, shown) {
     }
     nodes.forEach((node, id) => {
       const hidden = unit(id) !== node;
-      for (const group of [node.group, node.sign]) group?.classList.toggle("hidden", hidden);
-      const stem = node.sign?.previousElementSibling;
-      if (stem?.classList.contains("stem")) stem.classList.toggle("hidden", hidden);
+      for (const group of [node.group, node.sign, node.stem]) group?.classList.toggle("hidden", hidden);
     });
+  }
+
+  /** Moves everything to where it stands now; with all boxes open that is where Python put it. */
+  function move() {
+    packed = boxes.some((box) => box.closed);
+    const blocks = [...new Set(nodes.map((_, id) => block(id)))];
+    const things = blocks.map((thing) => ({
+      thing,
+      area: thing.area,
+      size: thing.closed ? CARD : { width: thing.area.width, height: thing.area.height },
+      group: thing.around ? thing.around.at(-1) : boxOf.get(thing.parent),
+    }));
+    const places = packed ? pack(things) : new Map(things.map((found) => [found, found.area]));
+    const at = new Map([...places].map(([found, place]) => [found.thing, place]));
+    const shift = (thing) => [at.get(thing).x - thing.area.x, at.get(thing).y - thing.area.y];
+    for (const [thing, place] of at) {
+      thing.place = place;
+      if (thing.closed) translate(thing.card, [place.x, place.y]);
+      else if (!thing.around) for (const part of [...thing.group.children].slice(0, 3)) translate(part, shift(thing));
+    }
+    nodes.forEach((node, id) => {
+      if (unit(id) !== node) return;
+      node.shift = shift(block(id));
+      for (const part of [node.group, node.sign, node.stem]) translate(part, node.shift);
+    });
+    for (const box of boxes.filter((found) => found.holds && !found.closed).reverse()) surround(box);
+    svg.classList.toggle("packed", packed);
+    const all = union([...places.values(), ...boxes.filter((b) => !b.hidden).map((b) => b.place)]);
+    view.setWhole(packed ? grown(all, 16, 16) : { x: 0, y: 0, width, height });
+  }
+
+  /** Draws the frame of an open box around what is in it. */
+  function surround(box) {
+    const inside = box.members.map((id) => placed(id)).concat(
+      boxes.filter((other) => other.parent === box.id && !other.closed).map((other) => other.place),
+    );
+    box.place = packed ? grown(union(inside), 12, 24) : box.area;
+    for (const [key, value] of Object.entries(box.place)) box.group.querySelector("rect").setAttribute(key, value);
+    const title = box.group.querySelector("text");
+    title.setAttribute("x", box.place.x + 8);
+    title.setAttribute("y", box.place.y + 13);
+  }
+
+  function arrange() {
+    hideAndClose();
+    move();
     total = new Map();
     wires.replaceChildren();
     const ids = new Map([...boxes, ...nodes].map((thing, n) => [thing, n]));
     steps.edges.forEach((edge, n) => {
       const [from, to] = [unit(edge.from), unit(edge.to)];
-      const closed = shown || from.closed || to.closed;
+      const apart = packed && block(edge.from) !== block(edge.to);
+      const closed = shown || from.closed || to.closed || apart;
+      if (!closed) translate(edges[n].group, nodes[edge.to].shift);
       edges[n].wire = null;
       edges[n].group.classList.toggle("hidden", Boolean(closed));
       for (const box of nodes[edge.from].around) {
@@ -177,7 +246,7 @@ function makeStage(frame, steps, shown) {
       }
       if (!closed || from === to) return;
       const key = `${ids.get(from)} ${ids.get(to)}`;
-      if (!total.has(key)) total.set(key, { path: wire(from.area, to.area), edges: [] });
+      if (!total.has(key)) total.set(key, { path: wire(placed(edge.from), placed(edge.to)), edges: [] });
       total.get(key).edges.push(n);
       edges[n].wire = total.get(key);
     });
@@ -243,8 +312,8 @@ function makeStage(frame, steps, shown) {
     }
     showShares(state, about.map(unit));
     last = { position, masked };
-    const areas = about.map((id) => unit(id).area);
-    if (areas.length) view.follow(union(areas), unit(target).area);
+    const areas = about.map(placed);
+    if (areas.length) view.follow(union(areas), placed(target));
   }
 
   function zero(node, grad, final) {
@@ -296,7 +365,7 @@ function makeStage(frame, steps, shown) {
   function toggle(box) {
     box.closed = !box.closed;
     arrange();
-    if (!box.closed) view.reveal(box.area);
+    view.fit();
   }
 
   /** Closes the boxes that lie `depth` boxes deep; "all" opens every box. */
@@ -321,7 +390,9 @@ function makeStage(frame, steps, shown) {
   const inner = boxes.filter((box) => !box.whole);
   const depth = Math.max(-1, ...inner.map((box) => (box.parent ? 1 : 0)));
   const crowded = nodes.length > LARGE && depth >= 0;
-  const opening = crowded ? String(depth) : "all";
+  const neurons = boxes.map((box) => boxes.filter((other) => other.parent === box.id).length);
+  const fitting = Math.max(0, ...neurons) > MANY ? 0 : depth;
+  const opening = crowded ? String(fitting) : "all";
   arrange();
   detail(opening);
   if (!crowded) view.auto();
@@ -350,8 +421,9 @@ function makeStage(frame, steps, shown) {
 
 // ---- the part of the picture that is in view
 
-function makeView(frame, svg, whole) {
-  let area = { ...whole };
+function makeView(frame, svg) {
+  let whole = { x: 0, y: 0, width: 1, height: 1 };
+  let area = whole;
   let moving = 0;
   let drag = 0;
   let following = false;
@@ -416,14 +488,6 @@ function makeView(frame, svg, whole) {
     if (!inside) glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
   }
 
-  /** Brings an area into view, large enough to read. */
-  function reveal(goal) {
-    const room = Math.min(frame.clientWidth / (goal.width + 40), frame.clientHeight / (goal.height + 40));
-    if (scale() >= READABLE) return;
-    const size = Math.max(fitting(), Math.min(room, 1.6));
-    glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
-  }
-
   function zoom(factor, x, y) {
     const size = Math.min(6, Math.max(fitting() * 0.7, scale() * factor));
     const next = { width: frame.clientWidth / size, height: frame.clientHeight / size };
@@ -475,5 +539,7 @@ function makeView(frame, svg, whole) {
     else if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
   }).observe(frame);
 
-  return { fit, auto, follow, reveal, zoom, moved: () => drag >= 4 };
+  const setWhole = (found) => void (whole = found);
+
+  return { setWhole, fit, auto, follow, zoom, moved: () => drag >= 4 };
 }
