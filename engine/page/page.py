@@ -10,7 +10,10 @@ from pathlib import Path
 from engine.drawing.picture import visible
 
 HERE = Path(__file__).parent
-SCRIPTS = ("state.js", "pack.js", "stage.js", "panels.js", "player.js")  # builders before users
+SCRIPTS = (  # builders before users
+    *("numbers.js", "words.js", "state.js", "pack.js", "parts.js", "plan.js", "view.js", "stage.js"),
+    *("panels.js", "run.js", "player.js"),
+)
 
 
 def page(steps: str, svg: str) -> str:
