@@ -11,7 +11,16 @@ from engine.drawing.picture import visible
 
 HERE = Path(__file__).parent
 SCRIPTS = (  # builders before users
-    *("numbers.js", "words.js", "state.js", "pack.js", "parts.js", "plan.js", "view.js", "stage.js"),
+    *(
+        "numbers.js",
+        "words.js",
+        "state.js",
+        "pack.js",
+        "parts.js",
+        "plan.js",
+        "view.js",
+        "stage.js",
+    ),
     *("panels.js", "run.js", "player.js"),
 )
 
