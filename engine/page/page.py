@@ -10,19 +10,8 @@ from pathlib import Path
 from engine.drawing.picture import visible
 
 HERE = Path(__file__).parent
-SCRIPTS = (  # builders before users
-    *(
-        "numbers.js",
-        "words.js",
-        "state.js",
-        "pack.js",
-        "parts.js",
-        "plan.js",
-        "view.js",
-        "stage.js",
-    ),
-    *("panels.js", "run.js", "player.js"),
-)
+ORDER = "numbers words state pack parts plan view stage panels run player"  # builders before users
+SCRIPTS = tuple(f"{name}.js" for name in ORDER.split())
 
 
 def page(steps: str, svg: str) -> str:

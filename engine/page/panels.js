@@ -60,6 +60,15 @@ function makeTranscript(list, go) {
     const item = event.target.closest("li");
     if (item) go(items.indexOf(item) + 1);
   });
+
+  /** Scrolls to a line if it is out of view; says whether it was. */
+  function bring(item) {
+    const [line, window] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
+    const inside = line.top >= window.top && line.bottom <= window.bottom;
+    if (!inside) list.scrollTop += line.top - window.top - window.height / 2;
+    return !inside;
+  }
+
   return {
     load(story, mistake) {
       const twins = new Map(mistake?.partners?.map((right, n) => [right, mistake.wrong.events[n]]));
@@ -97,10 +106,7 @@ function makeTranscript(list, go) {
       if (!item) return void (list.scrollTop = 0);
       item.setAttribute("aria-current", "step");
       item.classList.toggle("asked", hidden);
-      const [line, window] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
-      if (line.top < window.top || line.bottom > window.bottom) {
-        list.scrollTop += line.top - window.top - window.height / 2;
-      }
+      if (bring(item)) requestAnimationFrame(() => bring(item)); // blocks that come in have another height
     },
   };
 }

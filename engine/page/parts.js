@@ -101,6 +101,7 @@ function field(element) {
   return (content) => {
     if (!element || content === shown) return;
     element.textContent = shown = content;
+    element.removeAttribute("textLength"); // Python's, for a long number that stood here
   };
 }
 

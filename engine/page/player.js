@@ -15,6 +15,7 @@
 
   // ---- what the templates hold comes to life
 
+  document.documentElement.classList.add("alive");
   document.querySelector("header").append(copy("tools"));
   const template = main.querySelector(".pane");
   const panes = mistake
@@ -279,6 +280,5 @@
     });
     choose(Math.max(0, content.runs.findIndex((run) => run.steps)));
   }
-  document.documentElement.classList.add("alive");
   go(0);
 }

@@ -28,7 +28,9 @@ function makeTimeline(section, content, open) {
   section.hidden = false;
 
   const losses = runs.map((run) => [run.step, numeric(run.loss)]);
-  const curve = makeChart(charts, "Loss", losses);
+  const known = losses.map(([, loss]) => loss).filter(Number.isFinite);
+  const range = known.length ? `, from ${short(Math.min(...known))} to ${short(Math.max(...known))}` : "";
+  const curve = makeChart(charts, `Loss of each training step${range}`, losses);
   const line = curve.finite.map((p) => curve.at(p).map((n) => n.toFixed(1)).join(","));
   create("polyline", { class: "curve", points: line.join(" ") }, curve.svg);
   const mark = create("circle", { class: "mark", r: 5 }, curve.svg);

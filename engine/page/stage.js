@@ -24,7 +24,9 @@ const NEWS = {
 /** `shown` has the picture's node for each node, if the picture is too large to show them all. */
 function makeStage(frame, steps, shown) {
   const svg = frame.querySelector("svg");
-  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const [, , width, bottom] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const legends = [...svg.querySelectorAll(".legend text")].map((words) => Number(words.getAttribute("y")) - 14);
+  const height = Math.min(bottom, ...legends); // the page has a legend of its own
   const parts = makeParts(svg, steps, shown);
   const { nodes, edges, boxes } = parts;
   const plan = makePlan(svg, steps, parts, Boolean(shown), { x: 0, y: 0, width, height });
@@ -152,7 +154,8 @@ function makeStage(frame, steps, shown) {
     const all = outermost.reduce((found, box) => found + sum(box.parameters), sum(loose.map(({ id }) => id)));
     for (const box of boxes) {
       const part = sum(box.parameters) / all;
-      const blamed = Number.isFinite(part) && all > 0;
+      const reached = box.parameters.some((id) => history.state.grad[id] !== null);
+      const blamed = reached && Number.isFinite(part) && all > 0;
       const share = blamed ? `${(100 * part).toFixed(1)} % of the blame` : "";
       const [end, ...others] = box.ends;
       const data = others.length || end === undefined ? null : history.state.data[end];
@@ -161,7 +164,7 @@ function makeStage(frame, steps, shown) {
       const look = `${share} ${data} ${about.has(box)} ${news}`;
       if (box.look === look) continue;
       box.look = look;
-      box.out.textContent = data === null ? "" : number(data);
+      box.out.textContent = data === null ? "" : `data ${number(data)}`;
       box.line.textContent = news || share;
       box.line.classList.toggle("news", Boolean(news));
       box.filled.setAttribute("width", blamed ? box.room * part : 0);

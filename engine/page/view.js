@@ -48,6 +48,17 @@ function makeView(frame, svg) {
     return { x: x - width / 2, y: y - height / 2, width, height };
   }
 
+  /** The same, moved so that it shows nothing beside the picture. */
+  function kept(part) {
+    const within = (start, length, from, all) =>
+      length > all ? from + (all - length) / 2 : Math.min(Math.max(start, from), from + all - length);
+    return {
+      ...part,
+      x: within(part.x, part.width, whole.x, whole.width),
+      y: within(part.y, part.height, whole.y, whole.height),
+    };
+  }
+
   function fit() {
     if (!room.width) room = { width: frame.clientWidth, height: frame.clientHeight };
     again = fit;
@@ -60,7 +71,7 @@ function makeView(frame, svg) {
     fit();
     again = home;
     following = room.width > 0 && fitting() < READABLE;
-    if (following) jump({ ...around(0, whole.y + whole.height / 2, CLOSE), x: whole.x });
+    if (following) jump(kept(around(whole.x, whole.y + whole.height / 2, CLOSE)));
   }
 
   /** Moves only when something of what an event is about is out of view. */
@@ -74,7 +85,7 @@ function makeView(frame, svg) {
     const inside =
       goal.x >= left && goal.x + goal.width <= left + width &&
       goal.y >= top && goal.y + goal.height <= top + height;
-    if (!inside) glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
+    if (!inside) glide(kept(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size)));
   }
 
   /** The point (x, y) of the window, or the middle, stays where it is. */

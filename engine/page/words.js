@@ -24,7 +24,7 @@ function brief({ kind, label, group }) {
 
 /** A text with the brief names of parameters. */
 function abridged(story, text) {
-  return text.replace(/[a-z_]\w*(\.\w+)+/gi, (name) => story.brief.get(name) ?? name);
+  return text.replace(/[a-z_]\w*(\.(?!grad\b)\w+)+/gi, (name) => story.brief.get(name) ?? name);
 }
 
 /** The boxes where an event happens: "layer 0, neuron 2". */
