@@ -97,7 +97,7 @@ function makeStage(frame, steps, shown) {
     dress(edges[n], {
       pending: history.state.data[story.edges[n].to] === null,
       current: along.has(n),
-      backward: event?.kind === "backward",
+      backward: along.has(n) && event.kind === "backward",
       carried: flow !== null,
       nothing: flow !== null && numeric(flow) === 0,
     });

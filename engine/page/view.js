@@ -91,7 +91,7 @@ function makeView(frame, svg) {
   /** The point (x, y) of the window, or the middle, stays where it is. */
   function zoom(factor, x, y) {
     const size = Math.min(6, Math.max(fitting() * 0.7, scale() * factor));
-    const box = frame.getBoundingClientRect();
+    const box = svg.getBoundingClientRect();
     const [px, py] = x === undefined ? [0, 0] : [(x - box.left) / box.width - 0.5, (y - box.top) / box.height - 0.5];
     const wider = 1 / scale() - 1 / size;
     const middle = { x: area.x + area.width / 2, y: area.y + area.height / 2 };
