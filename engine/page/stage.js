@@ -110,6 +110,7 @@ function makeStage(frame, steps, shown) {
     wire.path.classList.toggle("current", wire.edges.some((n) => along.has(n)));
     wire.path.classList.toggle("pending", wire.edges.every((n) => data[story.edges[n].to] === null));
     const carried = wire.edges.some((n) => flow[n] !== null);
+    wire.path.classList.toggle("carried", carried);
     wire.path.classList.toggle("nothing", carried && strength(flow, wire.edges) === 0);
   }
 
