@@ -137,9 +137,7 @@ def test_loops_of_all_strides_are_what_a_plain_loop_says(name, program, shares):
     step()
     got, total = step()
     total.backward()
-    want = [
-        bs[bias].data + sum(xs[p].data * ys[q].data for p, q in terms) for terms, bias in rows
-    ]
+    want = [bs[bias].data + sum(xs[p].data * ys[q].data for p, q in terms) for terms, bias in rows]
     assert [z.data for z in got] == pytest.approx(want, rel=1e-12, abs=1e-12)
     slopes = {id(v): 0.0 for v in (*xs.values(), *ys.values(), *bs.values())}
     for weight, (terms, bias) in zip(weights, rows, strict=True):

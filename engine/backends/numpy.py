@@ -65,15 +65,15 @@ def compile(program: Program, tape: Tape) -> Kernel:
     """
     import numpy as np
 
+    from engine.backends import called
     from engine.backends.adjoints import Backward
     from engine.backends.arrays import Plan
-    from engine.backends.called import NAMES
 
     plan = Plan(program)
     Backward(plan).write()
     values, adjoints = memory(program), array("d", bytes(8 * program.size))
     names: Names = {
-        **NAMES,
+        **called.names(program),
         **plan.tables,
         "values": values,
         "adjoints": adjoints,
