@@ -69,6 +69,7 @@ FORMULAS = [
     "x if x >= y or x != x else y",
     "log1p(abs(x)) + sqrt(abs(y)) + atan(x) - asin(0.5)",
     "3",
+    "x + max(2, 3) - relu(4)",
     "x * ((x > 0) - (x < 0))",
     "1 if not (x > 0 and y) else 2",
     "(e := x * y) if y > 0 or x > 0 else y",

@@ -85,8 +85,10 @@ class Formula:
 
     def result(self, text: str, out: View | None = None) -> Number:
         """Steps that leave the value of a formula in `out`, or somewhere."""
-        shorter = SHORTER.get(_text(formulas.tree(text)), text)
-        return self._value(self._read(shorter), out)
+        node = self._read(text)
+        if self._folded(node) is None and _text(node) in SHORTER:
+            node = self._read(SHORTER[_text(node)])
+        return self._value(node, out)
 
     def factor(self, text: str) -> Number:
         """The value of a formula, to be multiplied with: it may consist of truth values."""
