@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from engine.backends.strides import Lengths, Strides
 from engine.ops import CAREFUL, fsum, logsumexp
-from engine.roll import Program
 
 ROWS = 16  # up to here their sums are correctly rounded
 
@@ -58,10 +57,5 @@ NAMES: dict[str, Any] = {
     "erf": _elementwise(math.erf),
     "erfc": _elementwise(math.erfc),
     "LARGEST": sys.float_info.max,
+    "ieee": SimpleNamespace(**CAREFUL, fsum=fsum, logsumexp=logsumexp),
 }
-
-
-def names(program: Program) -> dict[str, Any]:
-    """What the calls of a program find."""
-    inner = {op.key: op for loop in program.loops for op in loop.op.inner.values()}
-    return {**NAMES, "ieee": SimpleNamespace(**CAREFUL, **inner, fsum=fsum, logsumexp=logsumexp)}
