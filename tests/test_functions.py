@@ -464,6 +464,20 @@ def test_what_calls_a_redefined_operation_keeps_the_one_it_was_defined_with(swis
         OPS.pop("twice_", None)
 
 
+@pytest.mark.parametrize("x", [3.0, -2.0])
+def test_truth_values_count_as_numbers_in_derivatives_too(x):
+    try:
+        size = engine.define(
+            "size_", "size", "x * x * ((x > 0) - (x < 0))", "2 * x * ((x > 0) - (x < 0))", at=[(1,)]
+        )
+        assert size(x) == x * abs(x)
+        assert engine.grad(size(v := Value(x)), v).data == 2 * abs(x)
+        assert engine.complex_step(size, x) == 2 * abs(x)
+        engine.check_grads(size, [x], order=2)
+    finally:
+        OPS.pop("size_", None)
+
+
 @pytest.mark.parametrize("op", [op for op in OPS.values() if op.name in EXACT], ids=repr)
 def test_the_rows_of_the_library_pass_what_define_asks(op):
     for point in op.at:
