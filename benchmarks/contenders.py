@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import alone, ours
+from benchmarks import alone, ours, watching
 from benchmarks.turns import Contest, Step
 from engine.backends import library
 
@@ -75,6 +75,11 @@ CONTENDERS = (
         Contender(work, "nn", {"rolling": partial(alone.rolling, work)})
         for work in ("W1", "W3")
     ),
+    Contender("recording, x a backward", "nn", {"watching": watching.recording}),
+    Contender("watch, x a step", "nn", {"watching": watching.a_step}),
+    Contender("page of a step, kB", "nn", {"watching": watching.page}),
+    Contender("page of 50 steps, kB", "nn", {"watching": watching.page_of_a_run}),
+    Contender("layout of 5,000 nodes, s", "nn", {"watching": watching.layout_of_many}),
 )
 # fmt: on
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from traceback import format_exc
 from typing import Any, NamedTuple, cast
 
-BURST = 0.01  # seconds: a faster contender takes several steps in a turn
+BURST = 0.1  # seconds: a faster contender takes several steps in a turn, past a cold start
 PATIENCE = 12.0  # seconds of turns; then a contender sits out the rest
 
 

@@ -91,6 +91,9 @@ class Program:
         return len(self.constants) + self.inputs + len(self.parameters)
 
 
+LONE = 3  # a dot keeps so many plain summands
+
+
 @dataclass(slots=True)
 class _Row:
     """A row of the tape, or a chain of single-use additions and products as one dot."""
@@ -98,6 +101,7 @@ class _Row:
     op: Op
     scalars: list[int]
     vectors: tuple[list[int], ...] = ()
+    start: tuple[int, int] | None = None  # the dot that a chain began with: its place, its terms
 
 
 def roll(tape: Tape) -> Program:
@@ -176,15 +180,25 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
         elif op.many:
             xs, *rest = map(list, op.arguments(operands)[:2])
             bias = [operands[-1]] if rest else []
-            rows[place] = _Row(op, bias, (xs, *rest))
+            rows[place] = _Row(op, bias, (xs, *rest), (place, len(xs)))
         else:
             rows[place] = _Row(op, list(operands))
-    for row in rows.values():
-        if row.op is DOT and not row.vectors[0] and len(row.scalars) > 1:  # additions alone
+    return _without_lone_dots(rows)
+
+
+def _without_lone_dots(rows: dict[int, _Row]) -> dict[int, _Row]:
+    """The rows; a dot among many summands goes with its like, and additions alone are no dot."""
+    for row in list(rows.values()):
+        if row.start and len(row.scalars) > LONE and len(row.vectors[0]) == row.start[1]:
+            place, _ = row.start
+            bias, *summands = row.scalars
+            rows[place] = _Row(DOT, [bias], row.vectors)
+            row.scalars, row.vectors = [place, *summands], ([],)
+        if row.op is DOT and not row.vectors[0] and len(row.scalars) > 1:
             row.op, row.vectors = ADD, ()
             if len(row.scalars) > 2:
                 row.scalars, row.vectors = [], (row.scalars,)
-    return rows
+    return dict(sorted(rows.items()))
 
 
 class _Kind(NamedTuple):

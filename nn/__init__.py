@@ -36,6 +36,7 @@ from nn.plot import plot_history as plot_history
 from nn.save import load as load
 from nn.save import load_with_meta as load_with_meta
 from nn.save import save as save
+from nn.timeline import Run as Run
 from nn.train import DivergedError as DivergedError
 from nn.train import History as History
 from nn.train import Step as Step
@@ -43,3 +44,4 @@ from nn.train import evaluate as evaluate
 from nn.train import fit as fit
 from nn.train import gradient_descent as gradient_descent
 from nn.train import stochastic_gradient_descent as stochastic_gradient_descent
+from nn.watch import watch as watch

@@ -14,6 +14,8 @@ from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 from engine.check import GradientError, check_grads
+from engine.drawing.picture import many
+from engine.steps import Mistake, Steps
 from engine.value import Value, no_grad
 from nn import data
 from nn.data import iris, load_csv
@@ -40,6 +42,7 @@ from nn.trial import (
     step_graph,
     trial,
 )
+from nn.watch import MISTAKES, watch
 
 WRONG = 1
 BAD_INPUT = 2
@@ -92,6 +95,7 @@ def demo(options: argparse.Namespace) -> int:
     print(f"  {program()} train {flowers} --target species")
     print(f"  {program()} predict {out / 'model.json'} {flowers}")
     print(f"  {program()} draw {out / 'model.json'} {flowers} --row 3 --max-nodes 100")
+    print(f"  {program()} watch {out / 'model.json'} {flowers} --row 3")
     return INTERRUPTED if interrupted(trials) else 0
 
 
@@ -157,11 +161,8 @@ def draw_row(options: argparse.Namespace) -> int:
     """Draws the net at work on one row."""
     model, task = opened(options)
     rows, unscored = task.read(options.data)
-    count = len(rows.xs)
-    if not 1 <= options.row <= count:
-        raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
+    place = place_of_row(options, len(rows.xs))
     scaled = task.scaled(rows)
-    place = options.row - 1
     y = None if unscored else scaled.ys[place]
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
@@ -175,6 +176,37 @@ def draw_row(options: argparse.Namespace) -> int:
     print(f"the net's answer: {answer}" + (f" (chance {chance})" if chance else ""))
     print(f"Open next: {out}")
     return 0
+
+
+def watch_row(options: argparse.Namespace) -> int:
+    """Records a training step on one row as a page; the model's file stays as it is."""
+    model, task = opened(options)
+    rows, unscored = task.read(options.data)
+    if unscored:
+        raise ValueError(f"no training step without a target: {unscored}")
+    row = task.scaled(rows).pick([place_of_row(options, len(rows.xs))])
+    optimizer = SGD(model.parameters(), lr=options.lr)
+    beside = Path(options.model).with_name(f"row-{options.row}.html")
+    out = Path(options.out or beside)
+    seen: Steps | Mistake
+    if options.mistake:
+        seen = watch(model, task.loss, row, optimizer, mistake=options.mistake)
+        first = seen.first_difference
+        words = first["text"] if first else "no number differs on this row"
+    else:
+        seen = watch(model, task.loss, row, optimizer)
+        words = f"{many(len(seen), 'event')}; {seen[-1]}"
+    seen.save(out)
+    print(words)
+    print(f"Open next: {out}")
+    return 0
+
+
+def place_of_row(options: argparse.Namespace, count: int) -> int:
+    """The index of --row; ValueError where the file has no such row."""
+    if not 1 <= options.row <= count:
+        raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
+    return int(options.row) - 1
 
 
 def check(options: argparse.Namespace) -> int:
@@ -316,6 +348,7 @@ class Command:
 RATES = ", ".join(f"{rate} for {name}" for name, (_, rate) in OPTIMIZERS.items())
 SEED = option("--seed", "N", "start of the random numbers", "0", type=whole_number)
 MODEL = option("model", "model.json", "a net from `brickgrad train`")
+ROW = option("--row", "N", "1 is the first row under the header", "1", type=whole_number)
 DATA = option("data", "data.csv", "a header line, then rows")
 
 COMMANDS = {
@@ -353,10 +386,21 @@ COMMANDS = {
         "brickgrad draw brickgrad-train/model.json data.csv --row 3", (
         MODEL,
         DATA,
-        option("--row", "N", "1 is the first row under the header", "1", type=whole_number),
+        ROW,
         option("--max-nodes", "N", "collapse neurons where there are more", "60", type=count),
         option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default: row-N.svg "
                "beside the model)"),
+    )),
+    "watch": Command(
+        watch_row, "watch one training step of the net on one row, as a page to step through",
+        "brickgrad watch brickgrad-train/model.json data.csv --row 3 --out step.html", (
+        MODEL,
+        DATA,
+        ROW,
+        option("--lr", "RATE", "learning rate of the step", "0.05", type=positive),
+        option("--mistake", "NAME", f"beside a wrong step: {', '.join(MISTAKES)}",
+               choices=MISTAKES),
+        option("--out", "FILE", "name ending in .html (default: row-N.html beside the model)"),
     )),
     "check": Command(
         check, "compare the net's gradients with finite differences",

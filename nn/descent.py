@@ -202,8 +202,8 @@ class _Mover:
             exact = backend == "python"  # the sum that is the same in any order
             squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
             changed = [column for column in moved if column not in memory]
-            checks = [squares, *(dot(column, column) for column in changed)]
-        tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), *checks])
+            sizes = [sum(column) if exact else dot(column, column) for column in changed]
+        tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), squares, *sizes])
         self.recorded = Recorded(tape, None, backend)
         self._look()
 

@@ -213,10 +213,10 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
-    xs, ys = _as_floats(model, loss, xs, ys)
-    batches = _batches(xs, ys, batch, replacement, random.Random(seed))
-    descent = Descent(_mean_loss(model, loss, penalty), optimizer, backend)
-    steps_taken = _steps(descent, optimizer, decide, batches, _rate(lr, optimizer))
+    xs, ys = as_floats(model, loss, xs, ys)
+    drawn = batches(xs, ys, batch, replacement, random.Random(seed))
+    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
+    steps_taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer))
     history = History()
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
@@ -258,7 +258,7 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
 # --- one step ---------------------------------------------------------------------------------
 
 
-def _mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
+def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
     """The function of a batch that training makes small; it returns the outputs too."""
 
     def run(xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Value, list[Any]]:
@@ -309,9 +309,10 @@ def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
-def _batches(
+def batches(
     xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
 ) -> Iterator[Batch]:
+    """Endless batches: the next of a shuffled pass, or, with replacement, drawn anew."""
     n = len(xs)
     if batch >= n and not replacement:
         yield from repeat((xs, ys))
@@ -389,7 +390,7 @@ def _mean_and_accuracy(
     return math.fsum(losses) / n, right / n if decide else None
 
 
-def _as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
+def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
     """Data with floats where the model and the loss take floats as well as integers.
 
     Integers are part of the shape of a recording, so that each of them would need its own.

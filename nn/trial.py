@@ -3,6 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -16,10 +17,12 @@ from engine.functions import max as largest
 from engine.value import Value, no_grad
 from nn.data import Dataset, split
 from nn.module import MLP
+from nn.optim import SGD
 from nn.plot import plot_comparison, plot_decision_boundary
 from nn.save import save
 from nn.task import Task, learn
 from nn.train import History, Step, evaluate
+from nn.watch import watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -200,7 +203,10 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     place = hardest(plan.task, model, training)
     row, x, y = plan.numbers[place], training.xs[place], training.ys[place]
     step_graph(plan.task, model, x, y, row).save(out / "graph.svg")
-    words = {"graph.svg": f"the graph of one step, on row {row}: the one with the largest loss"}
+    words = {
+        "step.html": f"one training step, number by number, on row {row}: that of the largest loss",
+        "graph.svg": "the graph of that step",
+    }
     plotting = find_spec("matplotlib") is not None
     plots = figures(plan, model, histories) if plotting else {}
     for name, (meaning, figure) in plots.items():
@@ -212,6 +218,10 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     words["history.csv"] = "the numbers of every step"
     words["model.json"] = "the net: its weights, and the columns it reads"
     width = max(len(str(out / name)) for name in words)
+    learner = deepcopy(model)
+    example = Dataset([x], [y], plan.task.features)
+    optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
+    watch(learner, plan.task.loss, example, optimizer).save(out / "step.html")
     print("Open next:")
     for name, meaning in words.items():
         print(f"  {out / name!s:<{width}}   {meaning}")

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import __main__, alone, ours, peak
+from benchmarks import __main__, alone, ours, peak, watching
 from benchmarks.chart import draw
 from benchmarks.contenders import CONTENDERS, is_there
 from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, total
@@ -240,6 +240,22 @@ def test_making_and_rolling_are_measured(monkeypatch):
     rolled = alone.rolling("W1", {})(0)
     assert 0 < rolled.amount < 1000
     assert rolled.note.startswith("65,175 nodes: recording ")
+
+
+@pytest.mark.parametrize("function", ["recording", "a_step", "page", "page_of_a_run"])
+def test_watching_stays_within_its_goals(function):
+    contests = {c.does["watching"]: c.name for c in CONTENDERS if "watching" in c.does}
+    contest = getattr(watching, function)
+    [goal] = [goal for goal in WORKS["watching"].goals if goal.contender == contests[contest]]
+    measured = contest({})(0)
+    assert 0.1 * goal.amount < measured.amount <= goal.amount
+    assert measured.note
+
+
+def test_the_layout_is_that_of_a_net_of_5000_nodes():
+    measured = watching.layout_of_many({})(0)
+    assert int(measured.note.partition(" nodes")[0].replace(",", "")) > 5000
+    assert 0 < measured.amount < 5
 
 
 # --- turns ------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
 from nn.module import MLP
 from nn.save import load, save
+from nn.task import load_task
 
 ROOT = Path(__file__).parents[1]
 IRIS = str(ROOT / "nn" / "iris.csv")
@@ -110,7 +111,7 @@ def test_demo_finds_that_one_point_at_a_time_needs_fewer_points(demonstrated):
 def test_demo_leaves_its_files(demonstrated):
     pytest.importorskip("matplotlib")
     out, text = demonstrated
-    names = ["boundary.svg", "curves.svg", "graph.svg", "history.csv", "model.json"]
+    names = ["boundary.svg", "curves.svg", "graph.svg", "history.csv", "model.json", "step.html"]
     assert sorted(path.name for path in out.iterdir()) == names
     assert all(f"brickgrad-demo{os.sep}{name}" in text for name in names)
     for name in names[:3]:
@@ -137,8 +138,8 @@ def test_the_history_of_the_demo_has_both_ways(demonstrated):
 def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
     out, text = demonstrated
     monkeypatch.chdir(out.parent)
-    commands = ("train", "predict", "draw")
-    for command, line in zip(commands, text.splitlines()[-3:], strict=True):
+    commands = ("train", "predict", "draw", "watch")
+    for command, line in zip(commands, text.splitlines()[-4:], strict=True):
         assert main([command, *line.partition(f" {command} ")[2].split()]) == 0
 
 
@@ -159,7 +160,7 @@ def test_commands_to_paste_name_the_program(monkeypatch, found, called, expected
 def test_demo_without_matplotlib_says_what_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
     assert main(["demo", "--out", "here"]) == 0
-    assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json"]
+    assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json", "step.html"]
     assert "they need matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
@@ -312,6 +313,65 @@ def test_draw_an_amount_without_target(amounts, capsys):
     assert "the net's answer: " in capsys.readouterr().out
 
 
+def test_demo_leaves_a_step_to_watch(demonstrated):
+    text = (demonstrated[0] / "step.html").read_text()
+    assert "sepal length (cm)" in text
+    assert "done: the loss went from" in text
+    assert len(text) < 500_000
+
+
+def test_watch_records_a_step_and_leaves_the_net_alone(trained, capsys):
+    before = (trained / "model.json").read_bytes()
+    arguments = ["watch", str(trained / "model.json"), IRIS, "--row", "3", "--lr", "0.1"]
+    assert main([*arguments, "--out", "step.html"]) == 0
+    out = capsys.readouterr().out
+    _, old, new = re.search(r"events; done: (the loss went from) (\S+) to (\S+)\n", out).groups()
+    assert float(new) < float(old)
+    assert out.endswith("Open next: step.html\n")
+    text = Path("step.html").read_text()
+    assert f"done: the loss went from {old} to {new}" in text
+    assert "petal width (cm)" in text
+    assert (trained / "model.json").read_bytes() == before
+    assert main(arguments) == 0
+    assert (trained / "row-3.html").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
+def test_watch_shows_a_mistake(trained, capsys, name):
+    assert main(["watch", str(trained / "model.json"), IRIS, "--mistake", name]) == 0
+    assert "the first number that differs: " in capsys.readouterr().out
+    assert name in (trained / "row-1.html").read_text()
+
+
+def test_watch_says_where_a_mistake_does_not_show(capsys):
+    """A net of zeros is right about the mean: all gradients are 0, and so is what is left over."""
+    Path("line.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(9)))
+    assert main(["train", "line.csv", "--target", "y", *QUICK, "--keep-aside", "0"]) == 0
+    model, task = load_task("brickgrad-train/model.json")
+    model.load_state_dict(dict.fromkeys(model.state_dict(), 0.0))
+    save(model, "zeros.json", task.meta())
+    capsys.readouterr()
+    arguments = ["--row", "5", "--mistake", "forgotten zero_grad"]
+    assert main(["watch", "zeros.json", "line.csv", *arguments]) == 0
+    assert "no number differs on this row" in capsys.readouterr().out
+
+
+def test_watch_an_amount(amounts, capsys):
+    assert main(["watch", str(amounts / "model.json"), str(amounts / "data.csv")]) == 0
+    assert "done: the loss went from" in capsys.readouterr().out
+
+
+def test_watch_needs_a_target(trained, capsys):
+    Path("raw.csv").write_text(re.sub(",[^,]*$", "", Path(IRIS).read_text(), flags=re.M))
+    text = fails(capsys, "watch", trained / "model.json", "raw.csv")
+    assert "no training step without a target: raw.csv: no column 'species'" in text
+
+
+def test_watch_writes_pages_only(trained, capsys):
+    text = fails(capsys, "watch", trained / "model.json", IRIS, "--out", "step.svg")
+    assert "name ending in .html, got 'step.svg'" in text
+
+
 def test_check_finds_right_gradients(trained, capsys):
     assert main(["check", str(trained / "model.json"), IRIS]) == 0
     assert "All 35 gradients of the loss on 3 rows agree" in capsys.readouterr().out
@@ -437,7 +497,7 @@ def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
     assert main(["train", IRIS, "--target", "species", *arguments]) == 0
     Path("here/mine.svg").write_text("")
     assert main(["train", "data.csv", "--target", "y", *arguments]) == 0
-    names = ["curves.svg", "graph.svg", "history.csv", "mine.svg", "model.json"]
+    names = ["curves.svg", "graph.svg", "history.csv", "mine.svg", "model.json", "step.html"]
     assert sorted(os.listdir("here")) == names
 
 
@@ -464,9 +524,10 @@ def test_a_large_picture_tells_its_size(trained, capsys, monkeypatch):
     assert int(height) == pytest.approx(factor * float(root.get("height").strip("pt")), abs=1)
 
 
+@pytest.mark.parametrize("command", ["draw", "watch"])
 @pytest.mark.parametrize("row", [0, -1, 151])
-def test_rows_that_are_not_there(trained, capsys, row):
-    message = fails(capsys, "draw", trained / "model.json", IRIS, "--row", row)
+def test_rows_that_are_not_there(trained, capsys, command, row):
+    message = fails(capsys, command, trained / "model.json", IRIS, "--row", row)
     assert f"has rows 1 to 150, got --row {row}" in message
 
 

@@ -12,7 +12,7 @@ from engine import formula
 from engine.functions import dot, logsumexp
 from engine.ops import OPS, PLAIN
 from engine.roll import Access, Loop, Program, _cut, _nests, roll
-from engine.tape import Guard
+from engine.tape import Guard, record
 from engine.value import Value
 
 quick = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -228,6 +228,17 @@ def test_rows_that_differ_in_a_constant_are_one_loop():
 def names(graph):
     program = recorded(graph).program
     return [(loop.op.name, len(loop.scalars), *loop.terms) for loop in program.loops]
+
+
+@pytest.mark.parametrize("count", [4, 9])
+def test_a_sum_of_dots_is_one_loop_of_dots(count):
+    ws = [Value(0.5), Value(-1.5)]
+    inputs = [Value(float(i)) for i in range(2 * count)]
+    with record() as seen:
+        total = sum(dot(ws, inputs[2 * i : 2 * i + 2], 1.0) for i in range(count))
+    program = roll(seen.tape(inputs, [total]))
+    assert [loop.op.name for loop in program.loops] == ["dot", "add"]
+    assert [loop.rows for loop in program.loops] == [count, 1]
 
 
 def test_chains_become_dots():

@@ -105,6 +105,23 @@ def test_it_says_data_gradient_label_and_partial() -> None:
         assert text in texts
 
 
+def test_a_script_finds_everything_by_its_id() -> None:
+    loss, model = step()
+    p = picture(loss, model.named_parameters(), False, 60)
+    root = ET.fromstring(svg(p))
+    by_id = {g.get("id", ""): g for g in root.iter(f"{NAME}g")}
+    for n, node in enumerate(p.nodes):
+        assert by_id[f"n{n}"].get("data-box") == (None if node.box is None else f"b{node.box}")
+        rows = {text.get("class"): text.text for text in by_id[f"n{n}"].iter(f"{NAME}text")}
+        assert all(rows[key] == text for key, text in node.rows)
+    for n, edge in enumerate(p.edges):
+        title = by_id[f"e{n}"].findtext(f"{NAME}title", "")
+        assert title.startswith(f"{edge.tail} to {edge.head}")
+    for n, box in enumerate(p.boxes):
+        parent = None if box.parent is None else f"b{box.parent}"
+        assert by_id[f"b{n}"].get("data-parent") == parent
+
+
 def test_a_summary_for_readers_who_do_not_see_it() -> None:
     root = drawn(*step_names())
     assert root.get("role") == "img"

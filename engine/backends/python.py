@@ -56,6 +56,7 @@ class Lines:
         self.adjoints = array("d", bytes(8 * program.size))
         self.source = _Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
+        self._results = list(_side_by_side(_watched(program)))
         self._start = _function(self.source, PLAIN, tape)
         self._start_careful: Callable[[Numbers], Run] | None = None
 
@@ -67,8 +68,9 @@ class Lines:
             results = next(self._run)
         except RAISED:
             results = self._run_carefully()
-        for place, result in zip(_watched(self._program), results, strict=True):
-            self.values[place] = result
+        numbers = array("d", results)
+        for places, own in self._results:
+            self.values[places] = numbers[own]
 
     def backward(self, seeds: Numbers) -> None:
         """Computes the gradients of inputs and parameters."""
@@ -409,6 +411,15 @@ def _edges(op: Op, places: Sequence[int]) -> Iterator[tuple[int, str, int, int]]
 def _watched(graph: Tape | Program) -> list[int]:
     """The places that the caller reads: the outputs, and what the guards compare."""
     return [*graph.outputs, *chain.from_iterable((g.left, g.right) for g in graph.guards)]
+
+
+def _side_by_side(places: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Runs of consecutive places, and where in the list they stand."""
+    start = 0
+    for stop in range(1, len(places) + 1):
+        if stop == len(places) or places[stop] != places[stop - 1] + 1:
+            yield slice(places[start], places[stop - 1] + 1), slice(start, stop)
+            start = stop
 
 
 def _parts(texts: list[str]) -> Iterator[list[str]]:

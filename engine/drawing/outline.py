@@ -82,11 +82,20 @@ class Box:
     parent: int | None
 
 
-def graph_of(root: Value, expand: bool) -> Graph:
-    """The graph of everything `root` was computed from."""
+def graph_of(root: Value, expand: bool, also: Iterable[Value] = ()) -> Graph:
+    """The graph of everything `root` was computed from.
+
+    Those of `also` that it was not computed from come first, without operands.
+    """
     graph = Graph()
     at: dict[Value, int] = {}
-    for value in toposort(root):
+    order = toposort(root)
+    if also := list(also):
+        inside = set(order)
+        for value in dict.fromkeys(also):
+            if value not in inside:
+                graph.add(value)
+    for value in order:
         places = [at[p] if isinstance(p, Value) else graph.add(p) for p in _shown(value)]
         if expand and value.op and value.op.name == "dot":
             places = _products(graph, value, places)
@@ -96,9 +105,10 @@ def graph_of(root: Value, expand: bool) -> Graph:
 
 def _shown(value: Value) -> tuple[Value | float, ...]:
     """The operands, but for the 0 that a `dot` without a bias starts from."""
+    if value.op is None:
+        return ()
     parents = value.parents
-    no_bias = value.op is not None and value.op.name == "dot" and parents[-1:] == (0.0,)
-    return parents[:-1] if no_bias else parents
+    return parents[:-1] if value.op.name == "dot" and parents[-1:] == (0.0,) else parents
 
 
 def _products(graph: Graph, dot: Value, places: list[int]) -> list[int]:
@@ -115,13 +125,12 @@ def named(names: Names | None) -> dict[Value, str]:
     """What each Value is called; the first of two names stays."""
     found: dict[Value, str] = {}
     for pair in _pairs(names):
-        match pair:
-            case (str(name), Value() as value):
-                found.setdefault(value, name)
-            case _:
-                raise TypeError(
-                    f"names expected a model, a mapping or (name, Value) pairs, got {pair!r:.60}"
-                )
+        name, value = pair if isinstance(pair, tuple) and len(pair) == 2 else (None, None)
+        if not (isinstance(name, str) and isinstance(value, Value)):
+            raise TypeError(
+                f"names expected a model, a mapping or (name, Value) pairs, got {pair!r:.60}"
+            )
+        found.setdefault(value, name)
     return found
 
 

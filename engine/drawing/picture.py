@@ -1,7 +1,7 @@
 """A graph of Values as plain data, ready to be laid out and written: nodes, edges and boxes."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -37,18 +37,28 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Nodes, operands first; the edges into a node stand in the order of its operands."""
+    """Nodes, operands first; the edges into a node stand in the order of its operands.
+
+    `shown` has the node that shows each atom of the graph.
+    """
 
     nodes: list[Node]
     edges: list[Edge]
     boxes: list[Box]
     text: str
+    shown: list[int]
 
 
-def picture(root: Value, names: Names | None, expand: bool, max_nodes: int) -> Picture:
-    """What `root` was computed from, in at most `max_nodes` nodes."""
+def picture(
+    root: Value,
+    names: Names | None,
+    expand: bool,
+    max_nodes: int,
+    also: Iterable[Value] = (),
+) -> Picture:
+    """What `root` was computed from, and those of `also` that it was not, in `max_nodes` nodes."""
     called = named(names)
-    graph = graph_of(root, expand)
+    graph = graph_of(root, expand, also)
     boxes, box = boxes_of(graph, called)
     part = collapse(graph, boxes, box, max_nodes)
     order = ordered(operands_of(graph, part))
@@ -59,11 +69,13 @@ def picture(root: Value, names: Names | None, expand: bool, max_nodes: int) -> P
     nodes = [describe.one(p) if len(members[p]) == 1 else describe.many(members[p]) for p in order]
     used = sorted({b for node in nodes for b in around(boxes, node.box)})
     new = {b: n for n, b in enumerate(used)}
+    at = {p: n for n, p in enumerate(order)}
     return Picture(
         [replace(node, box=new.get(node.box) if node.box is not None else None) for node in nodes],
         describe.edges(order, members),
         [_renumbered(boxes[b], new) for b in used],
         "\n".join([describe.words(), *map(_collapsed, filter(_is_summary, nodes))]),
+        [at[p] for p in part],
     )
 
 

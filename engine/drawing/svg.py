@@ -203,37 +203,41 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
     yield f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>'
     for n, (box, frame) in enumerate(zip(picture.boxes, placed.boxes, strict=True)):
         r = page.area(frame)
-        yield f'<g class="box" id="b{n}"><title>{escape(box.name)}</title>'
+        parent = "" if box.parent is None else f' data-parent="b{box.parent}"'
+        yield f'<g class="box" id="b{n}"{parent}><title>{escape(box.name)}</title>'
         yield _rect(r, 8, f'fill="{PAPER if box.parent is None else "white"}" stroke="{FRAME}"')
         title = clipped(box.title, int(r.length / (SMALL * 0.6)))
         yield _text(r.x + 8, r.y + 13, title, SMALL, fill=GREY, weight="bold")
         yield "</g>"
     weight = 1.1 if len(placed.wires) < CROWD else 0.5
     stroke = f'fill="none" stroke="{LINE}" stroke-width="{weight}"'
-    for edge, wire in zip(picture.edges, placed.wires, strict=True):
-        yield from _edge(edge, wire, shapes[edge.head], stroke, page)
+    for n, (edge, wire) in enumerate(zip(picture.edges, placed.wires, strict=True)):
+        yield from _edge(n, edge, wire, shapes[edge.head], stroke, page)
     for n, (shape, place) in enumerate(zip(shapes, placed.items, strict=True)):
         yield from _node(n, shape, place, page)
     yield from legend
     yield "</svg>"
 
 
-def _edge(edge: Edge, wire: list[Point], shape: Shape, stroke: str, page: _Page) -> Iterator[str]:
+def _edge(
+    n: int, edge: Edge, wire: list[Point], shape: Shape, stroke: str, page: _Page
+) -> Iterator[str]:
     start, y = wire[-1]
     stop = start + shape.partials
     tip = (page.point(stop, y), page.point(stop - 6, y - 3), page.point(stop - 6, y + 3))
     corners = " ".join(f"{a:.1f},{b:.1f}" for a, b in tip)
     title = f"{edge.tail} to {edge.head} {edge.text}".strip()
-    yield f'<g class="edge"><title>{escape(title)}</title>'
+    yield f'<g class="edge" id="e{n}"><title>{escape(title)}</title>'
     yield f'<path d="{_curve([*wire, (stop, y)], page)}" {stroke}/>'
     yield f'<polygon points="{corners}" fill="{GREY}"/>'
     if edge.text and shape.node.op:
         if page.direction in UPRIGHT:
             a, b = page.point(stop - 8, y)
-            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET)
+            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET, name="partial")
         else:
             a, b = page.point((start + stop - 6) / 2, y)
-            yield _text(a, b - 2.5, edge.text, SMALL, fill=VIOLET, anchor="middle")
+            b -= 2.5
+            yield _text(a, b, edge.text, SMALL, fill=VIOLET, anchor="middle", name="partial")
     yield "</g>"
 
 
@@ -260,13 +264,14 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
         line = "M{:.1f},{:.1f}L{:.1f},{:.1f}".format(*stem[0], *stem[1])
         size = TEXT if node.op[0].isalnum() else SIGN
         x, y = r.x + r.length / 2, r.y + r.breadth / 2 + size * 0.35
-        yield f'<g class="edge"><path d="{line}" stroke="{INK}"/></g>'
+        yield f'<g class="edge stem"><path d="{line}" stroke="{INK}"/></g>'
         yield f'<g class="node op" id="o{n}"><title>{escape(node.op)}</title>'
         yield _rect(r, CIRCLE / 2, f'fill="{INK}"')
         sign = clipped(node.op, 12)
         yield _text(x, y, sign, size, fill="white", anchor="middle", weight="bold") + "</g>"
     card = page.area(Rectangle(end - length, middle - breadth / 2, length, breadth))
-    yield f'<g class="node {node.kind}" id="n{n}"><title>{escape(node.hint)}</title>'
+    box = "" if node.box is None else f' data-box="b{node.box}"'
+    yield f'<g class="node {node.kind}" id="n{n}"{box}><title>{escape(node.hint)}</title>'
     yield from _constant(node, card) if node.kind == "constant" else _card(node, card)
     yield "</g>"
 
@@ -288,11 +293,12 @@ def _card(node: Node, r: Rectangle) -> Iterator[str]:
         y += ROW
         if key and text != UNKNOWN:
             yield _text(r.x + 7, y, key, TEXT, fill=GREY)
-            yield _text(r.x + r.length - 7, y, text, TEXT, anchor="end")
+            yield _text(r.x + r.length - 7, y, text, TEXT, anchor="end", name=key)
         else:
             style = "italic" if key else ""
             both = f"{key} {text}".strip()
-            yield _text(r.x + r.length / 2, y, both, TEXT, fill=GREY, anchor="middle", style=style)
+            x = r.x + r.length / 2
+            yield _text(x, y, both, TEXT, fill=GREY, anchor="middle", style=style, name=key)
 
 
 def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
@@ -368,8 +374,10 @@ def _text(
     anchor: str = "start",
     weight: str = "",
     style: str = "",
+    name: str = "",
 ) -> str:
     attributes = {
+        "class": name,
         "font-size": f"{size:g}" if size != TEXT else "",
         "fill": fill if fill != INK else "",
         "text-anchor": anchor if anchor != "start" else "",

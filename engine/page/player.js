@@ -1,0 +1,287 @@
+"use strict";
+
+// The page: time, its controls, and what they change.
+
+{
+  const content = JSON.parse(document.getElementById("steps").textContent);
+  const { mistake } = content;
+  const main = document.getElementById("panes");
+  const by = (id) => document.getElementById(id);
+  let position = 0;
+  let predicting = false;
+  let asking = false;
+  let timer = 0;
+  let steps = mistake ? mistake.right : content;
+
+  // ---- what the templates hold comes to life
+
+  document.querySelector("header").append(copy("tools"));
+  const template = main.querySelector(".pane");
+  const panes = mistake
+    ? [["Right", mistake.right], ["Wrong", mistake.wrong]].map(([name, own]) => {
+        const pane = template.cloneNode(true);
+        pane.classList.add(name.toLowerCase());
+        pane.setAttribute("aria-label", name);
+        main.append(pane);
+        return { name, own, pane };
+      })
+    : [{ name: "", own: content, pane: template }];
+  if (mistake) template.remove();
+  main.after(copy("deck"), copy("side"));
+  const said = html("p", "spoken");
+  said.setAttribute("aria-live", "polite");
+  main.append(said);
+
+  const views = panes.map(({ name, own, pane }, n) => {
+    const caption = makeCaption(pane);
+    if (name) pane.prepend(html("h2", "", name));
+    const frame = pane.querySelector(".stage");
+    const stage = makeStage(frame, own, content.shown);
+    if (n > 0) for (const group of frame.querySelectorAll("[id]")) group.removeAttribute("id");
+    const lens = copy("lens");
+    const [out, fit, closer] = lens.children;
+    out.addEventListener("click", () => stage.view.zoom(1 / 1.4));
+    fit.addEventListener("click", () => stage.view.fit());
+    closer.addEventListener("click", () => stage.view.zoom(1.4));
+    frame.append(lens);
+    return { own, caption, stage, arrived: arrivals(own) };
+  });
+  const transcript = makeTranscript(document.querySelector("#transcript ol"), go);
+  load(steps);
+
+  if (mistake) {
+    const words = mistake.text ? `Mistake: ${mistake.name}. ${mistake.text}` : mistake.name;
+    const lesson = html("section", "lesson");
+    lesson.setAttribute("aria-label", "The mistake");
+    lesson.append(html("p", "", words));
+    main.before(lesson);
+    by("predict").remove();
+    const first = mistake.first_difference;
+    if (first) {
+      for (const { own, stage } of views) {
+        const { target } = subject(own, own.events[own === mistake.right ? first.right_event : first.event]);
+        if (target !== null) stage.mark(target);
+      }
+      by("difference").hidden = false;
+      by("difference").addEventListener("click", () => go(first.event + 1));
+    }
+  }
+
+  // ---- time
+
+  function load(other) {
+    steps = other;
+    if (!mistake) {
+      views[0].own = other;
+      views[0].arrived = arrivals(other);
+    }
+    transcript.load(steps, mistake);
+    by("time").max = length();
+    makePhases();
+  }
+
+  function length() {
+    return Math.max(...views.map((view) => view.own.events.length));
+  }
+
+  function makePhases() {
+    const found = [];
+    steps.events.forEach((event, n) => {
+      const name = PHASES[event.kind];
+      if (found.at(-1)?.name !== name) found.push({ name, start: n, count: 0 });
+      found.at(-1).count += 1;
+    });
+    by("time").previousElementSibling.replaceChildren(
+      ...found.map(({ name, start, count }) => {
+        const button = html("button", "", name);
+        button.dataset.phase = name;
+        button.style.flexGrow = count;
+        button.title = name;
+        button.addEventListener("click", () => go(start + 1));
+        return button;
+      }),
+    );
+  }
+
+  /** Moves to the state after `to` events. */
+  function go(to, ask = false) {
+    position = Math.max(0, Math.min(length(), to));
+    asking = ask && predicting && answer(steps.events[position - 1]) !== null;
+    draw();
+    if (asking) {
+      const input = views[0].caption.form.querySelector("input");
+      input.value = "";
+      input.focus({ preventScroll: true });
+    }
+  }
+
+  /** How many events of a run are shown: both runs meet at the first number that differs. */
+  function moment(own) {
+    const first = mistake?.first_difference;
+    if (first && own === mistake.right && position === first.event + 1) return first.right_event + 1;
+    return Math.min(position, own.events.length);
+  }
+
+  function draw() {
+    for (const { own, caption, stage, arrived } of views) {
+      const at = moment(own);
+      stage.show(at, asking);
+      caption.show(own, at, asking, arrived);
+      caption.verdict.hidden = true;
+    }
+    transcript.show(Math.min(position, steps.events.length), asking);
+    by("time").value = position;
+    by("count").textContent = `${position} of ${length()}`;
+    by("first").disabled = by("back").disabled = position === 0;
+    by("last").disabled = by("next").disabled = position === length();
+    const event = steps.events[position - 1];
+    by("time").setAttribute("aria-valuetext", event ? `${position}, ${PHASES[event.kind]}` : "start");
+    const [computed, result] = event ? words(event) : ["Start", ""];
+    said.textContent = `Step ${position}. ${computed}${asking ? ", predict" : result}`;
+    if (mistake) showDifference();
+  }
+
+  function showDifference() {
+    const first = mistake.first_difference;
+    const here = first && position === first.event + 1;
+    views.forEach(({ caption }, n) => {
+      caption.verdict.hidden = !here;
+      if (here) {
+        const value = n === 0 ? first.right : first.wrong;
+        caption.verdict.textContent = `The first number that differs: ${text(value)}`;
+      }
+    });
+    for (const pane of document.querySelectorAll(".pane")) pane.classList.toggle("differs", Boolean(here));
+  }
+
+  function forward() {
+    if (asking) reveal();
+    else go(position + 1, true);
+  }
+
+  function back() {
+    go(position - 1);
+  }
+
+  function play(on) {
+    clearInterval(timer);
+    timer = on ? setInterval(() => (position < length() ? go(position + 1) : play(false)), 900) : 0;
+    by("play").setAttribute("aria-label", on ? "Pause" : "Play");
+    by("play").classList.toggle("playing", on);
+  }
+
+  function playing() {
+    if (!timer && position === length()) go(0);
+    play(!timer);
+  }
+
+  // ---- predict first
+
+  function reveal() {
+    const right = answer(steps.events[position - 1]);
+    const { form, verdict } = views[0].caption;
+    const typed = form.querySelector("input").value.trim().replace(",", ".");
+    asking = false;
+    draw();
+    if (typed === "" || Number.isNaN(Number(typed))) return;
+    const off = Math.abs(Number(typed) - right);
+    const close = off <= Math.max(0.005 * Math.abs(right), 0.0005);
+    const judged = close ? "Right" : `Off by ${text(off)}`;
+    verdict.textContent = `${judged}: you said ${typed}, it is ${text(right)}.`;
+    verdict.dataset.close = close;
+    verdict.hidden = false;
+    said.textContent = verdict.textContent;
+    by("next").focus({ preventScroll: true });
+  }
+
+  // ---- controls
+
+  const press = (button, on) => button.setAttribute("aria-pressed", String(on));
+
+  by("first").addEventListener("click", () => go(0));
+  by("back").addEventListener("click", back);
+  by("play").addEventListener("click", playing);
+  by("next").addEventListener("click", forward);
+  by("last").addEventListener("click", () => go(length()));
+  by("time").addEventListener("input", () => go(Number(by("time").value)));
+
+  const detail = by("detail");
+  const depth = views[0].stage.depth;
+  if (depth < 0) detail.parentElement.remove();
+  else if (depth < 1) detail.querySelector('[value="1"]').remove();
+  detail.value = views[0].stage.opening;
+  detail.addEventListener("change", () => {
+    for (const { stage } of views) stage.detail(detail.value);
+  });
+
+  by("blame").addEventListener("click", () => {
+    const on = by("blame").getAttribute("aria-pressed") !== "true";
+    press(by("blame"), on);
+    for (const { stage } of views) stage.blame = on;
+    if (on && depth >= 0 && detail.value === "all") {
+      detail.value = String(depth);
+      detail.dispatchEvent(new Event("change"));
+    }
+  });
+
+  by("predict")?.addEventListener("click", () => {
+    predicting = !predicting;
+    press(by("predict"), predicting);
+    document.body.classList.toggle("predicting", predicting);
+    play(false);
+    go(position, false);
+  });
+  views[0].caption.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    reveal();
+  });
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const paint = (on) => {
+    document.documentElement.dataset.theme = on ? "dark" : "light";
+    press(by("theme"), on);
+  };
+  by("theme").addEventListener("click", () => paint(by("theme").getAttribute("aria-pressed") !== "true"));
+  dark.addEventListener("change", () => paint(dark.matches));
+  paint(dark.matches);
+
+  const KEYS = {
+    ArrowRight: forward,
+    ArrowLeft: back,
+    Home: () => go(0),
+    End: () => go(length()),
+    " ": playing,
+    "+": () => views.forEach(({ stage }) => stage.view.zoom(1.4)),
+    "-": () => views.forEach(({ stage }) => stage.view.zoom(1 / 1.4)),
+    0: () => views.forEach(({ stage }) => stage.view.fit()),
+  };
+  addEventListener("keydown", (event) => {
+    const typing = event.target.matches("select, input:not([type=range])");
+    const pressing = event.key === " " && event.target.closest("button, summary, [role=button]");
+    const ranging = event.target.matches("#run input");
+    if (typing || pressing || ranging || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(event.key in KEYS)) return;
+    event.preventDefault(); // the arrows belong to this frame, not to the notebook around it
+    event.stopPropagation();
+    KEYS[event.key]();
+  });
+
+  let printed = 0;
+  addEventListener("beforeprint", () => {
+    printed = position;
+    go(length());
+    for (const { stage } of views) stage.view.fit();
+  });
+  addEventListener("afterprint", () => go(printed));
+
+  if (content.runs?.length) {
+    const choose = makeTimeline(by("run"), content, (other) => {
+      views[0].stage.load(other);
+      load(other);
+      go(position);
+    });
+    choose(content.runs.findIndex((run) => run.steps) + 1 ? content.runs.findIndex((run) => run.steps) : 0);
+  }
+  document.documentElement.classList.add("alive");
+  go(0);
+}

@@ -1,0 +1,140 @@
+"""A training run: its steps side by side, as plain data that says what is the same only once."""
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+from engine.drawing.picture import Picture, many, short
+from engine.steps import Event, Steps, Watchable
+from nn.data import Dataset
+
+MOST_POINTS = 1000  # of the data, on a page
+MOST_EVENTS = 50_000  # of all steps together, on a page
+
+
+class Run(Watchable, Sequence[Steps]):
+    """The steps of a training run; `points[i]` has the rows that step i looked at."""
+
+    def __init__(self, steps: list[Steps], points: list[list[int]], data: Dataset) -> None:
+        self.steps, self.points, self.data = steps, points, data
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each step, on its own points, before the update."""
+        return [float(steps[-1]["loss_before"]) for steps in self.steps]
+
+    @property
+    def picture(self) -> Picture:
+        """That of the first step."""
+        return self.steps[0].picture
+
+    def document(self) -> dict[str, Any]:
+        """The first step as plain data, and below `runs` what is different in each step."""
+        first, kept = self.steps[0].document(), self._kept()
+        cut = None
+        if len(kept) < len(self):
+            cut = f"{len(kept)} of {len(self)} training steps can be opened; more would be too many"
+        runs = [
+            {
+                "step": number,
+                "loss": steps[-1]["loss_before"],
+                "loss_after": steps[-1]["loss_after"],
+                "point": points[0] if len(points) == 1 else None,
+                "points": points,
+                "steps": packed(self.steps[0], steps) if number in kept else None,
+            }
+            for number, (steps, points) in enumerate(zip(self.steps, self.points, strict=True))
+        ]
+        data = {
+            "features": self.data.features,
+            "x": self.data.xs[:MOST_POINTS],
+            "y": self.data.ys[:MOST_POINTS],
+        }
+        title = f"{many(len(self), 'training step')}: loss {short(self.losses[0])} at the first, "
+        title += f"{short(self.losses[-1])} at the last"
+        return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
+
+    def transcript(self) -> str:
+        """One line for each training step."""
+        width = len(str(len(self) - 1))
+        return "\n".join(
+            f"{n:>{width}}. {_listed(points)}: loss {short(steps[-1]['loss_before'])} -> "
+            f"{short(steps[-1]['loss_after'])}"
+            for n, (steps, points) in enumerate(zip(self.steps, self.points, strict=True))
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> Steps: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Steps]: ...
+    def __getitem__(self, index: int | slice) -> Steps | list[Steps]:
+        return self.steps[index]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def _kept(self) -> set[int]:
+        """The steps that fit on a page in full: the first, the last, and some between them."""
+        last = len(self) - 1
+        room = max(MOST_EVENTS // len(self.steps[0]), 2)
+        some = range(len(self)) if last < room else [i * last // (room - 1) for i in range(room)]
+        shape = _shape(self.steps[0])
+        return {i for i in some if _shape(self.steps[i]) == shape}
+
+
+def _listed(points: Sequence[int]) -> str:
+    return f"point {points[0]}" if len(points) == 1 else many(len(points), "point")
+
+
+def _shape(steps: Steps) -> tuple[object, ...]:
+    """What steps have in common that are told with the same words and other numbers."""
+    record = steps.record
+    return record.graph.operands, record.labels, [event["kind"] for event in steps]
+
+
+# --- what is different ------------------------------------------------------------------------
+
+COLUMNS = {"backward": "contribution", "update": "after", "forward again": "data"}
+OF_NODES = ("label", "check", "zero", "why")
+OF_EDGES = ("partial_text",)
+
+
+def packed(first: Steps, steps: Steps) -> dict[str, Any]:
+    """A step beside the first one: the numbers from which all others follow.
+
+    `data` has one number for each node and `partial` one for each edge; `contribution`, `after`
+    and `again` have one for each event of a kind. Below `nodes` and `edges` stands what else is
+    different, such as the name of a constant.
+    """
+    columns = {
+        kind: [event[key] for event in steps if event["kind"] == kind]
+        for kind, key in COLUMNS.items()
+    }
+    return {
+        "data": steps.record.data,
+        "nodes": _different(first.nodes, steps.nodes, OF_NODES),
+        "partial": [edge.partial for edge in steps.record.edges],
+        "edges": _different(first.edges, steps.edges, OF_EDGES),
+        "contribution": columns["backward"],
+        "after": columns["update"],
+        "again": columns["forward again"],
+        "texts": [_other_words(old, new) for old, new in zip(first, steps, strict=True)],
+    }
+
+
+def _different(
+    before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], keys: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The fields that are not as before, by the id of their node or edge."""
+    fields = (
+        {key: new[key] for key in keys if new[key] != old[key]}
+        for old, new in zip(before, now, strict=True)
+    )
+    return {str(place): found for place, found in enumerate(fields) if found}
+
+
+def _other_words(old: Event, new: Event) -> str:
+    """A text without the words that the other one has at the same places."""
+    known, words = str(old).split(" "), str(new).split(" ")
+    if len(known) != len(words):
+        return str(new)
+    return " ".join("" if a == b else b for a, b in zip(known, words, strict=True))
