@@ -1,0 +1,63 @@
+"""`pytest --nightly` does the long counts; the figures reached are printed at the end of a run."""
+
+import time
+
+import pytest
+
+FIGURE = "figure"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--nightly", action="store_true", help="the battery with its long counts")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "nightly: too long for every commit; runs with --nightly")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--nightly"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("nightly")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture
+def amount(request):
+    """How many to try: the first number at each commit, the second with --nightly."""
+    is_long = request.config.getoption("--nightly")
+    return lambda quick, nightly: nightly if is_long else quick
+
+
+@pytest.fixture
+def figure(request):
+    """Notes a row of the battery: what was tried, how often, the worst error, and its bound."""
+    start = time.perf_counter()
+
+    def note(row, what, count, worst=0.0, bound=0.0, unit=""):
+        seconds = time.perf_counter() - start
+        line = (row, what, f"{count:,}", f"{worst:.3g}", f"{bound:.3g}", unit, f"{seconds:.1f}")
+        request.node.user_properties.append((FIGURE, line))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    """One table, also of what other processes ran: the figures travel with the reports."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    lines = sorted(
+        {tuple(line) for r in reports for name, line in r.user_properties if name == FIGURE}
+    )
+    if not lines:
+        return
+    head = ("row", "what", "count", "worst", "bound", "unit", "seconds")
+    widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head))]
+    terminalreporter.section("the battery (the seed of try k of a row is its name and k)")
+    for line in [head, *lines]:
+        cells = [
+            text.ljust(width) if k in (0, 1, 5) else text.rjust(width)
+            for k, (text, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        terminalreporter.write_line("  ".join(cells).rstrip())
