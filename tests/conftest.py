@@ -37,25 +37,34 @@ def figure(request):
     start = time.perf_counter()
 
     def note(row, what, count, worst=0.0, bound=0.0, unit=""):
-        seconds = time.perf_counter() - start
-        line = (row, what, f"{count:,}", f"{worst:.3g}", f"{bound:.3g}", unit, f"{seconds:.1f}")
-        request.node.user_properties.append((FIGURE, line))
+        reached = {"count": count, "worst": worst, "seconds": time.perf_counter() - start}
+        request.node.user_properties.append((FIGURE, ([row, what, bound, unit], reached)))
 
     return note
 
 
 def pytest_terminal_summary(terminalreporter):
-    """One table, also of what other processes ran: the figures travel with the reports."""
+    """One table, also of what other processes ran: the figures travel with the reports.
+
+    Several tests may add to one figure.
+    """
     reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
-    lines = sorted(
-        {tuple(line) for r in reports for name, line in r.user_properties if name == FIGURE}
-    )
-    if not lines:
+    figures = {}
+    for name, noted in (pair for r in reports for pair in r.user_properties):
+        if name == FIGURE:
+            row, reached = noted
+            figures.setdefault(tuple(row), []).append(reached)
+    if not figures:
         return
-    head = ("row", "what", "count", "worst", "bound", "unit", "seconds")
-    widths = [max(len(line[k]) for line in [head, *lines]) for k in range(len(head))]
+    lines = [("row", "what", "count", "worst", "bound", "unit", "seconds")]
+    for (row, what, bound, unit), several in sorted(figures.items()):
+        count, seconds = (sum(each[key] for each in several) for key in ("count", "seconds"))
+        worst = max(each["worst"] for each in several)
+        numbers = (f"{count:,}", f"{worst:.3g}", f"{bound:.3g}", unit, f"{seconds:.1f}")
+        lines.append((row, what, *numbers))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     terminalreporter.section("the battery (the seed of try k of a row is its name and k)")
-    for line in [head, *lines]:
+    for line in lines:
         cells = [
             text.ljust(width) if k in (0, 1, 5) else text.rjust(width)
             for k, (text, width) in enumerate(zip(line, widths, strict=True))

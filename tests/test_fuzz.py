@@ -24,6 +24,7 @@ from dags import (
     EXACT,
     SIZES,
     Dag,
+    Exact,
     Found,
     error,
     errors,
