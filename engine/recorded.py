@@ -124,7 +124,9 @@ class Recorded:
         self._pack(self.kernel.values, 8 * self.inputs.start, *inputs, *parameters)
         return self.run()
 
-    def compute(self, numbers: Sequence[Operand]) -> tuple[Leaves, list[float]] | None:
+    def compute(
+        self, numbers: Sequence[Operand], counts: bool = True
+    ) -> tuple[Leaves, list[float]] | None:
         """The leaves and the outputs for other numbers; None where the recording does not fit."""
         if self.wanted:
             if self._twins(numbers) != self.twins:
@@ -134,6 +136,7 @@ class Recorded:
         with self.lock:
             if not self.forward(leaves):
                 return None
+            self.calls += counts
             values = self.kernel.values
             return leaves, [values[place] for place in self.program.outputs]
 
@@ -146,7 +149,7 @@ class Recorded:
         return None if first == list(range(len(first))) else first
 
     def count(self) -> bool:
-        """Counts a call; whether it is one to compare."""
+        """Counts a call that was made by `run`; whether it is one to compare."""
         with self.lock:
             self.calls += 1
             return self.calls >= self.due

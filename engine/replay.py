@@ -227,13 +227,10 @@ class Replay:
     def _replayed(self, given: Given, is_first: bool = False) -> tuple[Any] | None:
         """The result of the recording that fits, in a tuple."""
         for recorded in tuple(self.recordings.get(given.shape, ())):
-            computed = recorded.compute(given.numbers)
+            computed = recorded.compute(given.numbers, not is_first)
             if computed:
-                if (
-                    not is_first
-                    and recorded.count()
-                    and not self.compare(recorded, computed[0], given)
-                ):
+                is_due = recorded.calls >= recorded.due and not is_first
+                if is_due and not self.compare(recorded, computed[0], given):
                     return None
                 return (recorded.result(given.numbers, *computed),)
         return None
