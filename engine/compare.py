@@ -20,7 +20,7 @@ from engine.value import Operand, Value, apply, data_of, toposort
 CLOSE = 1e-12  # so small a share of a number that rounding is taken for granted
 UNIT = 2.0**-53
 STEP = 50  # units in the last place that one operation may round by, in any library
-TINY = 1e-320
+TINY, HUGE = 1e-300, 1e306  # beyond, the order decides what is lost to 0 or inf
 SUMS = {OPS[name] for name in ("add", "sub", "sum", "dot")}  # whose terms may come in any order
 
 
@@ -207,6 +207,8 @@ def _slacks(outputs: Sequence[Operand], root: Operand, sources: Sequence[Value])
                 adjoint[p] += share
                 adjoint_off[p] += _times(g, d_off) + _times(g_off, d + d_off)
                 adjoint_off[p] += uses[p] * UNIT * share if share < math.inf else 0.0
+                if max(share, adjoint[p]) > HUGE and max(g, d) < math.inf:
+                    adjoint_off[p] = math.inf
     found = [off.get(v, 0.0) if isinstance(v, Value) else 0.0 for v in outputs]
     found += [adjoint_off.get(v, 0.0) for v in sources]
     return [math.inf if x != x else 4 * x + TINY for x in found]

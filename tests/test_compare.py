@@ -140,3 +140,11 @@ def test_slopes_that_are_not_finite():
     assert found(lambda x: x.sqrt(), [0.0], [math.inf], [x]) is None
     assert found(lambda x: x.sqrt(), [0.0], [math.nan], [x]) is not None
     assert found(lambda x: x.sqrt(), [0.0], [-math.inf], [x]) is not None
+
+
+def test_what_overflows_or_vanishes_in_one_order_only():
+    x, y = Value(1e200), Value(1e-200)
+    assert found(lambda x, y: x * 1e108 * y, [1e108], [math.inf, 1e308], [x, y]) is not None
+    assert found(lambda x, y: x * 1e108 * y, [1e108], [1e-92, math.inf], [x, y]) is None
+    assert found(lambda x, y: y * 1e-110 * x, [1e-110], [1e-200, 0.0], [x, y]) is not None
+    assert found(lambda x, y: y * 1e-110 * y, [0.0], [0.0, 3e-310], [x, y]) is None
