@@ -66,10 +66,13 @@ def _told(thing: Any) -> tuple[Any, ...]:
 
 def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None:
     """The shape of a list of floats, or of lists of floats of one length: the usual, and fast."""
-    if _are_all(float, rows):
+    kind = type(rows[0]) if rows else float
+    if not _are_all(kind, rows):
+        return None
+    if kind is float:
         numbers += rows
         return (len(rows),)
-    if _are_all(list, rows) and len(set(map(len, rows))) == 1:
+    if kind is list and len(set(map(len, rows))) == 1:
         entries: list[Any] = []
         for row in rows:
             entries += row

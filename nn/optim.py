@@ -58,7 +58,7 @@ class Optimizer(ABC):
         """
         columns, t = self.columns(), self.steps[0] + 1
         grads = [p.grad for p in self.parameters if p.grad is not NOT_COMPUTED]
-        if self.steps.count(t - 1) == len(grads) == len(self.parameters):
+        if self.steps.count(self.steps[0]) == len(grads) == len(self.parameters):
             moved = self.moved(columns[0], grads, columns[1:], self.rates(t))
             self.take(moved, [t] * len(grads))
             return
