@@ -14,8 +14,9 @@ from typing import Any
 from benchmarks import ours, peak
 from benchmarks.turns import Measured, Step
 from benchmarks.works import WORKS
+from engine.arguments import flatten, read, rebuild
 from engine.backends import library
-from engine.replay import flatten, read, rebuild, replay
+from engine.replay import replay
 from engine.roll import Loop, roll
 from engine.tape import record
 from engine.value import Operand, Value

@@ -18,7 +18,7 @@ from typing import Any
 from engine import formula as formulas
 from engine import ieee, ops
 from engine.derivatives import jacobian
-from engine.ops import OPS, Op
+from engine.ops import Op
 from engine.value import Operand, Value, toposort
 
 Input = tuple[str, Value]
@@ -328,7 +328,7 @@ def _row(op: Op, *arguments: Any) -> complex:
 @cache
 def _compiled(op: Op) -> Callable[..., complex]:
     """A row's formula as a function of complex numbers."""
-    rows = {name: partial(_row, row) for name, row in OPS.items()}
+    rows = {name: partial(_row, row) for name, row in op.inner.items()}
     text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
     return eval(text, {**rows, **COMPLEX})  # type: ignore[no-any-return]
 

@@ -6,7 +6,7 @@ from typing import Any, cast, overload
 
 from engine import formula as formulas
 from engine import functions
-from engine.ops import OPS
+from engine.ops import BASICS, OPS, Op
 from engine.value import Operand, Value, data_of, toposort
 
 Partial = Callable[..., Operand]
@@ -118,26 +118,28 @@ def _edges(v: Value) -> Iterator[tuple[Operand, Callable[[], Operand], float]]:
     if not v.op.many:
         x, y, *_ = *v.parents, None
         for parent, text, saved in zip(v.parents, v.op.partials, slopes, strict=True):
-            yield parent, _bound(text, x, y, v), cast(float, saved)
+            yield parent, _bound(v.op, text, x, y, v), cast(float, saved)
         return
     xs, *rest = v.op.arguments(v.parents)
     ys = rest[0] if rest else (None,) * len(xs)
     bound = [
-        _bound(text, x, y, v) for text in v.op.partials[:2] for x, y in zip(xs, ys, strict=True)
+        _bound(v.op, text, x, y, v)
+        for text in v.op.partials[:2]
+        for x, y in zip(xs, ys, strict=True)
     ]
-    bound += [_bound(text, None, None, v) for text in v.op.partials[2:]]
+    bound += [_bound(v.op, text, None, None, v) for text in v.op.partials[2:]]
     yield from zip(v.parents, bound, cast(tuple[float, ...], slopes), strict=True)
 
 
-def _bound(text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
-    return lambda: _compiled(text)(x, y, z)
+def _bound(op: Op, text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
+    return lambda: _compiled(op, text)(x, y, z)
 
 
 @cache
-def _compiled(text: str) -> Partial:
-    """A formula as a function of x, y and z, each a Value or a float."""
-    called = {name: _on_values(name) for name, op in OPS.items() if not op.many}
-    names = {**called, "_key": _key}
+def _compiled(op: Op, text: str) -> Partial:
+    """A partial of a row as a function of x, y and z, each a Value or a float."""
+    called = {**{name: OPS[name] for name in BASICS}, **op.inner}
+    names = {**{name: _on_values(row) for name, row in called.items()}, "_key": _key}
     return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
 
 
@@ -145,8 +147,8 @@ def _key(x: Operand) -> Any:
     return x._key if isinstance(x, Value) else x
 
 
-def _on_values(name: str) -> Partial:
-    return lambda *operands: cast(Operand, functions.call(OPS[name], *operands))
+def _on_values(op: Op) -> Partial:
+    return lambda *operands: cast(Operand, functions.call(op, *operands))
 
 
 def _check_unchanged(v: Value, slope: float, saved: float) -> None:

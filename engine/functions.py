@@ -53,6 +53,8 @@ def define(
     """Adds an operation: its formula in x (and y), and its partial derivatives in x, y and z.
 
     It then works like those of the library: in derivatives of any order, in drawings, in checks.
+    A comparison counts as 1 or 0 where a number is expected; and, or, not join comparisons. The
+    operations that the texts call are those of now, whatever is defined later.
     The texts are run as code: they are trusted. `at` holds points, away from kinks, where the
     partials are compared with small steps. Raises ValueError where they differ, for a name of the
     library, a text that is no formula, or a point of the wrong length. A second definition of a

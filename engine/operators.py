@@ -76,6 +76,7 @@ def dot(xs, ys, bias):
 # What the methods call, besides `Value` and its neighbours.
 NAMES: dict[str, Any] = {
     **ops.PLAIN,
+    **{name: inner for op in OPS.values() for name, inner in op.inner.items()},
     **{f"{name}_op": op for name, op in OPS.items()},
     **{f"{name}_careful": op.careful for name, op in OPS.items()},
 }

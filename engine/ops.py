@@ -7,16 +7,22 @@ for accuracy: `1 - z * z` for tanh would lose every digit where z is near 1.
 """
 
 # ruff: noqa: E501 (the table is wider than the text)
+from __future__ import annotations
+
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from engine import formula as formulas
 from engine import ieee
 
 Point = tuple[float, ...]
+
+_versions: defaultdict[str, Iterator[int]] = defaultdict(count)  # of the rows of one name
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +39,12 @@ class Op:
     partials: tuple[str, ...]
     at: tuple[Point, ...]
     many: bool = False
+    inner: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
+    key: str = field(init=False)  # a name that no other row has
+
+    def __post_init__(self) -> None:
+        version = next(_versions[self.name])
+        object.__setattr__(self, "key", f"_{version}_{self.name}" if version else self.name)
 
     @property
     def arity(self) -> int | None:
@@ -98,7 +110,7 @@ class Op:
         else:
             slopes = f"({each[0]}, {each[1]}, {partials[2]})"
         text = f"lambda {self.variables}: ((z := {rewrite(self.formula)}), {slopes})"
-        return eval(text, {**functions, **MANY})  # type: ignore[no-any-return]
+        return eval(text, {**functions, **self.inner, **MANY})  # type: ignore[no-any-return]
 
 
 def fsum(xs: Sequence[float]) -> float:
@@ -165,21 +177,25 @@ def row(
     at: Sequence[Point],
     many: bool = False,
 ) -> Op:
-    """A row that is not in the table; ValueError for a text that is no formula."""
+    """A row that is not in the table; ValueError for a text that is no formula.
+
+    The rows that its texts call are those of now: entering others of their names changes nothing.
+    """
+    inner: dict[str, Op] = {}
     if not many:
         variables = "xy"[: len(partials)]
-        functions = PLAIN.keys() - ({name} - BASICS)  # all but itself
-        formulas.parse(formula, variables, functions)
-        for partial in partials:
-            formulas.parse(partial, (*variables, "z"), functions)
-    return Op(name, symbol, formula, partials, tuple(at), many)
+        rows = {other: op for other, op in OPS.items() if not op.many and other not in BASICS}
+        rows.pop(name, None)  # it cannot call itself
+        arities = {basic: 2 if basic == "pow" else 1 for basic in PLAIN}
+        arities |= {other: len(op.partials) for other, op in rows.items()}
+        for text in (formula, *partials):
+            formulas.parse(text, variables if text is formula else (*variables, "z"), arities)
+            inner |= {called: rows[called] for called in formulas.calls(text) & rows.keys()}
+    return Op(name, symbol, formula, partials, tuple(at), many, inner)
 
 
 def enter(op: Op) -> Op:
     """Enters a row into the table, in place of one of its name."""
-    if not op.many and op.name not in BASICS:
-        PLAIN[op.name] = op
-        CAREFUL[op.name] = lambda *operands: op.careful(*operands)[0]
     OPS[op.name] = op
     return op
 

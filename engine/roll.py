@@ -206,7 +206,7 @@ class _Kind(NamedTuple):
 
     level: int
     below_outputs: bool
-    name: str
+    op: str
     scalars: int
     terms: int
 
@@ -224,7 +224,7 @@ def _kinds(rows: dict[int, _Row], tape: Tape) -> dict[int, _Kind]:
         levels[place] = top + 1
         terms = len(row.vectors[0]) if row.vectors else 0
         is_below = place in below_outputs
-        kinds[place] = _Kind(top, is_below, row.op.name, len(row.scalars), terms)
+        kinds[place] = _Kind(top, is_below, row.op.key, len(row.scalars), terms)
     return kinds
 
 

@@ -1,8 +1,9 @@
 """A function of Values as a flat list (Wengert list): one row for each operation it did.
 
 What a list cannot hold is watched while the function runs. Comparisons become guards, to be asked
-again at each replay. A look at `.data`, a `detach()` and a `no_grad()` are noted with their line:
-a number that leaves the graph would be frozen.
+again at each replay. Who looks at a number, such as `.data`, or changes one is noted with the line,
+unless it is the arithmetic of the engine: a number that leaves the graph would be frozen, and what
+is set would be set once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import copy
 import operator
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from engine import operators, value
 from engine.ops import OPS, Op
@@ -53,6 +55,35 @@ class Tape:
     order: tuple[int, ...]
     guards: tuple[Guard, ...]
 
+    def order_below(self, output: int) -> tuple[int, ...]:
+        """The rows below one of the outputs, as its own backward sorts them.
+
+        >>> x, y = Value(2.0), Value(3.0)
+        >>> with record() as seen:
+        ...     outputs = [x + y, x * y]
+        >>> seen.tape([x, y], outputs).order_below(1)
+        (1,)
+        """
+        met, order, way = {self.outputs[output]}, [], [self.outputs[output]]
+        unread = {way[0]: iter(self.rows[way[0]][1])} if way[0] >= 0 else {}
+        while unread:
+            parent = next((p for p in unread[way[-1]] if p >= 0 and p not in met), None)
+            if parent is None:
+                order.append(way.pop())
+                del unread[order[-1]]
+            else:
+                met.add(parent)
+                way.append(parent)
+                unread[parent] = iter(self.rows[parent][1])
+        return tuple(order)
+
+
+class Escape(NamedTuple):
+    """Where a number left the graph."""
+
+    what: str  # such as "looks at the .data"
+    line: str
+
 
 @dataclass
 class Recording:
@@ -61,7 +92,7 @@ class Recording:
     nodes: list[Value] = field(default_factory=list)
     made: list[Value] = field(default_factory=list)  # leaves that the function made itself
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
-    escapes: list[str] = field(default_factory=list)  # the lines where numbers left the graph
+    escapes: list[Escape] = field(default_factory=list)
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
@@ -192,22 +223,55 @@ def _watched() -> Iterator[None]:
 
 
 _PLAIN_INIT = Value.__init__
-_SLOT: Any = vars(Value)["data"]
-setattr(Value, "_data", _SLOT)  # noqa: B010 (by this name operators read it while `data` is watched)
-_TAKE_OUT = {"detach", "_as_leaf", "_copied"}  # functions of the engine that cut the graph
+_NUMBERS = ("data", "grad", "dx", "dy")
+_SLOTS: dict[str, Any] = {name: vars(Value)[name] for name in _NUMBERS}
+for _name, _slot in _SLOTS.items():
+    setattr(Value, f"_{_name}", _slot)  # by this name operators know it while it is watched
+
+# The functions of the engine that may look: what they read stays in the graph.
+_HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who call them
+_READERS = {
+    *("value.apply", "value._examined", "value._in_words", "derivatives.grad"),
+    *("derivatives._edges", "tape._asked", "tape.Recording.tape"),
+    *("value.Value.__init__", "value.node"),  # these set the numbers of a new Value
+}
 
 
-def _look(v: Value) -> float:
-    """`.data`, noting the line of the user where a number leaves the graph."""
-    if _recording.get():
-        frame = sys._getframe(1)
-        if frame.f_code.co_name in _TAKE_OUT or not _is_ours(frame):
-            while _is_ours(frame) and frame.f_back:
-                frame = frame.f_back
-            line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            for seen in _recording.get():
-                seen.escapes.append(line)
-    return cast(float, _SLOT.__get__(v))
+def _noted(name: str) -> property:
+    """A number of a Value, noting the line of the user where somebody looks at it or sets it."""
+    slot = _SLOTS[name]
+
+    def look(v: Value) -> Any:
+        if _recording.get():
+            _note(f"looks at the .{name}", sys._getframe(1))
+        return slot.__get__(v)
+
+    def change(v: Value, x: Any) -> None:
+        if _recording.get():
+            _note(f"sets the .{name}", sys._getframe(1))
+        slot.__set__(v, x)
+
+    return property(look, change)
+
+
+def _note(what: str, frame: FrameType) -> None:
+    while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
+        frame = frame.f_back
+    if frame.f_code.co_filename.startswith(value.GENERATED):
+        return
+    if _is_ours(frame) and _function(frame) in _READERS:
+        return
+    while _is_ours(frame) and frame.f_back:
+        frame = frame.f_back
+    line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    for seen in _recording.get():
+        seen.escapes.append(Escape(what, line))
+
+
+def _function(frame: FrameType) -> str:
+    """The name of the function that a frame runs, or a comprehension of that."""
+    file = os.path.basename(frame.f_code.co_filename).removesuffix(".py")
+    return f"{file}.{frame.f_code.co_qualname.partition('.<locals>')[0]}"
 
 
 def _is_ours(frame: FrameType) -> bool:
@@ -247,13 +311,26 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
+_FAST = re.sub(rf"\.({'|'.join(_NUMBERS)})\b", r"._\1", operators.source())
 _WATCH: dict[str, Any] = {
-    **value.methods(
-        operators.source().replace(".data", "._data"), f"{value.GENERATED} while recording"
-    ),
-    "data": property(_look, _SLOT.__set__),
+    **value.methods(_FAST, f"{value.GENERATED} while recording"),
+    **{name: _noted(name) for name in _NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
     "__bool__": lambda v: _asked(v, "ne", 0.0),
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
 }
+_UNWATCHED = {name: vars(Value)[name] for name in _WATCH}
+
+
+def _renew() -> None:
+    """In the child of a fork a thread that was recording is gone, and its watch with it."""
+    global _one_at_a_time  # noqa: PLW0603
+    if not is_recording():
+        _one_at_a_time = threading.RLock()
+        for name, attribute in _UNWATCHED.items():
+            setattr(Value, name, attribute)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

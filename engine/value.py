@@ -300,13 +300,15 @@ def _short(x: object) -> str:
 sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
 
 
-def _renew_lock() -> None:
-    global sweeping  # noqa: PLW0603 (in the child of a fork the thread that held it is gone)
+def _renew() -> None:
+    """In the child of a fork other threads are gone, with the locks and the modes they held."""
+    global sweeping  # noqa: PLW0603
     sweeping = threading.RLock()
+    modes[:] = _active.get()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_renew)
 
 
 def _check_alone() -> None:

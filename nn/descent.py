@@ -13,11 +13,14 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from engine import backends
+from engine.arguments import Given, read, rebuild
+from engine.compare import ReplayError, change
 from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.ops import fsum
-from engine.replay import LIMIT, Given, Recorded, ReplayError, read, rebuild, replay
-from engine.tape import record
+from engine.recorded import Recorded
+from engine.replay import LIMIT, Replay
+from engine.tape import Tape, record
 from engine.value import Value, data_of, is_watched, set_each
 from nn.optim import Optimizer
 
@@ -46,8 +49,9 @@ class Descent:
     """Steps of an optimiser down the slope of `run`: (xs, ys) -> (what is made small, outputs).
 
     By replay: `run` is recorded once for each shape of a batch, and compared with its replay at
-    the next step. Where it cannot be replayed, or with `backend="eager"`, steps build their
-    graphs. Lists of data that were used must not change: their numbers are read once.
+    the steps 2, 4, 8, 16, ... of the recording; so is the optimiser's arithmetic. Where it cannot
+    be replayed, or with `backend="eager"`, steps build their graphs. Lists of data that were used
+    must not change: their numbers are read once.
 
     >>> from nn.optim import SGD
     >>> w, xs, ys = Value(0.0), [1.0, 2.0], [2.0, 4.0]
@@ -64,7 +68,7 @@ class Descent:
 
     def __init__(self, run: Run, optimizer: Optimizer, backend: str = "auto") -> None:
         self.run, self.optimizer = run, optimizer
-        self._replay = replay(run, backend=backend)
+        self._replay = Replay(run, backend=backend, main=0)
         self._eager = backend == "eager"
         self._bound: dict[tuple[int, int], _Batch] = {}
         self._links: dict[Recorded, _Link] = {}
@@ -87,7 +91,9 @@ class Descent:
                 return self._replayed(link) or self.step(xs, ys)
             self.store()
             self._bound.clear()
-            total, outputs = self._replay.record(batch.given)
+            is_full = self._replay.is_full(batch.given)
+            run = self.run if is_full else lambda xs, ys: self._replay.record(batch.given)
+            total, outputs = run(xs, ys)
         except ReplayError as error:
             warnings.warn(f"training goes on without replay, slower: {error}", stacklevel=2)
             self.store()
@@ -103,6 +109,13 @@ class Descent:
         if self._mover:
             self._mover.store()
             self._mover = None
+
+    def forget(self) -> None:
+        """Records anew: the model has other parameters by now."""
+        self.store()
+        self._bound.clear()
+        self._links.clear()
+        self._replay.recordings.clear()
 
     def _by_graph(self, total: Value, outputs: Any) -> Taken:
         _check_finite("the loss", total.data)
@@ -132,11 +145,13 @@ class Descent:
             link.inputs[:] = batch.numbers
             link.lend()
             if recorded.run():
-                if recorded.calls == 0:
+                if recorded.count():
                     link.mover.store()
                     leaves = batch.numbers.tolist(), [p.data for p in recorded.program.parameters]
-                    self._replay.compare(recorded, leaves, batch.given)
-                    recorded.calls = 1
+                    if not self._replay.compare(recorded, leaves, batch.given):
+                        return None
+                    if not link.mover.is_as_recorded():
+                        self._links.clear()
                 return self._link(recorded)
         return None
 
@@ -144,6 +159,11 @@ class Descent:
         """A recording and its mover, which gets the newest numbers."""
         link = self._links.get(recorded)
         if link is None or link.is_stale():
+            if any(p.op for p in recorded.program.parameters):
+                raise ReplayError(
+                    "the loss reads what was computed outside of it, once for all steps: compute "
+                    "it inside"
+                )
             moved = set(self.optimizer.parameters)
             of_loss, *_ = recorded.sources[0]
             parameters = tuple(p for p in of_loss if p in moved)
@@ -156,6 +176,9 @@ class Descent:
             link = self._links[recorded] = _Link(recorded, mover)
         if self._mover is not link.mover:
             self.store()
+            if link.mover.is_outdated():
+                self._links.clear()
+                return self._link(recorded)
             link.mover.load()
             self._mover = link.mover
         return link
@@ -191,21 +214,46 @@ class _Mover:
         if not parameters:
             raise ValueError(NOTHING_TO_MOVE)
         self.optimizer, self.parameters = optimizer, parameters
+        self._all, self._switches = list(optimizer.parameters), _switches(optimizer)
         place = {p: k for k, p in enumerate(optimizer.parameters)}
         self.places = [place[p] for p in parameters]
-        columns, rates = self._now(), optimizer.rates(self.steps + 1)
+        self._is_exact = backend == "python"
+        tape, inputs, results = self._record()
+        self.recorded = Recorded(tape, results, None, backend)
+        wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
+        if wrong:
+            raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._look()
+
+    def _record(self) -> tuple[Tape, list[Value], list[Any]]:
+        """The arithmetic as a tape; the Values that went in, and those that came out."""
+        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
         inputs = [[Value(x) for x in column] for column in columns]
         given = [Value(rate) for rate in rates]
         with record() as seen:
             ps, gs, *memory = inputs
-            moved = optimizer.moved(ps, gs, memory, given)
-            exact = backend == "python"  # the sum that is the same in any order
+            moved = self.optimizer.moved(ps, gs, memory, given)
+            exact = self._is_exact  # the sum that is the same in any order
             squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
             changed = [column for column in moved if column not in memory]
             sizes = [sum(column) if exact else dot(column, column) for column in changed]
-        tape = seen.tape([*chain(*inputs), *given], [*chain(*moved), squares, *sizes])
-        self.recorded = Recorded(tape, None, backend)
-        self._look()
+        if seen.escapes:
+            what, line = seen.escapes[0]
+            raise ReplayError(f"{type(self.optimizer).__name__} {what} of a Value at {line}")
+        flat, results = [*chain(*inputs), *given], [*chain(*moved), squares, *sizes]
+        return seen.tape(flat, results), flat, results
+
+    def is_as_recorded(self) -> bool:
+        """Whether the optimiser does what it did; ReplayError where it holds another number."""
+        changed = change(self.recorded.tape, self._record()[0])
+        if changed and changed.is_frozen:
+            raise ReplayError(f"{type(self.optimizer).__name__}.moved: {changed.words}")
+        return changed is None
+
+    def is_outdated(self) -> bool:
+        """Whether a switch was turned, or parameters were taken away or added."""
+        optimizer = self.optimizer
+        return self._all != optimizer.parameters or self._switches != _switches(optimizer)
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
@@ -215,6 +263,7 @@ class _Mover:
 
     def _now(self) -> list[Sequence[float]]:
         """The columns of the arithmetic: data, gradients, and the memory of the optimiser."""
+        self.optimizer.check_lengths()
         steps = {self.optimizer.steps[k] for k in self.places}
         if len(steps) > 1:
             raise ReplayError("some parameters were moved more often than others")
@@ -304,6 +353,7 @@ class _Link:
         of_recorded = recorded.program.parameters
         self._picks = [k for k, p in enumerate(of_recorded) if p in known]
         self._frozen = [(k, p) for k, p in enumerate(of_recorded) if p not in known]
+        self._others = [(k, p) for k, p in self._frozen if p in set(recorded.sources[0][0])]
 
     def is_stale(self) -> bool:
         """Whether the recording runs on another kernel by now."""
@@ -326,6 +376,14 @@ class _Link:
             return
         for k, place in enumerate(self._picks):
             self.mover.gradient[k] = self._gradient[place]
+        for k, p in self._others:  # nobody forgets their gradients: they add up
+            p.grad += self._gradient[k]
+
+
+def _switches(optimizer: Optimizer) -> dict[str, Any]:
+    """The settings that are no numbers: what depends on them is frozen when recorded."""
+    kinds = (bool, str, type(None))
+    return {name: each for name, each in vars(optimizer).items() if isinstance(each, kinds)}
 
 
 def _outputs(recorded: Recorded) -> Any:

@@ -58,10 +58,11 @@ class Optimizer(ABC):
         """
         columns, t = self.columns(), self.steps[0] + 1
         grads = [p.grad for p in self.parameters if p.grad is not NOT_COMPUTED]
-        if self.steps.count(t - 1) == len(grads) == len(self.parameters):
+        if self.steps.count(self.steps[0]) == len(grads) == len(self.parameters):
             moved = self.moved(columns[0], grads, columns[1:], self.rates(t))
             self.take(moved, [t] * len(grads))
             return
+        self.check_lengths()
         grads = [p.grad for p in self.parameters]
         groups: dict[int, list[int]] = {}
         for k, (t, grad) in enumerate(zip(self.steps, grads, strict=True)):
@@ -79,6 +80,14 @@ class Optimizer(ABC):
     def columns(self) -> list[Numbers]:
         """The numbers of the parameters, then each list of the memory."""
         return [[p.data for p in self.parameters], *(getattr(self, name) for name in self.MEMORY)]
+
+    def check_lengths(self) -> None:
+        """ValueError where the memory is not that of the parameters, which were replaced."""
+        if len(self.steps) != len(self.parameters):
+            raise ValueError(
+                f"{type(self).__name__} was made for {len(self.steps)} parameters and has "
+                f"{len(self.parameters)} now: make a new optimizer"
+            )
 
     def check(self, columns: Sequence[Numbers], places: Sequence[int] | None = None) -> None:
         """FloatingPointError where a number is not finite; `places` are those of the parameters."""

@@ -192,8 +192,12 @@ def fit(
     `callbacks` is called with every `Step`; one that returns True ends training.
 
     Steps are replayed (see `engine.replay`): the loss of a batch is recorded as scalars and run as
-    loops, by the fastest `backend` that is there. A loss that cannot be recorded runs eagerly
-    after a warning; `backend="eager"` turns replay off.
+    loops, by the fastest `backend` that is there. Parameters, data, `lr` and the settings of the
+    optimiser are read at every step; other numbers and Values that model, loss and penalty take
+    from outside are frozen when the loss is recorded. A callback that changes `model.parameters()`
+    or a switch such as `nesterov` has it recorded anew; other changes are found when a step is
+    compared with eager mode, at the steps 2, 4, 8, 16, ...: after a warning training goes on
+    eagerly, as with a loss that cannot be recorded. `backend="eager"` turns replay off.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
@@ -217,6 +221,7 @@ def fit(
     drawn = batches(xs, ys, batch, replacement, random.Random(seed))
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
     steps_taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer))
+    call_back = _calls(callbacks, model, descent)
     history = History()
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
@@ -228,7 +233,7 @@ def fit(
                 step = watch.look_after(taken) if watch and look else taken
                 history.append(step)
                 report(done, step)
-                if any([callback(step) is True for callback in callbacks]):  # noqa: C419 (all run)
+                if call_back(step):
                     history.ended = "a callback said so"
                 elif watch and watch.tired:
                     history.ended = "early stop"
@@ -293,6 +298,23 @@ def _steps(
         points_seen += len(xs)
         seconds = time.perf_counter() - start
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
+
+
+def _calls(
+    callbacks: Sequence[Callable[[Step], object]], model: Model, descent: Descent
+) -> Callable[[Step], bool]:
+    """Calls all of them, and says whether one said to end; sees where parameters were replaced."""
+    parameters: Callable[[], list[Value]] = getattr(model, "parameters", list)
+    known = parameters() if callbacks else []
+
+    def call(step: Step) -> bool:
+        nonlocal known
+        answers = [callback(step) for callback in callbacks]
+        if callbacks and known != (known := parameters()):
+            descent.forget()
+        return any(answer is True for answer in answers)
+
+    return call
 
 
 def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:

@@ -18,7 +18,7 @@ from engine import functions as fn
 from engine.backends import c, ctext, library
 from engine.backends.contraction import Machine
 from engine.backends.kernel import Kernel
-from engine.ops import CAREFUL, OPS, PLAIN
+from engine.ops import OPS
 from engine.roll import Access, Loop, Program, roll
 from engine.tape import record
 from engine.value import Value, apply
@@ -164,8 +164,7 @@ def test_a_defined_row_works_without_another_line() -> None:
     try:
         Ran(lambda: [swish(x) for x in xs], xs).check()
     finally:
-        for table in (OPS, PLAIN, CAREFUL):
-            table.pop("swish_of_test_c", None)
+        OPS.pop("swish_of_test_c", None)
 
 
 def test_an_output_may_be_a_leaf_and_appear_twice() -> None:

@@ -436,6 +436,210 @@ def test_random_masks_are_found_and_not_frozen(backend):
     assert w.data >= 1.0 - 0.125 * sum(masks) > 1.0 - 0.125 * 30
 
 
+def line(backend, kind=SGD, steps=60, **settings):
+    """The slope of a line after training; the words of the warnings."""
+    w = Value(0.0)
+    optimizer = kind([w], **({"lr": 0.1} | settings.pop("options", {})))
+    settings = {name: make(optimizer) for name, make in settings.items()}
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        data = [1.0, 2.0], [2.0, 4.0]
+        fit(
+            lambda x: w * x,
+            mse,
+            data,
+            optimizer=optimizer,
+            steps=steps,
+            backend=backend,
+            **settings,
+        )
+    return w.data, [str(warning.message) for warning in seen]
+
+
+class Clipped(SGD):
+    """Looks at numbers."""
+
+    def moved(self, ps, gs, memory, rates):
+        length = math.sqrt(sum(data_of(g) ** 2 for g in gs))
+        scale = min(1.0, 0.1 / (length + 1e-12))
+        return super().moved(ps, [g * scale for g in gs], memory, rates)
+
+
+class Noisy(SGD):
+    """Draws numbers."""
+
+    draw = random.Random(1)
+
+    def moved(self, ps, gs, memory, rates):
+        return super().moved(ps, [g + self.draw.random() for g in gs], memory, rates)
+
+
+def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay():
+    (eager, _), (ours, warned) = line("eager", Clipped), line("python", Clipped)
+    assert ours == eager
+    assert len(warned) == 1
+    assert "Clipped looks at the .data of a Value at" in warned[0]
+
+
+def test_an_optimizer_with_random_numbers_goes_on_without_replay():
+    _, warned = line("python", Noisy)
+    assert len(warned) == 1
+    assert "Noisy.moved: a number is" in warned[0]
+
+
+@each_backend
+def test_a_switch_of_the_optimizer_may_be_turned(backend):
+    available(backend)
+    settings = {
+        "options": {"momentum": 0.9, "lr": 0.01},
+        "callbacks": lambda o: [lambda step: setattr(o, "nesterov", step.step > 5)],
+    }
+    eager, _ = line("eager", steps=20, **settings)
+    ours, warned = line(backend, steps=20, **settings)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert warned == []
+
+
+def test_a_number_of_the_penalty_that_a_callback_changes_is_found():
+    def way(backend):
+        scale = [0.0]
+        return line(
+            backend,
+            penalty=lambda o: lambda model: scale[0] * o.parameters[0] ** 2,
+            callbacks=lambda o: [lambda step: scale.__setitem__(0, float(step.step >= 10))],
+        )
+
+    (eager, _), (ours, warned) = way("eager"), way("python")
+    assert eager == pytest.approx(10 / 7)
+    assert ours == pytest.approx(eager)
+    assert len(warned) == 1
+    assert "a number is 0.0 in the recording and 1.0 now" in warned[0]
+
+
+@each_backend
+def test_a_parameter_that_a_callback_replaces(backend):
+    available(backend)
+
+    def way(backend):
+        net = MLP(1, [1], seed=1)
+        (neuron,) = net.layers[0].neurons
+        replaced = lambda step: step.step == 10 and setattr(neuron, "b", Value(3.0))  # noqa: E731
+        data = [[1.0], [2.0]], [2.0, 4.0]
+        optimizer = SGD(net.parameters(), lr=0.05)
+        fit(net, mse, data, optimizer=optimizer, steps=30, callbacks=[replaced], backend=backend)
+        return [p.data for p in net.parameters()]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert way(backend) == pytest.approx(way("eager"), rel=1e-12)
+
+
+@each_backend
+def test_gradients_of_parameters_that_nobody_moves_add_up(backend):
+    available(backend)
+
+    def way(backend):
+        u, w = Value(1.0), Value(0.5)
+        u.grad = 1.0
+        data = [1.0, 2.0], [2.0, 4.0]
+        fit(lambda x: u * w * x, mse, data, optimizer=SGD([w], lr=0.01), steps=9, backend=backend)
+        return u.grad, w.data
+
+    assert way(backend) == pytest.approx(way("eager"), rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["eager", "python"])
+def test_parameters_taken_from_the_optimizer(backend):
+    u, w = Value(1.0), Value(0.5)
+    optimizer = SGD([u, w], lr=0.01)
+    taken = lambda step: step.step == 5 and setattr(optimizer, "parameters", [w])  # noqa: E731
+    data = [1.0, 2.0], [2.0, 4.0]
+    with pytest.raises(ValueError, match="SGD was made for 2 parameters and has 1 now: make a new"):
+        fit(
+            lambda x: u * w * x,
+            mse,
+            data,
+            optimizer=optimizer,
+            steps=9,
+            callbacks=[taken],
+            backend=backend,
+        )
+
+
+def test_what_was_computed_outside_is_not_replayed():
+    def way(backend):
+        w = Value(0.5)
+        h = w * 2.0
+        descent = Descent(lambda xs, ys: ((h * xs[0] - w) ** 2, []), SGD([w], lr=0.01), backend)
+        for _ in range(6):
+            descent.step([1.0], [])
+        descent.store()
+        return w.data
+
+    with pytest.warns(UserWarning, match="computed outside of it, once for all steps"):
+        ours = way("python")
+    assert ours == way("eager")
+
+
+@each_backend
+def test_outputs_beside_the_loss_have_no_part_in_the_gradient(backend):
+    available(backend)
+    ws = [Value(0.5), Value(0.0)]
+    fit(
+        lambda x: [ws[0] * x, (ws[1] * x).sqrt()],
+        lambda z, y: (z[0] - y) ** 2 + 0 * ws[1],
+        ([1.0, 2.0], [3.0, 6.0]),
+        optimizer=SGD(ws, lr=0.1),
+        steps=50,
+        backend=backend,
+    )
+    assert [w.data for w in ws] == [pytest.approx(3.0), 0.0]
+
+
+def test_a_loss_that_branches_on_its_numbers_is_recorded_nine_times_at_most():
+    def huber(z, y):
+        d = abs(z - y)
+        return 0.5 * d * d if d < 1 else d - 0.5
+
+    models = [MLP(3, [1], seed=1) for _ in range(2)]
+    ys = [5 * y for y in AMOUNTS]
+    descents = [Descent(*branching(m, huber), way) for m, way in zip(models, WAYS, strict=True)]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        for _ in range(40):
+            losses = [descent.step(XS, ys).loss for descent in descents]
+            assert losses[0] == losses[1]
+    assert ["recorded 9 times" in str(warning.message) for warning in warned] == [True]
+    assert descents[0]._replay.made == 9
+
+
+WAYS = ("python", "eager")
+
+
+def branching(model, loss):
+    def run(xs, ys):
+        outputs = [model(x) for x in xs]
+        return sum_of(map(loss, outputs, ys)), outputs
+
+    return run, SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+
+def test_comparisons_of_a_step_are_a_logarithm():
+    runs, w = [], Value(0.5)
+
+    def run(xs, ys):
+        runs.append(len(runs))
+        return (w * xs[0] - 1.0) ** 2, []
+
+    descent, compared = Descent(run, SGD([w], lr=0.01), "python"), []
+    xs = [1.0]
+    for k in range(1, 40):
+        before = len(runs)
+        descent.step(xs, xs)
+        compared += [k] * (len(runs) - before)
+    assert compared == [1, 2, 4, 8, 16, 32]
+
+
 def test_modes_of_the_engine_are_kept():
     _, optimizer, run = one(lambda w, x: (w * x).log(), SGD, lr=0.1)
     descent = Descent(run, optimizer, "python")

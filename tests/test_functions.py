@@ -381,8 +381,7 @@ def test_cross_entropy_takes_numpy_classes():
 def swish():
     slope = "(s := sigmoid(x)) * (1 + x * (1 - s))"
     yield engine.define("swish_", "swish", "x * sigmoid(x)", slope, at=[(0.3,), (-2.0,)])
-    for table in (OPS, functions.ops.PLAIN, functions.ops.CAREFUL):
-        del table["swish_"]
+    del OPS["swish_"]
 
 
 def test_a_defined_operation_works_everywhere(swish):
@@ -447,15 +446,36 @@ def test_a_second_definition_replaces_the_first(swish):
     ]
 
 
-def test_what_calls_a_redefined_operation_takes_the_new_one(swish):
+def test_what_calls_a_redefined_operation_keeps_the_one_it_was_defined_with(swish):
     try:
-        engine.define("square_", "sq", "x * x", "swish_(2 * x)", at=[(0.0,)])
-        engine.define("swish_", "swish", "x", "1.0", at=[(3.0,)])
-        square = engine.define("square_", "sq", "x * x", "swish_(2 * x)", at=[(3.0,)])
-        engine.check_grads(square, [3.0], order=2)
+        engine.define("twice_", "twice", "2 * x", "2.0", at=[(1.0,)])
+        old = engine.define("square_", "sq", "x * twice_(x)", "2 * twice_(x)", at=[(1.0,)])
+        engine.define("twice_", "twice", "4 * x", "4.0", at=[(1.0,)])
+        new = engine.define("square_", "sq", "x * twice_(x)", "2 * twice_(x)", at=[(1.0,)])
+        for square, factor in ((old, 2), (new, 4)):
+            assert square(3.0) == factor * 9
+            assert square(math.inf) == math.inf
+            assert backward(square(x := Value(3.0)), x) == [factor * 6]
+            assert engine.grad(square(x), x).data == factor * 6
+            assert engine.complex_step(square, 3.0) == factor * 6
+            engine.check_grads(square, [3.0], order=2)
     finally:
-        for table in (OPS, functions.ops.PLAIN, functions.ops.CAREFUL):
-            table.pop("square_", None)
+        OPS.pop("square_", None)
+        OPS.pop("twice_", None)
+
+
+@pytest.mark.parametrize("x", [3.0, -2.0])
+def test_truth_values_count_as_numbers_in_derivatives_too(x):
+    try:
+        size = engine.define(
+            "size_", "size", "x * x * ((x > 0) - (x < 0))", "2 * x * ((x > 0) - (x < 0))", at=[(1,)]
+        )
+        assert size(x) == x * abs(x)
+        assert engine.grad(size(v := Value(x)), v).data == 2 * abs(x)
+        assert engine.complex_step(size, x) == 2 * abs(x)
+        engine.check_grads(size, [x], order=2)
+    finally:
+        OPS.pop("size_", None)
 
 
 @pytest.mark.parametrize("op", [op for op in OPS.values() if op.name in EXACT], ids=repr)

@@ -1,5 +1,6 @@
 """The cache of compiled libraries: private, checked, and useful after any accident."""
 
+import ctypes
 import os
 import stat
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine import backends
 from engine.backends import library
+from engine.replay import replay
+from engine.value import Value
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
 
@@ -176,3 +180,71 @@ def test_the_wheel_of_zig_is_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(library.shutil, "which", lambda name: None)
     monkeypatch.setattr(library.importlib.util, "find_spec", lambda name: object())
     assert library.compiler() == [sys.executable, "-m", "ziglang", "cc"]
+
+
+def script(folder: Path, body: str) -> str:
+    """A compiler that does its own thing after it was asked for the machine."""
+    path = folder / "broken"
+    path.write_text(f"#!/bin/sh\ncase $* in *-dM*) exit 0;; esac\n{body}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+JUNK = "for a; do case $before in -o) made=$a;; esac; before=$a; done; echo junk > $made"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs shell scripts")
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ("gcc '", 'CC="gcc \'" is not a command: No closing quotation'),
+        ("''", "was not found"),
+        ("nobody-has-this --fast", "CC='nobody-has-this --fast' was not found"),
+        ("cc -c", "(?s)the C compiler failed: cc -c .*lib"),
+        ("true", "(?s)the C compiler failed: true .*it made nothing"),
+        ("false", "the C compiler failed: false"),
+        (JUNK, "(?s)the C compiler failed: .*broken"),
+        ("exit 3", "(?s)the C compiler failed: .*broken"),
+        ("echo cannot do this >&2; exit 1", "(?s)broken.*cannot do this"),
+        ("not a script", "(?s)the C compiler failed: .*broken.*Exec format error"),
+    ],
+)
+def test_a_compiler_that_is_broken_is_one_error_and_none_in_auto(
+    broken: str, message: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    w = Value(2.0)
+    step = replay(lambda xs: sum(w * x for x in xs))
+    step([1.0, 2.0])
+    if broken == "not a script":
+        Path(script(home, "")).write_bytes(b"\x00\x01")
+        broken = str(home / "broken")
+    elif " " in broken and "cc" not in broken and "nobody" not in broken:
+        broken = script(home, broken)
+    monkeypatch.setenv("CC", broken)
+    monkeypatch.setattr(backends, "COMPILING", (0.0, 0.0))
+    with pytest.raises(RuntimeError, match=message):
+        replay(lambda x: w * x, backend="c")(1.0)
+    for _ in range(3):
+        total = step([1.0, 2.0])
+    total.backward()
+    assert (total.data, w.grad, step.backend) == (6.0, 3.0, "python")
+    assert kept(home) == []
+
+
+def test_a_blank_cc_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "  ")
+    assert library.compiler()
+
+
+def test_where_nothing_may_run_the_next_folder_is_tried(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def noexec(path: str) -> ctypes.CDLL:
+        if home in Path(path).parents:
+            raise OSError(f"{path}: failed to map segment from shared object")
+        return load(path)
+
+    load = ctypes.CDLL
+    monkeypatch.setattr(library.ctypes, "CDLL", noexec)
+    assert library.load(SOURCE % 12).answer() == 12
+    assert kept(home) == []

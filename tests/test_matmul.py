@@ -1,16 +1,22 @@
+import itertools
 import random
 from collections import Counter
+from operator import mul
 
 import pytest
 
 pytest.importorskip("numpy")
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.backends.called import NAMES, view
 from engine.backends.matmul import contract
 from engine.backends.steps import Writer
 from engine.backends.strides import View, packed
+
+KINDS = ["", "a", "b", "o", "ab", "ao", "bo", "abo"]  # which arrays step along an axis
 
 
 def run(writer, memories):
@@ -18,7 +24,7 @@ def run(writer, memories):
     room = {name: np.full(n, np.nan) for name, n in writer.room.items()}
     memories |= room
     for text, operands in writer.steps:
-        arrays = [view(memories[o.memory], *o[1:]) for o in operands]
+        arrays = [o if isinstance(o, float) else view(memories[o.memory], *o[1:]) for o in operands]
         exec(
             text.format(*[f"a{k}" for k in range(len(arrays))]),
             {**NAMES, **{f"a{k}": array for k, array in enumerate(arrays)}},
@@ -35,28 +41,47 @@ def strided(draw, memory, shape, axes):
     return View(memory, 3, shape, tuple(strides.get(k, 0) for k in range(len(shape))))
 
 
-@pytest.mark.parametrize("seed", range(400))
-def test_contractions_of_every_kind(seed):
-    draw = random.Random(seed)
-    shape = tuple(draw.randint(2, 4) for _ in range(draw.randint(0, 5)))
-    kinds = [draw.choice(["a", "b", "o", "ab", "ao", "bo", "abo", "ao", "bo", "ab"]) for _ in shape]
+def check(draw, shape, kinds):
+    """Contracts arrays of random strides along the axes that `kinds` name, and compares."""
     has = [[k for k, kind in enumerate(kinds) if letter in kind] for letter in "abo"]
     a, b, out = (strided(draw, m, shape, axes) for m, axes in zip("abo", has, strict=True))
-    memories = {m: np.random.default_rng(seed + k).normal(size=3000) for k, m in enumerate("abo")}
+    memories = {m: np.random.default_rng(k).normal(size=3000) for k, m in enumerate("abo")}
     writer = Writer(Counter())
     contract(writer, a, b, out)
-    summed = tuple(k for k in range(len(shape)) if k not in has[2])
-    products = view(memories["a"], *a[1:]) * view(memories["b"], *b[1:])
-    # axes that neither factor has and that are summed over do not count
-    absent = [shape[k] for k in summed if kinds[k] == ""]
-    want = products.sum(axis=summed) / np.prod(absent or [1])
+    want = {}  # by place, from a loop of scalars
+    for index in np.ndindex(*shape):
+        x, y, z = (v.base + sum(map(mul, index, v.strides)) for v in (a, b, out))
+        want[z] = want.get(z, 0.0) + memories["a"][x] * memories["b"][y]
     untouched = memories["o"].copy()
     run(writer, memories)
-    np.testing.assert_allclose(
-        view(memories["o"], *out.along(out.own)[1:]), want, rtol=1e-12, atol=1e-12
-    )
-    view(memories["o"], *out.along(out.own)[1:])[...] = view(untouched, *out.along(out.own)[1:])
+    got = [memories["o"][place] for place in want]
+    np.testing.assert_allclose(got, list(want.values()), rtol=1e-12, atol=1e-12)
+    untouched[list(want)] = got
     np.testing.assert_array_equal(memories["o"], untouched)
+
+
+@pytest.mark.parametrize("kinds", list(itertools.product(KINDS, repeat=3)), ids="-".join)
+def test_three_axes_of_every_kind(kinds):
+    draw = random.Random(str(kinds))
+    check(draw, tuple(draw.randint(2, 4) for _ in kinds), kinds)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.sampled_from(KINDS)), max_size=5),
+    st.randoms(use_true_random=False),
+)
+def test_many_axes(axes, draw):
+    check(draw, tuple(n for n, _ in axes), [kind for _, kind in axes])
+
+
+@pytest.mark.parametrize("n", [2, 3, 7])
+def test_terms_that_do_not_move_are_counted(n):
+    """x*x + x*x + ... in every row."""
+    writer, memories = Writer(Counter()), {"a": np.array([1.0, 2.0, 3.0]), "o": np.zeros(3)}
+    a, out = View("a", 0, (3, n), (1, 0)), View("o", 0, (3, n), (1, 0))
+    contract(writer, a, a, out)
+    run(writer, memories)
+    assert memories["o"].tolist() == [n, 4 * n, 9 * n]
 
 
 @pytest.mark.parametrize(

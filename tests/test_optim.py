@@ -427,3 +427,13 @@ def test_optimizers_go_downhill(kind, lr):
         sum(((a - t) ** 2 for a, t in zip(p, target, strict=True)), Value(0.0)).backward()
         optimizer.step()
     assert [v.data for v in p] == pytest.approx(target, abs=0.05)
+
+
+def test_parameters_that_were_replaced_need_another_optimizer():
+    a, b = Value(1.0), Value(2.0)
+    optimizer = SGD([a, b], lr=0.1)
+    optimizer.parameters = [a]
+    a.grad = 1.0
+    with pytest.raises(ValueError, match="SGD was made for 2 parameters and has 1 now"):
+        optimizer.step()
+    assert a.data == 1.0

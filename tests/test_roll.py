@@ -43,7 +43,7 @@ def slopes(op, scalars, vectors, z):
         return [1.0] * len(scalars), vectors[::-1]
     if op.many or vectors:
         return [], [[math.exp(x - z) if op is OPS["logsumexp"] else 1.0 for x in vectors[0]]]
-    names = {**PLAIN, **dict(zip("xy", scalars, strict=False)), "z": z}
+    names = {**PLAIN, **OPS, **dict(zip("xy", scalars, strict=False)), "z": z}
     return [eval(formula.plain(partial), names) for partial in op.partials], []
 
 

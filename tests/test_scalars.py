@@ -29,7 +29,7 @@ def lines(f, inputs):
         (
             lambda x, y: x / y,
             "values[2] = ieee.div(values[0], values[1])",
-            ["ieee.div(1, values[1])", "ieee.div(-values[2], values[1])"],
+            ["ieee.div(1.0, values[1])", "ieee.div(-values[2], values[1])"],
         ),
         (lambda x, y: x + y, "values[2] = values[0] + values[1]", ["1.0", "1.0"]),
         (
@@ -64,6 +64,6 @@ def test_lines_and_factors(f, line, factors):
 def test_names_of_a_formula_cannot_meet_ours():
     x = Value(0.3)
     assert lines(x.sigmoid, [x])[0] == [
-        "values[1] = ieee.div(1, 1 + ieee.exp(-values[0])) if values[0] >= 0 "
-        "else ieee.div((e_ := ieee.exp(values[0])), 1 + e_)"
+        "values[1] = ieee.div(1.0, 1.0 + ieee.exp(-values[0])) if values[0] >= 0.0 "
+        "else ieee.div((e_ := ieee.exp(values[0])), 1.0 + e_)"
     ]

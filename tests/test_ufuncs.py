@@ -14,7 +14,7 @@ from engine.backends.steps import Writer
 from engine.backends.strides import View
 from engine.backends.ufuncs import Formula, variables
 from engine.formula import careful
-from engine.ops import CAREFUL
+from engine.ops import CAREFUL, OPS, row
 
 X = View("x", 0, (len(SPECIAL) ** 2,), (1,))
 Y = X._replace(memory="y")
@@ -25,7 +25,8 @@ def run(text, known=None, factor=False):
     """The value of a formula at all pairs of special numbers, and the calls for it."""
     writer = Writer(Counter())
     operands = {"x": X, "y": Y}
-    formula = Formula(writer, X.shape, operands, known or {})
+    op = row("row", "row", text, "1.0", "1.0", at=[])
+    formula = Formula(op, writer, X.shape, operands, known or {})
     out = writer.temporary(X.shape)
     if factor:
         writer.do("np.multiply({0}, {1}, out={2})", 1.0, formula.factor(text), out)
@@ -55,6 +56,7 @@ FORMULAS = [
     "x + y * 2 - 1",
     "-x / y",
     "x ** y",
+    "x ** 0.5",
     "x ** 3 - y ** 2 + x ** 1",
     "0.0 if x <= 0 else x",
     "0.0 if x <= 0 else 1.0",
@@ -67,6 +69,10 @@ FORMULAS = [
     "x if x >= y or x != x else y",
     "log1p(abs(x)) + sqrt(abs(y)) + atan(x) - asin(0.5)",
     "3",
+    "x + max(2, 3) - relu(4)",
+    "x * ((x > 0) - (x < 0))",
+    "1 if not (x > 0 and y) else 2",
+    "(e := x * y) if y > 0 or x > 0 else y",
     "y",
 ]
 
@@ -76,7 +82,7 @@ FORMULAS = [
 def test_formulas_at_special_values(text, factor):
     results, points, _ = run(text, factor=factor)
     for got, (x, y) in zip(results, points, strict=True):
-        assert same(got, eval(careful(text), dict(CAREFUL), {"x": x, "y": y})), (x, y)
+        assert same(got, eval(careful(text), {**OPS, **CAREFUL}, {"x": x, "y": y})), (x, y)
 
 
 @pytest.mark.parametrize("y", [0.0, 0.5, 1.0, 2.0, 3.0, -1.0, math.inf])
@@ -93,7 +99,7 @@ def test_formulas_at_special_values(text, factor):
 def test_known_operands_change_the_calls_and_not_the_result(text, y):
     results, points, _ = run(text, {"y": y})
     for got, (x, _) in zip(results, points, strict=True):
-        assert same(got, eval(careful(text), dict(CAREFUL), {"x": x, "y": y})), (x, y)
+        assert same(got, eval(careful(text), {**OPS, **CAREFUL}, {"x": x, "y": y})), (x, y)
 
 
 @pytest.mark.parametrize(

@@ -185,7 +185,7 @@ class Backward:
         g, target, *views = laid([g, target, *reads.values()])
         operands = {name: view.least for name, view in zip(reads, views, strict=True)}
         known = self.plan.known(named, lengths)
-        factor = Formula(self.writer, g.shape, operands, known).factor(partial)
+        factor = Formula(loop.op, self.writer, g.shape, operands, known).factor(partial)
         own = target.own
         if access.table:
             self._scatter(access.table, self._product(g, factor))

@@ -100,7 +100,7 @@ class Plan:
         out, *views = laid([out, *reads])
         operands = {name: view.least for name, view in zip(named, views, strict=True)}
         known = self.known(named, loop.shape)
-        Formula(self.forward, out.shape, operands, known).result(loop.op.formula, out)
+        Formula(loop.op, self.forward, out.shape, operands, known).result(loop.op.formula, out)
 
     def _sums_of_products(self, loop: Loop, lengths: Lengths, out: View) -> None:
         """A loop of dots, or of sums: those are dots with ones."""

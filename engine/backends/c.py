@@ -16,15 +16,18 @@ NAME = "c"
 
 def unavailable() -> str | None:
     """Why this backend cannot run here; None where it can."""
-    if library.compiler() is not None:
-        return None
+    try:
+        if library.compiler() is not None:
+            return None
+    except RuntimeError as error:
+        return str(error)
     return 'no C compiler was found: install gcc or clang, or pip install "brickgrad[native]"'
 
 
 def compile(program: Program, tape: Tape) -> "CKernel":
     """The program as machine code; from the cache where it was compiled before.
 
-    Raises RuntimeError where there is no compiler, or it refuses.
+    Raises RuntimeError where there is no compiler, or it does not do its work.
     """
     reason = unavailable()
     if reason:
@@ -58,7 +61,10 @@ class CKernel:
         self._memory = _Memory(*places, _start(table), *(p for c in calls for p in _ends(c)))
         self._library = library.load(code.source)
         where = ctypes.byref(self._memory)
-        run_forward, run_backward = self._library.forward, self._library.backward
+        try:
+            run_forward, run_backward = self._library.forward, self._library.backward
+        except AttributeError as error:
+            raise RuntimeError(f"the C compiler made another library: {error}") from None
         run_forward.restype = run_backward.restype = None
         self._run_forward, self._run_backward, self._where = run_forward, run_backward, where
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import singledispatchmethod
 from typing import cast
 
+from engine.formula import tree
 from engine.ieee import FUNCTIONS
-from engine.ops import OPS, Op
+from engine.ops import Op
 
 _SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"},
@@ -23,7 +24,7 @@ class Formulas:
 
     def __init__(self) -> None:
         self.functions: list[str] = []
-        self._written: dict[tuple[str, str], tuple[str, str]] = {}  # name and variables
+        self._written: dict[tuple[Op, str], tuple[str, str]] = {}  # name and variables
 
     def call(self, op: Op, result: str, arguments: Mapping[str, str]) -> str:
         """A call that gives `result`: "z", or the partial "dx" or "dy".
@@ -38,13 +39,13 @@ class Formulas:
         return self._function(op, result)[1]
 
     def _function(self, op: Op, result: str) -> tuple[str, str]:
-        key = op.name, result
+        key = op, result
         if key not in self._written:
             text = op.formula if result == "z" else op.partials["xy".index(result[1])]
-            printer = _Printer(self)
-            value = printer.text(ast.parse(text, mode="eval").body)
+            printer = _Printer(self, op.inner)
+            value = printer.text(tree(text))
             variables = "".join(v for v in "xyz" if v in printer.variables)
-            name = f"{result}_{op.name if op.name.isascii() else op.name.encode().hex()}"
+            name = f"{result}_{op.key if op.key.isascii() else f'_x{op.key.encode().hex()}'}"
             head = ", ".join(f"double {v}" for v in variables) or "void"
             body = "".join(f"    const double {part};\n" for part in printer.parts)
             self.functions.append(
@@ -60,8 +61,9 @@ class _Printer:
     They have no effects, so computing one that a condition would have skipped does no harm.
     """
 
-    def __init__(self, formulas: Formulas) -> None:
+    def __init__(self, formulas: Formulas, inner: Mapping[str, Op]) -> None:
         self.formulas = formulas
+        self.inner = inner
         self.parts: list[str] = []
         self.names: dict[str, str] = {}
         self.variables: set[str] = set()
@@ -90,8 +92,9 @@ class _Printer:
         return name
 
     @text.register
-    def _minus(self, node: ast.UnaryOp) -> str:
-        return f"(-{self.text(node.operand)})"
+    def _sign(self, node: ast.UnaryOp) -> str:
+        sign = "-" if isinstance(node.op, ast.USub) else "!"
+        return f"({sign}{self.text(node.operand)})"
 
     @text.register
     def _binary(self, node: ast.BinOp) -> str:
@@ -114,15 +117,12 @@ class _Printer:
 
     @text.register
     def _and_or(self, node: ast.BoolOp) -> str:
-        *rest, total = map(self.text, node.values)
-        for side in reversed(rest):  # gives one of its operands, as in Python
-            yes, no = (total, side) if isinstance(node.op, ast.And) else (side, total)
-            total = f"({side} ? {yes} : {no})"
-        return total
+        word = " && " if isinstance(node.op, ast.And) else " || "
+        return f"({word.join(map(self.text, node.values))})"
 
     @text.register
     def _call(self, node: ast.Call) -> str:
         name, texts = cast(ast.Name, node.func).id, list(map(self.text, node.args))
         if name in _LIBRARY:
             return f"{_LIBRARY[name]}({', '.join(texts)})"
-        return self.formulas.call(OPS[name], "z", dict(zip("xy", texts, strict=False)))
+        return self.formulas.call(self.inner[name], "z", dict(zip("xy", texts, strict=False)))

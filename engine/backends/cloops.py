@@ -12,8 +12,10 @@ from math import prod
 
 from engine.backends.cformula import Formulas
 from engine.backends.contraction import Machine, Part, contraction, indented, loops, merged, place
+from engine.ops import OPS
 from engine.roll import Access, Loop
 
+DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
 SMALL = 256  # products; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
 
@@ -55,9 +57,9 @@ class Writer:
         """The function that computes the results."""
         if not loop.vectors:
             return [self._row(loop)]
-        if loop.op.name == "sum" or self._is_plain(loop):
+        if loop.op is SUM or self._is_plain(loop):
             return [self._many(loop)]
-        if loop.op.name == "logsumexp":
+        if loop.op is LOGSUMEXP:
             return [self._logsumexp(loop)]
         operands = _operands(loop)
         starts, factors = operands[: len(loop.scalars)], operands[len(loop.scalars) :]
@@ -74,11 +76,11 @@ class Writer:
             ]
         if self._is_plain(loop):
             return [self._many_adjoint(loop, assigns)]
-        if loop.op.name == "logsumexp":
+        if loop.op is LOGSUMEXP:
             return [self._logsumexp_adjoint(loop, *assigns)]
         operands = _operands(loop)
         cut = len(loop.scalars)
-        others = [None] * cut + (operands[cut:][::-1] if loop.op.name == "dot" else [None])
+        others = [None] * cut + (operands[cut:][::-1] if loop.op is DOT else [None])
         return [
             self._contraction(
                 f"{loop.op.name}_d{operand.part.name}",
@@ -160,7 +162,7 @@ class Writer:
         def over(*body: str) -> list[str]:
             return numbers.loops(lengths, terms, body)
 
-        if loop.op.name == "sum":  # what rounding loses is added at the end (Neumaier)
+        if loop.op is SUM:  # what rounding loses is added at the end (Neumaier)
             body = [
                 "double s = 0.0, lost = 0.0;",
                 *over(
@@ -170,7 +172,7 @@ class Writer:
                 ),
             ]
             value = "isfinite(lost) ? s + lost : s"
-        elif loop.op.name == "logsumexp":
+        elif loop.op is LOGSUMEXP:
             body = [
                 "double top = -INFINITY, s = 0.0;",
                 "int k = 0, best = -1;",
@@ -208,8 +210,8 @@ class Writer:
             if assign:
                 used += [other, vector.adjoint()]
                 target, read = used[-1].at(cells, numbers), other.at(cells, numbers)
-                slope = {"dot": f" * {read}", "logsumexp": f" * exponential({read} - row_z)"}
-                step = f"{target} += row_g{slope.get(loop.op.name, '')};"
+                slope = {DOT: f" * {read}", LOGSUMEXP: f" * exponential({read} - row_z)"}
+                step = f"{target} += row_g{slope.get(loop.op, '')};"
                 body += numbers.loops(lengths, terms, [step])
         lines = numbers.loops(lengths, rows, body)
         return _function(f"{loop.op.name}_adjoint", used, lines, numbers=numbers)

@@ -206,7 +206,7 @@ class _Program:
         """The calls of a loop; the text is written once for loops that differ in places alone."""
         accesses = (*loop.scalars, *loop.vectors)
         kinds = [(access.strides, access.table is None) for access in accesses]
-        key = loop.op.name, loop.shape, loop.terms, len(loop.scalars), *kinds, assigns
+        key = loop.op, loop.shape, loop.terms, len(loop.scalars), *kinds, assigns
         if key not in self.patterns:
             self.patterns[key] = list(map(self._define, self._written(loop, assigns)))
         places = [a.base if a.table is None else self._at(a.table) for a in accesses]

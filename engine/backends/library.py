@@ -31,11 +31,19 @@ KEPT = 500  # libraries in the cache
 
 
 def compiler() -> list[str] | None:
-    """The command of the C compiler: `CC`, cc, gcc, clang, or that of the ziglang wheel."""
-    chosen = os.environ.get("CC")
+    """The command of the C compiler: `CC`, cc, gcc, clang, or that of the ziglang wheel.
+
+    None where there is none; RuntimeError where `CC` is not a command.
+    """
+    chosen = os.environ.get("CC", "").strip()
     if chosen:
-        command = shlex.split(chosen, posix=os.name != "nt")
-        return command if shutil.which(command[0]) else None
+        try:
+            command = shlex.split(chosen, posix=os.name != "nt")
+        except ValueError as error:
+            raise RuntimeError(f"the C compiler CC={chosen!r} is not a command: {error}") from None
+        if not command or not shutil.which(command[0]):
+            raise RuntimeError(f"the C compiler CC={chosen!r} was not found")
+        return command
     for name in ("cc", "gcc", "clang"):
         if shutil.which(name):
             return [name]
@@ -47,7 +55,10 @@ def compiler() -> list[str] | None:
 def target(command: Sequence[str]) -> tuple[tuple[str, ...], str]:
     """The flags for the processor at hand, and all that the compiler says of itself and of it."""
     path = shutil.which(command[0]) or command[0]
-    return _target(tuple(command), path, os.stat(path).st_mtime_ns)
+    try:
+        return _target(tuple(command), path, os.stat(path).st_mtime_ns)
+    except OSError as error:
+        raise RuntimeError(_complaint(command, str(error))) from error
 
 
 @cache
@@ -65,7 +76,7 @@ def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[st
 def load(source: str) -> ctypes.CDLL:
     """The library of this source, from the cache or compiled.
 
-    Raises RuntimeError where the compiler is missing or refuses.
+    Raises RuntimeError where the compiler is missing, refuses, or makes something else.
     """
     command = compiler()
     if command is None:
@@ -74,24 +85,37 @@ def load(source: str) -> ctypes.CDLL:
     options = [*FLAGS, *native]
     made_of = "\0".join([source, *command, *options, version])
     key = hashlib.sha256(made_of.encode()).hexdigest()[:32]
-    for folder in folders():
-        for path in folder.glob(f"{key}-*.lib"):
-            if path.name == _name(key, path):
-                with suppress(OSError):
-                    os.utime(path)
-                return ctypes.CDLL(str(path))
-            path.unlink(missing_ok=True)
-        try:
-            path = _compiled(source, [*command, *options], key, folder)
-        except OSError as error:
-            complaint = RuntimeError(f"the C library cannot be kept in {folder}: {error}")
-            continue
-        except RuntimeError as error:  # in a full folder the compiler fails: try the next one
-            complaint = error
-            continue
-        _forget_oldest(folder)
+    complaint = ""
+    try:
+        for folder in folders():
+            try:  # in a folder that is full, or from which nothing may run, this fails
+                path = _kept(key, folder) or _compiled(source, [*command, *options], key, folder)
+                return _opened(path)
+            except (OSError, RuntimeError) as error:
+                complaint = str(error)
+    except OSError as error:  # not even a temporary folder
+        complaint = str(error)
+    raise RuntimeError(_complaint([*command, *options], complaint))
+
+
+def _kept(key: str, folder: Path) -> Path | None:
+    """The library in a folder; those that are damaged are removed."""
+    for path in folder.glob(f"{key}-*.lib"):
+        if path.name == _name(key, path):
+            with suppress(OSError):
+                os.utime(path)
+            return path
+        path.unlink(missing_ok=True)
+    return None
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    """A library in memory; a file that is none is removed."""
+    try:
         return ctypes.CDLL(str(path))
-    raise complaint
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def folders() -> Iterator[Path]:
@@ -132,11 +156,12 @@ def _compiled(source: str, command: Sequence[str], key: str, folder: Path) -> Pa
         text, made = Path(place, "kernel.c"), Path(place, "kernel.lib")
         text.write_text(source, encoding="ascii")
         said = _run([*command, str(text), "-o", str(made), "-lm"])
-        if said.returncode:
-            raise RuntimeError(_complaint(command, said.stderr))
+        if said.returncode or not made.exists():
+            raise RuntimeError(said.stderr or "it made nothing")
         path = folder / _name(key, made)
         with suppress(PermissionError):  # Windows: another process has loaded the very same
             os.replace(made, path)
+    _forget_oldest(folder)
     return path
 
 
@@ -147,7 +172,13 @@ def _name(key: str, path: Path) -> str:
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "LC_ALL": "C"}
     return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False, env=environment
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        env=environment,
     )
 
 

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from math import prod
 
 from engine.backends.steps import Writer
 from engine.backends.strides import View, is_matrix, laid, packed
+
+Kind = tuple[bool, ...]  # of an axis: whether a, b and the result step along it
+KINDS: list[Kind] = list(product((True, False), repeat=3))
+EACH, INNER, ROW, LONELY_A, COLUMN, LONELY_B, REPEATED, COUNTED = KINDS
 
 
 def contract(writer: Writer, a: View, b: View, out: View) -> None:
     """Steps for out = a * b, summed over the axes that `out` lacks.
 
-    All three have the same axes; along one that an array lacks its stride is 0.
+    All three have the same axes; along one that an array lacks its stride is 0. What `out` alone
+    has gets copies; along an axis that all three lack the same is added again and again.
     """
     a, b, out = laid([a, b, out])
-    shape = out.shape
-    kinds = [
-        tuple(step != 0 for step in steps)
-        for steps in zip(a.strides, b.strides, out.strides, strict=True)
-    ]
-
-    def axes(*kind: bool) -> list[int]:
-        return [k for k, has in enumerate(kinds) if has == kind]
-
-    repeated, inner = axes(False, False, True), axes(True, True, False)
-    lonely = axes(True, False, False) + axes(False, True, False)
-    if repeated:
-        axes_left = [k for k in out.own if k not in repeated]
-        once = writer.temporary(out.along(axes_left).shape).over(axes_left, shape)
-        rest = [k for k in range(len(shape)) if k not in repeated]
+    axes: dict[Kind, list[int]] = {kind: [] for kind in KINDS}
+    for k, steps in enumerate(zip(a.strides, b.strides, out.strides, strict=True)):
+        axes[tuple(map(bool, steps))].append(k)
+    rows, columns, inner = axes[ROW], axes[COLUMN], axes[INNER]
+    if axes[REPEATED]:
+        rest = _without(axes[REPEATED], out)
+        moving = [k for k in rest if k in out.own]
+        once = writer.temporary(out.along(moving).shape).over(moving, out.shape)
         contract(writer, a.along(rest), b.along(rest), once.along(rest))
         writer.do("np.copyto({0}, {1})", out.along(out.own), once.along(out.own))
+    elif axes[COUNTED]:
+        rest = _without(axes[COUNTED], out)
+        contract(writer, a.along(rest), b.along(rest), out.along(rest))
+        times = float(prod(out.shape[k] for k in axes[COUNTED]))
+        writer.do("np.multiply({0}, {1}, out={0})", out.along(out.own), times)
     elif len(inner) > 1 and not (_is_packed(a) and _is_packed(b)):
         contract(writer, pack(writer, a), pack(writer, b), out)
-    elif len(inner) > 1 or lonely:
+    elif len(inner) > 1 or axes[LONELY_A] or axes[LONELY_B]:
         _einsum(writer, a, b, out)
-    else:
-        _products(writer, a, b, out, inner, axes(True, False, True), axes(False, True, True))
+    else:  # what is left are axes of EACH
+        _products(writer, a, b, out, inner, rows, columns)
+
+
+def _without(axes: Sequence[int], view: View) -> list[int]:
+    return [k for k in range(len(view.shape)) if k not in axes]
 
 
 def pack(writer: Writer, view: View) -> View:

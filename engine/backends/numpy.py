@@ -14,11 +14,13 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from engine.backends.kernel import Kernel, memory
 from engine.backends.steps import Operand, Step
 from engine.backends.strides import View
+from engine.ops import Op
 from engine.roll import Program
 from engine.tape import Tape
 
@@ -74,6 +76,7 @@ def compile(program: Program, tape: Tape) -> Kernel:
     values, adjoints = memory(program), array("d", bytes(8 * program.size))
     names: Names = {
         **NAMES,
+        "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **_rows_called(program)),
         **plan.tables,
         "values": values,
         "adjoints": adjoints,
@@ -88,6 +91,11 @@ def compile(program: Program, tape: Tape) -> Kernel:
         source = _listed(steps, names)
     exec(builtins.compile(source, "<numpy calls>", "exec"), names)
     return Calls(values, adjoints, source, names.pop("forward"), names.pop("backward"))
+
+
+def _rows_called(program: Program) -> dict[str, Op]:
+    """The rows that formulas of a program call."""
+    return {row.key: row for loop in program.loops for row in loop.op.inner.values()}
 
 
 def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names) -> str:

@@ -56,8 +56,9 @@ class Lines:
         self.adjoints = array("d", bytes(8 * program.size))
         self.source = _Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
-        self._results = list(_side_by_side(_watched(program)))
-        self._start = _function(self.source, PLAIN)
+        computed = [p for p in _watched(program) if p >= program.leaves]
+        self._results = list(_side_by_side(computed))
+        self._start = _function(self.source, PLAIN, tape)
         self._start_careful: Callable[[Numbers], Run] | None = None
 
     def forward(self) -> None:
@@ -85,13 +86,17 @@ class Lines:
     def _run_carefully(self) -> Numbers:
         if self._start_careful is None:
             source = _Writer(self._program, self._tape, formula.careful).source()
-            self._start_careful = _function(source, CAREFUL)
+            self._start_careful = _function(source, CAREFUL, self._tape)
         self._run = self._start_careful(self._leaves)
         return next(self._run)
 
 
-def _function(source: str, functions: dict[str, Callable[..., Any]]) -> Callable[[Numbers], Run]:
+def _function(
+    source: str, functions: dict[str, Callable[..., Any]], tape: Tape
+) -> Callable[[Numbers], Run]:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
+    for op in {op for op, _ in tape.rows}:
+        names |= {f"{inner.key}_": inner for inner in op.inner.values()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
     return cast(Callable[[Numbers], Run], names.pop("run"))  # leaves no cycle behind
 
@@ -110,26 +115,26 @@ class _Text:
 
 
 class _Blanks(ast.NodeTransformer):
-    """Variables become blanks, numbers floats (which compare faster), other names end in `_`."""
+    """Variables become blanks; functions end in `_`, parts that a formula names in `_part`."""
 
-    def __init__(self, variables: Collection[str]) -> None:
+    def __init__(self, op: Op, variables: Collection[str]) -> None:
+        self.op = op
         self.variables = variables
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = ast.Name(f"{cast(ast.Name, node.func).id}_", ast.Load())
-        return ast.Call(name, [self.visit(argument) for argument in node.args], [])
+        name = cast(ast.Name, node.func).id
+        key = self.op.inner[name].key if name in self.op.inner else name
+        arguments = [self.visit(argument) for argument in node.args]
+        return ast.Call(ast.Name(f"{key}_", ast.Load()), arguments, [])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         blank = node.id in self.variables
-        return ast.Name(f"{{{node.id}}}" if blank else f"{node.id}_", node.ctx)
-
-    def visit_Constant(self, node: ast.Constant) -> ast.expr:
-        number = cast(float, node.value)
-        return ast.Constant(float(number)) if float(number) == number else node
+        return ast.Name(f"{{{node.id}}}" if blank else f"{node.id}_part", node.ctx)
 
 
-def _blanks(text: str, variables: Collection[str]) -> ast.expr:
-    return cast(ast.expr, _Blanks(variables).visit(ast.parse(text, mode="eval").body))
+def _blanks(op: Op, text: str, variables: Collection[str]) -> ast.expr:
+    node = ast.parse(text, mode="eval").body
+    return cast(ast.expr, _Blanks(op, variables).visit(node))
 
 
 def _text(tree: ast.expr, kills: bool = False) -> _Text:
@@ -140,13 +145,13 @@ def _text(tree: ast.expr, kills: bool = False) -> _Text:
 
 @cache
 def _formula(op: Op, rewrite: Rewrite) -> _Text:
-    return _text(_blanks(rewrite(op.formula), op.variables.split(", ")))
+    return _text(_blanks(op, rewrite(op.formula), op.variables.split(", ")))
 
 
 @cache
-def _share(partial: str, rewrite: Rewrite) -> _Text:
+def _share(op: Op, partial: str, rewrite: Rewrite) -> _Text:
     """g * partial, without the product where that is 1, and inside `a if condition else b`."""
-    tree = _blanks(rewrite(partial), "xyz")
+    tree = _blanks(op, rewrite(partial), "xyz")
     kills = any(
         ast.unparse(branch) == "0.0"
         for node in ast.walk(tree)
@@ -165,7 +170,7 @@ def _reads(
     partial reads, where it reads any; -1 is the result.
     """
     formula, variables = _formula(op, rewrite), op.variables.split(", ")
-    partials = [_share(partial, rewrite).reads for partial in op.partials]
+    partials = [_share(op, partial, rewrite).reads for partial in op.partials]
     z = {"x": 0, "y": 1, "z": -1}
     reads = [tuple(k for name, k in z.items() if counts[name]) for counts in partials]
     return (
@@ -238,7 +243,7 @@ class _Writer:
                 "def run(leaves):",
                 f" {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
                 *forward,
-                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape))}",
+                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape) if p >= 0)}",
                 " while True:",
                 f"  {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
                 *(f"  {name} = 0.0" for name in self.zeros),
@@ -323,7 +328,7 @@ class _Writer:
             test = f"{g} or {head} - {head}"
         for place, partial, x, y in _edges(op, places):
             if self.needs[place]:
-                share = _share(partial, self.rewrite)
+                share = _share(op, partial, self.rewrite)
                 text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
                 alone = self.uses[place] == 1  # then it is one line, or another name for it
                 self._add(place, text, zero or share.kills, "" if alone else test)
@@ -484,7 +489,7 @@ class Lists:
 
         def kind(row: int) -> tuple[int, str, int]:
             op, places = rows[row]
-            return levels[row], op.name, len(places)
+            return levels[row], op.key, len(places)
 
         first, slopes = 0, len(rows)
         for (*_, count), group in groupby(sorted(range(len(rows)), key=kind), kind):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from engine import formula as formulas
 from engine.backends.steps import Writer
-from engine.ops import OPS
+from engine.ops import OPS, Op
 from engine.roll import Access, Loop
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
@@ -43,7 +43,7 @@ def shares(loop: Loop) -> Iterator[Share]:
     rows = list(_rows(loop))
     for k, (access, partial) in enumerate(zip(loop.scalars, _partials(loop), strict=False)):
         if access.needs_grad:
-            factor = _placed(partial, 2)
+            factor = _placed(loop.op, partial, 2)
             places = [
                 (row, own[k], (loop.out + row, *own) if factor != "1.0" else ())
                 for row, (own, _) in enumerate(rows)
@@ -52,7 +52,7 @@ def shares(loop: Loop) -> Iterator[Share]:
     for k, access in enumerate(loop.vectors):
         if access.needs_grad:
             other = 1 - k if loop.op is DOT else k
-            factor = _placed("x" if loop.op is DOT else loop.op.partials[0], 2)
+            factor = _placed(loop.op, "x" if loop.op is DOT else loop.op.partials[0], 2)
             places = [
                 (row, place, (loop.out + row, read) if factor != "1.0" else ())
                 for row, (_, vectors) in enumerate(rows)
@@ -88,14 +88,14 @@ def _text(loop: Loop, scalars: list[str], terms: list[str]) -> str:
         return f"ieee.{name}([{', '.join(terms)}])"
     if loop.vectors:
         return " + ".join(terms)
-    return _placed(loop.op.formula, 0)
+    return _placed(loop.op, loop.op.formula, 0)
 
 
 @cache
-def _placed(text: str, z: int) -> str:
+def _placed(op: Op, text: str, z: int) -> str:
     """A formula of numbers in memory; the slot of z has number `z`, those of x and y follow."""
     slots = {name: f"values[{{{z + k}}}]" for k, name in enumerate("zxy")}
-    node = _Placed(slots).visit(ast.parse(formulas.careful(text), mode="eval")).body
+    node = _Placed(op, slots).visit(ast.parse(formulas.careful(text), mode="eval")).body
     result = ast.unparse(node)
     return (
         f"({result})" if z and isinstance(node, (ast.BinOp, ast.IfExp, ast.NamedExpr)) else result
@@ -105,11 +105,13 @@ def _placed(text: str, z: int) -> str:
 class _Placed(ast.NodeTransformer):
     """Reads variables from memory and calls functions of `ieee`; other names get an underscore."""
 
-    def __init__(self, slots: Mapping[str, str]) -> None:
+    def __init__(self, op: Op, slots: Mapping[str, str]) -> None:
+        self.op = op
         self.slots = slots
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = f"ieee.{ast.unparse(node.func)}"
+        called = ast.unparse(node.func)
+        name = f"ieee.{self.op.inner[called].key if called in self.op.inner else called}"
         return ast.Call(ast.Name(name, ast.Load()), [self.visit(a) for a in node.args], [])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:

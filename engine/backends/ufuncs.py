@@ -10,7 +10,7 @@ from itertools import pairwise
 from engine import formula as formulas
 from engine.backends.steps import Writer
 from engine.backends.strides import Lengths, View
-from engine.ops import CAREFUL, OPS
+from engine.ops import CAREFUL, Op
 
 Number = View | float
 
@@ -24,27 +24,22 @@ FUNCTIONS = {
 }
 OPERATORS: dict[type[ast.AST], str] = {
     **{ast.Add: "np.add", ast.Sub: "np.subtract", ast.Mult: "np.multiply", ast.Div: "np.divide"},
-    **{ast.And: "np.logical_and", ast.Or: "np.logical_or"},
+    **{ast.And: "np.logical_and", ast.Or: "np.logical_or", ast.Not: "np.logical_not"},
+    ast.USub: "np.negative",
     **{ast.Lt: "np.less", ast.LtE: "np.less_equal", ast.Gt: "np.greater"},
     **{ast.GtE: "np.greater_equal", ast.Eq: "np.equal", ast.NotEq: "np.not_equal"},
 }
 SHORTER = {  # equal but for the sign of a zero
-    "0.0 if x <= 0 else x": "maximum(x, 0.0)",
+    "0.0 if x <= 0.0 else x": "maximum(x, 0.0)",
     "x if x >= y or x != x else y": "maximum(x, y)",
     "x if x <= y or x != x else y": "minimum(x, y)",
 }
 
 
 @cache
-def tree(text: str) -> ast.expr:
-    """The syntax tree of a formula that the calculus has accepted."""
-    return ast.parse(text, mode="eval").body
-
-
-@cache
 def variables(text: str) -> frozenset[str]:
     """Which of x, y and z a formula reads."""
-    return _names(tree(text)) & {"x", "y", "z"}
+    return _names(formulas.tree(text)) & {"x", "y", "z"}
 
 
 @cache
@@ -67,31 +62,37 @@ def _careful(node: ast.expr) -> str:
 
 
 class Formula:
-    """Writes the steps of formulas in variables that are arrays of one shape, or single numbers.
+    """Writes the steps of a row's formulas: their variables are arrays of one shape, or numbers.
 
     What is known of a variable (a constant exponent) decides conditions now, not in each call.
     """
 
     def __init__(
         self,
+        op: Op,
         writer: Writer,
         shape: Lengths,
         operands: Mapping[str, Number],
         known: Mapping[str, float],
     ) -> None:
+        self.inner = op.inner
         self.writer = writer
         self.shape = shape
         self.operands = dict(operands)
         self.known = known
         self.done: dict[str, Number] = {}
+        self.parts: dict[str, ast.expr] = {}  # by the names that a formula gives them
 
-    def result(self, text: str, out: View) -> None:
-        """Steps that leave the value of a formula in `out`."""
-        self._value(tree(SHORTER.get(text, text)), out)
+    def result(self, text: str, out: View | None = None) -> Number:
+        """Steps that leave the value of a formula in `out`, or somewhere."""
+        node = self._read(text)
+        if self._folded(node) is None and _text(node) in SHORTER:
+            node = self._read(SHORTER[_text(node)])
+        return self._value(node, out)
 
     def factor(self, text: str) -> Number:
         """The value of a formula, to be multiplied with: it may consist of truth values."""
-        node = self._decided(tree(text))
+        node = self._decided(self._read(text))
         if isinstance(node, ast.IfExp):
             branches = [self._folded(branch) for branch in (node.body, node.orelse)]
             if branches in ([0, 1], [1, 0]):
@@ -101,14 +102,18 @@ class Formula:
                 return mask
         return self._value(node)
 
+    def _read(self, text: str) -> ast.expr:
+        node = formulas.tree(text)
+        named = [part for part in ast.walk(node) if isinstance(part, ast.NamedExpr)]
+        self.parts = {part.target.id: part.value for part in named}
+        return node
+
     def _value(self, node: ast.expr, out: View | None = None) -> Number:
         """The value of a part of the formula; each part is computed once."""
         node = self._decided(node)
         text = _text(node)
-        if isinstance(node, ast.Name):
-            self.done[text] = self.operands[node.id]
         if text not in self.done:
-            folded = self._folded(node)
+            folded = None if isinstance(node, ast.Name) else self._folded(node)
             if folded is None:
                 made: Number = getattr(self, f"_{type(node).__name__}")(node, out)
             else:
@@ -130,7 +135,7 @@ class Formula:
                 return float(decides)
         if not _names(node) <= self.known.keys():
             return None
-        return float(eval(_careful(node), {**CAREFUL, **self.known}))
+        return float(eval(_careful(node), {**CAREFUL, **self.inner, **self.known}))
 
     def _decided(self, node: ast.expr) -> ast.expr:
         """Of a condition that is known the branch taken."""
@@ -147,12 +152,16 @@ class Formula:
         return out
 
     def _NamedExpr(self, node: ast.NamedExpr, out: View | None) -> Number:  # noqa: N802
-        value = self._value(node.value)
-        self.operands[node.target.id] = value
-        return value
+        return self._value(node.target)
+
+    def _Name(self, node: ast.Name, out: View | None) -> Number:  # noqa: N802
+        if node.id in self.parts:
+            return self._value(self.parts[node.id])
+        return self.operands[node.id]
 
     def _UnaryOp(self, node: ast.UnaryOp, out: View | None) -> Number:  # noqa: N802
-        return self._call("np.negative", [self._value(node.operand)], out)
+        room = ("masks",) if isinstance(node.op, ast.Not) else ()
+        return self._call(OPERATORS[type(node.op)], [self._value(node.operand)], out, *room)
 
     def _BinOp(self, node: ast.BinOp, out: View | None) -> Number:  # noqa: N802
         if isinstance(node.op, ast.Pow):
@@ -168,7 +177,7 @@ class Formula:
         if exponent == 2:
             return self._call("np.square", [x], out)
         y = self._value(node.right)
-        if exponent in (None, 0.5) and isinstance(y, View) and y.shape == ():
+        if exponent in (None, 0.5) and not (isinstance(y, View) and y.shape):
             room = self.writer.temporary(self.shape)  # of a single 0.5 NumPy makes a sqrt,
             self.writer.do("np.copyto({0}, {1})", room, y)  # which has no answer for -inf
             y = room
@@ -205,7 +214,5 @@ class Formula:
             return self._call(FUNCTIONS[name], arguments, out)
         inner = dict(zip("xy", arguments, strict=False))
         known = {x: value for x, value in inner.items() if isinstance(value, float)}
-        text = OPS[name].formula
-        return Formula(self.writer, self.shape, inner, known)._value(
-            tree(SHORTER.get(text, text)), out
-        )
+        op = self.inner[name]
+        return Formula(op, self.writer, self.shape, inner, known).result(op.formula, out)

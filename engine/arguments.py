@@ -1,0 +1,203 @@
+"""The arguments of a replayed function: their numbers apart from the shape they came in."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, count, islice
+from typing import Any, NamedTuple
+
+from engine.value import Operand, Value
+
+PLAIN = (type(None), bool, int, str)  # what a result may hold beside numbers
+
+
+def flatten(argument: Any, numbers: list[Operand]) -> Any:
+    """Appends the numbers of an argument; what is left is its shape, equal for equal shapes.
+
+    >>> numbers = []
+    >>> flatten([[1.0, 2.0], 3.0, True], numbers)[1]
+    (<class 'list'>, 2)
+    >>> numbers
+    [1.0, 2.0, 3.0]
+    """
+    kind = type(argument)
+    if kind is float or kind is Value:
+        numbers.append(argument)
+        return kind
+    if kind is list or kind is tuple:
+        return kind, *(_grid(argument, numbers) or [flatten(part, numbers) for part in argument])
+    if kind is dict:
+        return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
+    if hasattr(argument, "tolist"):  # NumPy's arrays and numbers
+        return flatten(argument.tolist(), numbers)
+    if isinstance(argument, Iterator) or not _is_hashable(argument):
+        raise TypeError(
+            "replay expected numbers, lists, tuples and dicts of them, or what can be told apart "
+            f"by hashing, got {kind.__name__}"
+        )
+    return _told(argument)
+
+
+class _Same(NamedTuple):
+    """What is told apart by identity: two models that call themselves equal are two models."""
+
+    thing: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.thing is other.thing
+
+    def __hash__(self) -> int:
+        return id(self.thing)
+
+    def __repr__(self) -> str:
+        return repr(self.thing)
+
+
+def _told(thing: Any) -> tuple[Any, ...]:
+    """What tells a thing from others: its value where that is all there is to it."""
+    kind = type(thing)
+    if kind is tuple:
+        return kind, *map(_told, thing)
+    if kind is float:
+        return kind, repr(thing)  # which tells -0.0 from 0.0
+    return kind, thing if kind in PLAIN else _Same(thing)
+
+
+def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None:
+    """The shape of a list of floats, or of lists of floats of one length: the usual, and fast."""
+    kind = type(rows[0]) if rows else float
+    if not _are_all(kind, rows):
+        return None
+    if kind is float:
+        numbers += rows
+        return (len(rows),)
+    if kind is list and len(set(map(len, rows))) == 1:
+        entries: list[Any] = []
+        for row in rows:
+            entries += row
+        if _are_all(float, entries):
+            numbers += entries
+            return len(rows), len(rows[0])
+    return None
+
+
+def _are_all(kind: type, things: Sequence[Any]) -> bool:
+    return list(map(type, things)).count(kind) == len(things)
+
+
+def _is_hashable(thing: Any) -> bool:
+    try:
+        hash(thing)
+    except TypeError:
+        return False
+    return True
+
+
+def rebuild(argument: Any, values: Iterator[Any]) -> Any:
+    """The argument again, its numbers replaced by the next of `values`."""
+    kind = type(argument)
+    if kind is float or kind is Value:
+        return next(values)
+    if kind is list or kind is tuple:
+        if set(map(type, argument)) == {float}:
+            return kind(islice(values, len(argument)))
+        return kind(rebuild(part, values) for part in argument)
+    if kind is dict:
+        return {key: rebuild(part, values) for key, part in argument.items()}
+    if hasattr(argument, "tolist"):
+        return rebuild(argument.tolist(), values)
+    return argument
+
+
+def copies(numbers: Sequence[Operand]) -> list[Value]:
+    """Values of their own in place of the numbers, one for each Value however often it comes."""
+    made = {id(x): Value(x.data, x.label) for x in numbers if isinstance(x, Value)}
+    return [made[id(x)] if isinstance(x, Value) else Value(x) for x in numbers]
+
+
+def twins(values: Sequence[Any]) -> list[int]:
+    """For each thing the place where it comes first.
+
+    >>> twins(["a", "b", "a"])
+    [0, 1, 0]
+    """
+    first: dict[int, int] = {}
+    return [first.setdefault(id(v), k) for k, v in enumerate(values)]
+
+
+Shape = tuple[tuple[Any, ...], tuple[tuple[str, Any], ...]]  # of arguments, and by keyword
+
+
+class Given(NamedTuple):
+    """The arguments of a call, and their numbers apart from their shape."""
+
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    shape: Shape
+    numbers: list[Operand]
+
+
+def read(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Given:
+    """The arguments of a call taken apart; TypeError where they cannot be."""
+    numbers: list[Operand] = []
+    shape = tuple([flatten(argument, numbers) for argument in arguments])
+    named = tuple([(name, flatten(argument, numbers)) for name, argument in keywords.items()])
+    return Given(arguments, keywords, (shape, named), numbers)
+
+
+def numbers_of(result: Any) -> list[Operand]:
+    """The numbers of what a function returned; TypeError where it holds more than that."""
+    found: list[Operand] = []
+    todo = [flatten(result, found)]
+    while todo:
+        shape = todo.pop()
+        if type(shape) is tuple and shape and shape[0] in (list, tuple):
+            todo += [part for part in shape[1:] if type(part) is not int]
+        elif type(shape) is tuple and shape and shape[0] is dict:
+            todo += [part for _, part in shape[1:]]
+        elif type(shape) is tuple and shape[0] not in PLAIN:
+            raise TypeError(
+                "replay expected Values, numbers, and lists, tuples and dicts of them as the "
+                f"result, got {shape[0].__name__}"
+            )
+    return found
+
+
+def changed_argument(function: Callable[..., Any], before: Shape, now: Shape) -> str:
+    """Which argument makes two shapes differ, in words."""
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # some builtins have none
+        names = []
+    old, new = (
+        {**dict(zip(chain(names, count(len(names))), shape, strict=False)), **dict(keywords)}
+        for shape, keywords in (before, now)
+    )
+    for name in old.keys() & new.keys():
+        if old[name] != new[name]:
+            return _changed(old[name], new[name], str(name))
+    return "the number of arguments changes"
+
+
+def _changed(old: Any, new: Any, path: str) -> str:
+    """Where two shapes differ, in words."""
+    if type(old) is not tuple or type(new) is not tuple or old[0] is not new[0]:
+        return f"{path} changes its type"
+    kind = old[0]
+    if kind not in (list, tuple, dict):
+        return (
+            f"{path} changes, such as from {old[1]!r} to {new[1]!r}, and a {kind.__name__} is part "
+            "of the shape (a float is not)"
+        )
+    if len(old) != len(new):
+        return f"the length of {path} changes, such as from {len(old) - 1} to {len(new) - 1}"
+    parts = zip(old[1:], new[1:], strict=True)
+    k, a, b = next((k, a, b) for k, (a, b) in enumerate(parts) if a != b)
+    if int in (type(a), type(b)):
+        return f"the length of {path} changes, such as from {a} to {b}"
+    return (
+        _changed(a[1], b[1], f"{path}[{b[0][1]!r}]")
+        if kind is dict
+        else _changed(a, b, f"{path}[{k}]")
+    )

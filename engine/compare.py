@@ -1,0 +1,255 @@
+"""Is a recording still what the function does, and is what a kernel computes what the graph has?
+
+The first question is about two tapes and needs no tolerance. The second is about numbers, which
+kernels add in another order: they may differ by what rounding can do to them, and no more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple, cast
+
+from engine import value
+from engine.ops import OPS
+from engine.tape import Tape
+from engine.value import Operand, Value, apply, data_of, toposort
+
+CLOSE = 1e-12  # so small a share of a number that rounding is taken for granted
+UNIT = 2.0**-53
+STEP = 50  # units in the last place that one operation may round by, in any library
+TINY, HUGE = 1e-300, 1e306  # beyond, the order decides what is lost to 0 or inf
+SUMS = {OPS[name] for name in ("add", "sub", "sum", "dot")}  # whose terms may come in any order
+
+
+class ReplayError(RuntimeError):
+    """A function cannot be replayed, or its replay does not do what the function does."""
+
+
+# --- tapes --------------------------------------------------------------------------------------
+
+
+class Change(NamedTuple):
+    """How a function differs from its recording, in words."""
+
+    words: str
+    is_frozen: bool = False  # a number alone: a new recording would freeze the next one
+    is_close: bool = False  # a comparison alone, that rounding may have decided
+
+
+CLOSE_CALL = Change("a comparison comes out differently", is_close=True)
+
+
+def change(before: Tape, now: Tape) -> Change | None:
+    """How the newer tape of a function differs; None where it is the same function.
+
+    >>> from engine.tape import record
+    >>> x, scales = Value(2.0), iter([3.0, 4.0])
+    >>> tapes = []
+    >>> for scale in scales:
+    ...     with record() as seen:
+    ...         y = x * scale
+    ...     tapes.append(seen.tape([x], [y]))
+    >>> change(*tapes).words
+    'a number is 3.0 in the recording and 4.0 now'
+    """
+    return None if _are_same(before, now) else _first_change(before, now)
+
+
+def _first_change(before: Tape, now: Tape) -> Change | None:
+    for old, new in zip(before.guards, now.guards, strict=False):
+        if (old.relation, old.outcome) != (new.relation, new.outcome):
+            sides = ((old.left, new.left), (old.right, new.right))
+            found = [_moved(before, now, *side) for side in sides]
+            return next(
+                filter(None, found), Change("a comparison comes out differently", False, True)
+            )
+    if [op for op, _ in before.rows] != [op for op, _ in now.rows]:
+        return Change("it does other operations")
+    if len(before.guards) != len(now.guards) or len(before.outputs) != len(now.outputs):
+        return Change("it compares or returns another number of Values")
+    frozen = None
+    for places in zip(_places(before), _places(now), strict=True):
+        if len(places[0]) != len(places[1]):
+            return Change("an operation has another number of operands")
+        for old_place, new_place in zip(*places, strict=True):
+            if old_place == new_place >= 0:
+                continue
+            a, b = _source(before, old_place), _source(now, new_place)
+            frozen = frozen or _moved(before, now, old_place, new_place)
+            if a != b and not (type(a) is type(b) is float):
+                return Change(f"it reads {b!r} in place of {a!r}")
+    return frozen
+
+
+def _are_same(before: Tape, now: Tape) -> bool:
+    """Whether the tapes are written the same: the usual, and fast."""
+    if (before.rows, before.guards, before.outputs) != (now.rows, now.guards, now.outputs):
+        return False
+    leaves = list(zip(before.leaves, now.leaves, strict=False))[before.inputs :]
+    return len(before.leaves) == len(now.leaves) and all(
+        a is b or (type(a) is type(b) is float and repr(a) == repr(b)) for a, b in leaves
+    )
+
+
+def _moved(before: Tape, now: Tape, old: int, new: int) -> Change | None:
+    """A constant that is another number now."""
+    a, b = _source(before, old), _source(now, new)
+    if type(a) is type(b) is float and repr(a) != repr(b):
+        return Change(f"a number is {a} in the recording and {b} now", is_frozen=True)
+    return None
+
+
+def _places(tape: Tape) -> Iterator[tuple[int, ...]]:
+    for _, places in tape.rows:
+        yield places
+    for guard in tape.guards:
+        yield guard.left, guard.right
+    yield tape.outputs
+
+
+def _source(tape: Tape, place: int) -> Any:
+    """What stands at a place: a row or an input by its number, a parameter, or a constant."""
+    if place >= 0:
+        return "row", place
+    leaf = tape.leaves[-1 - place]
+    if -1 - place < tape.inputs:
+        return "input", -1 - place
+    return leaf if isinstance(leaf, Value) else float(leaf)
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def gradients(root: Operand, sources: Sequence[Value]) -> list[float]:
+    """d root / d source, where sources count as leaves; nobody's `.grad` changes.
+
+    Of a source that comes twice the last one has it.
+    """
+    last = {v: k for k, v in enumerate(sources)}
+    slopes = _swept(root, last) if isinstance(root, Value) else {}
+    return [slopes.get(v, 0.0) if last[v] == k else 0.0 for k, v in enumerate(sources)]
+
+
+def _swept(root: Value, sources: Mapping[Value, int]) -> Mapping[Value, float]:
+    if not any(v.op for v in sources):
+        with value.sweeping:
+            return {v: v.adjoint for v in root.sweep() if v in sources}
+    slopes = defaultdict(float, {root: 1.0})
+    for v in reversed(toposort(root)):  # as a sweep does, but not past the sources
+        g = slopes[v]
+        if v in sources or (g == 0 and type(v.x) is tuple and math.isfinite(v.data)):
+            continue
+        for parent, slope in zip(v.parents, v.partials, strict=bool(v.op)):
+            if isinstance(parent, Value):
+                slopes[parent] += g * cast(float, slope)
+    return slopes
+
+
+def difference(
+    values: Sequence[float],
+    slopes: Sequence[float],
+    outputs: Sequence[Operand],
+    root: Operand,
+    sources: Sequence[Value],
+) -> str | None:
+    """How the numbers of a kernel differ from those of a graph: words, or None.
+
+    `values` are those of the outputs, `slopes` the derivatives of `root` for each of the sources.
+    """
+    expected = [*map(data_of, outputs), *gradients(root, sources)]
+    got = [*values, *slopes]
+    far = [k for k, pair in enumerate(zip(got, expected, strict=True)) if not _are_close(*pair)]
+    if not far:
+        return None
+    slacks = _slacks(outputs, root, sources)
+    for k in far:
+        if abs(got[k] - expected[k]) <= slacks[k] or slacks[k] == math.inf:
+            continue
+        what = "the result" if k < len(values) else "a gradient"
+        return f"{what} is {got[k]} replayed and {expected[k]} computed anew"
+    return None
+
+
+def _are_close(a: float, b: float) -> bool:
+    return a == b or abs(a - b) <= CLOSE * min(abs(a), abs(b)) < math.inf or (a != a and b != b)
+
+
+def _slacks(outputs: Sequence[Operand], root: Operand, sources: Sequence[Value]) -> list[float]:
+    """How far rounding can take each output, and the derivative of `root` for each source.
+
+    Each operation rounds; what it gets is a little off already, and so is its slope, by as much as
+    it changes when its operands move that far. Near a kink that is a whole step.
+    """
+    ends = [v for v in outputs if isinstance(v, Value)]
+    order = toposort(apply(OPS["sum"], *ends))[:-1] if ends else []
+    leaves = set(sources)
+    off: dict[Value, float] = {}
+    slopes_off: dict[Value, list[float]] = {}
+    for v in order:
+        off[v] = 0.0
+        if v.op and v.op.partials and v not in leaves:
+            known = [off[p] if isinstance(p, Value) else 0.0 for p in v.parents]
+            off[v], slopes_off[v] = _rounded(v, known)
+    adjoint, adjoint_off = dict.fromkeys(order, 0.0), dict.fromkeys(order, 0.0)
+    if isinstance(root, Value):
+        adjoint[root] = 1.0
+    uses = dict.fromkeys(order, STEP)
+    for v in reversed(order):
+        g, g_off = adjoint[v], adjoint_off[v]
+        for p, slope, d_off in zip(v.parents, v.partials, slopes_off.get(v, ()), strict=False):
+            if isinstance(p, Value):
+                d = abs(cast(float, slope))
+                share = _times(g, d)
+                uses[p] += 1
+                adjoint[p] += share
+                adjoint_off[p] += _times(g, d_off) + _times(g_off, d + d_off)
+                adjoint_off[p] += uses[p] * UNIT * share if share < math.inf else 0.0
+                if max(share, adjoint[p]) > HUGE and max(g, d) < math.inf:
+                    adjoint_off[p] = math.inf
+    found = [off.get(v, 0.0) if isinstance(v, Value) else 0.0 for v in outputs]
+    found += [adjoint_off.get(v, 0.0) for v in sources]
+    return [math.inf if x != x else 4 * x + TINY for x in found]
+
+
+def _times(a: float, b: float) -> float:
+    """A product in which zero wins over inf."""
+    return a * b if a and b else 0.0
+
+
+def _rounded(v: Value, off: Sequence[float]) -> tuple[float, list[float]]:
+    """How far a result and its slopes can be off, whose operands are off so far."""
+    op, xs, z = cast(Any, v.op), [data_of(p) for p in v.parents], v.data
+    _, slopes = _forward(op, xs)
+    shares = [abs(d * x) for d, x in zip(slopes, xs, strict=True)]
+    moved = sum([_times(abs(d), e) for d, e in zip(slopes, off, strict=True)])
+    unit = (STEP + len(xs)) * UNIT
+    size = sum(shares) if op in SUMS else abs(z)
+    if op in SUMS and size == math.inf and all(map(math.isfinite, xs)):
+        return math.inf, [0.0] * len(xs)  # whether it overflows is a matter of order
+    slopes_off = [STEP * UNIT * abs(d) if math.isfinite(d) else 0.0 for d in slopes]
+    z_off = 0.0
+    if any(off):
+        for signs in product((1, -1), repeat=2):
+            near = [x + signs[k % 2] * e for k, (x, e) in enumerate(zip(xs, off, strict=True))]
+            other_z, other_slopes = _forward(op, near)
+            z_off = max(z_off, _apart(z, other_z))
+            pairs = zip(slopes_off, slopes, other_slopes, strict=True)
+            slopes_off = [max(d_off, _apart(d, other)) for d_off, d, other in pairs]
+    if not math.isfinite(z):
+        return (math.inf if z_off else 0.0), slopes_off
+    return max(z_off, moved) + unit * size, slopes_off
+
+
+def _forward(op: Any, xs: Sequence[float]) -> tuple[float, Sequence[float]]:
+    z, *slopes = op.forward(op.arguments(xs))
+    return z, slopes[0] if op.many else slopes
+
+
+def _apart(a: float, b: float) -> float:
+    if a == b or (a != a and b != b):
+        return 0.0
+    distance = abs(a - b)
+    return distance if distance < math.inf else math.inf

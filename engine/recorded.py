@@ -1,0 +1,321 @@
+"""One recording of a function: its program, the kernels that run it, and what comes of a call."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import time
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+from struct import Struct
+from threading import RLock
+from types import ModuleType
+from typing import Any, NamedTuple, cast
+from weakref import WeakSet
+
+from engine import backends, functions
+from engine.arguments import rebuild, twins
+from engine.backends.kernel import Kernel
+from engine.compare import ReplayError, difference
+from engine.ops import Op
+from engine.roll import roll
+from engine.tape import Tape
+from engine.value import Operand, Value, data_of, node
+
+REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
+ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
+Leaves = tuple[Sequence[float], Sequence[float]]  # the inputs and the parameters of one call
+
+
+class Recorded:
+    """One recording. Its kernel computes all outputs, and goes backward from the main one.
+
+    That is an output with all rows below it; where none has, it goes backward from all together.
+    A backward from one of them must not visit what is not below it, where zero times inf would be
+    nan: then this output gets a kernel of its own, and in Python always, to add in its own order.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        results: Sequence[Operand],
+        form: Any,
+        backend: str,
+        number: int = 0,
+        main: int | None = None,
+    ) -> None:
+        self.main = main
+        order, rows = tape.order, len(tape.order)
+        if tape.outputs:  # only the last of the rows can have all others below it
+            last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)
+            below = tape.order_below(last if main is None else main)
+            if main is not None or len(below) == rows:
+                order, self.main = below, last if main is None else main
+        self._is_whole = len(order) == rows
+        tape = replace(tape, order=order)
+        self.tape, self.program, self.form, self.number = tape, roll(tape), form, number
+        self.lock = RLock()
+        self.calls = 1
+        self.compared = 1  # the last call whose result was compared with the function
+        self.due = 2  # the next one to be compared
+        self.auto = backend == "auto"
+        self.seconds = 0.0  # replaying so far, while a faster backend may be worth its time
+        first = len(self.program.constants)
+        self.inputs = slice(first, first + self.program.inputs)
+        self.parameters = slice(self.inputs.stop, self.program.leaves)
+        self.wanted = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
+        self.twins: list[int] | None = None  # of the Values passed in; None: all are different
+        self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
+        outputs = range(len(self.program.outputs))
+        self.seeds = [tuple([float(k == one) for k in outputs]) for one in outputs]
+        self.is_flat = not self.wanted and all(p.op is None for p in self.program.parameters)
+        self._guards = [
+            (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
+        ]
+        self._are_values = [isinstance(result, Value) for result in results]
+        self._pack = Struct(f"{self.program.leaves - first}d").pack_into
+        self._others: dict[int, _Other] = {}
+        chosen = backends.first(self.program) if self.auto else backends.backend(backend)
+        self.kernel: Kernel = chosen.compile(self.program, tape)
+        self.backend: str = chosen.NAME
+        _living.add(self)
+
+    # --- the forward pass
+
+    def use(self, backend: ModuleType) -> None:
+        """Moves to another backend, with the leaves that are in memory; to be compared at once."""
+        kernel: Kernel = backend.compile(self.program, self.tape)
+        kernel.values[: self.program.leaves] = self.kernel.values[: self.program.leaves]
+        self.kernel, self.backend, self.due = kernel, backend.NAME, 0
+        self._others.clear()
+
+    def run(self) -> bool:
+        """The forward pass on the leaves in memory; False where a guard does not hold."""
+        if self.auto:
+            self._run_timed()
+        else:
+            self.kernel.forward()
+        values = self.kernel.values
+        for relation, left, right, outcome in self._guards:
+            if relation(values[left], values[right]) is not outcome:
+                return False
+        return True
+
+    def _run_timed(self) -> None:
+        start = time.perf_counter()
+        self.kernel.forward()
+        self.seconds += time.perf_counter() - start
+        with suppress(RuntimeError):  # a compiler that fails is none
+            better = backends.better(self.program, self.seconds)
+            if better:
+                self.auto = False
+                self.use(better)
+                self.kernel.forward()
+
+    def forward(self, leaves: Leaves) -> bool:
+        """The forward pass on other leaves; False where a guard does not hold."""
+        self.leaves = leaves
+        inputs, parameters = leaves
+        self._pack(self.kernel.values, 8 * self.inputs.start, *inputs, *parameters)
+        return self.run()
+
+    def compute(
+        self, numbers: Sequence[Operand], counts: bool = True
+    ) -> tuple[Leaves, list[float]] | None:
+        """The leaves and the outputs for other numbers; None where the recording does not fit."""
+        if self.wanted:
+            if self._twins(numbers) != self.twins:
+                return None
+            numbers = [data_of(x) for x in numbers]
+        leaves = cast(Sequence[float], numbers), [p.data for p in self.program.parameters]
+        with self.lock:
+            if not self.forward(leaves):
+                return None
+            self.calls += counts
+            values = self.kernel.values
+            return leaves, [values[place] for place in self.program.outputs]
+
+    def fit(self, numbers: Sequence[Operand]) -> None:
+        """Notes which of the Values passed in are the same one: calls must do so alike."""
+        self.twins = self._twins(numbers)
+
+    def _twins(self, numbers: Sequence[Operand]) -> list[int] | None:
+        first = twins([numbers[k] for k in self.wanted])
+        return None if first == list(range(len(first))) else first
+
+    def count(self) -> bool:
+        """Counts a call that was made by `run`; whether it is one to compare."""
+        with self.lock:
+            self.calls += 1
+            return self.calls >= self.due
+
+    # --- backward
+
+    def backward(self, leaves: Leaves, output: int) -> array[float]:
+        """d output / d leaf: for the parameters, then for the inputs that want one."""
+        with self.lock:
+            if output == self.main or (self._is_whole and self.backend != "python"):
+                if self.leaves is not leaves:
+                    self.forward(leaves)
+                found = self._backward(self.seeds[output])
+                if output == self.main or all(map(math.isfinite, found)):
+                    return found
+            return self._of_other(output, leaves)
+
+    def _backward(self, seeds: Sequence[float]) -> array[float]:
+        self.kernel.backward(seeds)
+        gradients = self.kernel.adjoints[self.parameters]
+        if self.wanted:
+            inputs = self.kernel.adjoints[self.inputs]
+            gradients.extend([inputs[k] for k in self.wanted])
+        return gradients
+
+    def _of_other(self, output: int, leaves: Leaves) -> array[float]:
+        """The same by a kernel for this output alone."""
+        other = self._others.get(output)
+        if not other:
+            other = self._made(output, self.backend)
+            if self.backend != "python":
+                self._check(other, self._made(output, "python"), leaves, self.seeds[output])
+            self._others[output] = other
+        return other.backward(leaves, self.seeds[output])
+
+    def _made(self, output: int, backend: str) -> _Other:
+        tape = replace(self.tape, order=self.tape.order_below(output))
+        program = roll(tape)
+        first = len(program.constants)
+        place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
+        parameters = [place[p] for p in self.program.parameters]
+        kernel: Kernel = backends.backend(backend).compile(program, tape)
+        return _Other(kernel, range(first, first + program.inputs), parameters, self.wanted)
+
+    def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
+        """Compares a kernel that is new with one in Python."""
+        got, expected = other.backward(leaves, seeds), exact.backward(leaves, seeds)
+        largest = max((abs(x) for x in expected if math.isfinite(x)), default=0.0)
+        for a, b in zip(got, expected, strict=True):
+            if math.isfinite(a) and not abs(a - b) <= ROUGHLY * largest:
+                raise ReplayError(
+                    f"the kernel of {self.backend} gives a gradient of {a}, that of Python {b}: "
+                    'please report it, and use backend="python"'
+                )
+
+    # --- what comes of it
+
+    def difference(
+        self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
+    ) -> str | None:
+        """How the kernel differs from the graph of the same call, in words."""
+        sources = [*self.program.parameters, *(inputs[k] for k in self.wanted)]
+        with self.lock:
+            if self.leaves is not leaves:
+                self.forward(leaves)
+            values = [self.kernel.values[place] for place in self.program.outputs]
+            is_joint = self.main is None
+            slopes = self._backward([1.0] * len(values) if is_joint else self.seeds[self.main or 0])
+        root = functions.sum(results) if self.main is None else results[self.main]
+        return difference(values, slopes, results, root, sources)
+
+    def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
+        """What the function returns: its outputs as Values that know their sources."""
+        made: list[Operand] = []
+        for k, z in enumerate(outputs):
+            if self._constant[k]:
+                made.append(Value(z) if self._are_values[k] else z)
+                continue
+            parameters, wanted, picks = self.sources[k]
+            if wanted:
+                parameters += tuple([cast(Value, numbers[k]) for k in wanted])
+            slopes = Slopes(self, leaves, k, picks)
+            made.append(node(REPLAY, z, parameters, None, slopes, None))
+        return made[0] if type(self.form) is float else rebuild(self.form, iter(made))
+
+    @cached_property
+    def _constant(self) -> list[bool]:
+        """Which outputs no Value has a part in."""
+        return [p < 0 and type(self.tape.leaves[-1 - p]) is float for p in self.tape.outputs]
+
+    @cached_property
+    def sources(self) -> list[tuple[tuple[Value, ...], list[int], list[int]]]:
+        """What each output was computed from: parameters, inputs that want a gradient, and the
+        places of all of these among the gradients.
+        """
+        rows, leaves = self.tape.rows, self.tape.leaves
+        above = [0] * (len(rows) + len(leaves))  # a bit for each output
+        for k, place in enumerate(self.tape.outputs):
+            above[place] |= 1 << k
+        for place in range(len(rows) - 1, -1, -1):
+            bits = above[place]
+            if bits:
+                for p in rows[place][1]:
+                    above[p] |= bits
+        at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
+        parameters = self.program.parameters
+        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.wanted]
+        found = []
+        for k in range(len(self.tape.outputs)):
+            picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
+            inner = [self.wanted[j - len(parameters)] for j in picks if j >= len(parameters)]
+            found.append(
+                (tuple([parameters[j] for j in picks if j < len(parameters)]), inner, picks)
+            )
+        return found
+
+
+class _Other(NamedTuple):
+    """A kernel of the same rows with another backward, and where it has its leaves."""
+
+    kernel: Kernel
+    inputs: Sequence[int]
+    parameters: Sequence[int]
+    wanted: Sequence[int]
+
+    def backward(self, leaves: Leaves, seeds: Sequence[float]) -> array[float]:
+        """The gradients of the parameters, then of the inputs that want one."""
+        values, adjoints = self.kernel.values, self.kernel.adjoints
+        for place, x in zip(chain(self.inputs, self.parameters), chain(*leaves), strict=True):
+            values[place] = x
+        self.kernel.forward()
+        self.kernel.backward(seeds)
+        places = (*self.parameters, *(self.inputs[k] for k in self.wanted))
+        return array("d", [adjoints[place] for place in places])
+
+
+class Slopes:
+    """The partials of a replayed result, computed when a backward asks for them."""
+
+    def __init__(
+        self, recorded: Recorded, leaves: Leaves, output: int, picks: Sequence[int]
+    ) -> None:
+        self._recorded, self._leaves, self._output, self._picks = recorded, leaves, output, picks
+        self._slopes: Sequence[float] | None = None
+
+    @property
+    def reach_leaves(self) -> bool:
+        """Whether there are only leaves below the result, each once."""
+        return self._recorded.is_flat
+
+    def __iter__(self) -> Iterator[float]:
+        if self._slopes is None:
+            slopes = self._recorded.backward(self._leaves, self._output)
+            is_all = len(self._picks) == len(slopes)
+            self._slopes = slopes if is_all else [slopes[j] for j in self._picks]
+        return iter(self._slopes)
+
+
+_living: WeakSet[Recorded] = WeakSet()
+
+
+def _renew() -> None:
+    """In the child of a fork a thread that was replaying is gone, and its numbers half done."""
+    for recorded in list(_living):
+        recorded.lock, recorded.leaves = RLock(), ((), ())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

@@ -1,0 +1,150 @@
+import math
+import random
+
+import pytest
+
+import engine
+from engine.compare import change, difference, gradients
+from engine.tape import record
+from engine.value import Value
+
+
+def tape(f, inputs=()):
+    with record() as seen:
+        results = f(*inputs)
+    return seen.tape(inputs, results if isinstance(results, list) else [results])
+
+
+# --- tapes --------------------------------------------------------------------------------------
+
+W, V = Value(2.0), Value(2.0)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words", "is_frozen"),
+    [
+        (
+            lambda x: x * 2.0,
+            lambda x: x * 3.0,
+            "a number is 2.0 in the recording and 3.0 now",
+            True,
+        ),
+        (lambda x: x * 0.0, lambda x: x * -0.0, "a number is 0.0 in the recording and -0.0", True),
+        (lambda x: [x, Value(1.0)], lambda x: [x, Value(2.0)], "a number is 1.0", True),
+        (lambda x: x * W, lambda x: x * V, "it reads Value(data=2.0", False),
+        (lambda x: x * W, lambda x: x * 2.0, "it reads 2.0 in place of Value", False),
+        (lambda x: x * W, lambda x: x + W, "it does other operations", False),
+        (lambda x: x * W, lambda x: x * x, "it reads", False),
+        (lambda x: [x], lambda x: [x, x], "it compares or returns another number", False),
+        (lambda x: engine.sum([x, W]), lambda x: engine.sum([x, W, W]), "an operation has", False),
+        (lambda x: x if x > 1 else -x, lambda x: x if x > 3 else -x, "a number is 1.0", True),
+    ],
+)
+def test_changes_in_words(before, now, words, is_frozen):
+    x = Value(2.0)
+    changed = change(tape(before, [x]), tape(now, [x]))
+    assert changed.words.startswith(words)
+    assert (changed.is_frozen, changed.is_close) == (is_frozen, False)
+
+
+def test_the_same_function_has_not_changed():
+    def f(x):
+        return [x * 2.0 + W * math.nan + Value(3.0), engine.sum([x, W]), x if x > 1 else W]
+
+    assert change(tape(f, [Value(2.0)]), tape(f, [Value(5.0)])) is None
+
+
+def test_a_comparison_alone_may_be_rounding():
+    def f(x):
+        _ = x > 1
+        return x * 1.0
+
+    assert change(tape(f, [Value(2.0)]), tape(f, [Value(0.5)])).is_close
+
+
+# --- gradients ----------------------------------------------------------------------------------
+
+
+def test_gradients_touch_nobody_and_stop_at_the_sources():
+    v = Value(3.0)
+    h = v * v
+    h.grad = v.grad = 7.0
+    z = h * v + h
+    assert gradients(z, [v, h]) == [9.0, 4.0]
+    assert gradients(z, [v]) == [9.0 + 4.0 * 6.0]
+    assert gradients(z, [h, v, h]) == [0.0, 9.0, 4.0]
+    assert (h.grad, v.grad) == (7.0, 7.0)
+    assert gradients(1.0, [v]) == [0.0]
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+def found(f, values, slopes, leaves):
+    z = f(*leaves)
+    return difference(values, slopes, [z], z, leaves)
+
+
+@pytest.mark.parametrize(
+    ("got", "x", "expected"),
+    [
+        (-math.inf, 1e308, math.inf),
+        (math.nan, 1e308, math.inf),
+        (1.0, math.nan, math.nan),
+        (1.0, 1e308, math.inf),
+        (1.000001, 0.1, 1.0),
+    ],
+)
+def test_numbers_that_are_not_the_same(got, x, expected):
+    words = found(lambda v: v * 10.0, [got], [10.0], [Value(x)])
+    assert words == f"the result is {got} replayed and {expected} computed anew"
+
+
+def test_a_gradient_is_compared_with_its_own_size():
+    a, b = Value(1.0), Value(1.0)
+    f = lambda a, b: 1e9 * a + 1e-3 * b  # noqa: E731
+    z = f(a, b).data
+    assert found(f, [z], [1e9, 1e-3], [a, b]) is None
+    assert "a gradient is 0.00100001" in found(f, [z], [1e9, 1.00001e-3], [a, b])
+
+
+def test_terms_in_another_order_are_no_difference():
+    draw = random.Random(1)
+    for size in (1.0, 1e16, 1e308):
+        xs = [Value(draw.uniform(-1, 1) * size ** draw.random()) for _ in range(50)]
+        for order in (xs, xs[::-1], draw.sample(xs, 50)):
+            values = [sum(v.data for v in order)]
+            assert found(lambda *vs: sum(vs), values, [1.0] * 50, xs) is None
+
+
+def test_what_cancels_may_be_any_small_number():
+    w, x = Value(0.1), Value(3.0)
+    f = lambda w, x: (w * x - 0.3) ** 2  # noqa: E731
+    rest = 0.1 * 3.0 - 0.3
+    other = 0.0  # what a fused product gives
+    assert rest != other
+    assert found(f, [other], [0.0, 0.0], [w, x]) is None
+    assert found(f, [rest**2], [1e-3, 2 * rest * 0.1], [w, x]) is not None
+
+
+def test_near_a_kink_either_slope_is_right():
+    w, x = Value(0.1), Value(3.0)
+    f = lambda w, x: (w * x - 0.3).relu()  # noqa: E731
+    assert found(f, [0.0], [0.0, 0.0], [w, x]) is None
+    far = lambda w, x: (w * x - 0.2).relu()  # noqa: E731
+    assert found(far, [far(w, x).data], [0.0, 0.0], [w, x]) is not None
+
+
+def test_slopes_that_are_not_finite():
+    x = Value(0.0)
+    assert found(lambda x: x.sqrt(), [0.0], [math.inf], [x]) is None
+    assert found(lambda x: x.sqrt(), [0.0], [math.nan], [x]) is not None
+    assert found(lambda x: x.sqrt(), [0.0], [-math.inf], [x]) is not None
+
+
+def test_what_overflows_or_vanishes_in_one_order_only():
+    x, y = Value(1e200), Value(1e-200)
+    assert found(lambda x, y: x * 1e108 * y, [1e108], [math.inf, 1e308], [x, y]) is not None
+    assert found(lambda x, y: x * 1e108 * y, [1e108], [1e-92, math.inf], [x, y]) is None
+    assert found(lambda x, y: y * 1e-110 * x, [1e-110], [1e-200, 0.0], [x, y]) is not None
+    assert found(lambda x, y: y * 1e-110 * y, [0.0], [0.0, 3e-310], [x, y]) is None
