@@ -230,12 +230,13 @@ def _scales(x: Value) -> list[float]:
 
 def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, float]]:
     """For each output, an estimate of the error of its derivative by `x`, and the derivative."""
+    sizes = [max(abs(v.data) for v in toposort(y)) for y in outputs()]  # rounded on the way to y
     slopes, roundings = [], []
     for step in _inside(outputs, x, scale):
         left, right = x.data - step, x.data + step
         sides = list(zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True))
         slopes.append([(high - low) / (right - left) for low, high in sides])
-        roundings.append([ROUNDING * max(abs(low), abs(high)) / step for low, high in sides])
+        roundings.append([ROUNDING * size / step for size in sizes])
     return list(map(_extrapolated, zip(*slopes, strict=True), zip(*roundings, strict=True)))
 
 

@@ -153,7 +153,7 @@ class Replay:
             raise
         if changed is None:
             calls = recorded.compared = recorded.calls
-            recorded.due = calls + self.check if self.check else 2 * calls
+            recorded.due = calls + self.check if self.check else 10 * calls
             return True
         self._forget(recorded, given)
         was_missed = recorded.calls > recorded.compared + 1 and not changed.is_close
@@ -171,6 +171,8 @@ class Replay:
 
     def _watched_run(self, given: Given, inputs: Sequence[Value]) -> tuple[Recording, Any]:
         with record() as seen:
+            floats = zip(inputs, given.numbers, strict=True)
+            seen.plain = {id(v): v for v, x in floats if not isinstance(x, Value)}
             result = self._run(given, inputs)
         if seen.escapes:
             what, line = seen.escapes[0]
@@ -321,7 +323,7 @@ def replay(
 
     `backend` is "auto" (the fastest that is there and worth its compile time), "python", "numpy",
     "c" or "eager" (no replay). Each recording is compared with the function itself when it is made
-    and at the calls 2, 4, 8, 16, ..., or at every `check`-th call.
+    and at the calls 2, 20, 200, ..., or at every `check`-th call.
 
     Raises ReplayError where the function cannot be replayed, RuntimeError where a backend asked
     for by name cannot run, ValueError for other settings.

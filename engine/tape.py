@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from numbers import Real
 from types import FrameType
 from typing import Any, NamedTuple, cast
 
@@ -93,6 +94,7 @@ class Recording:
     made: list[Value] = field(default_factory=list)  # leaves that the function made itself
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
+    plain: dict[int, Value] = field(default_factory=dict)  # inputs that are floats to the caller
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
@@ -212,7 +214,7 @@ def record() -> Iterator[Recording]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """The class with a watch over it."""
-    before = {name: vars(Value)[name] for name in _WATCH}
+    before = _attributes()
     for name, watch in _WATCH.items():
         setattr(Value, name, watch)
     try:
@@ -293,6 +295,25 @@ def _asked(left: Value, relation: str, right: Operand) -> bool:
     return outcome
 
 
+def _is_plain(v: object) -> bool:
+    return any(id(v) in seen.plain for seen in _recording.get())
+
+
+def _equal(left: Value, right: object) -> Any:
+    """`==` of a float that came as an argument asks for its number, as the caller's float does."""
+    is_number = isinstance(right, Real) or _is_plain(right)
+    if _is_plain(left) and is_number:
+        return _asked(left, "eq", cast(Operand, right))
+    return object.__eq__(left, right)
+
+
+def _hashed(v: Value) -> int:
+    frame = sys._getframe(1)
+    if _is_plain(v) and not _is_ours(frame):
+        _note("takes the hash", frame)
+    return object.__hash__(v)
+
+
 class _Key:
     """A Value where a formula compares it: `==` asks for its number too."""
 
@@ -318,9 +339,18 @@ _WATCH: dict[str, Any] = {
     "_key": property(_Key),
     "__init__": _born,
     "__bool__": lambda v: _asked(v, "ne", 0.0),
+    "__eq__": _equal,
+    "__hash__": _hashed,
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
 }
-_UNWATCHED = {name: vars(Value)[name] for name in _WATCH}
+
+
+def _attributes() -> dict[str, Any]:
+    """What the watch takes the place of, as it is now."""
+    return {name: vars(Value).get(name, vars(object).get(name)) for name in _WATCH}
+
+
+_UNWATCHED = _attributes()
 
 
 def _renew() -> None:

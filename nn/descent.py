@@ -49,7 +49,7 @@ class Descent:
     """Steps of an optimiser down the slope of `run`: (xs, ys) -> (what is made small, outputs).
 
     By replay: `run` is recorded once for each shape of a batch, and compared with its replay at
-    the steps 2, 4, 8, 16, ... of the recording; so is the optimiser's arithmetic. Where it cannot
+    the steps 2, 20, 200, ... of the recording; so is the optimiser's arithmetic. Where it cannot
     be replayed, or with `backend="eager"`, steps build their graphs. Lists of data that were used
     must not change: their numbers are read once.
 

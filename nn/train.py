@@ -196,7 +196,7 @@ def fit(
     optimiser are read at every step; other numbers and Values that model, loss and penalty take
     from outside are frozen when the loss is recorded. A callback that changes `model.parameters()`
     or a switch such as `nesterov` has it recorded anew; other changes are found when a step is
-    compared with eager mode, at the steps 2, 4, 8, 16, ...: after a warning training goes on
+    compared with eager mode, at the steps 2, 20, 200, ...: after a warning training goes on
     eagerly, as with a loss that cannot be recorded. `backend="eager"` turns replay off.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.

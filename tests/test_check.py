@@ -320,3 +320,8 @@ def test_differences_are_right_to_nine_digits(x):
 def test_bad_input(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.parametrize("x", [1 + k / 50 for k in range(20)])
+def test_a_tiny_gradient_of_large_numbers_is_no_mistake(x):
+    check_grads(lambda v: engine.cross_entropy([17 * v, 1.5 * v, v - 3], 0), [x])
