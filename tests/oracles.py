@@ -1,10 +1,13 @@
 """What the tests compare with: mpmath at 400 bits, PyTorch in float64, and numbers to try."""
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
 import mpmath as mp
+
+from engine import ieee
 
 mp.mp.prec = 400
 
@@ -55,6 +58,19 @@ EXACT: dict[str, tuple[Callable[..., Any], ...]] = {
     "erf": (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
     "erfc": (mp.erfc, lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
     "gelu": (_gelu, lambda x: mp.ncdf(x) + x * mp.npdf(x)),
+}
+
+
+# what formulas call, for complex numbers
+COMPLEX = {
+    **{name: getattr(mp, name) for name in ieee.FUNCTIONS if hasattr(mp, name)},
+    "abs": lambda x: x if mp.re(x) >= 0 else -x,
+    "div": operator.truediv,
+    "pow": mp.power,
+    "fsum": mp.fsum,
+    "inner": lambda xs, ys, bias: mp.fdot(xs, ys) + bias,
+    "logsumexp": lambda xs: mp.log(mp.fsum(mp.exp(x) for x in xs)),
+    "_key": mp.re,
 }
 
 

@@ -2,12 +2,15 @@ import dataclasses
 import itertools
 import math
 import random
+import struct
+import sys
+from pathlib import Path
 
 import mpmath as mp
 import pytest
-from oracles import EXACT, SPECIAL, close, torch_functions, ulps
+from oracles import COMPLEX, EXACT, SPECIAL, close, torch_functions, ulps
 
-from engine import ops
+from engine import formula, ops
 from engine.ops import OPS, Op, fsum, inner, logsumexp
 
 LIBRARY = [op for op in OPS.values() if op.name in EXACT]
@@ -88,39 +91,117 @@ def test_forward_and_partials_at_the_points_of_the_row(op, at):
     assert all(ulps(got, want) <= 4 for got, want in zip(op.forward(at), exact, strict=True))
 
 
+class Worst:
+    """The worst error of each kind, each checked against its bound."""
+
+    def __init__(self, figure, of):
+        self.figure, self.of = figure, of
+        self.errors: dict[tuple[str, str, float, str], list[float]] = {}
+
+    def check(self, row, what, error, bound, unit="ulp"):
+        assert error <= bound, (self.of, what, error)
+        self.errors.setdefault((row, what, bound, unit), []).append(error)
+
+    def note(self):
+        for (row, what, bound, unit), errors in self.errors.items():
+            self.figure(row, what, len(errors), max(errors), bound, unit)
+
+
+FORWARD, SLOPES = "forward against mpmath", "partials against mpmath"
+CONDITIONED = {"erf", "erfc", "gelu"}
+OF_CONDITION = "of 4 (1 + condition)"
+
+
 @pytest.mark.parametrize("op", [op for op in LIBRARY if op.arity == 1], ids=repr)
-def test_results_of_one_operand_against_mpmath(op):
-    f, slope = EXACT[op.name]
-    special = op.name in {"erf", "erfc", "gelu"}
-    for x in numbers(op, 0, 150):
-        z, dx = op.forward((x,))
-        conditioned = 4 * (1 + condition(f, x)) if special and float(f(x)) else 0
-        assert ulps(z, f(mp.mpf(x))) <= max(FORWARD_ULPS.get(op.name, 2.0), conditioned), x
-        want = slope(mp.mpf(x))
-        conditioned = 4 * (1 + condition(slope, x)) if special and float(want) else 0
-        assert ulps(dx, want) <= max(4, conditioned), x
+def test_results_of_one_operand_against_mpmath(op, amount, figure):
+    worst = Worst(figure, op.name)
+    for x in numbers(op, 0, amount(150, 5_000)):
+        exact = EXACT[op.name]
+        both = zip(("a2", "a3"), (FORWARD, SLOPES), op.forward((x,)), exact, strict=True)
+        for row, what, got, f in both:
+            want = f(mp.mpf(x))
+            if op.name in CONDITIONED and float(want):
+                share = ulps(got, want) / (4 * (1 + condition(f, x)))
+                worst.check(row, f"{what}: erf, erfc, gelu", share, 1.0, OF_CONDITION)
+            else:
+                bound = 4.0 if row == "a3" else FORWARD_ULPS.get(op.name, 2.0)
+                worst.check(row, what, ulps(got, want), bound)
+    worst.note()
 
 
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "max", "min"])
-def test_results_of_two_operands_against_mpmath(name):
-    op = OPS[name]
-    for x, y in zip(numbers(op, 1, 150), numbers(op, 2, 150), strict=True):
+def test_results_of_two_operands_against_mpmath(name, amount, figure):
+    op, count = OPS[name], amount(150, 5_000)
+    worst = Worst(figure, name)
+    for x, y in zip(numbers(op, 1, count), numbers(op, 2, count), strict=True):
         z, dx, dy = op.forward((x, y))
         exact, *slopes = [f(mp.mpf(x), mp.mpf(y)) for f in EXACT[name]]
-        assert ulps(z, exact) <= FORWARD_ULPS[name], (x, y)
+        worst.check("a2", FORWARD, ulps(z, exact), FORWARD_ULPS[name])
         if 2.3e-308 < abs(z) < math.inf or name != "div":  # z itself has lost its digits
-            assert ulps(dx, slopes[0]) <= 4, (x, y)
-            assert ulps(dy, slopes[1]) <= 4, (x, y)
+            worst.check("a3", SLOPES, ulps(dx, slopes[0]), 4.0)
+            worst.check("a3", SLOPES, ulps(dy, slopes[1]), 4.0)
+    worst.note()
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_powers_against_mpmath(seed):
-    for x, y in powers(seed, 50):
-        z, dx, dy = OPS["pow"].forward((x, y))
-        exact, *slopes = [f(mp.mpf(x), mp.mpf(y)) for f in EXACT["pow"]]
-        assert ulps(z, exact) <= 1, (x, y)
-        assert ulps(dx, slopes[0]) <= 4, (x, y)
-        assert ulps(dy, slopes[1]) <= 4, (x, y)
+def test_powers_against_mpmath(amount, figure):
+    worst = Worst(figure, "pow")
+    for seed in range(amount(20, 1_000)):
+        for x, y in powers(seed, 50):
+            z, dx, dy = OPS["pow"].forward((x, y))
+            exact, *slopes = [f(mp.mpf(x), mp.mpf(y)) for f in EXACT["pow"]]
+            worst.check("a2", FORWARD, ulps(z, exact), 1.0)
+            worst.check("a3", SLOPES, ulps(dx, slopes[0]), 4.0)
+            worst.check("a3", SLOPES, ulps(dy, slopes[1]), 4.0)
+    worst.note()
+
+
+NUMPYS = {"arccos": "acos", "arcsin": "asin", "arctan": "atan"} | {
+    name: name
+    for name in ("cos", "cosh", "exp", "expm1", "log", "log1p", "sin", "sinh", "tan", "tanh")
+}
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+def test_results_against_the_rows_that_numpy_validates_with(name, figure):
+    numpy = pytest.importorskip("numpy")
+    rows = Path(numpy.__file__).parent / f"_core/tests/data/umath-validation-set-{name}.csv"
+    if not rows.exists():
+        pytest.skip("this NumPy came without its tests")
+    op = OPS[NUMPYS[name]]
+    worst = Worst(figure, op.name)
+    for line in rows.read_text().splitlines():
+        if line.startswith("np.float64"):
+            x, want = (struct.unpack("d", int(t, 16).to_bytes(8, sys.byteorder))[0]
+                       for t in line.split(",")[1:3])  # fmt: skip
+            got = op.forward((x,))[0]
+            off = 0.0 if close(got, want, 0.0) else abs(got - want) / math.ulp(want)
+            worst.check("a2", "forward against NumPy's validation rows", off, 2.0)
+    worst.note()
+
+
+# --- slopes of the formulas themselves ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=repr)
+def test_partials_are_slopes_of_the_formula(op, figure):
+    """By a complex step of 1e-20, and by central differences of 1e-6."""
+    worst = Worst(figure, op.name)
+    text = op.formula if op.many else formula.generic(op.formula)
+    f = eval(f"lambda {op.variables}: {text}", dict(COMPLEX))
+    for at in op.at:
+        _, *slopes = op.forward(op.arguments(at))
+        for i, slope in enumerate(slopes[0] if op.many else slopes):
+            moved = [mp.mpc(x, 1e-20 * (i == k)) for k, x in enumerate(at)]
+            want = float(mp.im(f(*op.arguments(moved))) / 1e-20)
+            right, left = ([x + h * (i == k) for k, x in enumerate(at)] for h in (1e-6, -1e-6))
+            measured = (op(*right) - op(*left)) / (right[i] - left[i])
+            for what, there, bound in (
+                ("complex step of 1e-20", want, 1e-12),
+                ("central differences of 1e-6", measured, 1e-6),
+            ):
+                off = abs(slope - there) / abs(there) if there else abs(slope)
+                worst.check("b1", what, off, bound, "relative")
+    worst.note()
 
 
 def test_powers_near_underflow():

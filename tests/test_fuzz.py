@@ -1,0 +1,321 @@
+"""Random DAGs: gradients beside exact ones, PyTorch's, a replay's, and beside each other.
+
+Rows a1, a5 and c of the battery. `e` is abs(g - g*) / (2**-53 * A), A the sum over paths of the
+abs of their partials; it may be 10 for each operation. A DAG is left out where a share on a path
+is no normal float.
+"""
+
+import hashlib
+import itertools
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import reduce
+from operator import or_
+from pathlib import Path
+
+import pytest
+from dags import (
+    BOUND,
+    CALLS,
+    EXACT,
+    SIZES,
+    Dag,
+    Exact,
+    Found,
+    error,
+    errors,
+    exact,
+    fuzz,
+    grow,
+    mp,
+    steps_of,
+)
+from graphs import Recorded, recorded
+from oracles import torch_functions
+
+from engine import backends
+from engine.value import Value
+
+pytest.importorskip("gmpy2")
+CHUNK = 5_000
+
+
+def gradients(values: list[Value], root: Value | None = None) -> list[float]:
+    """The gradients of the root in all of its values, those from before forgotten."""
+    for v in values:
+        v.zero_grad()
+    (values[-1] if root is None else root).backward()  # a root of 0 is falsy
+    return [v.grad for v in values]
+
+
+def fitting(row: str, count: int) -> Iterator[tuple[Dag, list[Value], Exact]]:
+    """So many DAGs with their values and the exact backward; those that do not fit are left out."""
+    dags = (grow(f"{row} {k}") for k in itertools.count())
+    whole = ((dag, made, exact(dag.steps, dag.constants, data(made))) for dag, made in dags)
+    return itertools.islice((found for found in whole if found[2].fits), count)
+
+
+def data(values: Iterable[Value]) -> list[float]:
+    return [v.data for v in values]
+
+
+# --- a1: the exact backward pass ------------------------------------------------------------------
+
+
+def test_gradients_are_exact_up_to_rounding(amount, figure):
+    count = amount(2_100, 1_060_000)
+    starts = range(0, count, CHUNK)
+    stops = [min(start + CHUNK, count) for start in starts]
+    if len(starts) == 1:
+        found = [fuzz(0, count)]
+    else:
+        with ProcessPoolExecutor(2) as pool:
+            found = list(pool.map(fuzz, starts, stops))
+    total = reduce(or_, found, Found())
+    what = f"exact backward ({total.skipped:,} more left out, worst at {total.seed})"
+    figure("a1", what, total.count, total.worst, BOUND, "e/op")
+    assert total.count + total.skipped == count
+    assert total.skipped < 0.1 * count
+    assert total.worst <= BOUND, total.seed
+
+
+def test_every_operation_is_in_the_dags():
+    met = {name for k in range(500) for name, _ in grow(f"a1 {k}")[0].steps}
+    assert met == set(CALLS) == set(EXACT)
+
+
+def test_the_exact_pass_finds_a_wrong_gradient():
+    dag, made = grow("a1 0")
+    of = exact(dag.steps, dag.constants, data(made))
+    wrong = [g * (1 + 1e-9) for g in gradients(made)]
+    assert max(errors(of, wrong)) > BOUND * of.operations
+
+
+# --- the same for replays -------------------------------------------------------------------------
+
+
+def together(row: str, batch: int, size: int) -> tuple[list[tuple[Dag, int]], Recorded]:
+    """Several DAGs recorded as one function, each with the number of its operations."""
+    several = [
+        (dag, of.operations)
+        for k in range(size)
+        for dag, _, of in fitting(f"{row} {batch} {k}", 1)
+    ]  # fmt: skip
+    inputs = [[Value(x) for x in dag.leaves] for dag, _ in several]
+    leaves = [v for values in inputs for v in values]
+
+    def f():
+        return [dag.run(values)[-1] for (dag, _), values in zip(several, inputs, strict=True)]
+
+    return several, recorded((leaves, f), seeds=[1.0] * len(several))
+
+
+def replayed(of: Recorded, name: str) -> tuple[list[float], list[float]]:
+    """All numbers of the forward pass, and the gradients of the leaves."""
+    program = of.program
+    kernel = backends.backend(name).compile(program, of.tape)
+    first = len(program.constants)
+    for place, leaf in enumerate(of.leaves, first):
+        kernel.values[place] = leaf.data
+    kernel.forward()
+    kernel.backward(of.seeds)
+    return list(kernel.values), list(kernel.adjoints[first : program.leaves])
+
+
+def test_python_replays_bit_for_bit(amount, figure):
+    count = 0
+    for batch in range(amount(10, 500)):
+        several, of = together("replay", batch, 20)
+        values, got = replayed(of, "python")
+        outputs, want = of.eager()
+        assert [values[place] for place in of.program.outputs] == outputs, batch
+        assert list(map(repr, got)) == list(map(repr, want)), batch
+        count += len(several)
+    figure("c", "replay in Python = eager, bit for bit", count)
+
+
+@pytest.mark.parametrize(("name", "quick", "nightly"), [("numpy", 10, 500), ("c", 2, 40)])
+def test_other_backends_are_exact_up_to_rounding(name, quick, nightly, amount, figure):
+    count, worst = 0, 0.0
+    for batch in range(amount(quick, nightly)):
+        several, of = together("replay", batch, 20)
+        values, got = replayed(of, name)
+        program = of.program
+        want = exact(list(steps_of(program)), (1.0,), values, program.outputs)
+        first, at = len(program.constants), 0
+        for dag, operations in several:
+            for _ in dag.leaves:
+                g, path = want.gradients[first + at], want.paths[first + at]
+                e = 0.0 if g is None else error(got[at], g, path) / max(operations, 1)
+                assert e <= BOUND, (batch, dag)
+                worst = max(worst, e)
+                at += 1
+        count += len(several)
+    figure("a1", f"exact backward of replays in {name}", count, worst, BOUND, "e/op")
+
+
+# --- a5: PyTorch ----------------------------------------------------------------------------------
+
+ROUGH = SIZES | {
+    name: lambda o, z, f=EXACT[name]: [abs(slope) + 1e-6 for slope in f(o, z)]
+    for name in ("tanh", "sigmoid", "expm1")
+}
+
+
+def test_gradients_are_those_of_torch(amount, figure):
+    """Relative to A, and to how far the gradient moves when the leaves move by 1e-9 of their size:
+    forward values differ by roundings. PyTorch's own 1 - z * z, z * (1 - z) and z + 1 lose the
+    digits of flat ends: there A counts each partial as at least 1e-6.
+    """
+    torch = pytest.importorskip("torch")
+    calls = torch_calls(torch)
+    count, worst, bound = 0, 0.0, 1e-9
+    for dag, made, _ in fitting("a5", amount(300, 10_000)):
+        mine = gradients(made)
+        theirs = exact(dag.steps, dag.constants, data(made), sizes=ROUGH)
+        leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in dag.leaves]
+        dag.run(leaves, calls)[-1].backward()
+        near = dag.run([Value(x * (1 + 1e-9)) for x in dag.leaves])
+        moved = gradients(near)
+        for k, leaf in enumerate(leaves):
+            path = float(theirs.paths[k] or 0.0)
+            want = 0.0 if leaf.grad is None else leaf.grad.item()
+            size = path + 1e5 * abs(moved[k] - mine[k])
+            difference = abs(mine[k] - want)
+            assert difference <= bound * size, (dag, mine, k, want)
+            worst = max(worst, difference / size if size else 0.0)
+        count += 1
+    figure("a5", "the same DAGs in PyTorch float64", count, worst, bound, "of A")
+
+
+def torch_calls(torch):
+    """The operations for tensors; constants become tensors."""
+
+    def tensor(x):
+        return x if isinstance(x, torch.Tensor) else torch.tensor(x, dtype=torch.float64)
+
+    twins = torch_functions(torch)
+    many = {
+        "sum": lambda *xs: torch.stack(xs).sum(),
+        "dot": lambda *xs: (torch.stack(xs[: len(xs) // 2]) * torch.stack(xs[len(xs) // 2 : -1]))
+        .sum() + xs[-1],
+        "logsumexp": lambda *xs: torch.logsumexp(torch.stack(xs), 0),
+    }  # fmt: skip
+    calls = {**twins, "max": torch.maximum, "min": torch.minimum, **many}
+    return {name: lambda *xs, f=calls[name]: f(*map(tensor, xs)) for name in CALLS}
+
+
+# --- c: metamorphic -------------------------------------------------------------------------------
+
+
+def test_a_gradient_is_linear(amount, figure):
+    count, worst = 0, 0.0
+    for dag, made, of in fitting("linear", amount(300, 10_500)):
+        rng = random.Random(count)
+        a, b = rng.uniform(-3, 3), rng.uniform(-3, 3)
+        mid = made[len(made) - 1 - rng.randrange(len(dag.steps))]
+        at_root, at_mid = gradients(made), gradients(made, mid)
+        both = gradients(made, a * made[-1] + b * mid)
+        index = made.index(mid) if mid is not made[-1] else -1
+        half = exact(dag.steps, dag.constants, data(made), (index,))
+        if not half.fits:
+            continue
+        for k in range(len(dag.leaves)):
+            path = abs(a) * (of.paths[k] or 0) + abs(b) * (half.paths[k] or 0)
+            want = a * mp(at_root[k]) + b * mp(at_mid[k])
+            e = error(both[k], want, path) / (of.operations + 3)
+            assert e <= BOUND, (dag, a, b)
+            worst = max(worst, e)
+        count += 1
+    figure("c", "linearity", count, worst, BOUND, "e/op")
+
+
+def test_the_product_rule(amount, figure):
+    count, worst = 0, 0.0
+    for dag, made, of in fitting("product", amount(300, 10_500)):
+        mid = made[len(dag.leaves)]
+        f, g = made[-1].data, mid.data
+        df, dg = gradients(made), gradients(made, mid)
+        both = gradients(made, made[-1] * mid)
+        other = exact(dag.steps, dag.constants, data(made), (len(dag.leaves),))
+        if not other.fits:
+            continue
+        for k in range(len(dag.leaves)):
+            path = abs(g) * (of.paths[k] or 0) + abs(f) * (other.paths[k] or 0)
+            want = g * mp(df[k]) + f * mp(dg[k])
+            e = error(both[k], want, path) / (of.operations + 1)
+            assert e <= BOUND, dag
+            worst = max(worst, e)
+        count += 1
+    figure("c", "product rule", count, worst, BOUND, "e/op")
+
+
+def test_the_order_of_operands_does_not_matter(amount, figure):
+    count, worst = 0, 0.0
+    for dag, made, of in fitting("order", amount(300, 10_000)):
+        swapped = Dag(dag.leaves, dag.constants, tuple(map(turned, dag.steps)))
+        twin = swapped.values()
+        assert data(twin) == data(made), dag
+        got = gradients(twin)
+        for e in errors(of, got):
+            assert e <= BOUND * of.operations, dag
+            worst = max(worst, e / max(of.operations, 1))
+        count += 1
+    figure("c", "permutation of operands (data bit for bit)", count, worst, BOUND, "e/op")
+
+
+def turned(step):
+    name, picks = step
+    if name == "dot":  # the factors of each product
+        half = len(picks) // 2
+        return name, (*picks[half:-1], *picks[:half], picks[-1])
+    return (name, picks[::-1]) if name in {"add", "mul", "sum"} else step
+
+
+def test_scaling_by_powers_of_two_is_exact(amount, figure):
+    count = 0
+    for _, made, _ in fitting("scale", amount(300, 10_000)):
+        k = random.Random(count).randint(-30, 30)
+        plain = gradients(made)
+        scaled = gradients([*made, made[-1] * 2.0**k])[:-1]
+        assert scaled == [g * 2.0**k for g in plain]
+        count += 1
+    figure("c", "scaling by powers of two, bit for bit", count)
+
+
+def test_a_second_backward_doubles_the_leaves_and_nothing_else(amount, figure):
+    count = 0
+    for dag, made, _ in fitting("twice", amount(300, 10_000)):
+        once = gradients(made)
+        made[-1].backward()
+        leaves = len(dag.leaves)
+        assert [v.grad for v in made[:leaves]] == [2 * g for g in once[:leaves]]
+        assert [v.grad for v in made[leaves:]] == once[leaves:]
+        count += 1
+    figure("c", "repeated backward, bit for bit", count)
+
+
+def digest(count: int) -> str:
+    """The bits of all gradients of so many DAGs."""
+    bits = hashlib.sha256()
+    for k in range(count):
+        _, made = grow(f"process {k}")
+        bits.update(repr(gradients(made)).encode())
+    return bits.hexdigest()
+
+
+def test_another_process_computes_the_same_bits(amount, figure):
+    count = amount(300, 10_000)
+    tests = Path(__file__).parent
+    paths = os.pathsep.join([str(tests.parent), str(tests)])
+    done = subprocess.run(
+        [sys.executable, "-c", f"from test_fuzz import digest; print(digest({count}))"],
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "7"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == digest(count)
+    figure("c", "another process, bit for bit", count)
