@@ -8,6 +8,7 @@ import math
 import warnings
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -103,6 +104,12 @@ class Descent:
         if self._mover:
             self._mover.store()
             self._mover = None
+
+    def prepare(self, xs: Any, ys: Any) -> None:
+        """Records a batch and takes no step, so that a resumed run has the kernels of its past."""
+        if not (self._eager or is_watched()):
+            with suppress(ReplayError):  # the first step says so
+                self._record(self._bind(xs, ys), xs, ys)
 
     def origin(self, xs: Any, ys: Any) -> str:
         """Which operation of a step first gives nan or inf, in words: such a step is run again.

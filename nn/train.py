@@ -237,8 +237,10 @@ def fit(
     if resume is not None:
         backend = run.go_on(resume, backend)
     history = run.history
-    drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
+    drawn = batches(xs, ys, batch, replacement, random.Random(seed))
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
+    for past in {len(past[0]): past for past in islice(drawn, len(history))}.values():
+        descent.prepare(*past)
     taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
     call_back = _calls(callbacks, model, descent)
     keep = partial(run.save, checkpoint, descent)

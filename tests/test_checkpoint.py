@@ -88,7 +88,7 @@ def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, b
     available(backend)
     settings = {"backend": backend, **BATCHES[batches]}
     ways = list(product(("nesterov", "adam"), (1, 5), ("stop_at", "steps")))
-    ways = ways[:: amount(5, 1)]
+    ways = ways[:: amount(3, 1)]
     for optimizer, cut, how in ways:
         part = {"stop_at": cut - 1} if how == "stop_at" else {"steps": cut}
         run(optimizer, checkpoint=path, **part, **settings)
