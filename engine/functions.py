@@ -148,11 +148,8 @@ def min(*values: Any) -> Any:
 
 
 def _extreme(op: Op, values: Sequence[Any]) -> Any:
-    if len(values) == 1 and isinstance(values[0], Iterable):
-        values = list(values[0])
-    if not values:
-        raise ValueError(f"{op.name} expected at least one value, got none")
-    first, *others = values
+    is_list = len(values) == 1 and isinstance(values[0], Iterable)
+    first, *others = _some(op.name, values[0] if is_list else values)
     first = first if isinstance(first, Value) else number(first)
     return reduce(lambda x, y: call(op, x, y), others, first)
 
@@ -207,10 +204,14 @@ def logsumexp(values: Iterable[Operand]) -> Any:
     >>> logsumexp([1000.0, 0.0])
     1000.0
     """
-    values = list(values)
-    if not values:
-        raise ValueError("logsumexp expected at least one value, got none")
-    return call(OPS["logsumexp"], *values)
+    return call(OPS["logsumexp"], *_some("logsumexp", values))
+
+
+def _some(name: str, values: Iterable[Operand]) -> list[Operand]:
+    found = list(values)
+    if not found:
+        raise ValueError(f"{name} expected at least one value, got none")
+    return found
 
 
 def softmax(logits: Iterable[Operand]) -> list[Any]:
@@ -219,7 +220,7 @@ def softmax(logits: Iterable[Operand]) -> list[Any]:
     >>> softmax([1000.0, 0.0])
     [1.0, 0.0]
     """
-    logits = list(logits)
+    logits = _some("softmax", logits)
     total = logsumexp(logits)
     return [exp(x - total) for x in logits]
 
@@ -233,7 +234,7 @@ def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> A
     >>> cross_entropy([1000.0, 0.0], 1)
     1000.0
     """
-    logits = list(logits)
+    logits = _some("cross_entropy", logits)
     total = logsumexp(logits)
     if isinstance(target, Sequence) and not isinstance(target, str):
         if len(target) != len(logits):

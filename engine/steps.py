@@ -14,7 +14,7 @@ from typing import Any, overload
 
 from engine.drawing.collapse import around
 from engine.drawing.outline import Names, boxes_of, named
-from engine.drawing.picture import Picture, picture, short
+from engine.drawing.picture import Picture, picture, short, visible
 from engine.drawing.svg import svg
 from engine.page.page import page
 from engine.story.differences import checks
@@ -152,7 +152,7 @@ class Steps(Watchable, Sequence[Event]):
                     "id": place,
                     "kind": self._kind(place),
                     "label": words.labels[place],
-                    "symbol": record.graph.symbol(place),
+                    "symbol": visible(record.graph.symbol(place)),
                     "data": record.data[place],
                     "grad": None if constant else grads[place],
                     "group": [boxes[b].title for b in around(boxes, box[place])],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import takewhile
 
+from engine.drawing.picture import visible
 from engine.ops import OPS
 from engine.roll import Access, Loop, Program
 from engine.value import Value
@@ -24,7 +25,7 @@ def in_words(program: Program, names: Iterable[tuple[str, Value]] = ()) -> str:
         if k and _goes_on(program, k - 1):
             lines[-1] += f", then {loop.op.name}"
         else:
-            name = f"{named[k]}: " if named.get(k) else ""
+            name = f"{visible(named[k])}: " if named.get(k) else ""
             lines.append(f"{name}{_loop(loop)}")
     return "\n".join(lines)
 

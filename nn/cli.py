@@ -120,6 +120,9 @@ def train(options: argparse.Namespace) -> int:
             optimizer=optimizer(model.parameters(), lr=lr),
             validation=plan.testing,
             seed=options.seed,
+            checkpoint=options.checkpoint or options.resume,
+            every=options.every,
+            resume=options.resume,
         )
     except DivergedError as error:
         raise ValueError(
@@ -130,6 +133,9 @@ def train(options: argparse.Namespace) -> int:
     trials = {options.optimizer: done}
     print_table({name: trial.figures for name, trial in trials.items()})
     leave(out, plan, trials)
+    kept = options.checkpoint or options.resume
+    if kept and interrupted(trials):
+        print(f"To go on: the same command with --resume {kept}")
     before, _ = plan.start
     if done.loss > before:
         remark(
@@ -375,6 +381,10 @@ COMMANDS = {
         option("--steps", "N", "steps to take", "3000", type=count),
         option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
         option("--out", "DIR", "folder for the results", "brickgrad-train"),
+        option("--checkpoint", "FILE", "where to keep how far the training is, such as run.json"),
+        option("--every", "N", "steps between two writings of it", "100", type=count),
+        option("--resume", "FILE", "go on from a checkpoint, with the other options as they were; "
+               "writes there again"),
         SEED,
     )),
     "predict": Command(

@@ -8,6 +8,7 @@ import math
 import warnings
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from engine.ops import fsum
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
-from engine.value import Value, data_of, is_watched, set_each
+from engine.value import Value, data_of, detect_anomaly, is_watched, set_each
 from nn.optim import Optimizer
 
 KEPT = 4  # bound batches
@@ -86,20 +87,14 @@ class Descent:
             return self._by_graph(*self.run(xs, ys))
         try:
             batch = self._bound.get((id(xs), id(ys))) or self._bind(xs, ys)
-            link = self._forward(batch)
+            link = self._forward(batch) or self._record(batch, xs, ys)
             if link:
                 return self._replayed(link) or self.step(xs, ys)
-            self.store()
-            self._bound.clear()
-            is_full = self._replay.is_full(batch.given)
-            run = self.run if is_full else lambda xs, ys: self._replay.record(batch.given)
-            total, outputs = run(xs, ys)
         except ReplayError as error:
             warnings.warn(f"training goes on without replay, slower: {error}", stacklevel=2)
-            self.store()
             self._eager = True
-            return self.step(xs, ys)
-        return self._by_graph(total, outputs)
+        self.store()
+        return self._by_graph(*self.run(xs, ys))
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser.
@@ -109,6 +104,27 @@ class Descent:
         if self._mover:
             self._mover.store()
             self._mover = None
+
+    def prepare(self, xs: Any, ys: Any) -> None:
+        """Records a batch and takes no step, so that a resumed run has the kernels of its past."""
+        if not (self._eager or is_watched()):
+            with suppress(ReplayError):  # the first step says so
+                self._record(self._bind(xs, ys), xs, ys)
+
+    def origin(self, xs: Any, ys: Any) -> str:
+        """Which operation of a step first gives nan or inf, in words: such a step is run again.
+
+        Empty where none does: a sum of gradients, or a move, was too large.
+        """
+        self.store()
+        try:
+            with detect_anomaly():
+                self.run(xs, ys)[0].backward()
+        except FloatingPointError as error:
+            return str(error)
+        finally:
+            self.optimizer.zero_grad()
+        return ""
 
     def forget(self) -> None:
         """Records anew: the model has other parameters by now."""
@@ -138,14 +154,26 @@ class Descent:
         self._bound[id(xs), id(ys)] = batch
         return batch
 
-    def _forward(self, batch: "_Batch") -> "_Link | None":
+    def _record(self, batch: "_Batch", xs: Any, ys: Any) -> "_Link | None":
+        """Records the loss: its first step too is the kernel's, so that a resumed one is the same.
+
+        None where there are too many recordings, or rounding decides its comparisons.
+        """
+        self.store()
+        self._bound.clear()
+        if self._replay.is_full(batch.given):
+            return None
+        self._replay.record(batch.given)
+        return self._forward(self._bind(xs, ys), counts=False)
+
+    def _forward(self, batch: "_Batch", counts: bool = True) -> "_Link | None":
         """Runs the forward pass of the recording that fits; None where none does."""
         for recorded in batch.candidates:
             link = self._link(recorded)
             link.inputs[:] = batch.numbers
             link.lend()
             if recorded.run():
-                if recorded.count():
+                if counts and recorded.count():
                     link.mover.store()
                     leaves = batch.numbers.tolist(), [p.data for p in recorded.program.parameters]
                     if not self._replay.compare(recorded, leaves, batch.given):

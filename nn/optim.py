@@ -93,8 +93,8 @@ class Optimizer(ABC):
         """FloatingPointError where a number is not finite; `places` are those of the parameters."""
         for name, column in zip(("data", *self.MEMORY), columns, strict=True):
             if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
-                k, x = next((k, x) for k, x in enumerate(column) if not math.isfinite(x))
-                place = places[k] if places else k
+                numbered = zip(places or range(len(column)), column, strict=True)
+                place, x = min((place, x) for place, x in numbered if not math.isfinite(x))
                 raise FloatingPointError(f"the {name} of parameter {place} would become {x}")
 
     def take(self, columns: Sequence[Numbers], steps: list[int]) -> None:

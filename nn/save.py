@@ -1,20 +1,17 @@
 """Saving a net as JSON, and loading it: the same bits come back, and nothing in it can run."""
 
 import json
-import os
-import secrets
-from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, NoReturn
+from typing import Any
 
-from nn.module import MLP, finite, size
+from nn.files import check_format, check_keys, check_type, parse, reading, write
+from nn.module import MLP, size
 
 FORMAT = "brickgrad model"
 VERSION = 1
-_JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 
 
 def save(model: MLP, path: str | Path, meta: Mapping[str, Any] | None = None) -> None:
@@ -49,7 +46,7 @@ def save(model: MLP, path: str | Path, meta: Mapping[str, Any] | None = None) ->
     text = json.dumps(document, indent=1) + "\n"
     if repr(_model(_document(text))) != repr(model):
         raise ValueError(f"save expected an MLP as it was built, got layers changed since: {model}")
-    _write(Path(path).resolve(), text)
+    write(path, text)
 
 
 def load(path: str | Path) -> MLP:
@@ -59,95 +56,29 @@ def load(path: str | Path) -> MLP:
 
 def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:
     """The net and the `meta` that `save` wrote; ValueError naming the file where it is damaged."""
-    content = Path(path).read_bytes()
-    try:
-        document = _document(content.decode())
+    with reading(path, "a model") as text:
+        document = _document(text)
         return _model(document), document["meta"]
-    except (ValueError, TypeError, RecursionError) as error:
-        no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
-        reason = f"it is not JSON ({error})" if no_json else error
-        raise ValueError(f"{path} is not a model that brickgrad saved: {reason}") from error
 
 
 def _document(text: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(
-        text,
-        object_pairs_hook=_object,
-        parse_float=lambda digits: finite("a number in the file", float(digits)),
-        parse_constant=_not_finite,
-    )
-    _check_type("the file", document, dict)
-    _check_keys("the file", document, ("format", "version", "model", "weights", "meta"))
-    kind, version = document["format"], document["version"]
-    if kind != FORMAT or version is True or version != VERSION:
-        raise ValueError(
-            f"expected format {FORMAT!r} version {VERSION},"
-            f" got {short(kind)} version {short(version)}"
-        )
+    document: dict[str, Any] = parse(text)
+    check_format(document, FORMAT, VERSION, ("model", "weights", "meta"))
     for key in ("model", "weights", "meta"):
-        _check_type(key, document[key], dict)
+        check_type(key, document[key], dict)
     return document
 
 
 def _model(document: dict[str, Any]) -> MLP:
     settings, weights = document["model"], document["weights"]
-    _check_keys("model", settings, ("nin", "nouts", "activation", "fused"))
+    check_keys("model", settings, ("nin", "nouts", "activation", "fused"))
     nouts, activation, fused = settings["nouts"], settings["activation"], settings["fused"]
-    _check_type("nouts", nouts, list)
-    _check_type("activation", activation, str)
-    _check_type("fused", fused, bool)
+    check_type("nouts", nouts, list)
+    check_type("activation", activation, str)
+    check_type("fused", fused, bool)
     sizes = [size("units", n) for n in (settings["nin"], *nouts)]
     if sum((a + 1) * b for a, b in pairwise(sizes)) != len(weights):  # before building any of them
         raise ValueError(f"{len(weights)} weights do not make a net of sizes {short(sizes)}")
     model = MLP(sizes[0], sizes[1:], activation, fused=fused, seed=0)
     model.load_state_dict(weights)
     return model
-
-
-def _check_type(name: str, thing: object, expected: type) -> None:
-    if not isinstance(thing, expected):
-        raise ValueError(f"{name} expected {_JSON_NAMES[expected]}, got {short(thing)}")
-
-
-def _check_keys(name: str, thing: dict[str, Any], expected: tuple[str, ...]) -> None:
-    if sorted(thing) != sorted(expected):
-        keys = ", ".join(expected)
-        raise ValueError(f"{name} expected the keys {keys}, got {short(list(thing))}")
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    thing = dict(pairs)
-    if len(thing) < len(pairs):
-        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"the key {short(name)} stands there twice")
-    return thing
-
-
-def _not_finite(name: str) -> NoReturn:
-    raise ValueError(f"expected finite numbers, got {name}")
-
-
-def _write(path: Path, text: str) -> None:
-    """A new file beside the old one, on the disk before it takes its name."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with open(fresh, "x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _sync_folder(path: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return  # Windows cannot open a folder
-    folder = os.open(path, os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

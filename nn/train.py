@@ -15,7 +15,9 @@ from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
-from engine.value import Value, set_each
+from engine.value import Value, is_watched, set_each
+from nn import checkpoint as checkpoints
+from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import Descent, Run
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
@@ -39,6 +41,7 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 Batch = tuple[Sequence[Any], Sequence[Any]]
+ALL_DONE = "all steps done"
 
 
 class Step(NamedTuple):
@@ -82,7 +85,7 @@ class History:
     points_seen: list[int] = field(default_factory=list)
     validation_loss: list[float | None] = field(default_factory=list)
     validation_accuracy: list[float | None] = field(default_factory=list)
-    ended: str = "all steps done"
+    ended: str = ALL_DONE
 
     def __len__(self) -> int:
         return len(self.step)
@@ -178,6 +181,9 @@ def fit(
     penalty: Callable[[Any], Value] | None = None,
     progress: bool | None = None,
     backend: str = "auto",
+    checkpoint: str | PathLike[str] | None = None,
+    every: int = 100,
+    resume: str | PathLike[str] | None = None,
 ) -> History:
     """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
 
@@ -202,6 +208,12 @@ def fit(
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once.
 
+    `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
+    The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
+    parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
+    from the very start; give both to go on writing. What callbacks hold is theirs to keep. "auto"
+    changes backends by the clock, so where it does, the last bits are those of a `backend` named.
+
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
     taking it. Raises ValueError where the first step finds no gradient in the optimizer's
@@ -209,39 +221,39 @@ def fit(
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)
-    if optimizer is None:
-        if lr is None:
-            raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
-        optimizer = SGD(model.parameters(), lr=0.0)
+    optimizer = optimizer or _plain_descent(model, lr)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
     xs, ys = as_floats(model, loss, xs, ys)
+    size("steps between checkpoints", every)
+    run = _Run(model, optimizer, watch, per_pass, total)
+    if checkpoint is not None or resume is not None:
+        training = (model, loss, penalty, optimizer, (xs, ys), watch and watch.data)
+        run.identity = checkpoints.identity(
+            *training, batch_size=batch, replacement=replacement, seed=seed
+        )
+    if resume is not None:
+        backend = run.go_on(resume, backend)
+    history = run.history
     drawn = batches(xs, ys, batch, replacement, random.Random(seed))
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
-    steps_taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer))
+    for past in {len(past[0]): past for past in islice(drawn, len(history))}.values():
+        descent.prepare(*past)
+    taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
     call_back = _calls(callbacks, model, descent)
-    history = History()
+    keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for taken in islice(steps_taken, total):
-                done = taken.step + 1
-                look = watch is not None and (done % per_pass == 0 or done == total)
-                if look or callbacks:
-                    descent.store()
-                step = watch.look_after(taken) if watch and look else taken
-                history.append(step)
-                report(done, step)
-                if call_back(step):
-                    history.ended = "a callback said so"
-                elif watch and watch.tired:
-                    history.ended = "early stop"
-                elif interrupt.asked:
-                    history.ended = "interrupted"
-                else:
-                    continue
-                break
+            for step in run.looked_after(taken, descent, always=bool(callbacks)):
+                report(len(history), step)
+                history.ended = run.ending(call_back(step), interrupt.asked)
+                if history.ended != ALL_DONE:
+                    break
+                if len(history) % every == 0:
+                    keep()
+            keep()
         except KeyboardInterrupt:
             history.ended = "interrupted"
         except DivergedError as error:
@@ -281,17 +293,20 @@ def _steps(
     decide: Decision | None,
     batches: Iterator[Batch],
     rate: Schedule,
+    history: History,
 ) -> Iterator[Step]:
-    points_seen = 0
-    for number, (xs, ys) in enumerate(batches):
+    points_seen = history.points_seen[-1] if len(history) else 0
+    for number, (xs, ys) in enumerate(batches, len(history)):
         start = time.perf_counter()
         optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
             with _collector_paused():
                 loss, outputs, norm = descent.step(xs, ys)
         except FloatingPointError as error:
+            origin = "" if is_watched() else descent.origin(xs, ys)
+            where = f": {origin}" if origin else ""
             raise DivergedError(
-                f"step {number}: {error}. The parameters are as before this step. Try a "
+                f"step {number}: {error}{where}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
         accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
@@ -315,6 +330,12 @@ def _calls(
         return any(answer is True for answer in answers)
 
     return call
+
+
+def _plain_descent(model: Model, lr: float | Schedule | None) -> Optimizer:
+    if lr is None:
+        raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
+    return SGD(model.parameters(), lr=0.0)
 
 
 def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
@@ -435,27 +456,101 @@ class _Watch:
     """Looks at the validation data, and keeps the parameters of the lowest loss."""
 
     look: Callable[[], tuple[float, float | None]]
+    data: tuple[list[Any], list[Any]]
     parameters: list[Value]
     patience: int | None
-    lowest: float = math.inf
-    best: list[float] = field(default_factory=list)
-    looks_since: int = 0
+    seen: Watched = field(default_factory=Watched)
+    before: Watched = field(default_factory=Watched)  # the last look
 
     def look_after(self, step: Step) -> Step:
         loss, accuracy = self.look()
-        self.looks_since += 1
-        if loss < self.lowest:
-            self.lowest, self.looks_since = loss, 0
-            self.best = [p.data for p in self.parameters]
+        self.before = self.seen
+        if loss < self.seen.lowest:
+            self.seen = Watched(loss, 0, tuple([p.data for p in self.parameters]))
+        else:
+            self.seen = self.seen._replace(looks_since=self.seen.looks_since + 1)
         return step._replace(validation_loss=loss, validation_accuracy=accuracy)
 
     @property
     def tired(self) -> bool:
-        return self.patience is not None and self.looks_since >= self.patience
+        return self.patience is not None and self.seen.looks_since >= self.patience
 
     def restore(self) -> None:
-        if self.best:
-            set_each("data", self.parameters, self.best)
+        if self.seen.best:
+            set_each("data", self.parameters, self.seen.best)
+
+
+@dataclass
+class _Run:
+    """A training and where it stands: what a checkpoint holds."""
+
+    model: Model
+    optimizer: Optimizer
+    watch: _Watch | None
+    per_pass: int
+    total: int
+    identity: Identity = field(default_factory=dict)
+    history: History = field(default_factory=History)
+
+    def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
+        """The steps that are left, each with its look and in the history.
+
+        The parameters are set where somebody looks at them: at each step, or after a pass.
+        """
+        tired = self.watch is not None and self.watch.tired
+        for step in islice(taken, 0 if tired else self.total - len(self.history)):
+            done = step.step + 1
+            look = self.watch and (done % self.per_pass == 0 or done == self.total)
+            if look or always:
+                descent.store()
+            seen = self.watch.look_after(step) if self.watch and look else step
+            self.history.append(seen)
+            yield seen
+
+    def ending(self, is_called_off: bool, is_interrupted: bool) -> str:
+        """Why training ends after this step, or `ALL_DONE`."""
+        is_tired = self.watch is not None and self.watch.tired
+        reasons = {
+            "a callback said so": is_called_off,
+            "early stop": is_tired,
+            "interrupted": is_interrupted,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), ALL_DONE)
+
+    def save(self, path: str | PathLike[str] | None, descent: Descent) -> None:
+        """Writes it. A look at the end is left out within a pass: longer training has none there.
+
+        Raises OSError, naming the file, where that fails; the former one is as it was.
+        """
+        if path is None:
+            return
+        descent.store()
+        columns = {name: getattr(self.history, name) for name in Step._fields}
+        seen = self.watch.seen if self.watch else Watched()
+        if self.watch and len(self.history) % self.per_pass:
+            if columns["validation_loss"][-1] is not None:
+                seen = self.watch.before
+            for name in ("validation_loss", "validation_accuracy"):
+                columns[name] = [*columns[name][:-1], None]
+        weights = checkpoints.weights_of(self.model, self.optimizer)
+        standing = Standing(columns, seen, descent.backend)
+        checkpoints.save(path, self.identity, weights, self.optimizer, standing)
+
+    def go_on(self, path: str | PathLike[str], backend: str) -> str:
+        """Goes back to where the file stands; the backend to go on with."""
+        weights = checkpoints.weights_of(self.model, self.optimizer)
+        training = self.identity, weights, self.optimizer
+        columns, seen, former = checkpoints.resume(path, *training, most=self.total)
+        self.history = History()
+        vars(self.history).update(columns)
+        if self.watch:
+            self.watch.seen = seen
+            if len(self.history) == self.total and self.total % self.per_pass:
+                step = self.watch.look_after(self.history[-1])
+                self.history.validation_loss[-1] = step.validation_loss
+                self.history.validation_accuracy[-1] = step.validation_accuracy
+            self.history.ended = self.ending(False, False)
+        return former if backend == "auto" and former in ("eager", "c") else backend
 
 
 def _watch(
@@ -475,4 +570,4 @@ def _watch(
     look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
     if patience is not None:
         size("looks before an early stop", patience)
-    return _Watch(look, parameters, patience)
+    return _Watch(look, held_out, parameters, patience)

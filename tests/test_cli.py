@@ -234,6 +234,55 @@ def test_train_learns_amounts_and_texts(amounts, capsys):
     assert error == pytest.approx(mean**0.5, rel=1e-3)
 
 
+def test_a_training_goes_on_by_one_flag(capsys):
+    """The one that was stopped has the net and the history of the one that was not."""
+    whole = ["train", IRIS, "--target", "species", *QUICK, "--batch", "40", "--optimizer", "adam"]
+    part = [*whole, "--steps", "130", "--checkpoint", "run.json", "--every", "50", "--out", "b"]
+    assert main([*whole, "--out", "a"]) == main(part) == 0
+    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(130)]
+    assert main([*whole, "--out", "b", "--resume", "run.json"]) == 0
+    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(300)]
+    assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
+    loss = [
+        [row["loss"] for row in csv.DictReader(Path(out, "history.csv").read_text().splitlines())]
+        for out in "ab"
+    ]
+    assert loss[0] == loss[1]
+    assert len(loss[0]) == 300
+
+
+ANOTHER = {
+    r"its optimizer is 'Adam\(.*', here it is 'SGD\(": ["--optimizer", "sgd"],
+    "its model is ": ["--layers", "5"],
+    "it has 20 steps already, which is more than the 5 asked for": ["--steps", "5"],
+    "none.json: No such file": ["--resume", "none.json"],
+}
+
+
+def test_a_training_does_not_go_on_as_another(capsys):
+    command = ["train", IRIS, "--target", "species", "--optimizer", "adam", "--steps", "20"]
+    assert main([*command, "--checkpoint", "run.json"]) == 0
+    capsys.readouterr()
+    for message, options in ANOTHER.items():
+        assert re.search(message, fails(capsys, *command, "--resume", "run.json", *options))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+def test_ctrl_c_says_how_to_go_on():
+    command = ["train", IRIS, "--target", "species", "--steps", "1000000", "--checkpoint", "r.json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nn.cli", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while not Path("r.json").exists():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    assert "To go on: the same command with --resume r.json" in process.communicate(timeout=100)[0]
+    assert process.returncode == 130
+
+
 # --- predict, draw, check ---------------------------------------------------------------------
 
 

@@ -62,7 +62,7 @@ def expression(op: Op, terms: Sequence[str]) -> str:
     if op.name in FORMS:
         return FORMS[op.name](terms)
     if op.arity == 2 and not op.symbol.isidentifier():
-        return f"{terms[0]} {op.symbol} {terms[1]}"
+        return f"{terms[0]} {visible(op.symbol)} {terms[1]}"
     shown = terms if len(terms) <= TERMS else [*terms[: TERMS - 1], f"... ({len(terms)} operands)"]
     return f"{op.name}({', '.join(shown)})"
 

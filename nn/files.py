@@ -1,0 +1,110 @@
+"""Files of JSON: written whole or not at all, read with suspicion."""
+
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from reprlib import repr as short
+from typing import Any, NoReturn
+
+from nn.module import finite
+
+_JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+
+
+def parse(text: str) -> Any:
+    """What JSON says; ValueError for numbers that are not finite, and for keys that come twice.
+
+    >>> parse('{"a": [1, 2.5, null]}')
+    {'a': [1, 2.5, None]}
+    """
+    return json.loads(
+        text,
+        object_pairs_hook=_object,
+        parse_float=lambda digits: finite("a number in the file", float(digits)),
+        parse_constant=_not_finite,
+    )
+
+
+def check_format(document: Any, kind: str, version: int, keys: Sequence[str]) -> None:
+    """ValueError unless it is a document of this kind and version, with these keys alone."""
+    check_type("the file", document, dict)
+    check_keys("the file", document, ("format", "version", *keys))
+    got = document["format"], document["version"]
+    if got != (kind, version) or got[1] is True:
+        raise ValueError(
+            f"expected format {kind!r} version {version},"
+            f" got {short(got[0])} version {short(got[1])}"
+        )
+
+
+def check_type(name: str, thing: object, expected: type) -> None:
+    """ValueError unless it is an object, a list, a string or a truth value, as expected."""
+    if not isinstance(thing, expected):
+        raise ValueError(f"{name} expected {_JSON_NAMES[expected]}, got {short(thing)}")
+
+
+def check_keys(name: str, thing: dict[str, Any], expected: Sequence[str]) -> None:
+    """ValueError unless an object has these keys, in any order."""
+    if sorted(thing) != sorted(expected):
+        keys = ", ".join(expected)
+        raise ValueError(f"{name} expected the keys {keys}, got {short(list(thing))}")
+
+
+@contextmanager
+def reading(path: str | PathLike[str], what: str) -> Iterator[str]:
+    """Gives the text of a file; errors on what it says become a ValueError that names the file."""
+    content = Path(path).read_bytes()
+    try:
+        yield content.decode()
+    except (ValueError, TypeError, RecursionError) as error:
+        no_json = isinstance(error, (json.JSONDecodeError, UnicodeDecodeError))
+        reason = f"it is not JSON ({error})" if no_json else error
+        raise ValueError(f"{path} is not {what} that brickgrad saved: {reason}") from error
+
+
+def write(path: str | PathLike[str], text: str) -> None:
+    """A new file beside the old one, on the disk before it takes its name.
+
+    The file is there as a whole, or, after an error or a crash, as it was before. OSError, naming
+    the file, where writing fails.
+    """
+    target = Path(path).resolve()
+    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        with open(fresh, "x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    thing = dict(pairs)
+    if len(thing) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"the key {short(name)} stands there twice")
+    return thing
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"expected finite numbers, got {name}")
+
+
+def _sync_folder(path: Path) -> None:
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows cannot open a folder
+    folder = os.open(path, os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,416 @@
+"""Row f of the battery: bad input, with the exact type and message of its error.
+
+Under `python -O` too: checks are not asserts.
+"""
+
+import subprocess
+import sys
+from math import nan
+from pathlib import Path
+
+import pytest
+
+from engine.check import GradientError, check_grads
+from engine.derivatives import grad
+from engine.draw import draw
+from engine.functions import cross_entropy, define, dot, exp, logsumexp, softmax
+from engine.functions import max as largest
+from engine.replay import ReplayError, replay
+from engine.steps import steps
+from engine.value import Value
+from nn.data import DataError, load_csv, moons, one_hot, split
+from nn.loss import binary_cross_entropy, hinge, mse
+from nn.module import MLP, Neuron
+from nn.optim import SGD, Adam, cosine
+from nn.save import load, save
+from nn.train import fit
+
+ROOT = Path(__file__).parents[1]
+NAMES = {
+    thing.__name__: thing
+    for thing in (
+        *(Value, check_grads, grad, draw, cross_entropy, define, dot, exp, logsumexp, softmax),
+        *(replay, steps, load_csv, moons, one_hot, split, binary_cross_entropy, hinge, mse, MLP),
+        *(Neuron, SGD, Adam, cosine, load, save, fit),
+    )
+}
+NAMES |= {"max": largest, "nan": nan, "W": Value(1.0), "NET": Neuron(1, nonlin=False, seed=0)}
+NAMES |= {"XY": ([[1.0], [2.0]], [1.0, 2.0])}
+
+BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that may grow
+    ('Value("1")', TypeError, "expected a real number, got str ('1')"),
+    ("Value([1])", TypeError, "expected a real number, got list ([1])"),
+    ("Value(1j)", TypeError, "expected a real number, got complex (1j)"),
+    (
+        "Value(Value(1.0))",
+        TypeError,
+        "expected a real number, got Value (Value(data=1.0, grad=0.0))",
+    ),
+    ("Value(None)", TypeError, "expected a real number, got NoneType (None)"),
+    (
+        "Value(1.0, 3)",
+        TypeError,
+        "Value expected a str as label, got int (3); "
+        "operations of your own are made with engine.define",
+    ),
+    ('Value(1.0) * "ab"', TypeError, "expected a real number, got str ('ab')"),
+    ("Value(1.0) + None", TypeError, "expected a real number, got NoneType (None)"),
+    ("Value(1.0).data_", AttributeError, "'Value' object has no attribute 'data_'"),
+    ('setattr(Value(1.0), "gard", 0)', AttributeError, "'Value' object has no attribute 'gard'"),
+    ('Value(1.0).leaky_relu("a")', TypeError, "expected a real number, got str ('a')"),
+    ("Value(10**400)", OverflowError, "expected a number that fits a float, got int above 1.8e308"),
+    ("dot([Value(1.0)], [])", ValueError, "dot expected two lists of one length, got 1 and 0"),
+    (
+        "dot([1.0, 2.0], [Value(1.0)])",
+        ValueError,
+        "dot expected two lists of one length, got 2 and 1",
+    ),
+    ("max([])", ValueError, "max expected at least one value, got none"),
+    ("max()", ValueError, "max expected at least one value, got none"),
+    ("softmax([])", ValueError, "softmax expected at least one value, got none"),
+    (
+        "cross_entropy([], 0)",
+        ValueError,
+        "cross_entropy expected at least one value, got none",
+    ),
+    ("logsumexp([])", ValueError, "logsumexp expected at least one value, got none"),
+    (
+        "cross_entropy([Value(1.0), Value(2.0)], 2)",
+        ValueError,
+        "cross_entropy expected a class from 0 to 1, got 2",
+    ),
+    (
+        "cross_entropy([Value(1.0), Value(2.0)], [1.0])",
+        ValueError,
+        "cross_entropy expected 2 probabilities, got 1",
+    ),
+    (
+        "cross_entropy([Value(1.0), Value(2.0)], -1)",
+        ValueError,
+        "cross_entropy expected a class from 0 to 1, got -1",
+    ),
+    ('exp("x")', TypeError, "expected a real number, got str ('x')"),
+    (
+        'define("exp", "exp", "x", "1.0", at=[(1.0,)])',
+        ValueError,
+        "define: the library has an operation 'exp'; choose another name",
+    ),
+    (
+        'define("a b", "a", "x", "1.0", at=[(1.0,)])',
+        ValueError,
+        "define expected a name such as 'swish', got 'a b'",
+    ),
+    (
+        'define("f", "f", "x", "1.0", at=[])',
+        ValueError,
+        "define('f') expected points to test at, such as at=[(0.5,)]",
+    ),
+    (
+        'define("f", "f", "x", "2.0", at=[(1.0,)])',
+        ValueError,
+        "define('f'): the partial d/dx '2.0' is 2 at (1.0,), but small steps of 'x' give 1",
+    ),
+    (
+        'define("f", "f", "x + w", "1.0", at=[(1.0,)])',
+        ValueError,
+        "formula 'x + w': no variable 'w'; there are: x",
+    ),
+    (
+        'define("f", "f", "x.real", "1.0", at=[(1.0,)])',
+        ValueError,
+        "formula 'x.real': Attribute is not allowed here",
+    ),
+    (
+        'define("f", "f", "x ^ 2", "1.0", at=[(1.0,)])',
+        ValueError,
+        "formula 'x ^ 2': BitXor is not allowed here; a power is written x ** 3",
+    ),
+    (
+        'define("f", "f", "x * y", "y", "x", at=[(1.0,)])',
+        ValueError,
+        "define('f') expected points of 2 numbers, got (1.0,)",
+    ),
+    (
+        'define("f", "f", "__import__(\'os\')", "1.0", at=[(1.0,)])',
+        ValueError,
+        "formula \"__import__('os')\": no function '__import__'; there are: ...",
+    ),
+    ("grad(Value(1.0), 3.0)", TypeError, "grad expected Values, got float (3.0)"),
+    ("grad(1.0, Value(1.0))", TypeError, "grad expected Values, got float (1.0)"),
+    (
+        "check_grads(lambda x: x * 0 + x.data, [1.0])",
+        GradientError,
+        "d f / d x at x = 1.0: the gradient says 0.0, differences say 1",
+    ),
+    (
+        "check_grads(lambda x: x, [])",
+        ValueError,
+        "expected a point of at least one number or Value, got none",
+    ),
+    ("replay(3)", TypeError, "replay expected a function, got int"),
+    (
+        'replay(lambda x: x, backend="fortran")',
+        ValueError,
+        "replay expected a backend of auto, eager, python, numpy, c, got 'fortran'",
+    ),
+    ("replay(lambda x: x, check=0)", ValueError, "replay expected check of 1 or more calls, got 0"),
+    (
+        "replay(lambda x: x)({1, 2})",
+        TypeError,
+        "replay expected numbers, lists, tuples and dicts of them, or what can be told apart "
+        "by hashing, got set",
+    ),
+    ("replay(lambda x: x).source()", ReplayError, "<lambda> has no recording yet: call it first"),
+    ("draw(3)", TypeError, "draw expected a Value, such as a loss, got int"),
+    (
+        "draw(Value(1.0), max_nodes=0)",
+        ValueError,
+        "max_nodes expected a whole number, at least 2, got 0",
+    ),
+    (
+        'draw(Value(1.0)).save("a.txt")',
+        ValueError,
+        "save expected a name ending in .svg, .gv, .png, .pdf, got 'a.txt'",
+    ),
+    ("steps(3)", TypeError, "steps expected a Value, such as a loss, got int"),
+    (
+        'steps(Value(1.0)).save("a.txt")',
+        ValueError,
+        "save expected a name ending in .html, got 'a.txt'",
+    ),
+    ("Neuron(3)([1.0, 2.0])", ValueError, "Neuron(3) expected 3 inputs, got 2"),
+    ("Neuron(3)([1.0] * 5)", ValueError, "Neuron(3) expected 3 inputs, got 5"),
+    ("Neuron(0)", ValueError, "the number of inputs must be at least 1, got 0"),
+    ("Neuron(-1)", ValueError, "the number of inputs must be at least 1, got -1"),
+    ("Neuron(2.0)", TypeError, "the number of inputs must be an int, got 2.0"),
+    ("Neuron(True)", TypeError, "the number of inputs must be an int, got True"),
+    ('Neuron(2, activation="rellu")', ValueError, "no activation 'rellu'; there are: ..."),
+    (
+        'Neuron(2, init="large")',
+        ValueError,
+        "no init 'large'; there are: uniform, he, xavier, or a number",
+    ),
+    ("MLP(2, [0, 1])", ValueError, "the number of neurons must be at least 1, got 0"),
+    (
+        "MLP(2, [])",
+        ValueError,
+        "MLP expected at least 1 layer, got 0: write [1] for a single neuron",
+    ),
+    ("MLP(2, 3)", TypeError, "MLP expected a list of layer sizes such as [16, 1], got int"),
+    ('MLP("2", [1])', TypeError, "the number of inputs must be an int, got '2'"),
+    (
+        "MLP(2, [1]).load_state_dict({})",
+        ValueError,
+        "MLP expected its 3 parameters, got 0 names; missing: ['layers.0.neurons.0.w.0', "
+        "'layers.0.neurons.0.w.1', 'layers.0.neurons.0.b'], unknown: []",
+    ),
+    (
+        "MLP(1, [1]).load_state_dict(dict.fromkeys(MLP(1, [1]).state_dict(), nan))",
+        ValueError,
+        "layers.0.neurons.0.w.0 expected a finite number, got nan",
+    ),
+    ('MLP(2, [1])([1.0, "a"])', TypeError, "expected a real number, got str ('a')"),
+    (
+        "mse([Value(1.0)], [1.0, 2.0])",
+        ValueError,
+        "mse expected predictions and targets of one shape, got a list of 1 and a list of 2",
+    ),
+    ("mse([], [])", ValueError, "mse expected at least 1 prediction, got 0"),
+    ("hinge(Value(1.0), 0)", ValueError, "hinge expected targets -1 or 1, got 0"),
+    (
+        "binary_cross_entropy(Value(1.0), 2.0)",
+        ValueError,
+        "binary_cross_entropy expected targets from 0 to 1, got 2.0",
+    ),
+    ("SGD([], lr=0.1)", ValueError, "SGD expected at least 1 parameter, got 0"),
+    (
+        "SGD(Value(1.0), lr=0.1)",
+        TypeError,
+        "SGD expected a list of parameters, got Value: write model.parameters()",
+    ),
+    ("SGD([1.0], lr=0.1)", TypeError, "SGD expected Values, got float as parameter 0"),
+    (
+        "SGD([Value(1.0)], lr=-0.1)",
+        ValueError,
+        "lr expected a finite number from 0.0 to below inf, got -0.1",
+    ),
+    (
+        "SGD([Value(1.0)], lr=nan)",
+        ValueError,
+        "lr expected a finite number from 0.0 to below inf, got nan",
+    ),
+    (
+        'SGD([Value(1.0)], lr="fast")',
+        ValueError,
+        "lr expected a finite number from 0.0 to below inf, got 'fast'",
+    ),
+    (
+        "SGD([Value(1.0)], lr=0.1, nesterov=True)",
+        ValueError,
+        "nesterov expected a momentum above 0 and a dampening of 0, "
+        "got momentum=0.0, dampening=0.0",
+    ),
+    (
+        "SGD([Value(1.0) * 2], lr=0.1)",
+        ValueError,
+        "SGD can only move leaves: parameter 0 is the result of mul",
+    ),
+    ("SGD([W, W], lr=0.1)", ValueError, "SGD expected each parameter once, got one of them twice"),
+    (
+        "Adam([Value(1.0)], betas=(0.9, 1.0))",
+        ValueError,
+        "betas expected a finite number from 0.0 to below 1.0, got 1.0",
+    ),
+    ("Adam([Value(1.0)], betas=0.9)", ValueError, "betas expected a list of numbers, got 0.9"),
+    (
+        "Adam([Value(1.0)], eps=0.0)",
+        ValueError,
+        "eps expected a finite number from 2.2250738585072014e-308 to below inf, got 0.0",
+    ),
+    (
+        "Adam([Value(1.0)]).load_state_dict({})",
+        ValueError,
+        "Adam expected ['lr', 'betas', 'eps', 'weight_decay', "
+        "'steps', 'mean', 'mean_square'], got []",
+    ),
+    ("cosine(0.1, 0)", ValueError, "the number of steps must be at least 1, got 0"),
+    ("fit(NET, mse, XY, lr=0.1)", ValueError, "fit expected one of steps and epochs"),
+    (
+        "fit(NET, mse, XY, steps=1)",
+        ValueError,
+        "fit expected lr (a number, or a function of the step) or optimizer",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=0)",
+        ValueError,
+        "the number of steps must be at least 1, got 0",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, epochs=1)",
+        ValueError,
+        "fit expected one of steps and epochs",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, batch_size=0)",
+        ValueError,
+        "the number of points in a batch must be at least 1, got 0",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, early_stop=2)",
+        ValueError,
+        "early_stop expected validation data to look at",
+    ),
+    (
+        'fit(NET, mse, XY, lr=0.1, steps=1, backend="fortran")',
+        ValueError,
+        "replay expected a backend of auto, eager, python, numpy, c, got 'fortran'",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, every=0)",
+        ValueError,
+        "the number of steps between checkpoints must be at least 1, got 0",
+    ),
+    (
+        "fit(NET, None, XY, lr=0.1, steps=1)",
+        TypeError,
+        "loss expected a function such as nn.mse, got None",
+    ),
+    (
+        "fit(NET, mse, ([], []), lr=0.1, steps=1)",
+        ValueError,
+        "data has no rows: there is nothing to learn from",
+    ),
+    (
+        "fit(NET, mse, ([[1.0]], [1.0, 2.0]), lr=0.1, steps=1)",
+        ValueError,
+        "data has 1 rows in xs but 2 targets in ys",
+    ),
+    ("fit(NET, mse, 3, lr=0.1, steps=1)", ValueError, "data must be a pair of lists, (xs, ys)"),
+    (
+        "fit(NET, mse, ([[nan]], [1.0]), lr=0.1, steps=1)",
+        ValueError,
+        "xs[0][0] expected a finite number, got nan",
+    ),
+    (
+        "fit(NET, mse, ([[1.0, 2.0]], [1.0]), lr=0.1, steps=1)",
+        ValueError,
+        "example 0 does not fit: Neuron(1) expected 1 inputs, got 2",
+    ),
+    (
+        'fit(NET, mse, ([["a"]], [1.0]), lr=0.1, steps=1)',
+        ValueError,
+        "xs[0][0] expected a finite number, got 'a'",
+    ),
+    (
+        "fit(NET, mse, ([[1.0]], [None]), lr=0.1, steps=1)",
+        ValueError,
+        "ys[0] expected a finite number, got None",
+    ),
+    ("moons(2)", ValueError, "expected at least 4 points, got 2"),
+    ("moons(10, noise=-1)", ValueError, "noise must be a number of at least 0, got -1"),
+    (
+        "split(XY, 2.0)",
+        ValueError,
+        "split expected a fraction between 0 and 1 that leaves rows on both "
+        "sides, got 2.0 of 2 rows",
+    ),
+    ("one_hot(3, 2)", ValueError, "one_hot expected an index from 0 to 1, got 3"),
+    (
+        'load_csv("/nowhere.csv", "a")',
+        DataError,
+        "/nowhere.csv: cannot read it: No such file or directory",
+    ),
+    (
+        'save(3, "/nowhere.json")',
+        TypeError,
+        "save expected an MLP, got int: write its state_dict() as JSON",
+    ),
+    (
+        'load("/nowhere.json")',
+        FileNotFoundError,
+        "[Errno 2] No such file or directory: '/nowhere.json'",
+    ),
+]
+
+
+def wrong(text, kind, message):
+    """What is not as in the table; None where all is."""
+    try:
+        result = eval(text, dict(NAMES))
+    except Exception as error:
+        exact = str(error) == message
+        begins = message.endswith("...") and str(error).startswith(message.removesuffix("..."))
+        if type(error) is kind and (exact or begins):
+            return None
+        return f"{type(error).__name__}: {error}"
+    return f"no error, but {result!r}"
+
+
+@pytest.mark.parametrize(("text", "kind", "message"), BAD, ids=[text for text, *_ in BAD])
+def test_bad_input_has_an_error_of_its_own(text, kind, message):
+    found = wrong(text, kind, message)
+    if found:
+        pytest.fail(f"{text}\nexpected {kind.__name__}: {message}\ngot {found}")
+
+
+def test_the_same_under_python_o(figure):
+    program = "from test_bad_input import BAD, wrong\nfor row in BAD: print(wrong(*row))"
+    done = subprocess.run(
+        [sys.executable, "-O", "-W", "ignore", "-c", f"assert False\n{program}"],
+        cwd=ROOT / "tests",
+        env={"PYTHONPATH": f"{ROOT}:{':'.join(sys.path)}"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    found = done.stdout.splitlines()
+    if found != ["None"] * len(BAD):
+        pytest.fail("\n".join(line for line in found if line != "None"))
+    figure("f", "bad inputs, also under python -O: other type or message", len(BAD))
+
+
+def test_a_wrong_row_is_seen():
+    rows = [("1 / 0", ValueError, "division by zero"), ("1 / 0", ZeroDivisionError, "other")]
+    for row in [*rows, ("1", ValueError, "")]:
+        if wrong(*row) is None:
+            pytest.fail(f"{row} was taken")

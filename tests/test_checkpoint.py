@@ -1,0 +1,420 @@
+import json
+import math
+import random
+import subprocess
+import sys
+import tracemalloc
+from itertools import product
+from pathlib import Path
+
+import pytest
+from audit import nothing_executed
+
+from engine import backends
+from engine.value import Value
+from nn import checkpoint
+from nn.data import iris, split, standardise
+from nn.loss import cross_entropy, l2, mse
+from nn.module import MLP
+from nn.optim import SGD, Adam, AdamW, cosine
+from nn.train import Step, fit
+
+ROOT = Path(__file__).parents[1]
+TRAINING, ASIDE = split(standardise(iris())[0].pick(range(0, 150, 6)), 0.8)
+STEPS = 12
+OPTIMIZERS = {
+    "sgd": lambda ps: SGD(ps, lr=0.01),
+    "nesterov": lambda ps: SGD(ps, lr=0.01, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "adam": lambda ps: Adam(ps, lr=0.01),
+    "adamw": lambda ps: AdamW(ps, lr=0.01),
+}
+BATCHES = {
+    "all": {},
+    "one": {"batch_size": 1},
+    "uneven": {"batch_size": 8},
+    "drawn": {"batch_size": 7, "replacement": True},
+}
+
+
+def available(backend):
+    """Skips where a backend cannot run."""
+    if backend in backends.NAMES:
+        try:
+            backends.backend(backend)
+        except RuntimeError as reason:
+            pytest.skip(str(reason))
+
+
+def net():
+    return MLP(4, [4, 3], "tanh", seed=0)
+
+
+def run(optimizer="adam", steps=STEPS, stop_at=None, model=None, **settings):
+    """All that a training leaves, besides the seconds: parameters, memory, history."""
+    model = model or net()
+    held = OPTIMIZERS[optimizer](model.parameters())
+    calls = [lambda step: step.step == stop_at] if stop_at is not None else []
+    options = {"lr": cosine(0.05, STEPS), "validation": ASIDE, "seed": 3, "backend": "python"}
+    history = fit(
+        model,
+        cross_entropy,
+        TRAINING,
+        steps=steps,
+        optimizer=held,
+        callbacks=calls,
+        **{**options, **settings},
+    )
+    columns = {name: getattr(history, name) for name in Step._fields if name != "seconds"}
+    return [p.data.hex() for p in model.parameters()], held.state_dict(), columns, history.ended
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "run.json"
+
+
+@pytest.fixture
+def document(path):
+    run(steps=9, checkpoint=path)
+    return json.loads(path.read_text())
+
+
+# --- bit for bit ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+@pytest.mark.parametrize("batches", BATCHES)
+def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, batches):
+    available(backend)
+    settings = {"backend": backend, **BATCHES[batches]}
+    ways = list(product(("nesterov", "adam"), (1, 5), ("stop_at", "steps")))
+    ways = ways[:: amount(3, 1)]
+    for optimizer, cut, how in ways:
+        part = {"stop_at": cut - 1} if how == "stop_at" else {"steps": cut}
+        run(optimizer, checkpoint=path, **part, **settings)
+        assert run(optimizer, resume=path, **settings) == run(optimizer, **settings)
+    figure("c", f"save and resume, {backend}, batches {batches}: parameters differ", len(ways))
+
+
+@pytest.mark.nightly
+def test_ten_thousand_cuts(path, figure):
+    rng = random.Random("c resume")
+    count = 10_000
+    whole = {}
+    for k in range(count):
+        backend = "python" if k % 10 == 0 else "eager"
+        key = optimizer, batches, _ = rng.choice([*OPTIMIZERS]), rng.choice([*BATCHES]), backend
+        settings = {"backend": backend, **BATCHES[batches]}
+        steps = {"steps": 6, "validation": None}
+        if key not in whole:
+            whole[key] = run(optimizer, **steps, **settings)
+        run(optimizer, **{**steps, "steps": rng.randint(1, 5)}, checkpoint=path, **settings)
+        assert run(optimizer, **steps, resume=path, **settings) == whole[key]
+    figure("c", "save and resume at random steps: parameters differ", count)
+
+
+def test_the_first_step_of_a_recording_is_that_of_its_kernel():
+    """Else a resumed run, which records anew, would differ in the last bits."""
+    pytest.importorskip("numpy")
+    models = [net(), net()]
+    for model, steps in zip(models, ([1] * 5, [5]), strict=True):
+        for count in steps:
+            fit(model, cross_entropy, TRAINING, lr=0.1, steps=count, backend="numpy")
+    first, second = ([p.data for p in model.parameters()] for model in models)
+    assert first == second
+
+
+@pytest.mark.parametrize("cut", [2, 5, 9])
+def test_an_early_stop_remembers_what_it_saw(path, cut):
+    def stopping(**settings):
+        model = MLP(1, [1], "linear", seed=0)
+        data = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+        options = {"lr": 0.02, "validation": ([[1.0]], [1.0]), "early_stop": 3, **settings}
+        history = fit(model, mse, data, steps=options.pop("steps", 1000), **options)
+        return [p.data for p in model.parameters()], history.loss, history.ended, len(history)
+
+    whole = stopping()
+    assert whole[2] == "early stop"
+    stopping(steps=min(cut, whole[3] - 1), checkpoint=path)
+    assert stopping(resume=path, checkpoint=path) == whole
+    assert stopping(resume=path) == whole  # of a run that has stopped
+
+
+def test_checkpoints_of_every_few_steps_and_of_the_end(path):
+    seen = []
+
+    def look(step):
+        seen.append(len(json.loads(path.read_text())["history"]["step"]) if path.exists() else 0)
+
+    fit(net(), cross_entropy, TRAINING, lr=0.1, steps=8, checkpoint=path, every=3, callbacks=[look])
+    assert seen == [0, 0, 0, 3, 3, 3, 6, 6]
+    assert len(json.loads(path.read_text())["history"]["step"]) == 8
+
+
+def test_a_run_that_is_done_takes_no_more_steps(path):
+    whole = run(batch_size=8, checkpoint=path)
+    assert run(batch_size=8, resume=path) == whole
+    model = net()
+    with pytest.raises(ValueError, match="it has 12 steps already, which is more than the 5 asked"):
+        run(steps=5, resume=path, batch_size=8, model=model)
+    assert [p.data for p in model.parameters()] == [p.data for p in net().parameters()]
+
+
+def test_without_callbacks_or_validation_nothing_else_happens(path):
+    plain = {"validation": None}
+    run(steps=7, checkpoint=path, every=2, **plain)
+    assert run(resume=path, **plain) == run(**plain)
+
+
+def test_what_the_optimizer_moves_besides_the_model_is_kept(path):
+    def both(**settings):
+        model, scale = net(), Value(1.0)
+        optimizer = Adam([*model.parameters(), scale], lr=0.01)
+        history = fit(
+            model,
+            lambda z, y: cross_entropy([scale * part for part in z], y),
+            TRAINING,
+            optimizer=optimizer,
+            penalty=lambda m: 0.01 * l2(m.parameters()),
+            **settings,
+        )
+        return scale.data, [p.data for p in model.parameters()], history.loss
+
+    both(steps=4, checkpoint=path)
+    assert both(steps=9, resume=path) == both(steps=9)
+    assert both(steps=9)[0] != 1.0
+
+
+def test_losses_of_validation_data_that_are_not_finite(path):
+    settings = {"validation": ([[1e200] * 4], [1e200]), "lr": 1e-3, "backend": "eager"}
+    data = [[0.1, 0.2, 0.3, 0.4]], [0.5]
+    whole = fit(MLP(4, [1], "linear", seed=1), mse, data, steps=6, **settings)
+    assert math.inf in whole.validation_loss
+    model = MLP(4, [1], "linear", seed=1)
+    fit(model, mse, data, steps=3, checkpoint=path, **settings)
+    again = fit(MLP(4, [1], "linear", seed=1), mse, data, steps=6, resume=path, **settings)
+    assert again.validation_loss == whole.validation_loss
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, "tests")
+from test_checkpoint import run
+print(run(**eval(sys.argv[1])))
+"""
+
+
+def elsewhere(**settings):
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, repr(settings)],
+        capture_output=True,
+        check=True,
+        text=True,
+        cwd=ROOT,
+    )
+    return done.stdout.strip()
+
+
+def test_another_process_goes_on_with_the_same_bits(path):
+    run(steps=9, batch_size=8, checkpoint=path)
+    assert elsewhere(batch_size=8, resume=str(path)) == str(run(batch_size=8))
+
+
+# --- what does not fit ------------------------------------------------------------------------
+
+OTHERS = {
+    "model": ({"model": MLP(4, [5, 3], "tanh", seed=0)}, "its model is "),
+    "activation": ({"model": MLP(4, [4, 3], "relu", seed=0)}, "its model is "),
+    "optimizer": ({"optimizer": "sgd"}, r"its optimizer is 'Adam\(.*', here it is 'SGD\("),
+    "settings": ({"optimizer": "adamw"}, "its optimizer is "),
+    "batch size": ({"batch_size": 7}, "its batch_size is 20, here it is 7"),
+    "replacement": ({"replacement": True}, "its replacement is False, here it is True"),
+    "seed": ({"seed": 4}, "its seed is 3, here it is 4"),
+    "validation": ({"validation": None}, "its validation is '.*', here it is None"),
+    "penalty": ({"penalty": lambda m: l2(m.parameters())}, "its penalty is None, here it is"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_training_is_refused_and_nothing_changes(path, name):
+    settings, message = OTHERS[name]
+    run(steps=9, checkpoint=path)
+    model = settings.get("model") or net()
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match=message) as caught:
+        run(resume=path, **{**settings, "model": model})
+    assert str(caught.value).startswith(f"{path} is not a checkpoint of this training that ")
+    assert [p.data for p in model.parameters()] == before
+
+
+@pytest.mark.parametrize(
+    ("count", "change", "message"),
+    [
+        (19, 0.0, "its examples is 20, here it is 19"),
+        (20, 1e-9, "its data is '.*', here it is '"),
+    ],
+)
+def test_other_data_is_refused(path, count, change, message):
+    run(steps=9, checkpoint=path)
+    model, data = net(), TRAINING.pick(range(count))
+    data.xs[0] = [data.xs[0][0] + change, *data.xs[0][1:]]
+    with pytest.raises(ValueError, match=message):
+        fit(
+            model,
+            cross_entropy,
+            data,
+            steps=10,
+            optimizer=Adam(model.parameters()),
+            validation=ASIDE,
+            seed=3,
+            resume=path,
+        )
+
+
+def test_a_missing_file_is_named(path):
+    with pytest.raises(FileNotFoundError, match=r"run\.json"):
+        run(resume=path)
+
+
+def test_every_is_a_number_of_steps(path):
+    with pytest.raises(ValueError, match="steps between checkpoints must be at least 1, got 0"):
+        run(checkpoint=path, every=0)
+
+
+# --- damaged files ----------------------------------------------------------------------------
+
+FIRST = "layers.0.neurons.0.w.0"
+DAMAGE = [
+    (("format",), "brickgrad model", "expected format 'brickgrad checkpoint' version 1"),
+    (("version",), 2, "version 2"),
+    (("version",), True, "version True"),
+    (("extra",), 1, "the file expected the keys"),
+    (("training",), [], "training expected an object"),
+    (("training", "seed"), True, "its seed is True, here it is 3"),
+    (("training", "seed"), None, "its seed is None, here it is 3"),
+    (("training", "more"), 1, "training expected the keys"),
+    (("backend",), "os.system", "no backend 'os.system'"),
+    (("backend",), ["c"], "backend expected a string"),
+    (("weights",), [], "weights expected an object"),
+    (("weights", FIRST), True, f"{FIRST} expected a finite number, got True"),
+    (("weights", FIRST), "0.5", f"{FIRST} expected a finite number, got '0.5'"),
+    (("weights", FIRST), None, f"{FIRST} expected a finite number, got None"),
+    (("weights", FIRST), [0.5], f"{FIRST} expected a finite number"),
+    (("weights", FIRST), 10**400, f"{FIRST} expected a finite number"),
+    (("weights", "w"), 0.5, "its weights are "),
+    (("optimizer",), {}, "Adam expected "),
+    (("optimizer", "lr"), -1, "lr expected a finite number from 0"),
+    (("optimizer", "betas"), [0.9], "betas expected 2 numbers, got 1"),
+    (("optimizer", "betas"), 0.9, "betas expected a list of numbers"),
+    (("optimizer", "steps"), [1], "expected one steps for each of its 35 parameters, got 1"),
+    (("optimizer", "steps"), [1.5] * 35, "steps expected whole numbers, got 1.5"),
+    (("optimizer", "mean"), [True] * 35, "mean expected a finite number, got True"),
+    (("optimizer", "mean"), "x" * 35, "mean expected a list of numbers"),
+    (("optimizer", "mean_square"), [-1.0] * 35, "mean_square expected a finite number from 0"),
+    (("early_stop", "lowest"), "low", "lowest expected a finite number"),
+    (("early_stop", "looks_since"), -1, "looks_since expected a whole number from 0 on, got -1"),
+    (("early_stop", "looks_since"), True, "looks_since expected a whole number from 0 on"),
+    (("early_stop", "best"), [1.0], "best expected 35 numbers or none, got 1"),
+    (("early_stop", "best"), None, "best expected a list"),
+    (("history",), {}, "history expected the keys"),
+    (("history", "loss"), [], "history expected the steps from 0 on"),
+    (("history", "loss"), 5, "loss expected a list"),
+    (("history", "loss"), ["1"] * 9, "loss expected a finite number, got '1'"),
+    (("history", "step"), [0] * 9, "history expected the steps from 0 on"),
+    (("history", "step"), [*range(1, 10)], "history expected the steps from 0 on"),
+    (("history", "step"), [0.0] * 9, "step expected a whole number"),
+    (("history", "accuracy"), [True] * 9, "accuracy expected a finite number, got True"),
+    (("history", "seconds"), [-1] * 9, "seconds expected a finite number from 0"),
+    (("history", "points_seen"), [2**0.5] * 9, "points_seen expected a whole number"),
+    (("history", "validation_loss"), ["infinite"] * 9, "validation_loss expected a finite number"),
+]
+
+
+def refuses(path, message):
+    model = net()
+    before = [p.data for p in model.parameters()]
+    with pytest.raises(ValueError, match=message) as caught:
+        run(resume=path, model=model)
+    assert str(caught.value).startswith(f"{path} is not a checkpoint")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 900
+    assert [p.data for p in model.parameters()] == before
+
+
+@pytest.mark.parametrize(("where", "what", "message"), DAMAGE)
+def test_documents_that_are_no_checkpoint(path, document, where, what, message):
+    part = document
+    for key in where[:-1]:
+        part = part[key]
+    part[where[-1]] = what
+    path.write_text(json.dumps(document))
+    refuses(path, message)
+
+
+CONTENTS = {
+    b"": "it is not JSON",
+    b"{": "it is not JSON",
+    b"\xff\xfe": "it is not JSON",
+    b"\x80\x04}q\x00.": "it is not JSON",
+    b"null": "the file expected an object",
+    b'{"a": 1, "a": 1}': "the key 'a' stands there twice",
+    b'{"a": NaN}': "expected finite numbers, got NaN",
+    b'{"a": 1e999}': "expected a finite number, got inf",
+    b"[" * 100_000: "recursion",
+    b'{"a":' * 100_000: "recursion",
+}
+
+
+@pytest.mark.parametrize(("content", "message"), CONTENTS.items(), ids=range(len(CONTENTS)))
+def test_contents_that_are_no_checkpoint(path, content, message):
+    path.write_bytes(content)
+    refuses(path, message)
+
+
+PIECES = (
+    *(b"", b"0", b"9", b"e9", b"-", b'"', b"[", b"]", b"{", b",", b":", b"\xc3", b"\x00", b"\\u"),
+    *(b"true", b"null", b"NaN", b"1e999", b"Infinity", b'"step": [', b'"weights": {', b"[[[["),
+)
+
+
+def mutated(good, rng):
+    """A file with 1 to 3 places changed, cut off, doubled, or moved."""
+    content = bytearray(good)
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(content) + 1)
+        stop = start + rng.choice((0, 1, 1, 4, 40))
+        other = rng.randrange(len(content) + 1)
+        content[start:stop] = rng.choice((rng.choice(PIECES), content[other : other + 40]))
+    return bytes(content[: rng.randrange(len(content) + 1)] if rng.random() < 0.1 else content)
+
+
+def test_mutated_files_give_a_value_error_or_numbers(path, amount, figure):
+    """Nothing is executed, and memory stays within 60 times the file."""
+    weights = [Value(0.0), Value(0.0)]
+    optimizer = Adam(weights, lr=0.1)
+    known = dict(zip("ab", weights, strict=True))
+    identity = {"model": "two", "seed": 3}
+    columns = {name: [*range(6)] for name in Step._fields}
+    standing = checkpoint.Standing(columns, checkpoint.Watched(0.5, 1, (1.0, 2.0)), "python")
+    checkpoint.save(path, identity, known, optimizer, standing)
+    good = path.read_bytes()
+    rng, count, peak, refused = random.Random("e3"), amount(400, 100_000), 0, 0
+    tracemalloc.start()
+    for _ in range(count):
+        path.write_bytes(mutated(good, rng))
+        tracemalloc.reset_peak()
+        start = tracemalloc.get_traced_memory()[0]
+        try:
+            with nothing_executed():
+                got = checkpoint.resume(path, identity, known, optimizer, most=100)
+        except ValueError as error:
+            refused += str(error).startswith(str(path))
+        else:
+            refused += 1
+            assert all(math.isfinite(p.data) for p in weights)
+            assert len(set(map(len, got.columns.values()))) == 1
+        peak = max(peak, tracemalloc.get_traced_memory()[1] - start)
+    tracemalloc.stop()
+    assert refused == count
+    assert peak < 60 * len(good) + 100_000
+    figure("e3", "mutated checkpoints; kB of memory", count, peak / 1e3, 60 * len(good) / 1e3 + 100)

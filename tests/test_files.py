@@ -1,0 +1,225 @@
+import errno
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nn.files import check_format, check_keys, check_type, parse, reading, write
+
+ROOT = Path(__file__).parents[1]
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "thing", [{}, [], [1, 2.5, -0.0, 5e-324, None, True, "a"], {"a": {"b": [{}]}}, "é\u2028\x00", 0]
+)
+def test_json_comes_back(thing):
+    assert parse(json.dumps(thing)) == thing
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("NaN", "expected finite numbers, got NaN"),
+        ("[Infinity]", "expected finite numbers, got Infinity"),
+        ('{"a": -Infinity}', "expected finite numbers, got -Infinity"),
+        ("1e999", "a number in the file expected a finite number, got inf"),
+        ("[-1e400]", "a number in the file expected a finite number, got -inf"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' stands there twice"),
+        ('[{"x": {"a": 1, "a": 1}}]', "the key 'a' stands there twice"),
+        ("1" * 5000, "Exceeds the limit"),
+        ("{'a': 1}", "Expecting property name"),
+        ("[1,]", "Expecting value|Illegal trailing comma"),
+        ("", "Expecting value"),
+    ],
+)
+def test_what_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ([], "the file expected an object, got "),
+        ({}, "the file expected the keys format, version, a, got "),
+        ({"format": "x", "version": 1, "a": 1}, "format 'kind' version 2, got 'x' version 1"),
+        ({"format": "kind", "version": 1, "a": 1}, "got 'kind' version 1"),
+        ({"format": "kind", "version": 2}, "the file expected the keys"),
+        ({"format": "kind", "version": 2, "a": 1, "b": 2}, "the file expected the keys"),
+    ],
+)
+def test_documents_of_another_kind(document, message):
+    with pytest.raises(ValueError, match=message):
+        check_format(document, "kind", 2, ["a"])
+
+
+def test_documents_of_the_kind():
+    check_format({"a": 1, "version": 2, "format": "kind"}, "kind", 2, ["a"])
+    with pytest.raises(ValueError, match="version True"):
+        check_format({"format": "kind", "version": True}, "kind", 1, [])
+
+
+def test_types_and_keys():
+    check_type("x", {}, dict)
+    check_keys("x", {"a": 1, "b": 2}, ("b", "a"))
+    with pytest.raises(ValueError, match=r"^x expected true or false, got 1$"):
+        check_type("x", 1, bool)
+    with pytest.raises(ValueError, match=r"^x expected the keys a, b, got \['a'\]$"):
+        check_keys("x", {"a": 1}, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", r"it is not JSON \(Expecting property name"),
+        (b"\xff", r"it is not JSON \('utf-8' codec"),
+        (b"NaN", "expected finite numbers, got NaN"),
+        (b"[" * 100_000, "recursion"),
+    ],
+)
+def test_errors_name_the_file_and_what_it_should_be(tmp_path, content, message):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as caught, reading(path, "a thing") as text:
+        parse(text)
+    assert str(caught.value).startswith(f"{path} is not a thing that brickgrad saved: ")
+
+
+# --- writing ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a.json"
+
+
+def test_text_is_written_as_it_is(path):
+    write(path, "é\n\u2028")
+    assert path.read_bytes() == "é\n\u2028".encode()
+    write(str(path), "other")
+    assert path.read_text() == "other"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+FAULTS = {
+    "write": errno.ENOSPC,
+    "fsync": errno.EIO,
+    "replace": errno.EACCES,
+    "open": errno.EMFILE,
+}
+
+
+@pytest.mark.parametrize("call", FAULTS)
+def test_a_call_that_fails_leaves_the_former_file(path, monkeypatch, call):
+    write(path, "former")
+
+    def fail(*arguments, **settings):
+        raise OSError(FAULTS[call], os.strerror(FAULTS[call]))
+
+    real = open
+    fakes = {"open": fail, "write": lambda *a, **k: Full(real(*a, **k), fail)}
+    name = f"os.{call}" if hasattr(os, call) and call not in fakes else "builtins.open"
+    monkeypatch.setattr(name, fakes.get(call, fail))
+    with pytest.raises(OSError, match=r"a\.json") as caught:
+        write(path, "new")
+    monkeypatch.undo()
+    assert caught.value.errno == FAULTS[call]
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "former"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+class Full:
+    """A file that takes nothing more."""
+
+    def __init__(self, file, fail):
+        self.file, self.write = file, fail
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+
+def test_a_file_size_limit_leaves_the_former_file(path):
+    """A real limit, in a process of its own."""
+    resource = pytest.importorskip("resource")
+    write(path, "former")
+    code = "import sys; from nn.files import write; write(sys.argv[1], 'x' * 100_000)"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    command = [sys.executable, "-B", "-c", code, str(path)]
+    done = subprocess.run(
+        command, cwd=ROOT, preexec_fn=limit, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"OSError: [Errno {errno.EFBIG}] File too large: '{path}'" in done.stderr
+    assert path.read_text() == "former"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+def test_a_full_disk_leaves_the_former_file(figure):
+    """A real one of 1 MB, where one may be mounted."""
+    code = (
+        "from nn.files import write\n"
+        "path = '/mnt/a.json'\n"
+        "write(path, 'former')\n"
+        "try:\n"
+        "    write(path, 'x' * 2_000_000)\n"
+        "except OSError as error:\n"
+        "    print(error.errno, error.filename)\n"
+        "import os\n"
+        "print(open(path).read(), os.listdir('/mnt'))\n"
+    )
+    mount = 'mount -t tmpfs -o size=1m none /mnt && exec "$0" -c "$1"'
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, sys.executable, code]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no unshare here")
+    if done.returncode:
+        pytest.skip(f"no disk can be mounted here: {done.stderr}")
+    assert done.stdout == f"{errno.ENOSPC} /mnt/a.json\nformer ['a.json']\n"
+    figure("d3", "full disk, file size limit, failing calls: former file lost", 2 + len(FAULTS))
+
+
+TEXTS = ["a" * 300_000, "b" * 300_000]
+
+
+def save_for_ever(path):
+    while True:
+        for text in TEXTS:
+            write(path, text)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
+def test_a_kill_while_saving_leaves_a_whole_file(path, amount, figure):
+    rng, kills, torn, amid = random.Random("d2"), amount(40, 500), 0, 0
+    write(path, TEXTS[0])
+    for _ in range(kills):
+        process = multiprocessing.get_context("fork").Process(target=save_for_ever, args=(path,))
+        process.start()
+        process.join(0.005 + 0.01 * rng.random())
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        torn += path.read_text() not in TEXTS
+        fresh = [name for name in os.listdir(path.parent) if name != "a.json"]
+        amid += bool(fresh)
+        for name in fresh:
+            path.with_name(name).unlink()
+    assert torn == 0
+    assert amid > kills / 10
+    figure("d2", "kill -9 while saving: torn files", kills, torn)

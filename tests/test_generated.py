@@ -1,0 +1,213 @@
+"""Row e2 of the battery: names in generated code are the library's own, constants are data."""
+
+import ast
+import math
+import re
+from itertools import product
+
+import pytest
+from graphs import GRAPHS, Recorded, recorded
+from hostile import HOSTILE
+
+from engine import backends, operators
+from engine.functions import define
+from engine.ops import CAREFUL, MANY, OPS, PLAIN
+from engine.value import Value
+
+ARITHMETIC = {
+    *(ast.Module, ast.FunctionDef, ast.arguments, ast.arg, ast.Name, ast.Load, ast.Store),
+    *(ast.Assign, ast.AugAssign, ast.Tuple, ast.Constant, ast.NamedExpr, ast.Call, ast.Return),
+    *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub, ast.IfExp),
+    *(ast.BoolOp, ast.And, ast.Or, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq),
+    *(ast.NotEq,),
+}
+FLOW = {ast.If, ast.While, ast.Yield, ast.Expr}
+METHODS = {
+    *ARITHMETIC,
+    ast.Attribute,
+    ast.If,
+    ast.Is,
+    ast.IsNot,
+    ast.Try,
+    ast.ExceptHandler,
+    ast.Raise,
+}
+ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.List, ast.keyword}
+FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
+NAMES = {
+    "python": rf"[advxs]\d+|leaves|seeds|run|[a-z]_part|({FUNCTIONS})_|[a-z]_",
+    "numpy": (
+        r"d?[cmtwxz]\d+(_\d+)?|(ones|table|number)\d+|values|adjoints|scratch|masks|ones|zero|one"
+        r"|seeds|forward|backward|np|ieee|view|total|erf|erfc|LARGEST|[a-z]_"
+    ),
+    "methods": (
+        r"Value|_new|number|observed|modes|self|other|node|None|AttributeError|TypeError|type|float"
+        r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
+        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]"
+    ),
+}
+ATTRIBUTES = {
+    "python": "never",
+    "numpy": (
+        rf"np\.(errstate|dot|matmul|add|subtract|multiply|divide|power|maximum|minimum|negative|abs"
+        r"|exp|expm1|log|log1p|sqrt|sin|cos|tan|sinh|cosh|tanh|arcsin|arccos|arctan|less|less_equal"
+        r"|greater|greater_equal|equal|not_equal|logical_and|logical_or|logical_not|copyto|where"
+        rf"|einsum|isfinite|isnan)|np\.(add|maximum|minimum)\.(reduce|at)|ieee\.({FUNCTIONS})"
+        r"|(d?[ctwxz]\d+(_\d+)?)\.(fill|take)"
+    ),
+    "methods": (
+        r"(self|other|node|[xy]\d+|bias)\.data|node\.(x|y|dx|dy|op|grad|label|adjoint)"
+        r"|(self|other)\.[xy]"
+    ),
+}
+TEXTS = {
+    "python": "never",
+    "numpy": r"ignore|clip|[a-z]{0,4}(,[a-z]{0,4})*->[a-z]{0,4}",
+    "methods": "",
+}
+NODES = {"python": ARITHMETIC | FLOW, "numpy": ARRAYS, "methods": METHODS}
+C_WORDS = re.compile(
+    "auto|break|const|continue|double|else|float|for|if|int|long|return|sizeof|static"
+    "|inline|struct|typedef|unsigned|void|while|restrict|uint64_t|int64_t|memcpy"
+    "|memset|isfinite|isnan|INFINITY|NAN|pow|fabs|exp|expm1|log|log1p|sqrt|sin|cos|tan"
+    "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|fma|exponential|power|power_of_two"
+    "|shifted|bits|shift|half|rest|lost|top|best|term|sum|table|work|values|adjoints"
+    "|seeds|forward|forward_end|backward|backward_end|Memory|KEEP|PUBLIC|__attribute__"
+    "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
+)
+C_NAMES = re.compile(
+    rf"[a-z]{{1,2}}\d*(_at)?|part\d+|row_[a-z]|[A-Z]+\d+|(z|dx|dy)_({'|'.join(OPS)})"
+    rf"|({'|'.join(OPS)})(_(dx|dy|adjoint))?_\d+"
+)
+
+
+def strange(source, kind):
+    """What in the text of a program is not on the list."""
+    functions = {ast.unparse(n.value) for n in ast.walk(ast.parse(source)) if type(n) is ast.Expr}
+    for n in ast.walk(ast.parse(source)):
+        if type(n) not in NODES[kind]:
+            yield type(n).__name__
+        elif isinstance(n, ast.Name) and not re.fullmatch(NAMES[kind], n.id):
+            yield n.id
+        elif isinstance(n, ast.Attribute) and not _is_known(ast.unparse(n), kind):
+            yield ast.unparse(n)
+        elif isinstance(n, ast.Constant) and not _is_number(n.value, kind):
+            yield repr(n.value)
+        elif isinstance(n, ast.FunctionDef) and kind == "methods":
+            yield from ([] if re.fullmatch(r"__[a-z]+__|[a-z_0-9]+", n.name) else [n.name])
+    yield from (text for text in functions if "__" in text)
+
+
+def _is_known(text, kind):
+    """An attribute, or the beginning of one that is."""
+    return re.fullmatch(ATTRIBUTES[kind], text) or text in ("np.add", "np.maximum", "np.minimum")
+
+
+def _is_number(value, kind):
+    if isinstance(value, str):
+        return re.fullmatch(TEXTS[kind], value) is not None
+    return value is None or value is True or (type(value) in (int, float) and math.isfinite(value))
+
+
+def strange_c(source):
+    """Words of a C text that are not on the list, and brackets that make it another language."""
+    code = re.sub(r"/\*.*?\*/", " ", source, flags=re.S)
+    lines = [line for line in code.splitlines() if not line.lstrip().startswith("#")]
+    code = "\n".join(lines)
+    for word in re.findall(r"(?<![\w.])[A-Za-z_]\w*", code):
+        if not (C_WORDS.fullmatch(word) or C_NAMES.fullmatch(word)):
+            yield word
+    yield from re.findall(r"[\"'`$@\\]+|\?\?.", re.sub(r'__asm__\s*\("[^"]*"[^;]*;|""', "", code))
+
+
+def source(r: Recorded, backend):
+    try:
+        return backends.backend(backend).compile(r.program, r.tape).source
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_replays_are_arithmetic_on_names_of_the_library(backend, figure):
+    for name, graph in GRAPHS.items():
+        text = source(recorded(graph()), backend)
+        assert set(strange(text, backend)) == set(), name
+    figure("e2", f"programs of {backend} read back against a list: strange parts", len(GRAPHS))
+
+
+def test_c_is_arithmetic_on_names_of_the_library(figure):
+    graphs = [*GRAPHS.items()][::4]
+    for name, graph in graphs:
+        assert not set(strange_c(source(recorded(graph()), "c"))), name
+    figure("e2", "programs of c, word by word against a list: strange words", len(graphs))
+
+
+def test_methods_and_dots_are_what_a_person_would_write(figure):
+    texts = [operators.source()]
+    flags = list(product((True, False), repeat=3))
+    texts += [operators.dot_source(n, *f) for n in (1, 2, 3, 16) for f in flags if any(f[:2])]
+    for text in texts:
+        assert set(strange(text, "methods")) == set()
+    figure("e2", "methods and dots, written out: strange parts", len(texts))
+
+
+CODE = [
+    "__import__('os').system('true')",
+    "v0.__class__",
+    "exec(leaves)",
+    "open(x0)",
+    "lambda: x0",
+    "[x0 for x0 in x1]",
+    "import os",
+    "x0 = 'text'",
+    "f'{x0}'",
+    "del x0",
+]
+
+
+@pytest.mark.parametrize("text", CODE)
+@pytest.mark.parametrize("kind", NODES)
+def test_the_list_refuses_other_code(text, kind):
+    assert set(strange(text, kind))
+
+
+@pytest.mark.parametrize("text", ['system("true");', "int main() {}", "asm(x);", "char *x;"])
+def test_the_list_refuses_other_c(text):
+    assert set(strange_c(text))
+
+
+# --- what users give ----------------------------------------------------------------------------
+
+CONSTANTS = [0.1234567, 7.654321, math.inf, -math.inf, math.nan, 5e-324, 1.7e308, -0.0]
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_constants_and_labels_are_not_in_the_text(backend):
+    def text(constant, label):
+        x, w = Value(0.5, label), Value(2.0, label)
+        return source(recorded(([x], lambda: (w * x * constant + constant).tanh() * w)), backend)
+
+    texts = {text(constant, label) for constant in CONSTANTS for label in ("a", *HOSTILE[::3])}
+    assert len(texts) == 1
+
+
+LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "lambda", "é", "x0", "_"]
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+@pytest.mark.parametrize("name", LEGAL[:-1])
+def test_names_of_operations_cannot_take_the_place_of_others(backend, name):
+    """Such as functions of C, keywords, and the variables of the generated code."""
+    operation = define(name, name, "x * exp(x)", "(1 + x) * exp(x)", at=[(0.3,)])
+    try:
+        x = Value(0.5)
+        r = recorded(([x], lambda: operation(operation(x)) * 3.0))
+        kernel = backends.backend(backend).compile(r.program, r.tape)
+        kernel.values[r.program.leaves - 1] = 0.5
+        kernel.forward()
+        kernel.backward([1.0])
+        (want,), (slope,) = r.eager()
+        assert kernel.values[r.program.outputs[0]] == pytest.approx(want, rel=1e-14)
+        assert kernel.adjoints[r.program.leaves - 1] == pytest.approx(slope, rel=1e-14)
+    finally:
+        OPS.pop(name)
