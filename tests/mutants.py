@@ -113,7 +113,7 @@ BY_HAND = {
         ('+ 0.3989422804014327 * x', '- 0.3989422804014327 * x'),
     ],
 }  # fmt: skip
-LOOKING = (GRADIENTS, TWICE, "tests/test_ops.py")
+LOOKING = (GRADIENTS, TWICE, "tests/test_ops.py", "tests/test_functions.py")
 
 _OTHER: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
     ast.Add: (ast.Sub,),
@@ -243,9 +243,9 @@ def copied(to: Path) -> None:
 
 def _preload() -> None:
     """What is not ours, so that a child need not load it."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     sys.dont_write_bytecode = True  # a .pyc of the same second would stand for the next mutant
-    for name in ("gmpy2", "mpmath", "numpy", "hypothesis.strategies", "torch", "pytest"):
+    for name in ("gmpy2", "mpmath", "numpy", "hypothesis.strategies", "torch", "_pytest.doctest"):
         try:
             __import__(name)
         except ImportError:
