@@ -115,11 +115,25 @@ def dots(draw):
     return way, rows
 
 
-@pytest.mark.parametrize("name", backends.NAMES)
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(dots(), st.booleans())
-def test_loops_of_all_strides_are_what_a_plain_loop_says(name, program, shares):
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        *(("python", 40), ("numpy", 60), ("c", 4)),  # a compilation takes half a second
+        *(pytest.param(name, 400, marks=pytest.mark.nightly) for name in backends.NAMES),
+    ],
+)
+def test_loops_of_all_strides_are_what_a_plain_loop_says(name, count):
     """Results and gradients of dots, of chains of products and of sums, two operands or one."""
+
+    @settings(max_examples=count, deadline=None, derandomize=True, database=None)
+    @given(dots(), st.booleans())
+    def compare(program, shares):
+        compare_with_a_plain_loop(name, program, shares)
+
+    compare()
+
+
+def compare_with_a_plain_loop(name, program, shares):
     way, rows = program
     places = sorted({p for terms, bias in rows for p in (*chain(*terms), bias)})
     xs = {p: Value(1 + k % 7 / 8) for k, p in enumerate(places)}
@@ -282,7 +296,9 @@ def slopes_of(results, values):
     return [z if isinstance(z, float) else z.data for z in results] + [v.grad for v in values]
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 50))]
+)
 def test_formulas_at_random(operations, seed):
     """Rows of any texts, at special numbers: all backends say what eager says."""
     draw = random.Random(seed)

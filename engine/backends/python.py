@@ -56,7 +56,8 @@ class Lines:
         self.adjoints = array("d", bytes(8 * program.size))
         self.source = _Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
-        self._results = list(_side_by_side(_watched(program)))
+        computed = [p for p in _watched(program) if p >= program.leaves]
+        self._results = list(_side_by_side(computed))
         self._start = _function(self.source, PLAIN, tape)
         self._start_careful: Callable[[Numbers], Run] | None = None
 
@@ -242,7 +243,7 @@ class _Writer:
                 "def run(leaves):",
                 f" {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
                 *forward,
-                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape))}",
+                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape) if p >= 0)}",
                 " while True:",
                 f"  {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
                 *(f"  {name} = 0.0" for name in self.zeros),
