@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import alone, ours, watching
+from benchmarks import alone, browser, ours, watching
 from benchmarks.turns import Contest, Step
 from engine.backends import library
 
@@ -17,7 +17,7 @@ class Contender(NamedTuple):
     """Who does works, each by a function of its task that gives a step."""
 
     name: str
-    needs: str  # a module, or `COMPILER`
+    needs: str  # a module, `COMPILER`, or a browser
     does: Mapping[str, Contest]
 
 
@@ -80,6 +80,16 @@ CONTENDERS = (
     Contender("page of a step, kB", "nn", {"watching": watching.page}),
     Contender("page of 50 steps, kB", "nn", {"watching": watching.page_of_a_run}),
     Contender("layout of 5,000 nodes, s", "nn", {"watching": watching.layout_of_many}),
+    Contender("page opens, ms", browser.NEEDS,
+              {"watching": partial(browser.opening, browser.small)}),
+    Contender("page of 16-16-16-1 opens, ms", browser.NEEDS,
+              {"watching": partial(browser.opening, browser.large)}),
+    Contender("page steps, ms", browser.NEEDS,
+              {"watching": partial(browser.stepping, browser.small)}),
+    Contender("page of 16-16-16-1 steps, ms", browser.NEEDS,
+              {"watching": partial(browser.stepping, browser.large)}),
+    Contender("page of a mistake steps, ms", browser.NEEDS,
+              {"watching": partial(browser.stepping, browser.wrong)}),
 )
 # fmt: on
 
@@ -88,4 +98,6 @@ def is_there(contender: Contender) -> bool:
     """Whether what it needs is installed."""
     if contender.needs == COMPILER:
         return library.compiler() is not None
+    if contender.needs == browser.NEEDS:
+        return browser.program() is not None
     return importlib.util.find_spec(contender.needs) is not None

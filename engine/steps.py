@@ -220,9 +220,9 @@ class Steps(Watchable, Sequence[Event]):
         }
 
     def transcript(self) -> str:
-        """One line for each event; its number is its index."""
-        width = len(str(len(self) - 1))
-        return "\n".join(f"{n:>{width}}. {event}" for n, event in enumerate(self))
+        """One line for each event, counted from 1 as on the page."""
+        width = len(str(len(self)))
+        return "\n".join(f"{n:>{width}}. {event}" for n, event in enumerate(self, 1))
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -374,16 +374,16 @@ def steps(loss: Value, names: Names | None = None) -> Steps:
     >>> w, x = Value(0.5, "w"), Value(2.0, "x")
     >>> loss = (w * x - 3.0) ** 2
     >>> print(steps(loss).transcript())
-    0. mul1 = w * x = 0.5 * 2 = 1
-    1. sub1 = mul1 - 3 = 1 - 3 = -2
-    2. pow1 = sub1 ** 2 = (-2) ** 2 = 4
-    3. the loss, to be made small: pow1 = 4
-    4. backward starts at the loss L, which moves as itself: dL/dL = 1
-    5. dL/d(sub1) += dL/dL * dL/d(sub1) = 1 * -4 = -4
-    6. dL/d(mul1) += dL/d(sub1) * d(sub1)/d(mul1) = -4 * 1 = -4
-    7. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8
-    8. dL/dx += dL/d(mul1) * d(mul1)/dx = -4 * 0.5 = -2
-    9. done: every number has its gradient, and no number was changed
+     1. mul1 = w * x = 0.5 * 2 = 1
+     2. sub1 = mul1 - 3 = 1 - 3 = -2
+     3. pow1 = sub1 ** 2 = (-2) ** 2 = 4
+     4. the loss, to be made small: pow1 = 4
+     5. backward starts at the loss L, which moves as itself: dL/dL = 1
+     6. dL/d(sub1) += dL/dL * dL/d(sub1) = 1 * -4 = -4
+     7. dL/d(mul1) += dL/d(sub1) * d(sub1)/d(mul1) = -4 * 1 = -4
+     8. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8
+     9. dL/dx += dL/d(mul1) * d(mul1)/dx = -4 * 0.5 = -2
+    10. done: every number has its gradient, and no number was changed
     """
     recorded, words = recorded_with_words(loss, names)
     return Steps(recorded, words, sweep(recorded))

@@ -54,12 +54,12 @@ class Run(Watchable, Sequence[Steps]):
         return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
 
     def transcript(self) -> str:
-        """One line for each training step."""
-        width = len(str(len(self) - 1))
+        """One line for each training step, counted from 1."""
+        width = len(str(len(self)))
         return "\n".join(
             f"{n:>{width}}. {_listed(points)}: loss {short(steps[-1]['loss_before'])} -> "
             f"{short(steps[-1]['loss_after'])}"
-            for n, (steps, points) in enumerate(zip(self.steps, self.points, strict=True))
+            for n, (steps, points) in enumerate(zip(self.steps, self.points, strict=True), 1)
         )
 
     @overload

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks import __main__, alone, ours, peak, watching
+from benchmarks import __main__, alone, browser, ours, peak, watching
 from benchmarks.chart import draw
 from benchmarks.contenders import CONTENDERS, is_there
 from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, total
@@ -256,6 +256,24 @@ def test_the_layout_is_that_of_a_net_of_5000_nodes():
     measured = watching.layout_of_many({})(0)
     assert int(measured.note.partition(" nodes")[0].replace(",", "")) > 5000
     assert 0 < measured.amount < 5
+
+
+@pytest.mark.parametrize("name", ["page opens, ms", "page of a mistake steps, ms"])
+def test_pages_open_and_step_in_a_browser(name):
+    [contender] = [c for c in CONTENDERS if c.name == name]
+    if not is_there(contender):
+        pytest.skip(f"no {contender.needs}")
+    [goal] = [goal for goal in WORKS["watching"].goals if goal.contender == name]
+    measured = contender.does["watching"]({})(0)
+    assert 0 < measured.amount < 5 * goal.amount  # other programs run beside the tests
+    assert measured.note
+
+
+def test_without_playwright_there_is_no_browser(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    contenders = [c for c in CONTENDERS if c.needs == browser.NEEDS]
+    assert contenders
+    assert not any(map(is_there, contenders))
 
 
 # --- turns ------------------------------------------------------------------------------------

@@ -247,11 +247,11 @@ def test_a_sequence_of_events():
         found[10]
 
 
-def test_the_transcript_is_numbered_by_index():
+def test_the_transcript_is_numbered_from_1():
     found = small()
     lines = found.transcript().splitlines()
-    assert lines == [f"{n}. {event}" for n, event in enumerate(found)]
-    assert lines[7] == "7. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8"
+    assert lines == [f"{n:>2}. {event}" for n, event in enumerate(found, 1)]
+    assert lines[7] == " 8. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8"
     assert repr(found) == found.transcript()
 
 
@@ -303,7 +303,7 @@ def test_play_without_a_keyboard_prints_all():
         check=True,
         cwd=ROOT,
     )
-    assert [line[:2] for line in done.stdout.splitlines()] == ["0.", "1.", "2.", "3.", "4."]
+    assert [line[:2] for line in done.stdout.splitlines()] == ["1.", "2.", "3.", "4.", "5."]
 
 
 # --- pages ------------------------------------------------------------------------------------

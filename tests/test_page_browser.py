@@ -1,6 +1,7 @@
 """The page in a real browser: every control, and its numbers against the steps' JSON."""
 
 import json
+import re
 
 import pytest
 from browsers import chromium
@@ -81,20 +82,48 @@ def go(page, position):
 
 
 def at(page):
-    return int(page.locator("#count").inner_text().split()[0])
+    return int(page.locator("#count").inner_text().split()[1])
+
+
+CARDS = """() => Object.fromEntries(
+  [...document.querySelectorAll('.stage g.node[id^=n]')].map(g =>
+    [g.id, ['data', 'grad'].map(k => g.querySelector('text.' + k)?.textContent)]))"""
 
 
 def cards(page):
     """The numbers of all cards, as texts."""
-    return page.evaluate(
-        "() => Object.fromEntries([...document.querySelectorAll('.stage g.node[id^=n]')].map(g =>"
-        " [g.id, ['data', 'grad'].map(k => g.querySelector('text.' + k)?.textContent)]))"
-    )
+    return page.evaluate(CARDS)
+
+
+WALK = f"""() => {{
+  const cards = {CARDS}, seen = [];
+  const next = document.getElementById('next');
+  while (!next.disabled) {{
+    next.click();
+    const words = document.querySelector('.words');
+    const current = [...document.querySelectorAll('#transcript [aria-current]')];
+    seen.push({{
+      cards: cards(),
+      count: document.getElementById('count').textContent,
+      brief: words.textContent,
+      words: words.title,
+      answer: document.querySelector('.result b')?.textContent,
+      lines: current.map(line => Number(line.dataset.step)),
+    }});
+  }}
+  return seen;
+}}"""
 
 
 def number(x):
     x = float(x)
     return f"{x:.4f}" if x == 0 or 1e-4 <= abs(x) < 1e5 else f"{x:.2e}"
+
+
+def briefly(text):
+    """The text with names as they are inside a neuron."""
+    inside = re.sub(r"\blayers\.\d+\.neurons\.\d+\.", "", text)
+    return re.sub(r"\bw\.(\d+)", r"w\1", inside)
 
 
 @pytest.mark.parametrize("make", [a_step, a_shared_number, a_run])
@@ -105,7 +134,9 @@ def test_after_every_event_the_cards_have_the_numbers_of_the_json(show, make):
     leaf = ("parameter", "input")
     data = {n: node["data"] if node["kind"] in leaf else None for n, node in nodes.items()}
     grad = dict.fromkeys(nodes)
-    for position, event in enumerate(known["events"], 1):
+    seen = page.evaluate(WALK)
+    assert len(seen) == len(known["events"])
+    for position, (event, shown) in enumerate(zip(known["events"], seen, strict=True), 1):
         match event["kind"]:
             case "forward" | "loss" | "forward again":
                 data[event["node"]] = event["data"]
@@ -115,18 +146,42 @@ def test_after_every_event_the_cards_have_the_numbers_of_the_json(show, make):
                 grad[event["to"]] = event["new"]
             case "update":
                 data[event["node"]] = event["after"]
-        page.locator("#next").click()
-        assert at(page) == position
-        shown = cards(page)
         for n, node in nodes.items():
-            assert shown[f"n{n}"][0] == ("" if data[n] is None else number(data[n]))
+            assert shown["cards"][f"n{n}"][0] == ("" if data[n] is None else number(data[n]))
             if grad[n] is None and not node["zero"]:
-                assert shown[f"n{n}"][1] == "not yet"
+                assert shown["cards"][f"n{n}"][1] == "not yet"
             elif grad[n]:
-                assert shown[f"n{n}"][1] == number(grad[n])
-        assert page.locator(".words").inner_text() == event["text"]
-        assert page.locator("#transcript [aria-current]").count() == 1
-    assert page.locator("#next").is_disabled()
+                assert shown["cards"][f"n{n}"][1] == number(grad[n])
+        assert shown["count"] == f"Step {position} of {len(seen)}"
+        assert shown["words"] == event["text"]
+        assert shown["brief"] == briefly(event["text"])
+        assert shown["lines"] == [position]
+        key = {"forward": "data", "loss": "data", "backward": "contribution", "update": "after"}
+        if event["kind"] in key:
+            assert shown["answer"] == f"{event[key[event['kind']]]:.4g}"
+
+
+THERE_AND_BACK = """() => {
+  const look = part => part.getAttribute('class')?.split(' ').sort().join(' ');
+  const parts = [...document.querySelectorAll('.stage g, .stage text, .wires path')];
+  const words = part => part.tagName === 'text' ? part.textContent : '';
+  const seen = () => parts.map(p => [look(p), p.style.strokeWidth, words(p)]).join();
+  const press = key =>
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  const last = Number(document.getElementById('time').max), there = [], back = [];
+  for (let n = 0; n < last; n++) { there.push(seen()); press('ArrowRight'); }
+  for (let n = 0; n < last; n++) { press('ArrowLeft'); back.unshift(seen()); }
+  return [there, back];
+}"""
+
+
+@pytest.mark.parametrize("make", [a_step, a_shared_number, wrong_order])
+def test_back_is_as_it_was_before(show, make):
+    page = show(make())
+    there, back = page.evaluate(THERE_AND_BACK)
+    assert len(there) > 5
+    assert len(set(there)) > len(there) / 2
+    assert back == there
 
 
 def test_buttons_slider_phases_and_transcript_move_in_time(show):
@@ -144,7 +199,7 @@ def test_buttons_slider_phases_and_transcript_move_in_time(show):
     assert at(page) == 5
     page.locator("#last").click()
     page.locator("#play").click()
-    page.locator("#transcript li:nth-child(2)[aria-current]").wait_for()
+    page.locator("#transcript li[data-step='2'][aria-current]").wait_for()
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Play").wait_for()
 
@@ -163,12 +218,12 @@ def test_keys_step_and_stay_inside_the_frame(browser):
     keys = {"ArrowRight": 2, "ArrowLeft": 1, "End": last, "Home": 0}
     for key, position in keys.items():
         page.keyboard.press(key)
-        assert count.inner_text() == f"{position} of {last}"
+        assert count.inner_text() == f"Step {position} of {last}"
     assert page.evaluate("[heard.length, scrollY]") == [0, 0]
     page.close()
 
 
-@pytest.mark.parametrize(("off", "verdict"), [(0.0, "Right"), (1.0, "Off by 1.0000")])
+@pytest.mark.parametrize(("off", "verdict"), [(0.0, "Right"), (1.0, "Off by 1:")])
 def test_predict_first_hides_the_number_and_judges(show, off, verdict):
     page = show(a_shared_number())
     page.locator("#predict").click()
@@ -195,6 +250,7 @@ def test_blame_closes_boxes_and_their_shares_are_those_of_the_json(show):
     total = sum(size for box, size in sizes.items() if isinstance(box, str))
     shares = [f"{100 * size / total:.1f} % of the blame" for size in sizes.values()]
     shown = page.locator(".summary-of-box .share").all_text_contents()
+    assert shown
     assert set(shown) <= set(shares)
     closed = page.locator(".box.closed:not(.hidden)").first
     before = page.locator(".box.closed").count()
@@ -209,12 +265,16 @@ def test_both_runs_of_a_mistake_show_the_first_number_that_differs(show):
     first = content(page)["mistake"]["first_difference"]
     page.locator("#difference").click()
     right, wrong = page.locator(".verdict").all_inner_texts()
-    assert right.endswith(number(first["right"]))
-    assert wrong.endswith(number(first["wrong"]))
+    assert right.endswith(f" {first['right']:.4g}")
+    assert wrong.endswith(f" {first['wrong']:.4g}")
     own = content(page)["mistake"]
     words = page.locator(".words").all_inner_texts()
     assert words[0] == own["right"]["events"][first["right_event"]]["text"]
     assert words[1] == own["wrong"]["events"][first["event"]]["text"]
+
+
+SLOPES = """() => Object.fromEntries([...document.querySelectorAll('.edge .partial')].map(slope =>
+  [slope.parentElement.id, slope.textContent]))"""
 
 
 def test_every_step_of_a_run_can_be_opened(show):
@@ -227,10 +287,19 @@ def test_every_step_of_a_run_can_be_opened(show):
             n,
         )
         go(page, len(own))
-        assert page.locator(".words").inner_text() == own[-1]["text"]
+        assert page.locator(".words").get_attribute("title") == own[-1]["text"]
+        shown = cards(page)
         for node in own.nodes:
             if node["grad"]:
-                assert cards(page)[f"n{node['id']}"][1] == number(node["grad"])
+                assert shown[f"n{node['id']}"][1] == number(node["grad"])
+            if node["kind"] == "constant":
+                assert page.locator(f"#n{node['id']} text").text_content() == node["label"]
+        slopes = page.evaluate(SLOPES)
+        assert slopes == {
+            f"e{edge['id']}": f"{edge['partial']:.4g}"
+            for edge in own.edges
+            if edge["partial"] is not None
+        }
         assert page.locator(".dot.drawn").count() == 1
 
 
@@ -252,8 +321,7 @@ def test_hostile_labels_are_text_and_nothing_runs(show, label):
     assert page.locator(".words").count() == 1
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [380, 1600])
+@pytest.mark.parametrize(("width", "theme"), [(380, "light"), (1600, "dark")])
 @pytest.mark.parametrize("make", [a_step, a_run, wrong_order])
 def test_axe_finds_nothing(show, make, width, theme):
     axe = pytest.importorskip(
@@ -299,3 +367,128 @@ def test_print_has_the_transcript_and_no_controls(show):
     page.emulate_media(media="print")
     assert page.locator("#transcript").is_visible()
     assert not page.locator("#next").is_visible()
+
+
+def view(page):
+    """The part of the picture that is in view: x, y, width and height."""
+    return [float(n) for n in page.locator(".stage > svg").get_attribute("viewBox").split()]
+
+
+def scale(page):
+    """Pixels to a unit of the picture."""
+    box = page.locator(".stage > svg").bounding_box()
+    _, _, width, height = view(page)
+    return min(box["width"] / width, box["height"] / height)
+
+
+def spot(page, x, y):
+    """Where a pixel of the stage lies in the picture."""
+    box = page.locator(".stage > svg").bounding_box()
+    left, top, width, height = view(page)
+    away = (x - box["x"] - box["width"] / 2, y - box["y"] - box["height"] / 2)
+    return left + width / 2 + away[0] / scale(page), top + height / 2 + away[1] / scale(page)
+
+
+def test_a_drag_moves_the_picture_with_the_mouse_and_opens_no_box(show):
+    page = show(a_step())
+    page.locator("#detail").select_option("1")
+    card = page.locator(".box.closed:not(.hidden) .card").first.bounding_box()
+    x, y = card["x"] + card["width"] / 2, card["y"] + card["height"] / 2
+    closed = page.locator(".box.closed").count()
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 8, y)
+    before = spot(page, x + 8, y)
+    page.mouse.move(x + 90, y - 40, steps=3)
+    assert spot(page, x + 90, y - 40) == pytest.approx(before, abs=0.1)
+    page.mouse.up()
+    assert page.locator(".box.closed").count() == closed
+    page.mouse.click(x + 90, y - 40)
+    assert page.locator(".box.closed").count() == closed - 1
+
+
+@pytest.mark.parametrize(("turn", "closer"), [(-300, True), (300, False)])
+def test_the_wheel_zooms_around_the_pointer(show, turn, closer):
+    page = show(a_step(), viewport={"width": 900, "height": 800})
+    page.get_by_role("button", name="Zoom in").click()
+    page.mouse.move(300, 450)
+    before, size, width = spot(page, 300, 450), scale(page), view(page)[2]
+    page.mouse.wheel(0, turn)
+    other = "old => document.querySelector('.stage > svg').viewBox.baseVal.width != old"
+    page.wait_for_function(other, arg=width)
+    assert (scale(page) > size) == closer
+    assert spot(page, 300, 450) == pytest.approx(before, abs=0.1)
+
+
+def test_keys_zoom_fit_and_play(show):
+    page = show(a_shared_number())
+    whole = view(page)
+    page.keyboard.press("+")
+    assert view(page)[2] < whole[2]
+    page.keyboard.press("-")
+    page.keyboard.press("-")
+    page.keyboard.press("0")
+    assert view(page) == whole
+    page.keyboard.press("Space")
+    page.locator("#transcript li[data-step='1'][aria-current]").wait_for()
+    page.keyboard.press("Space")
+    assert page.locator("#play").get_attribute("aria-label") == "Play"
+
+
+@pytest.mark.parametrize("step", [0, 3, 7])
+def test_a_click_on_the_loss_curve_opens_that_step(show, step):
+    page = show(a_run())
+    box = page.locator("#run figure svg").first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * (12 + step / 7 * 276) / 300, box["y"] + 20)
+    assert page.locator("#run input").input_value() == str(step)
+    assert page.locator("#run output").inner_text().startswith(f"{step + 1} of 8, loss ")
+
+
+@pytest.mark.parametrize("width", [380, 1600])
+def test_the_legend_opens_and_can_be_read_to_its_end(show, width):
+    page = show(a_shared_number(), viewport={"width": width, "height": 800})
+    page.locator("#legend summary").click()
+    for line in page.locator("#legend li, #legend p").all():
+        line.scroll_into_view_if_needed()
+        assert line.is_visible()
+        assert line.inner_text().strip()
+
+
+def test_a_gradient_of_zero_has_four_looks(show):
+    w, dead, alone = Value(2.0, "w"), Value(-3.0, "dead"), Value(5.0, "alone")
+    names = {"w": w, "dead": dead, "alone": alone}
+    page = show(steps((dead * 2.0).relu() + (w * 3.0 - 1.0) ** 2, names))
+    known = {node["label"]: f"#n{node['id']}" for node in content(page)["nodes"]}
+    looks = "g => getComputedStyle(g.querySelector('rect')).strokeDasharray"
+    go(page, 4)
+    found = {page.locator(known["w"]).evaluate(looks)}
+    page.locator("#last").click()
+    found |= {page.locator(known[name]).evaluate(looks) for name in ("w", "dead", "alone")}
+    assert len(found) == 4
+    words = [page.locator(f"{known[name]} .grad").text_content() for name in ("dead", "alone")]
+    assert words == ["0 dead", "0 no path"]
+    assert page.locator(f"{known['2']} rect").count() == 0
+
+
+def test_a_jump_brings_the_line_of_the_transcript_into_view(show):
+    page = show(a_step((8, 8, 1)))
+    lines = page.locator(".lines").bounding_box()
+    for control in ("last", "first", "last"):
+        page.locator(f"#{control}").click()
+    page.wait_for_timeout(100)
+    line = page.locator("#transcript [aria-current]").bounding_box()
+    assert lines["y"] <= line["y"] <= lines["y"] + lines["height"] - line["height"] + 1
+
+
+def test_nothing_moves_when_a_step_is_told_in_more_words(show):
+    page = show(a_step((8, 8, 1)))
+    stage = page.locator(".stage").bounding_box()
+    for position in (2, 20, 60, 200):
+        go(page, position)
+        assert page.locator(".stage").bounding_box() == stage
+
+
+@pytest.mark.parametrize("x", [0.0, -0.0, 1.0, -2.5, 0.00012345, 123456.0, 1e-5, 2.00005, 0.5e300])
+def test_numbers_are_written_as_python_writes_them(show, x):
+    page = show(steps(Value(1.0, "a") * 2.0))
+    assert page.evaluate("x => [number(x), short(x)]", x) == [number(x), f"{x:.4g}"]

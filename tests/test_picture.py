@@ -73,7 +73,7 @@ def test_a_single_leaf() -> None:
 def test_names_lose_what_their_boxes_say() -> None:
     model = MLP(2, [1], seed=1)
     p = of(model([Value(1.0), Value(2.0)]) * 2.0, model.named_parameters())
-    assert [n.title for n in p.nodes if n.kind == "parameter"] == ["w.0", "w.1", "b"]
+    assert [n.title for n in p.nodes if n.kind == "parameter"] == ["w0", "w1", "b"]
     assert p.nodes[0].hint.startswith("layers.0.neurons.0.w.0 data ")
     assert [(b.title, b.name, b.parent) for b in p.boxes] == [
         ("layer 0", "layers.0", None),

@@ -209,3 +209,28 @@ def test_the_legend_breaks_its_lines_at_the_width_of_the_picture() -> None:
     root = drawn((a * b).relu(), direction="TB")
     bottoms = {text.get("y") for g in groups(root, "legend") for text in g.iter(f"{NAME}text")}
     assert len(bottoms) > 1
+
+
+def places(root: ET.Element) -> list[tuple[str, ...]]:
+    """Where every box, card, sign and line stands."""
+    keys = ("x", "y", "width", "height", "d")
+    return [
+        tuple(part.get(key, "") for key in keys)
+        for part in root.iter()
+        if part.tag.endswith(("}rect", "}path"))
+    ]
+
+
+@pytest.mark.parametrize("limit", [60, 6])
+@pytest.mark.parametrize("factor", [-1.0, 1e3, 1e7, 1e-9, float("nan")])
+@pytest.mark.parametrize("direction", ["LR", "TB"])
+def test_nothing_moves_when_numbers_change(direction: str, factor: float, limit: int) -> None:
+    net, other = step()[1], step()[1]
+    for parameter in other.parameters():
+        parameter.data = 0.123456 * factor
+    (x, y) = (Value(1234.5678, "a"), Value(-2e-7, "b"))
+    first, second = (n([x * k, y]) - k for n, k in ((net, 1.0), (other, -0.00012345)))
+    second.backward()
+    assert places(drawn(first, net, direction, limit)) == places(
+        drawn(second, other, direction, limit)
+    )

@@ -189,11 +189,11 @@ def test_a_run_is_a_sequence_with_a_timeline():
     assert repr(run).splitlines() == lines
     first, last = run[0][-1], run[10][-1]
     text = f"loss {first['loss_before']:.4g} -> {first['loss_after']:.4g}"
-    assert lines[0] == f" 0. point {run.points[0][0]}: {text}"
-    assert lines[10].startswith("10. ")
+    assert lines[0] == f" 1. point {run.points[0][0]}: {text}"
+    assert lines[10].startswith("11. ")
     assert f"{last['loss_before']:.4g}" in lines[10]
     whole = watch(model, mse, moons(9, seed=0), SGD(model.parameters()), steps=1, batch_size=None)
-    assert whole.transcript().startswith("0. 9 points: loss ")
+    assert whole.transcript().startswith("1. 9 points: loss ")
 
 
 def test_the_document_of_a_run(tmp_path):

@@ -1,5 +1,6 @@
 """A graph of Values as plain data, ready to be laid out and written: nodes, edges and boxes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -126,7 +127,7 @@ class _Describe:
         exact = repr(source.grad) if source.has_grad else UNKNOWN
         return Node(
             self.kind(place),
-            visible(label or inside),
+            visible(label or re.sub(r"^(\w*[^\W\d])\.(\d+)$", r"\1\2", inside)),  # w.0 is w0
             (("data", number(atom.data)), ("grad", grad)),
             visible(self.graph.symbol(place)),
             f"{visible(called)} data {atom.data!r}, grad {exact}".strip(),

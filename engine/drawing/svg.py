@@ -78,6 +78,9 @@ LEGEND_ROW = 16.0
 STEM = 7.0  # from an operation to its value
 MARGIN = 14.0
 LONGEST = 32  # characters of a title that are shown
+# the room for a number does not depend on the number, so that nothing moves when numbers change
+NUMBER = "-12345.6789"  # of a card
+SLOPE = "-0.01234"  # of an edge, or a constant; longer ones are set narrower
 CROWD = 150  # edges; more are drawn thinner
 
 
@@ -134,8 +137,7 @@ def _lying(node: Node, partials: Sequence[str]) -> Shape:
         return Shape(node, (width, height))
     entries = _entries(len(partials), PORT)
     op = (_sign_width(node.op), max(CIRCLE, entries[-1] * 2 + 16))
-    widest = max(width_of(text, SMALL) for text in partials)
-    return Shape(node, (width, height), op, widest + 14, entries)
+    return Shape(node, (width, height), op, _widest(partials) + 14, entries)
 
 
 def _upright(node: Node, partials: Sequence[str]) -> Shape:
@@ -143,9 +145,18 @@ def _upright(node: Node, partials: Sequence[str]) -> Shape:
     width, height = _card_size(node)
     if not node.op:
         return Shape(node, (height, width))
-    entries = _entries(len(partials), max(width_of(text, SMALL) for text in partials) + 12)
+    entries = _entries(len(partials), _widest(partials) + 12)
     op = (CIRCLE, max(_sign_width(node.op), entries[-1] * 2 + 16))
     return Shape(node, (height, width), op, 16, entries)
+
+
+def _widest(partials: Sequence[str]) -> float:
+    """The room for slopes; counts of arrows take what they need."""
+    return max(width_of(text if _counts(text) else SLOPE, SMALL) for text in partials)
+
+
+def _counts(text: str) -> bool:
+    return text.endswith("\u00d7")
 
 
 def _entries(count: int, apart: float) -> list[float]:
@@ -159,11 +170,19 @@ def _sign_width(op: str) -> float:
 def _card_size(node: Node) -> Point:
     title = width_of(clipped(node.title), TITLE) * 1.06  # bold
     if node.kind == "constant":
-        return title + 4, 14.0
-    rows = [width_of(f"{key} {text}".strip(), TEXT) + 4 for key, text in node.rows]
+        return width_of(SLOPE, TITLE) + 4, 14.0
+    rows = [_row_width(key, text) + 4 for key, text in node.rows]
     behind = 3.0 if node.kind == "summary" else 0.0
     height = ROW * (len(node.rows) + bool(node.title)) + 8 + behind
     return max([title, *rows]) + 14 + behind, height
+
+
+def _row_width(key: str, text: str) -> float:
+    """The width of a row: of words what they need, of numbers (two in a range) what any needs."""
+    if not key:
+        return width_of(text, TEXT)
+    numbers = " to ".join(NUMBER for _ in text.split(" to "))
+    return max(width_of(f"{key} {words}", TEXT) for words in (numbers, UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +225,8 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
         parent = "" if box.parent is None else f' data-parent="b{box.parent}"'
         yield f'<g class="box" id="b{n}"{parent}><title>{escape(box.name)}</title>'
         yield _rect(r, 8, f'fill="{PAPER if box.parent is None else "white"}" stroke="{FRAME}"')
-        title = clipped(box.title, int(r.length / (SMALL * 0.6)))
-        yield _text(r.x + 8, r.y + 13, title, SMALL, fill=GREY, weight="bold")
+        title = clipped(box.title, int(r.length / (TITLE * 0.6)))
+        yield _text(r.x + 8, r.y + 14, title, TITLE, fill=GREY, weight="bold")
         yield "</g>"
     weight = 1.1 if len(placed.wires) < CROWD else 0.5
     stroke = f'fill="none" stroke="{LINE}" stroke-width="{weight}"'
@@ -231,13 +250,14 @@ def _edge(
     yield f'<path d="{_curve([*wire, (stop, y)], page)}" {stroke}/>'
     yield f'<polygon points="{corners}" fill="{GREY}"/>'
     if edge.text and shape.node.op:
+        room = 0.0 if _counts(edge.text) else width_of(SLOPE, SMALL)
         if page.direction in UPRIGHT:
             a, b = page.point(stop - 8, y)
-            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET, name="partial")
+            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET, name="partial", room=room)
         else:
             a, b = page.point((start + stop - 6) / 2, y)
-            b -= 2.5
-            yield _text(a, b, edge.text, SMALL, fill=VIOLET, anchor="middle", name="partial")
+            place = {"anchor": "middle", "name": "partial"}
+            yield _text(a, b - 2.5, edge.text, SMALL, fill=VIOLET, room=room, **place)
     yield "</g>"
 
 
@@ -277,7 +297,8 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
 
 
 def _constant(node: Node, r: Rectangle) -> Iterator[str]:
-    yield _text(r.x + r.length / 2, r.y + 11, node.title, TITLE, anchor="middle")
+    room = width_of(SLOPE, TITLE)
+    yield _text(r.x + r.length - 2, r.y + 11, node.title, TITLE, anchor="end", room=room)
 
 
 def _card(node: Node, r: Rectangle) -> Iterator[str]:
@@ -328,7 +349,7 @@ def entries(picture: Picture) -> list[Entry]:
     if len(picture.nodes) == 1:
         return []
     kinds = dict.fromkeys(node.kind for node in picture.nodes)
-    counts = {edge.text.endswith("\u00d7") for edge in picture.edges if edge.text}
+    counts = {_counts(edge.text) for edge in picture.edges if edge.text}
     shown = {text for node in picture.nodes for text in (node.op, *(key for key, _ in node.rows))}
     return [
         *(Entry(LEGEND[kind], kind) for kind in kinds if kind in LEGEND),
@@ -375,7 +396,10 @@ def _text(
     weight: str = "",
     style: str = "",
     name: str = "",
+    room: float = 0.0,
 ) -> str:
+    """A line of text; set narrower where it needs more than `room`."""
+    long = room and width_of(text, size) > room
     attributes = {
         "class": name,
         "font-size": f"{size:g}" if size != TEXT else "",
@@ -383,6 +407,8 @@ def _text(
         "text-anchor": anchor if anchor != "start" else "",
         "font-weight": weight,
         "font-style": style,
+        "textLength": f"{room:.1f}" if long else "",
+        "lengthAdjust": "spacingAndGlyphs" if long else "",
     }
     words = "".join(f' {key}="{value}"' for key, value in attributes.items() if value)
     return f'<text x="{x:.1f}" y="{y:.1f}"{words}>{escape(text)}</text>'

@@ -10,7 +10,8 @@ from pathlib import Path
 from engine.drawing.picture import visible
 
 HERE = Path(__file__).parent
-SCRIPTS = ("state.js", "pack.js", "stage.js", "panels.js", "player.js")  # builders before users
+ORDER = "numbers words state pack parts plan view stage panels run player"  # builders before users
+SCRIPTS = tuple(f"{name}.js" for name in ORDER.split())
 
 
 def page(steps: str, svg: str) -> str:

@@ -8,35 +8,36 @@
   const main = document.getElementById("panes");
   const by = (id) => document.getElementById(id);
   let position = 0;
+  let phases = [];
   let predicting = false;
   let asking = false;
   let timer = 0;
-  let steps = mistake ? mistake.right : content;
 
   // ---- what the templates hold comes to life
 
+  document.documentElement.classList.add("alive");
   document.querySelector("header").append(copy("tools"));
   const template = main.querySelector(".pane");
   const panes = mistake
-    ? [["Right", mistake.right], ["Wrong", mistake.wrong]].map(([name, own]) => {
+    ? [["Right", mistake.right], ["Wrong", mistake.wrong]].map(([name, steps]) => {
         const pane = template.cloneNode(true);
         pane.classList.add(name.toLowerCase());
         pane.setAttribute("aria-label", name);
         main.append(pane);
-        return { name, own, pane };
+        return { name, pane, story: makeStory(steps) };
       })
-    : [{ name: "", own: content, pane: template }];
+    : [{ name: "", pane: template, story: makeStory(content) }];
   if (mistake) template.remove();
   main.after(copy("deck"), copy("side"));
   const said = html("p", "spoken");
   said.setAttribute("aria-live", "polite");
   main.append(said);
 
-  const views = panes.map(({ name, own, pane }, n) => {
+  const views = panes.map(({ name, pane, story }, n) => {
     const caption = makeCaption(pane);
     if (name) pane.prepend(html("h2", "", name));
     const frame = pane.querySelector(".stage");
-    const stage = makeStage(frame, own, content.shown);
+    const stage = makeStage(frame, story, content.shown);
     if (n > 0) for (const group of frame.querySelectorAll("[id]")) group.removeAttribute("id");
     const lens = copy("lens");
     const [out, fit, closer] = lens.children;
@@ -44,10 +45,11 @@
     fit.addEventListener("click", () => stage.view.fit());
     closer.addEventListener("click", () => stage.view.zoom(1.4));
     frame.append(lens);
-    return { own, caption, stage, arrived: arrivals(own) };
+    return { story, caption, stage };
   });
-  const transcript = makeTranscript(document.querySelector("#transcript ol"), go);
-  load(steps);
+  const transcript = makeTranscript(document.querySelector(".lines"), go);
+  let story = views[0].story; // whose events the slider and the transcript go through
+  load(story);
 
   if (mistake) {
     const words = mistake.text ? `Mistake: ${mistake.name}. ${mistake.text}` : mistake.name;
@@ -58,10 +60,10 @@
     by("predict").remove();
     const first = mistake.first_difference;
     if (first) {
-      for (const { own, stage } of views) {
-        const { target } = subject(own, own.events[own === mistake.right ? first.right_event : first.event]);
+      views.forEach(({ story: own, stage }, n) => {
+        const { target } = subject(own, own.events[n === 0 ? first.right_event : first.event]);
         if (target !== null) stage.mark(target);
-      }
+      });
       by("difference").hidden = false;
       by("difference").addEventListener("click", () => go(first.event + 1));
     }
@@ -70,43 +72,36 @@
   // ---- time
 
   function load(other) {
-    steps = other;
-    if (!mistake) {
-      views[0].own = other;
-      views[0].arrived = arrivals(other);
-    }
-    transcript.load(steps, mistake);
+    story = views[0].story = other;
+    transcript.load(story, mistake);
     by("time").max = length();
     makePhases();
   }
 
   function length() {
-    return Math.max(...views.map((view) => view.own.events.length));
+    return Math.max(...views.map((view) => view.story.events.length));
   }
 
   function makePhases() {
-    const found = [];
-    steps.events.forEach((event, n) => {
+    phases = [];
+    story.events.forEach((event, n) => {
       const name = PHASES[event.kind];
-      if (found.at(-1)?.name !== name) found.push({ name, start: n, count: 0 });
-      found.at(-1).count += 1;
+      if (phases.at(-1)?.name !== name) phases.push({ name, start: n, count: 0, button: html("button", "", name) });
+      phases.at(-1).count += 1;
     });
-    by("time").previousElementSibling.replaceChildren(
-      ...found.map(({ name, start, count }) => {
-        const button = html("button", "", name);
-        button.dataset.phase = name;
-        button.style.flexGrow = count;
-        button.title = name;
-        button.addEventListener("click", () => go(start + 1));
-        return button;
-      }),
-    );
+    for (const { name, start, button } of phases) {
+      button.dataset.phase = name;
+      button.addEventListener("click", () => go(start + 1));
+    }
+    const strip = phases.map(({ count }) => Object.assign(html("i"), { style: `flex-grow: ${count}` }));
+    document.querySelector(".phases").replaceChildren(...phases.map(({ button }) => button));
+    document.querySelector(".strip").replaceChildren(...strip);
   }
 
   /** Moves to the state after `to` events. */
   function go(to, ask = false) {
     position = Math.max(0, Math.min(length(), to));
-    asking = ask && predicting && answer(steps.events[position - 1]) !== null;
+    asking = ask && predicting && answer(story.events[position - 1]) !== null;
     draw();
     if (asking) {
       const input = views[0].caption.form.querySelector("input");
@@ -116,29 +111,31 @@
   }
 
   /** How many events of a run are shown: both runs meet at the first number that differs. */
-  function moment(own) {
+  function moment(n) {
     const first = mistake?.first_difference;
-    if (first && own === mistake.right && position === first.event + 1) return first.right_event + 1;
-    return Math.min(position, own.events.length);
+    if (first && n === 0 && position === first.event + 1) return first.right_event + 1;
+    return Math.min(position, views[n].story.events.length);
   }
 
   function draw() {
-    for (const { own, caption, stage, arrived } of views) {
-      const at = moment(own);
+    views.forEach(({ story: own, caption, stage }, n) => {
+      const at = moment(n);
       stage.show(at, asking);
-      caption.show(own, at, asking, arrived);
-      caption.verdict.hidden = true;
-    }
-    transcript.show(Math.min(position, steps.events.length), asking);
+      caption.show(own, at, asking);
+    });
+    const event = story.events[position - 1];
+    const [computed, result] = event ? words(story, event) : ["Start", ""];
     by("time").value = position;
-    by("count").textContent = `${position} of ${length()}`;
+    by("time").setAttribute("aria-valuetext", event ? `${position}, ${PHASES[event.kind]}` : "start");
+    by("count").textContent = `Step ${position} of ${length()}`;
     by("first").disabled = by("back").disabled = position === 0;
     by("last").disabled = by("next").disabled = position === length();
-    const event = steps.events[position - 1];
-    by("time").setAttribute("aria-valuetext", event ? `${position}, ${PHASES[event.kind]}` : "start");
-    const [computed, result] = event ? words(event) : ["Start", ""];
+    for (const { start, count, button } of phases) {
+      button.ariaCurrent = position > start && position <= start + count ? "step" : null;
+    }
     said.textContent = `Step ${position}. ${computed}${asking ? ", predict" : result}`;
     if (mistake) showDifference();
+    transcript.show(Math.min(position, story.events.length), asking);
   }
 
   function showDifference() {
@@ -148,7 +145,7 @@
       caption.verdict.hidden = !here;
       if (here) {
         const value = n === 0 ? first.right : first.wrong;
-        caption.verdict.textContent = `The first number that differs: ${text(value)}`;
+        caption.verdict.textContent = `The first number that differs: ${short(value)}`;
       }
     });
     for (const pane of document.querySelectorAll(".pane")) pane.classList.toggle("differs", Boolean(here));
@@ -178,7 +175,7 @@
   // ---- predict first
 
   function reveal() {
-    const right = answer(steps.events[position - 1]);
+    const right = answer(story.events[position - 1]);
     const { form, verdict } = views[0].caption;
     const typed = form.querySelector("input").value.trim().replace(",", ".");
     asking = false;
@@ -186,8 +183,8 @@
     if (typed === "" || Number.isNaN(Number(typed))) return;
     const off = Math.abs(Number(typed) - right);
     const close = off <= Math.max(0.005 * Math.abs(right), 0.0005);
-    const judged = close ? "Right" : `Off by ${text(off)}`;
-    verdict.textContent = `${judged}: you said ${typed}, it is ${text(right)}.`;
+    const judged = close ? "Right" : `Off by ${short(off)}`;
+    verdict.textContent = `${judged}: you said ${typed}, it is ${short(right)}.`;
     verdict.dataset.close = close;
     verdict.hidden = false;
     said.textContent = verdict.textContent;
@@ -276,12 +273,12 @@
 
   if (content.runs?.length) {
     const choose = makeTimeline(by("run"), content, (other) => {
-      views[0].stage.load(other);
-      load(other);
+      const step = makeStory(other);
+      views[0].stage.load(step);
+      load(step);
       go(position);
     });
-    choose(content.runs.findIndex((run) => run.steps) + 1 ? content.runs.findIndex((run) => run.steps) : 0);
+    choose(Math.max(0, content.runs.findIndex((run) => run.steps)));
   }
-  document.documentElement.classList.add("alive");
   go(0);
 }

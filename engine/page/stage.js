@@ -1,12 +1,8 @@
 "use strict";
 
-// One picture: its numbers, what is highlighted, boxes that close, and the part that is in view.
+// One picture at one moment: its numbers, what is highlighted, and the boxes that are open.
 
-const SVG = "http://www.w3.org/2000/svg";
-const LARGE = 60; // more nodes than this open collapsed
-const MANY = 12; // neurons in a layer: with more of them the layers open closed
-const READABLE = 0.8; // pixels to a unit of the picture: below, the view follows the current event
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const LARGE = 60; // more nodes than this do not open all at once
 
 const ZERO = {
   dead: ["zero-dead", "0 dead"],
@@ -16,252 +12,106 @@ const ZERO = {
 };
 const LATER = ["zero-later", "not yet"];
 
-function create(name, attributes = {}, parent = null, content = "") {
-  const element = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  element.textContent = content;
-  if (parent) parent.append(element);
-  return element;
-}
-
-function rectangle(group) {
-  const rect = group.querySelector("rect") || group.querySelector("text");
-  const [x, y, width, height] = ["x", "y", "width", "height"].map((key) =>
-    Number(rect.getAttribute(key) || 0),
-  );
-  return { x, y, width, height };
-}
-
-function union(areas) {
-  const x = Math.min(...areas.map((r) => r.x));
-  const y = Math.min(...areas.map((r) => r.y));
-  const right = Math.max(...areas.map((r) => r.x + r.width));
-  const bottom = Math.max(...areas.map((r) => r.y + r.height));
-  return { x, y, width: right - x, height: bottom - y };
-}
-
-const ruler = document.createElement("canvas").getContext("2d");
-ruler.font = "bold 10px Helvetica, Arial, sans-serif"; // that of a card, at its widest
-
-function grown(area, around, above) {
-  const { x, y, width, height } = area;
-  return { x: x - around, y: y - above, width: width + 2 * around, height: height + around + above };
-}
-
-function translate(element, [x, y]) {
-  element?.setAttribute("transform", `translate(${x} ${y})`);
-}
-
-/** A text of a card: changes only when it has to, and stays inside the card. */
-function field(group, name, card) {
-  const element = group.querySelector(`text.${name}`);
-  if (!element) return { set() {} };
-  const before = element.textContent.startsWith(`${name} `) ? `${name} ` : "";
-  const room = card.width - (before ? 8 : 16 + ruler.measureText(name).width);
-  let shown = element.textContent;
-  return {
-    set(content) {
-      if (content === shown) return;
-      element.textContent = before + content;
-      if (ruler.measureText(before + content).width > room) element.setAttribute("textLength", room);
-      else element.removeAttribute("textLength");
-      element.setAttribute("lengthAdjust", "spacingAndGlyphs");
-      shown = content;
-    },
-  };
-}
+// what a closed box says of an event inside it; the third item is the number
+const NEWS = {
+  forward: (e) => [e.node, " = ", e.data],
+  backward: (e) => [e.to, ".grad = ", e.new],
+  leftover: (e) => [e.node, ".grad = ", e.new],
+  update: (e) => [e.node, " = ", e.after],
+  "forward again": (e) => [e.node, " = ", e.data],
+};
 
 /** `shown` has the picture's node for each node, if the picture is too large to show them all. */
 function makeStage(frame, steps, shown) {
   const svg = frame.querySelector("svg");
-  const parts = new Map([...svg.querySelectorAll("g[id]")].map((g) => [g.id, g]));
-  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
-  const boxes = [...svg.querySelectorAll("g.box, g.summary")].map(makeBox);
-  const boxOf = new Map(boxes.map((box) => [box.id, box]));
-  for (const box of boxes) box.holds = boxes.some((other) => other.parent === box.id && !other.whole);
-  const nodes = steps.nodes.map(makeNode);
-  const edges = steps.edges.map(makeEdge);
-  const wires = create("g", { class: "wires" });
-  const ends = [...svg.querySelectorAll("g.box")].at(-1) || svg.querySelector("svg > rect");
-  ends.after(wires);
-  let arrived = arrivals(steps);
-  let total = new Map(); // wires between closed boxes, by their ends
-  let packed = false; // some box is closed
+  const [, , width, bottom] = svg.getAttribute("viewBox").split(" ").map(Number);
+  const legends = [...svg.querySelectorAll(".legend text")].map((words) => Number(words.getAttribute("y")) - 14);
+  const height = Math.min(bottom, ...legends); // the page has a legend of its own
+  const parts = makeParts(svg, steps, shown);
+  const { nodes, edges, boxes } = parts;
+  const plan = makePlan(svg, steps, parts, Boolean(shown), { x: 0, y: 0, width, height });
+  const view = makeView(frame, svg);
+  let story = steps;
+  let history = makeHistory(story);
   let blame = false;
   let strongest = 1;
-  let last = null; // what is shown now
+  let last = { position: 0, masked: false, ...subject(story) }; // what is shown now
 
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", svg.querySelector("title").textContent);
   svg.querySelector("title").remove(); // as a tooltip it would cover the picture
-  const view = makeView(frame, svg);
 
-  function makeBox(group) {
-    const area = rectangle(group);
-    const card = create("g", { class: "summary-of-box" });
-    const center = CARD.width / 2;
-    const room = CARD.width - 40;
-    create("rect", { ...CARD, class: "card", rx: 8 }, card);
-    const titled = group.querySelector("text").textContent;
-    create("text", { class: "name", x: center, y: 24, "font-size": 17 }, card, titled);
-    const share = create("text", { class: "share", x: center, y: 44, "font-size": 14 }, card);
-    const out = create("text", { class: "out", x: center, y: 61, "font-size": 12 }, card);
-    const bar = { x: 20, y: 69, height: 6, rx: 3 };
-    create("rect", { ...bar, class: "trough", width: room }, card);
-    const filled = create("rect", { ...bar, class: "fill", width: 0 }, card);
-    group.append(card);
-    const whole = group.classList.contains("summary"); // Python closed it, nothing here opens it
-    if (!whole) group.setAttribute("tabindex", 0);
-    group.setAttribute("role", whole ? "img" : "button");
-    return {
-      id: group.id, group, card, area, share, out, filled, room, whole, place: area,
-      parent: group.dataset.parent || group.dataset.box, closed: whole, members: [], ends: [],
-      full: group.querySelector("title").textContent,
-    };
+  // ---- the numbers
+
+  /** Shows the moment after `position` events; `masked` hides the number of the last of them. */
+  function show(position, masked = false) {
+    const now = { position, masked, ...subject(story, story.events[position - 1]) };
+    const changed = history.move(position);
+    const settles = position < story.settled !== last.position < story.settled;
+    for (const id of [...last.nodes, ...now.nodes, ...(settles ? story.left : [])]) changed.nodes.add(id);
+    for (const id of changed.nodes) for (const edge of story.into[id]) changed.edges.add(edge);
+    for (const edge of [...last.edges, ...now.edges]) changed.edges.add(edge);
+    last = now;
+    draw(changed.nodes, changed.edges);
+    if (now.nodes.length) view.follow(union(now.nodes.map(plan.placed)), plan.placed(now.target));
   }
 
-  function makeNode(node) {
-    const id = `n${shown ? shown[node.id] : node.id}`;
-    const hidden = boxOf.has(id); // in a summary: it has no card of its own
-    const group = hidden ? create("g") : parts.get(id);
-    const sign = hidden ? null : parts.get(id.replace("n", "o"));
-    const card = hidden ? boxOf.get(id).area : rectangle(group);
-    const around = hidden ? [boxOf.get(id)] : [];
-    for (let box = parts.get(id).dataset.box; box; box = boxOf.get(box).parent) around.unshift(boxOf.get(box));
-    if (!hidden) group.querySelector("title").textContent = node.label; // no numbers before their time
-    for (const box of around) box.members.push(node.id);
-    let check = null;
-    if (node.check === true || node.check === false) {
-      const [x, y] = [card.x + card.width, card.y];
-      const d = node.check ? `M${x - 5} ${y}l4 4l7 -8` : `M${x - 4} ${y - 4}l8 8m0 -8l-8 8`;
-      check = create("g", { class: node.check ? "check" : "check wrong" }, group);
-      create("circle", { cx: x, cy: y, r: 7.5 }, check);
-      create("path", { d }, check);
-      create("title", {}, check, `a finite difference ${node.check ? "agrees" : "disagrees"}`);
+  function draw(changedNodes, changedEdges) {
+    const event = story.events[last.position - 1];
+    const [about, along] = [new Set(last.nodes), new Set(last.edges)];
+    const wires = new Set();
+    for (const id of changedNodes) drawNode(id, event, about);
+    for (const n of changedEdges) {
+      drawEdge(n, event, along);
+      if (edges[n].wire) wires.add(edges[n].wire);
     }
-    return {
-      group, sign, check, around, card,
-      stem: sign?.previousElementSibling,
-      area: sign ? union([card, rectangle(sign)]) : card,
-      shift: [0, 0],
-      data: field(group, "data", card),
-      grad: field(group, "grad", card),
-      look: "",
-    };
+    for (const wire of wires) drawWire(wire, along);
+    drawBoxes(event, new Set(last.nodes.map(plan.unit)));
   }
 
-  function makeEdge(edge) {
-    const group = shown ? create("g") : parts.get(`e${edge.id}`);
-    return { group, path: shown ? create("path") : group.querySelector("path") };
+  function drawAll() {
+    draw(nodes.keys(), edges.keys());
   }
 
-  /** What stands for a node: the outermost closed box around it, or itself. */
-  function unit(id) {
-    return nodes[id].around.find((box) => box.closed) || nodes[id];
-  }
-
-  /** What keeps its inner places when boxes close: a closed box, an open neuron, a node. */
-  function block(id) {
-    return nodes[id].around.find((box) => box.closed || !box.holds) || nodes[id];
-  }
-
-  function placed(id) {
-    const thing = unit(id);
-    if (thing.closed) return thing.place;
-    const [dx, dy] = thing.shift;
-    return { ...thing.area, x: thing.area.x + dx, y: thing.area.y + dy };
-  }
-
-  function hideAndClose() {
-    for (const box of boxes) {
-      const parent = boxOf.get(box.parent);
-      box.hidden = Boolean(parent && (parent.closed || parent.hidden));
-      box.group.classList.toggle("hidden", box.hidden);
-      box.group.classList.toggle("closed", box.closed);
-      if (!box.whole) box.group.setAttribute("aria-expanded", String(!box.closed));
-      box.ends = [];
-    }
-    nodes.forEach((node, id) => {
-      const hidden = unit(id) !== node;
-      for (const group of [node.group, node.sign, node.stem]) group?.classList.toggle("hidden", hidden);
+  function drawNode(id, event, about) {
+    const [data, grad] = [history.state.data[id], history.state.grad[id]];
+    const final = last.position >= story.arrived[id].last;
+    const secret = last.masked && id === last.target ? event.kind : "";
+    const node = nodes[id];
+    const { zero } = story.nodes[id];
+    const known = grad === null ? LATER : ["", number(grad)];
+    const [look, word] = final && ZERO[zero] ? ZERO[zero] : known;
+    node.data(secret && secret !== "backward" ? "?" : data === null ? "" : number(data));
+    node.grad(secret === "backward" ? "?" : word);
+    dress(node, {
+      pending: data === null,
+      current: id === last.target,
+      about: about.has(id),
+      checked: final,
+      [look]: Boolean(look),
     });
   }
 
-  /** Moves everything to where it stands now; with all boxes open that is where Python put it. */
-  function move() {
-    packed = boxes.some((box) => box.closed);
-    const blocks = [...new Set(nodes.map((_, id) => block(id)))];
-    const things = blocks.map((thing) => ({
-      thing,
-      area: thing.area,
-      size: thing.closed ? CARD : { width: thing.area.width, height: thing.area.height },
-      group: thing.around ? thing.around.at(-1) : boxOf.get(thing.parent),
-    }));
-    const places = packed ? pack(things) : new Map(things.map((found) => [found, found.area]));
-    const at = new Map([...places].map(([found, place]) => [found.thing, place]));
-    const shift = (thing) => [at.get(thing).x - thing.area.x, at.get(thing).y - thing.area.y];
-    for (const [thing, place] of at) {
-      thing.place = place;
-      if (thing.closed) translate(thing.card, [place.x, place.y]);
-      else if (!thing.around) for (const part of [...thing.group.children].slice(0, 3)) translate(part, shift(thing));
-    }
-    nodes.forEach((node, id) => {
-      if (unit(id) !== node) return;
-      node.shift = shift(block(id));
-      for (const part of [node.group, node.sign, node.stem]) translate(part, node.shift);
+  function drawEdge(n, event, along) {
+    const flow = history.state.flow[n];
+    dress(edges[n], {
+      pending: history.state.data[story.edges[n].to] === null,
+      current: along.has(n),
+      backward: along.has(n) && event.kind === "backward",
+      carried: flow !== null,
+      nothing: flow !== null && numeric(flow) === 0,
     });
-    for (const box of boxes.filter((found) => found.holds && !found.closed).reverse()) surround(box);
-    svg.classList.toggle("packed", packed);
-    const all = union([...places.values(), ...boxes.filter((b) => !b.hidden).map((b) => b.place)]);
-    view.setWhole(packed ? grown(all, 16, 16) : { x: 0, y: 0, width, height });
+    weigh(edges[n], blame && !edges[n].wire ? thickness(history.state.flow, [n]) : "");
   }
 
-  /** Draws the frame of an open box around what is in it. */
-  function surround(box) {
-    const inside = box.members.map((id) => placed(id)).concat(
-      boxes.filter((other) => other.parent === box.id && !other.closed).map((other) => other.place),
-    );
-    box.place = packed ? grown(union(inside), 12, 24) : box.area;
-    for (const [key, value] of Object.entries(box.place)) box.group.querySelector("rect").setAttribute(key, value);
-    const title = box.group.querySelector("text");
-    title.setAttribute("x", box.place.x + 8);
-    title.setAttribute("y", box.place.y + 13);
-  }
-
-  function arrange() {
-    hideAndClose();
-    move();
-    total = new Map();
-    wires.replaceChildren();
-    const ids = new Map([...boxes, ...nodes].map((thing, n) => [thing, n]));
-    steps.edges.forEach((edge, n) => {
-      const [from, to] = [unit(edge.from), unit(edge.to)];
-      const apart = packed && block(edge.from) !== block(edge.to);
-      const closed = shown || from.closed || to.closed || apart;
-      if (!closed) translate(edges[n].group, nodes[edge.to].shift);
-      edges[n].wire = null;
-      edges[n].group.classList.toggle("hidden", Boolean(closed));
-      for (const box of nodes[edge.from].around) {
-        if (!nodes[edge.to].around.includes(box)) box.ends.push(edge.from);
-      }
-      if (!closed || from === to) return;
-      const key = `${ids.get(from)} ${ids.get(to)}`;
-      if (!total.has(key)) total.set(key, { path: wire(placed(edge.from), placed(edge.to)), edges: [] });
-      total.get(key).edges.push(n);
-      edges[n].wire = total.get(key);
-    });
-    const sums = [...total.values()].map((w) => w.edges);
-    const loose = edges.flatMap((edge, n) => (edge.wire ? [] : [[n]]));
-    const final = stateAt(steps, steps.events.length).flow;
-    const sizes = [...sums, ...loose].map((list) => strength(final, list));
-    strongest = Math.max(1e-300, ...sizes.filter(Number.isFinite));
-    if (last) show(last.position, last.masked);
-  }
-
-  function wire(a, b) {
-    const [x, y, u, v] = [a.x + a.width, a.y + a.height / 2, b.x, b.y + b.height / 2];
-    const bow = Math.max(Math.abs(u - x) / 2, 20);
-    return create("path", { d: `M${x} ${y}C${x + bow} ${y},${u - bow} ${v},${u} ${v}` }, wires);
+  function drawWire(wire, along) {
+    const { data, flow } = history.state;
+    weigh(wire, thickness(flow, wire.edges));
+    wire.path.classList.toggle("current", wire.edges.some((n) => along.has(n)));
+    wire.path.classList.toggle("pending", wire.edges.every((n) => data[story.edges[n].to] === null));
+    const carried = wire.edges.some((n) => flow[n] !== null);
+    wire.path.classList.toggle("carried", carried);
+    wire.path.classList.toggle("nothing", carried && strength(flow, wire.edges) === 0);
   }
 
   function strength(flow, list) {
@@ -270,67 +120,13 @@ function makeStage(frame, steps, shown) {
 
   function thickness(flow, list) {
     const share = Math.min(1, strength(flow, list) / strongest);
-    return `${(0.8 + 9 * share).toFixed(2)}px`;
+    return `${(1 + 8 * share).toFixed(2)}px`;
   }
 
-  // ---- the numbers
-
-  /** Shows the state after `position` events; `masked` hides the number of the last of them. */
-  function show(position, masked = false) {
-    const state = stateAt(steps, position);
-    const event = steps.events[position - 1];
-    const { nodes: about, edges: along, target } = subject(steps, event);
-    nodes.forEach((node, id) => {
-      const hide = masked && id === target;
-      const onGrad = event?.kind === "backward";
-      const { data, grad } = { data: state.data[id], grad: state.grad[id] };
-      node.data.set(hide && !onGrad ? "?" : data === null ? "" : text(data));
-      const [look, word] = zero(steps.nodes[id], grad, position >= arrived[id].last);
-      node.grad.set(hide && onGrad ? "?" : word);
-      classes(node, {
-        pending: data === null,
-        current: id === target,
-        about: about.includes(id),
-        checked: position >= arrived[id].last,
-        [look]: Boolean(look),
-      });
-    });
-    edges.forEach((edge, n) => {
-      classes(edge, {
-        pending: state.data[steps.edges[n].to] === null,
-        current: along.includes(n),
-        backward: event?.kind === "backward",
-        carried: state.flow[n] !== null,
-        nothing: state.flow[n] !== null && numeric(state.flow[n]) === 0,
-      });
-      weigh(edge, blame && !edge.wire ? thickness(state.flow, [n]) : "");
-    });
-    for (const found of total.values()) {
-      weigh(found, thickness(state.flow, found.edges));
-      found.path.classList.toggle("current", found.edges.some((n) => along.includes(n)));
-      found.path.classList.toggle("nothing", strength(state.flow, found.edges) === 0);
-    }
-    showShares(state, about.map(unit));
-    last = { position, masked };
-    const areas = about.map(placed);
-    if (areas.length) view.follow(union(areas), placed(target));
-  }
-
-  function zero(node, grad, final) {
-    if (final && node.zero && ZERO[node.zero]) return ZERO[node.zero];
-    return grad === null ? LATER : ["", text(grad)];
-  }
-
-  function classes(part, wanted) {
-    const look = Object.keys(wanted).filter((name) => wanted[name]).join(" ");
-    if (look === part.look) return;
-    const old = part.look ? part.look.split(" ") : [];
-    const now = look ? look.split(" ") : [];
-    for (const group of [part.group, part.sign]) {
-      group?.classList.remove(...old);
-      group?.classList.add(...now);
-    }
-    part.look = look;
+  function findStrongest() {
+    const wires = plan.wires().map((wire) => strength(story.flows, wire.edges));
+    const loose = edges.map((edge, n) => (edge.wire ? 0 : strength(story.flows, [n])));
+    strongest = Math.max(1e-300, ...[...wires, ...loose].filter(Number.isFinite));
   }
 
   function weigh(part, width) {
@@ -338,45 +134,76 @@ function makeStage(frame, steps, shown) {
     part.path.style.strokeWidth = part.width = width;
   }
 
-  function showShares(state, units) {
-    const size = (id) =>
-      steps.nodes[id].kind === "parameter" ? Math.abs(numeric(state.grad[id] ?? 0)) : 0;
+  /** Gives a part and its sign the classes that are wanted, and takes away those it had. */
+  function dress(part, wanted) {
+    const look = Object.keys(wanted).filter((name) => wanted[name]);
+    const key = look.join(" ");
+    if (key === part.look) return;
+    for (const group of [part.group, part.sign]) {
+      if (part.look) group?.classList.remove(...part.look.split(" "));
+      group?.classList.add(...look);
+    }
+    part.look = key;
+  }
+
+  /** Closed boxes: their output, and what happens inside, or else their share of the blame. */
+  function drawBoxes(event, about) {
+    const size = (id) => Math.abs(numeric(history.state.grad[id] ?? 0));
     const sum = (ids) => ids.reduce((found, id) => found + size(id), 0);
-    const all = sum(steps.nodes.map((node) => node.id));
+    const outermost = boxes.filter((box) => !box.parent);
+    const loose = story.nodes.filter(({ kind, id }) => kind === "parameter" && !nodes[id].around.length);
+    const all = outermost.reduce((found, box) => found + sum(box.parameters), sum(loose.map(({ id }) => id)));
     for (const box of boxes) {
-      const part = sum(box.members) / all;
-      const blamed = Number.isFinite(part) && all > 0;
-      const share = blamed ? `${(100 * part).toFixed(1)} % of the blame` : "no blame yet";
-      const outs = [...new Set(box.ends)];
-      const out = outs.length === 1 ? state.data[outs[0]] : null;
-      const look = `${share} ${out} ${box.closed} ${units.includes(box)}`;
+      const part = sum(box.parameters) / all;
+      const reached = box.parameters.some((id) => history.state.grad[id] !== null);
+      const blamed = reached && Number.isFinite(part) && all > 0;
+      const share = blamed ? `${(100 * part).toFixed(1)} % of the blame` : "";
+      const [end, ...others] = box.ends;
+      const data = others.length || end === undefined ? null : history.state.data[end];
+      const inside = about.has(box) && nodes[last.target].around.includes(box);
+      const news = inside && NEWS[event.kind] ? told(...NEWS[event.kind](event)) : "";
+      const look = `${share} ${data} ${about.has(box)} ${news}`;
       if (box.look === look) continue;
       box.look = look;
-      box.share.textContent = share;
-      box.out.textContent = out === null ? "" : `data ${text(out)}`;
+      box.out.textContent = data === null ? "" : `data ${number(data)}`;
+      box.line.textContent = news || share;
+      box.line.classList.toggle("news", Boolean(news));
       box.filled.setAttribute("width", blamed ? box.room * part : 0);
-      box.group.classList.toggle("about", units.includes(box));
-      box.group.setAttribute("aria-label", `${box.full}, ${share}`);
+      box.group.classList.toggle("about", about.has(box));
+      box.group.classList.toggle("target", inside);
+      box.group.classList.toggle("blamed", blamed);
+      box.group.setAttribute("aria-label", `${box.full}, ${share || "no blame yet"}`);
     }
+  }
+
+  function told(id, verb, value) {
+    return `${brief(story.nodes[id])}${verb}${last.masked ? "?" : short(value)}`;
   }
 
   // ---- closing and opening
 
+  function arrange() {
+    view.setWhole(plan.arrange());
+    findStrongest();
+    drawAll();
+  }
+
   function toggle(box) {
     box.closed = !box.closed;
     arrange();
-    view.fit();
+    view.home();
   }
 
   /** Closes the boxes that lie `depth` boxes deep; "all" opens every box. */
   function detail(depth) {
-    const level = (box) => (box.parent ? 1 + level(boxOf.get(box.parent)) : 0);
-    for (const box of boxes) box.closed = box.whole || level(box) === Number(depth);
+    for (const box of boxes) box.closed = box.whole || box.level === Number(depth);
     arrange();
-    view.fit();
+    view.home();
   }
 
-  for (const box of boxes.filter((found) => !found.whole)) {
+  const inner = boxes.filter((box) => !box.whole);
+  const depth = Math.max(-1, ...inner.map((box) => Math.min(box.level, 1)));
+  for (const box of inner) {
     box.group.addEventListener("click", () => view.moved() || toggle(box));
     box.group.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -386,16 +213,19 @@ function makeStage(frame, steps, shown) {
     });
   }
 
-  if (shown) for (const group of svg.querySelectorAll("g.edge:not(.stem)")) group.classList.add("hidden");
-  const inner = boxes.filter((box) => !box.whole);
-  const depth = Math.max(-1, ...inner.map((box) => (box.parent ? 1 : 0)));
-  const crowded = nodes.length > LARGE && depth >= 0;
-  const neurons = boxes.map((box) => boxes.filter((other) => other.parent === box.id).length);
-  const fitting = Math.max(0, ...neurons) > MANY ? 0 : depth;
-  const opening = crowded ? String(fitting) : "all";
-  arrange();
-  detail(opening);
-  if (!crowded) view.auto();
+  /** As many details as can be read at once; the first choice where nothing can be. */
+  function open() {
+    const levels = [1, 0].filter((level) => level <= depth).map(String);
+    const choices = nodes.length > LARGE && levels.length ? levels : ["all", ...levels];
+    for (const choice of choices) {
+      detail(choice);
+      if (view.fitting() >= READABLE) return choice;
+    }
+    if (choices.length > 1) detail(choices[0]);
+    return choices[0];
+  }
+
+  const opening = open();
 
   return {
     show,
@@ -403,143 +233,24 @@ function makeStage(frame, steps, shown) {
     opening,
     depth,
     view,
+    /** Another step of a run: the same picture with other numbers. */
     load(other) {
-      steps = other;
-      arrived = arrivals(steps);
-      arrange();
+      story = other;
+      history = makeHistory(story);
+      history.move(last.position);
+      story.nodes.forEach((node, id) => nodes[id].label(node.label));
+      story.edges.forEach((edge, n) => edge.partial !== null && edges[n].slope(short(edge.partial)));
+      findStrongest();
+      drawAll();
     },
     set blame(on) {
       blame = on;
       svg.classList.toggle("blame", on);
-      show(last.position, last.masked);
+      drawAll();
     },
     mark(id) {
       nodes[id].group.classList.add("first-difference");
+      for (const box of nodes[id].around) box.group.classList.add("first-difference");
     },
   };
-}
-
-// ---- the part of the picture that is in view
-
-function makeView(frame, svg) {
-  let whole = { x: 0, y: 0, width: 1, height: 1 };
-  let area = whole;
-  let moving = 0;
-  let drag = 0;
-  let following = false;
-  let again = null; // what to do when the frame changes its size, until somebody moves the picture
-  const fingers = new Map();
-
-  const scale = () => Math.min(frame.clientWidth / area.width, frame.clientHeight / area.height);
-  const fitting = () => Math.min(frame.clientWidth / whole.width, frame.clientHeight / whole.height);
-
-  function set(next) {
-    area = next;
-    svg.setAttribute("viewBox", [next.x, next.y, next.width, next.height].map((n) => n.toFixed(2)).join(" "));
-  }
-
-  function glide(goal) {
-    again = null;
-    cancelAnimationFrame(moving);
-    if (calm.matches) return set(goal);
-    const [from, start] = [area, performance.now()];
-    const move = (now) => {
-      const t = Math.min(1, Math.max(0, (now - start) / 250));
-      const ease = t * (2 - t);
-      const mix = (key) => from[key] + (goal[key] - from[key]) * ease;
-      set({ x: mix("x"), y: mix("y"), width: mix("width"), height: mix("height") });
-      if (t < 1) moving = requestAnimationFrame(move);
-    };
-    moving = requestAnimationFrame(move);
-  }
-
-  /** As much as the frame holds at this scale, around a point. */
-  function around(x, y, size) {
-    const [w, h] = [frame.clientWidth / size, frame.clientHeight / size];
-    return { x: x - w / 2, y: y - h / 2, width: w, height: h };
-  }
-
-  function fit() {
-    again = fit;
-    following = false;
-    cancelAnimationFrame(moving);
-    set({ ...whole });
-  }
-
-  /** Everything, if it can be read; else a part that follows the events. */
-  function auto() {
-    following = fitting() < READABLE * 0.7;
-    again = auto;
-    if (!following) return set({ ...whole });
-    const view = around(0, whole.y + whole.height / 2, READABLE);
-    set({ ...view, x: 0 });
-  }
-
-  function follow(about, target) {
-    const size = scale();
-    if (size <= fitting() * 1.05) return;
-    const seen = { width: frame.clientWidth / size, height: frame.clientHeight / size };
-    const left = area.x + area.width / 2 - seen.width / 2;
-    const top = area.y + area.height / 2 - seen.height / 2;
-    const goal = about.width < seen.width && about.height < seen.height ? about : target;
-    const inside =
-      goal.x >= left && goal.x + goal.width <= left + seen.width &&
-      goal.y >= top && goal.y + goal.height <= top + seen.height;
-    if (!inside) glide(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size));
-  }
-
-  function zoom(factor, x, y) {
-    const size = Math.min(6, Math.max(fitting() * 0.7, scale() * factor));
-    const next = { width: frame.clientWidth / size, height: frame.clientHeight / size };
-    const old = { width: frame.clientWidth / scale(), height: frame.clientHeight / scale() };
-    const middle = { x: area.x + area.width / 2, y: area.y + area.height / 2 };
-    // the point under the pointer, in parts of the frame, stays where it is
-    const box = frame.getBoundingClientRect();
-    const [px, py] = x === undefined ? [0, 0] : [(x - box.left) / box.width - 0.5, (y - box.top) / box.height - 0.5];
-    again = null;
-    cancelAnimationFrame(moving);
-    set(around(middle.x + px * (old.width - next.width), middle.y + py * (old.height - next.height), size));
-  }
-
-  frame.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      zoom(Math.exp(-event.deltaY * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX, event.clientY);
-    },
-    { passive: false },
-  );
-  svg.addEventListener("pointerdown", (event) => {
-    fingers.set(event.pointerId, event);
-    if (fingers.size === 1) drag = 0;
-  });
-  svg.addEventListener("pointermove", (event) => {
-    const before = fingers.get(event.pointerId);
-    if (!before) return;
-    const other = [...fingers.values()].find((finger) => finger.pointerId !== event.pointerId);
-    fingers.set(event.pointerId, event);
-    const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
-    drag += Math.hypot(dx, dy);
-    if (drag < 4) return;
-    again = null;
-    svg.setPointerCapture(event.pointerId);
-    const size = scale();
-    const share = other ? 2 : 1; // two fingers move the picture together
-    set({ ...area, x: area.x - dx / size / share, y: area.y - dy / size / share });
-    if (!other) return;
-    const apart = (finger) => Math.hypot(finger.clientX - other.clientX, finger.clientY - other.clientY);
-    const [x, y] = [(event.clientX + other.clientX) / 2, (event.clientY + other.clientY) / 2];
-    zoom(apart(event) / Math.max(1, apart(before)), x, y);
-  });
-  for (const name of ["pointerup", "pointercancel", "pointerleave"]) {
-    svg.addEventListener(name, (event) => fingers.delete(event.pointerId));
-  }
-  new ResizeObserver(() => {
-    if (again) again();
-    else if (following) set(around(area.x + area.width / 2, area.y + area.height / 2, READABLE));
-  }).observe(frame);
-
-  const setWhole = (found) => void (whole = found);
-
-  return { setWhole, fit, auto, follow, zoom, moved: () => drag >= 4 };
 }

@@ -2,63 +2,72 @@
 
 // What the numbers are after each event. Nothing here knows of the page.
 
-const PHASES = {
-  zero: "Zero grad",
-  forward: "Forward",
-  loss: "Loss",
-  seed: "Backward",
-  backward: "Backward",
-  leftover: "Left over",
-  update: "Update",
-  "forward again": "Forward again",
-  done: "Done",
+const computes = ({ node, data }) => [["data", node, data]];
+
+// what an event changes: in which list, whose number, and the number
+const CHANGES = {
+  zero: () => [],
+  forward: computes,
+  loss: computes,
+  seed: ({ node, grad }) => [["grad", node, grad]],
+  backward: (e) => [["grad", e.to, e.new], ["flow", e.edge, e.contribution]],
+  leftover: (e) => [["grad", e.node, e.new]],
+  update: ({ node, after }) => [["data", node, after]],
+  "forward again": computes,
+  done: () => [],
 };
 
-/** A number of the JSON, where nan and inf are texts. */
-function numeric(x) {
-  return typeof x === "string" ? Number(x.replace("inf", "Infinity")) : x;
+/** Steps, and what is looked up in them at every moment. */
+function makeStory(steps) {
+  const into = steps.nodes.map(() => []); // the edges into each node, in the order of operands
+  for (const edge of steps.edges) into[edge.to].push(edge.id);
+  const flows = steps.edges.map(() => null); // what has come through each edge at the end
+  const arrived = steps.nodes.map(() => ({ last: Infinity, count: 0 })); // gradients, and when the last
+  let settled = steps.events.length; // after so many events every gradient is final
+  steps.events.forEach((event, n) => {
+    if (event.kind === "seed") arrived[event.node].last = n + 1;
+    if (event.kind !== "backward") return;
+    flows[event.edge] = event.contribution;
+    arrived[event.to].last = settled = n + 1;
+    arrived[event.to].count += 1;
+  });
+  const left = steps.nodes.map((_, id) => id).filter((id) => arrived[id].last > settled);
+  for (const id of left) arrived[id].last = settled; // nothing comes to these
+  const named = steps.nodes.filter((node) => node.kind === "parameter");
+  const briefs = new Map(named.map((node) => [node.label, brief(node)]));
+  return { ...steps, into, flows, arrived, settled, left, brief: briefs };
 }
 
-/** The text of a number, the same as in the picture that Python wrote. */
-function text(x) {
-  const value = numeric(x);
-  if (!Number.isFinite(value)) return String(value).replace("Infinity", "inf").replace("NaN", "nan");
-  const size = Math.abs(value);
-  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
-  if (size === 0 || (size >= 1e-4 && size < 1e5)) return sign + evenly(size, "toFixed", 4);
-  return sign + evenly(size, "toExponential", 2).replace(/e([+-])(\d)$/, "e$10$2");
-}
-
-/** Ties go to the even digit as in Python; JavaScript alone rounds them up. */
-function evenly(size, form, digits) {
-  const rounded = size[form](digits);
-  const [long, exponent = ""] = size[form](digits + 30).split("e");
-  const cut = long.length - 30;
-  const tie = /^50*$/.test(long.slice(cut));
-  const odd = "13579".includes(long[cut - 1]);
-  return tie && !odd ? long.slice(0, cut) + (exponent && `e${exponent}`) : rounded;
-}
-
-/** The numbers after the first `position` events. */
-function stateAt(steps, position) {
+/**
+ * The numbers at one moment: `data` and `grad` of each node, `flow` of each edge. `move` goes to the
+ * moment after `position` events, and says which nodes and edges have another number there.
+ */
+function makeHistory(story) {
   const computed = (node) => node.kind === "operation" || node.kind === "loss";
   const state = {
-    data: steps.nodes.map((node) => (computed(node) ? null : node.data)),
-    grad: steps.nodes.map(() => null),
-    flow: steps.edges.map(() => null), // the contribution that came through each edge
+    data: story.nodes.map((node) => (computed(node) ? null : node.data)),
+    grad: story.nodes.map(() => null),
+    flow: story.edges.map(() => null),
   };
-  for (const event of steps.events.slice(0, position)) apply(state, event);
-  return state;
-}
+  const past = []; // for each event that happened: what it changed, as it was before
 
-function apply(state, event) {
-  if (event.kind === "seed") state.grad[event.node] = event.grad;
-  else if (event.kind === "update") state.data[event.node] = event.after;
-  else if (event.kind === "backward") {
-    state.grad[event.to] = event.new;
-    state.flow[event.edge] = event.contribution;
-  } else if (event.kind === "leftover") state.grad[event.node] = event.new;
-  else if (event.node !== undefined) state.data[event.node] = event.data;
+  function move(position) {
+    const changed = { nodes: new Set(), edges: new Set() };
+    const write = ([list, id, value]) => {
+      const before = state[list][id];
+      state[list][id] = value;
+      (list === "flow" ? changed.edges : changed.nodes).add(id);
+      return [list, id, before];
+    };
+    while (past.length < position) {
+      const event = story.events[past.length];
+      past.push(CHANGES[event.kind](event).map(write));
+    }
+    while (past.length > position) past.pop().forEach(write);
+    return changed;
+  }
+
+  return { state, move };
 }
 
 /** A step of a run: the first one with the numbers of this one. */
@@ -92,46 +101,13 @@ function unpacked(first, run) {
   return { nodes, edges, events };
 }
 
-/** For each node: after how many events its gradient is final, and how many came in. */
-function arrivals(steps) {
-  const found = steps.nodes.map(() => ({ last: Infinity, count: 0 }));
-  let end = steps.events.length;
-  steps.events.forEach((event, n) => {
-    if (event.kind === "seed") found[event.node].last = n + 1;
-    if (event.kind !== "backward") return;
-    found[event.to].last = end = n + 1;
-    found[event.to].count += 1;
-  });
-  for (const arrival of found) arrival.last = Math.min(arrival.last, end);
-  return found;
-}
-
 /** The nodes and edges that an event is about. */
-function subject(steps, event) {
-  if (!event) return { nodes: [], edges: [], target: null };
-  if (event.kind === "backward") {
+function subject(story, event) {
+  if (event?.kind === "backward") {
     return { nodes: [event.from, event.to], edges: [event.edge], target: event.to };
   }
-  if (event.node === undefined) return { nodes: [], edges: [], target: null };
-  if (event.kind !== "forward" && event.kind !== "loss") {
-    return { nodes: [event.node], edges: [], target: event.node };
-  }
-  const into = steps.edges.filter((edge) => edge.to === event.node);
-  return {
-    nodes: [...into.map((edge) => edge.from), event.node],
-    edges: into.map((edge) => edge.id),
-    target: event.node,
-  };
-}
-
-/** The number that an event brings, which a learner can predict. */
-function answer(event) {
-  const key = { forward: "data", loss: "data", backward: "contribution", update: "after" };
-  return event && event.kind in key ? numeric(event[key[event.kind]]) : null;
-}
-
-/** An event in words: what it computes, and the number after the last " = ". */
-function words(event) {
-  const cut = answer(event) === null ? -1 : event.text.lastIndexOf(" = ");
-  return cut < 0 ? [event.text, ""] : [event.text.slice(0, cut), event.text.slice(cut)];
+  if (event?.node === undefined) return { nodes: [], edges: [], target: null };
+  const edges = event.kind === "forward" || event.kind === "loss" ? story.into[event.node] : [];
+  const operands = edges.map((edge) => story.edges[edge].from);
+  return { nodes: [...operands, event.node], edges, target: event.node };
 }

@@ -1,0 +1,81 @@
+"use strict";
+
+// The training run: the loss curve, the data, and the step that is open.
+
+/** A chart of points (x, y) with a frame around; returns where a point stands. */
+function makeChart(parent, name, points) {
+  const [width, height, pad] = [300, 130, 12];
+  const svg = create("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
+  const finite = points.filter((p) => p.every(Number.isFinite));
+  const side = (k, size) => {
+    const all = finite.map((p) => p[k]);
+    const [low, high] = [Math.min(...all), Math.max(...all)];
+    const span = high - low || 1;
+    return (v) => pad + ((v - low) / span) * (size - 2 * pad);
+  };
+  const [x, y] = [side(0, width), side(1, height)];
+  const figure = html("figure");
+  figure.append(svg, html("figcaption", "", name));
+  parent.append(figure);
+  return { svg, at: (p) => [x(p[0]), height - y(p[1])], finite };
+}
+
+function makeTimeline(section, content, open) {
+  const { runs, data } = content;
+  const charts = section.querySelector(".charts");
+  const slider = section.querySelector("input");
+  const [output, note] = [section.querySelector("output"), section.querySelector(".note")];
+  section.hidden = false;
+
+  const losses = runs.map((run) => [run.step, numeric(run.loss)]);
+  const known = losses.map(([, loss]) => loss).filter(Number.isFinite);
+  const range = known.length ? `, from ${short(Math.min(...known))} to ${short(Math.max(...known))}` : "";
+  const curve = makeChart(charts, `Loss of each training step${range}`, losses);
+  const line = curve.finite.map((p) => curve.at(p).map((n) => n.toFixed(1)).join(","));
+  create("polyline", { class: "curve", points: line.join(" ") }, curve.svg);
+  const mark = create("circle", { class: "mark", r: 5 }, curve.svg);
+  curve.svg.addEventListener("click", (event) => {
+    const box = curve.svg.getBoundingClientRect();
+    const x = ((event.clientX - box.left) / box.width) * 300;
+    const away = losses.map((p) => Math.abs(curve.at(p)[0] - x));
+    choose(away.indexOf(Math.min(...away)));
+  });
+  const dots = data ? makeDots(charts, data) : [];
+
+  function choose(n) {
+    const run = runs[n];
+    slider.value = n;
+    output.textContent = `${run.step + 1} of ${runs.length}, loss ${short(run.loss)}`;
+    const shown = Number.isFinite(losses[n][1]);
+    mark.classList.toggle("hidden", !shown);
+    if (shown) {
+      const [x, y] = curve.at(losses[n]);
+      mark.setAttribute("cx", x);
+      mark.setAttribute("cy", y);
+    }
+    dots.forEach((dot, k) => {
+      dot.classList.toggle("drawn", k === run.point);
+      dot.setAttribute("r", k === run.point ? 6.5 : 3);
+    });
+    const drawn = run.point === null || run.point === undefined ? "" : `Drawn: point ${run.point}. `;
+    note.textContent = drawn + (run.steps ? "The picture shows this step." : "Only its loss was kept.");
+    if (run.steps) open(unpacked(content, run));
+  }
+
+  slider.max = runs.length - 1;
+  slider.addEventListener("input", () => choose(Number(slider.value)));
+  return choose;
+}
+
+/** The data: points in the plane, or one input against the target. Signs tell classes apart. */
+function makeDots(parent, data) {
+  const plane = data.x[0].length > 1;
+  const points = data.x.map((x, n) => (plane ? [x[0], x[1]] : [x[0], data.y[n]]).map(numeric));
+  const chart = makeChart(parent, plane ? "Data, and the point drawn" : "Target by input", points);
+  const kinds = [...new Set(data.y)].sort((a, b) => a - b);
+  return points.map((point, n) => {
+    const [cx, cy] = chart.at(point);
+    const kind = kinds.length <= 3 ? kinds.indexOf(data.y[n]) : 0;
+    return create("circle", { class: `dot kind-${kind}`, cx, cy, r: 3 }, chart.svg);
+  });
+}

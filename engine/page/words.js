@@ -1,0 +1,115 @@
+"use strict";
+
+// What a reader is told: names that are short, and events in words and numbers.
+
+const PHASES = {
+  zero: "Zero grad",
+  forward: "Forward",
+  loss: "Loss",
+  seed: "Backward",
+  backward: "Backward",
+  leftover: "Left over",
+  update: "Update",
+  "forward again": "Forward again",
+  done: "Done",
+};
+
+/** What a node is called inside its boxes: "w0" for "layers.0.neurons.2.w.0". */
+function brief({ kind, label, group }) {
+  if (kind !== "parameter") return label;
+  const outside = group.flatMap((title) => (/ \d+$/.test(title) ? [title, title] : [title])).length;
+  const own = label.split(".").slice(outside).join(".") || label;
+  return own.replace(/^(\w*[a-z_])\.(\d+)$/i, "$1$2");
+}
+
+/** A text with the brief names of parameters. */
+function abridged(story, text) {
+  return text.replace(/[a-z_]\w*(\.(?!grad\b)\w+)+/gi, (name) => story.brief.get(name) ?? name);
+}
+
+/** The boxes where an event happens: "layer 0, neuron 2". */
+function place(story, event) {
+  const at = (id) => story.nodes[id].group.join(", ");
+  if (event.kind === "backward") return [...new Set([at(event.from), at(event.to)])].filter(Boolean).join(" \u2192 ");
+  return event.node === undefined ? "" : at(event.node);
+}
+
+/** The number that an event brings, which a learner can predict. */
+function answer(event) {
+  const key = { forward: "data", loss: "data", backward: "contribution", update: "after" };
+  return event && event.kind in key ? numeric(event[key[event.kind]]) : null;
+}
+
+/** An event in words: what it computes, and the number after the last " = ". */
+function words(story, event) {
+  const told = abridged(story, event.text);
+  const cut = answer(event) === null ? -1 : told.lastIndexOf(" = ");
+  return cut < 0 ? [told, ""] : [told.slice(0, cut), told.slice(cut)];
+}
+
+// ---- an event as a row of tiles: [number, its name, "answer" where it is one], or a sign
+
+const TERMS = 3; // of a long sum that have tiles of their own
+const SIGNS = { "*": "\u00d7", "-": "\u2212", "/": "\u00f7" };
+
+const TILES = {
+  zero: () => [],
+  forward: (e, story) => [...operation(e, story), "=", [e.data, story.nodes[e.node].label, "answer"]],
+  loss: (e) => [[e.data, "loss", "answer"]],
+  seed: (e) => [[e.grad, "gradient of the loss by itself"]],
+  backward: (e, story) => {
+    const chain = [
+      [e.adjoint, "gradient from above"], "\u00d7", [e.partial, "local slope"], "=",
+      [e.contribution, "contribution", "answer"],
+    ];
+    if (story.arrived[e.to].count < 2) return chain;
+    const [old, part, now] = [e.old, e.contribution, e.new].map(numeric);
+    const slack = 1e-9 * (Math.abs(old) + Math.abs(part));
+    const lost = Math.abs(old + part - now) > slack;
+    return [
+      ...chain, "",
+      [e.old, "so far"], lost ? "replaced by" : "+", [e.contribution, "contribution", "answer"],
+      "=", [e.new, "gradient now", "answer"],
+    ];
+  },
+  leftover: (e) => [
+    [e.old, "still there"], "+", [e.contribution, "gradient of this step"],
+    "=", [e.new, "gradient now", "answer"],
+  ],
+  update: (e) => [[e.before, "before"], "\u2192", [e.after, "after", "answer"]],
+  "forward again": (e) => [[e.data, "value now"]],
+  done: (e) =>
+    (e.loss_after ?? null) === null ? [] : [[e.loss_before, "loss before"], "\u2192", [e.loss_after, "loss after"]],
+};
+
+/** The operands of an operation, with its sign between or before them. */
+function operation(event, story) {
+  const operands = story.into[event.node].map((edge) => story.nodes[story.edges[edge].from]);
+  const { symbol } = story.nodes[event.node];
+  const tiles = operands.map((node) => [node.data, node.kind === "constant" ? "constant" : brief(node)]);
+  if (symbol === "dot") return joined(products(operands), "+");
+  const sign = SIGNS[symbol] ?? symbol;
+  return operands.length === 2 && !/^\w/.test(symbol) ? [tiles[0], sign, tiles[1]] : [sign, ...joined(tiles, ",")];
+}
+
+/** The terms of x1 * y1 + x2 * y2 + ... + bias. */
+function products(operands) {
+  const half = Math.floor(operands.length / 2);
+  const bias = operands.slice(2 * half).map((node) => [node.data, brief(node)]);
+  const pairs = operands.slice(0, half).map((x, n) => {
+    const y = operands[half + n];
+    return { value: numeric(x.data) * numeric(y.data), words: `${short(x.data)} \u00d7 ${short(y.data)}`,
+      name: `${brief(x)} \u00d7 ${brief(y)}` };
+  });
+  const shown = pairs.length > TERMS + 1 ? TERMS : pairs.length;
+  const rest = pairs.slice(shown);
+  return [
+    ...bias,
+    ...pairs.slice(0, shown).map(({ words, name }) => [words, name]),
+    ...(rest.length ? [[rest.reduce((sum, { value }) => sum + value, 0), `${rest.length} more products`]] : []),
+  ];
+}
+
+function joined(tiles, sign) {
+  return tiles.flatMap((tile, n) => (n > 0 ? [sign, tile] : [tile]));
+}
