@@ -293,7 +293,7 @@ def steps_of(program: Program) -> Iterator[Step]:
             vs = [places[row * terms : (row + 1) * terms] for places in vectors]
             name = loop.op.name
             if name == "dot":
-                bias, *summands = s
+                bias, *summands = s or [-1]
                 yield name, (*vs[0], *summands, *vs[1], *(-1 for _ in summands), bias)
             else:
                 yield "sum" if name == "add" else name, (*s, *(p for v in vs for p in v))

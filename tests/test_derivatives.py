@@ -188,7 +188,7 @@ def test_second_order_against_the_complex_step_of_the_gradient(amount, figure):
         assert skew <= 1e-10, (k, dag)
         done += 1
     figure(
-        "b2", "Hessian-vector product, complex step of the gradient", count, worst, 1e-10, "rel."
+        "b2", "Hessian-vector product, complex step of the gradient", count, worst, 1e-10, "of H"
     )
     figure("b2", "the Hessian is symmetric", count, skew, 1e-10, "of H")
 

@@ -12,7 +12,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -319,3 +319,24 @@ def test_another_process_computes_the_same_bits(amount, figure):
     )  # fmt: skip
     assert done.stdout.strip() == digest(count)
     figure("c", "another process, bit for bit", count)
+
+
+# --- d5: threads ----------------------------------------------------------------------------------
+
+
+def test_two_threads_compute_what_one_does(amount, figure):
+    count = amount(300, 10_000)
+
+    def work(name: str) -> list[float]:
+        return [g for k in range(count) for g in gradients(grow(f"{name} {k}")[1])]
+
+    names = ["thread one", "thread two"]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            together = list(pool.map(work, names))
+    finally:
+        sys.setswitchinterval(interval)
+    assert together == list(map(work, names))
+    figure("d5", "graphs of two threads, bit for bit", 2 * count)

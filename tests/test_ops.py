@@ -1,14 +1,19 @@
 import dataclasses
+import importlib.util
 import itertools
 import math
+import os
 import random
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
+import differences
 import mpmath as mp
 import pytest
-from oracles import COMPLEX, EXACT, SPECIAL, close, torch_functions, ulps
+from differences import TORCH, by_torch
+from oracles import COMPLEX, EXACT, SPECIAL, close, ulps
 
 from engine import formula, ops
 from engine.ops import OPS, Op, fsum, inner, logsumexp
@@ -233,47 +238,36 @@ def test_forward_never_raises_and_careful_agrees_with_plain(op):
         assert repr(plain) == repr(results), operands
 
 
-# Where our numbers are not PyTorch's: operation, result (0 is z), where, why.
-DIFFERENCES = [
-    ("abs", 1, math.isnan, "the slope at nan is nan; PyTorch says 0"),
-    ("expm1", 1, lambda x: x == -40, "PyTorch computes z + 1, which cancels"),
-    ("log1p", 0, lambda x: x == 5e-324, "PyTorch flushes the smallest number to 0"),
-    ("tanh", 1, lambda x: abs(x) >= 20, "PyTorch computes 1 - z * z, which cancels"),
-    ("sigmoid", 1, lambda x: x >= 20, "PyTorch computes z * (1 - z), which cancels"),
-    ("relu", 0, lambda x: x == 0, "0.0 for -0.0 too; PyTorch keeps the sign"),
-    ("max", 1, lambda x, y: x == y, "the first of equals has all; PyTorch splits in two"),
-    ("max", 2, lambda x, y: x == y, "the first of equals has all; PyTorch splits in two"),
-    ("min", 1, lambda x, y: x == y, "the first of equals has all; PyTorch splits in two"),
-    ("min", 2, lambda x, y: x == y, "the first of equals has all; PyTorch splits in two"),
-    ("max", 1, lambda x, y: y != y, "one nan has the slope; PyTorch gives both 1"),
-    ("max", 2, lambda x, y: x != x, "one nan has the slope; PyTorch gives both 1"),
-    ("min", 1, lambda x, y: y != y, "one nan has the slope; PyTorch gives both 1"),
-    ("min", 2, lambda x, y: x != x, "one nan has the slope; PyTorch gives both 1"),
-    ("pow", 1, lambda x, y: x == 5e-324, "PyTorch's x ** (y - 1) overflows, y * z / x does not"),
-    ("pow", 1, lambda x, y: x == -1 and y < -1e16, "y - 1 rounds to y, the wrong parity"),
-    ("leaky_relu", 1, lambda x, y: x > 0 and y - y != 0, "the branch not taken is not looked at"),
-    ("leaky_relu", 2, lambda x, y: x == math.inf, "the branch not taken is not looked at"),
-]  # fmt: skip
-
-
 @pytest.mark.parametrize("op", LIBRARY, ids=repr)
-def test_special_values_against_torch(op):
-    torch = pytest.importorskip("torch")
-    f = torch_functions(torch)[op.name]
-    reviewed = [(i, where) for name, i, where, _ in DIFFERENCES if name == op.name]
-    met = set()
+def test_special_values_against_torch(op, figure):
+    pytest.importorskip("torch")
+    reviewed = [row for row in TORCH if row.name == op.name]
+    met, count = set(), 0
     for operands in itertools.product(SPECIAL, repeat=op.arity):
-        tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in operands]
-        result = f(*tensors)
-        result.backward()
-        wanted = [result.item(), *(t.grad.item() for t in tensors)]
+        wanted = by_torch(op.name, operands)
         for i, (got, want) in enumerate(zip(op.forward(operands), wanted, strict=True)):
             same_sign = i > 0 or got != 0 or math.copysign(1, got) == math.copysign(1, want)
             if not close(got, want) or not same_sign:
-                rows = {row for row in reviewed if row[0] == i and row[1](*operands)}
+                rows = {row for row in reviewed if row.result == i and row.where(*operands)}
                 assert rows, f"{op.name}{operands}: result {i} is {got}, PyTorch says {want}"
                 met |= rows
+            count += 1
     assert met == set(reviewed), "a reviewed difference is gone: take its row out"
+    figure("a4", "special values: unreviewed differences to PyTorch", count)
+
+
+def test_the_page_of_differences_is_the_table():
+    """In a process of its own: one that has loaded JAX must not fork."""
+    for library in ("torch", "jax"):
+        if not importlib.util.find_spec(library):
+            pytest.skip(f"needs {library}")
+    tests = Path(__file__).parent
+    paths = os.pathsep.join([str(tests.parent), str(tests)])
+    done = subprocess.run(
+        [sys.executable, differences.__file__],
+        env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == differences.PAGE.read_text()
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ import engine
 from engine import operators, value
 from engine.ops import OPS
 from engine.value import Value, apply, data_of, detect_anomaly, no_grad, node, number, toposort
+from nn.module import MLP
 
 quick = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 ordinary = st.floats(-100, 100)
@@ -114,7 +115,7 @@ BAD += [
 ]
 
 
-@pytest.mark.parametrize(("x", "words"), BAD, ids=repr)
+@pytest.mark.parametrize(("x", "words"), BAD, ids=range(len(BAD)))
 def test_what_is_not_a_real_number_is_a_type_error_that_names_it(x, words):
     with pytest.raises(TypeError) as caught:
         Value(x)
@@ -444,7 +445,7 @@ def test_a_sort_is_the_same_every_time():
 # --- depth, width, memory -----------------------------------------------------------------------
 
 
-def test_a_chain_of_a_million_nodes():
+def test_a_chain_of_a_million_nodes(figure):
     gc.collect()
     gc.disable()
     try:
@@ -456,13 +457,15 @@ def test_a_chain_of_a_million_nodes():
         y.backward()
         assert (y.data, x.grad) == (1_000_001.0, 1.0)
         del y
-        assert time.perf_counter() - start < 30
+        seconds = time.perf_counter() - start
+        figure("d6", "chain: forward, backward, free", 1_000_000, seconds, 30, "s")
+        assert seconds < 30
         assert gc.collect() == 0
     finally:
         gc.enable()
 
 
-def test_at_most_300_bytes_a_node():
+def test_at_most_300_bytes_a_node(figure):
     count = 100_000
     tracemalloc.start()
     try:
@@ -476,18 +479,21 @@ def test_at_most_300_bytes_a_node():
         left = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
+    figure("d6", "memory of a node", count, peak / count, 300, "bytes")
     assert peak / count <= 300
     assert left / count < 1
 
 
-def test_a_deep_chain_is_copied_without_recursion():
+def test_a_deep_chain_is_copied_without_recursion(amount, figure):
     y = x = Value(1.0)
-    for _ in range(100_000):
+    depth = amount(100_000, 1_000_000)
+    for _ in range(depth):
         y = y + 1.0
     twin = copy.deepcopy(y)
     twin.backward()
     first = toposort(twin)[0]
     assert (first.grad, x.grad, first is x) == (1.0, 0.0, False)
+    figure("d6", "chain: copied, without recursion", depth)
 
 
 def test_a_sum_of_100_000_inner_values():
@@ -512,6 +518,35 @@ def test_no_reference_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_second_thousand_of_steps_takes_no_more_memory(figure):
+    model = MLP(2, [4, 1], seed=0)
+    xs, ys = [[0.1, 0.9], [0.7, -0.3]], [1.0, -1.0]
+
+    def train(steps):
+        for _ in range(steps):
+            loss = engine.sum([(model(x) - y) ** 2 for x, y in zip(xs, ys, strict=True)])
+            model.zero_grad()
+            loss.backward()
+            for p in model.parameters():
+                p.data -= 0.01 * p.grad
+
+    train(10)
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        train(1_000)
+        before = tracemalloc.get_traced_memory()[0]
+        train(1_000)
+        grown = tracemalloc.get_traced_memory()[0] - before
+        assert gc.collect() == 0
+    finally:
+        tracemalloc.stop()
+        gc.enable()
+    figure("d6", "growth over training steps, collector off", 1_000, grown, 10_000, "bytes")
+    assert grown < 10_000
 
 
 # --- modes --------------------------------------------------------------------------------------
@@ -644,7 +679,9 @@ def torn(grads, old, new):
     return grads not in (old, new)
 
 
-def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete(monkeypatch):
+def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete(
+    monkeypatch, figure
+):
     # a trace may raise where nothing else can: before the lock is released
     monkeypatch.setattr(value, "sweeping", threading.RLock())
 
@@ -693,10 +730,11 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
     assert finished
     assert stop > 100
     assert (False, True) in outcomes
+    figure("d1", "an exception at each line of a backward: torn gradients", stop)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
-def test_interrupts_leave_gradients_old_or_complete():
+def test_interrupts_leave_gradients_old_or_complete(amount, figure):
     rng = random.Random(0)
     leaves = [Value(0.01 * i) for i in range(300)]
     root = engine.sum([(leaf * 2.0).tanh() for leaf in leaves])
@@ -710,31 +748,32 @@ def test_interrupts_leave_gradients_old_or_complete():
         raise KeyboardInterrupt
 
     former = signal.signal(signal.SIGALRM, interrupt)
-    interrupted = 0
+    interrupted, wanted = 0, amount(50, 500)
     try:
-        for _ in range(300):
+        while interrupted < wanted:
             for leaf in leaves:
                 leaf.zero_grad()
             try:
-                signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.05, 1) * duration)
-                root.backward()
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.05, 1) * duration)
+                    root.backward()
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
             except KeyboardInterrupt:
                 interrupted += 1
-            finally:
-                signal.setitimer(signal.ITIMER_REAL, 0)
             assert not torn([leaf.grad for leaf in leaves], [0.0] * 300, new)
-    except KeyboardInterrupt:  # rang after the call was over
-        pass
     finally:
         signal.signal(signal.SIGALRM, former)
-    assert interrupted > 10
     for leaf in leaves:
         leaf.zero_grad()
     root.backward()
     assert [leaf.grad for leaf in leaves] == new
+    figure("d1", "Ctrl-C in a backward: torn gradients", interrupted)
 
 
-@pytest.mark.parametrize("read", [toposort, copy.deepcopy, Value.backward, engine.draw], ids=repr)
+@pytest.mark.parametrize(
+    "read", [toposort, copy.deepcopy, Value.backward, engine.draw], ids=lambda f: f.__name__
+)
 def test_a_sweep_inside_a_sweep_is_refused(read):
     x = Value(2.0)
     y = x * x

@@ -1,0 +1,127 @@
+# ruff: noqa: E501 (the table is wider than the text)
+"""Where PyTorch, JAX and we give different numbers: the reviewed table, and how to print it.
+
+`python tests/differences.py > tests/DIFFERENCES.md` writes the page.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oracles import torch_functions
+
+from engine.ops import OPS
+
+inf, nan = math.inf, math.nan
+PAGE = Path(__file__).parent / "DIFFERENCES.md"
+ZERO_SIGN = "a zero has no sign to keep here: `0.0 if x <= 0`"
+FIRST = "one operand has the whole slope, so that slopes add up to 1 in every chain of choices"
+NAN = "a nan is chosen like a largest number, and the slope goes to it alone"
+UNTAKEN = "the branch that is not taken is not looked at: nothing of it may turn to nan"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A result of a row (0 is z, 1 and 2 the partials) where an engine differs from ours."""
+
+    name: str
+    result: int
+    where: Callable[..., bool]
+    example: tuple[float, ...]
+    theirs: str  # what the other engine does
+    why: str  # why ours
+
+
+# fmt: off
+TORCH = [
+    Difference("abs", 1, math.isnan, (nan,), "slope 0", "unknown data have an unknown slope"),
+    Difference("expm1", 1, lambda x: x == -40, (-40.0,), "computes z + 1, which cancels", "exp(x) keeps its digits"),
+    Difference("log1p", 0, lambda x: x == 5e-324, (5e-324,), "flushes the smallest number to 0", "log1p(x) is x there"),
+    Difference("tanh", 1, lambda x: abs(x) >= 20, (20.0,), "computes 1 - z * z, which cancels", "at most 4 ulp off everywhere"),
+    Difference("sigmoid", 1, lambda x: x >= 20, (40.0,), "computes z * (1 - z), which cancels", "at most 4 ulp off everywhere"),
+    Difference("relu", 0, lambda x: x == 0, (-0.0,), "keeps the sign of -0.0", ZERO_SIGN),
+    Difference("max", 1, lambda x, y: x == y, (1.0, 1.0), "splits the slope of equals in two", FIRST),
+    Difference("max", 2, lambda x, y: x == y, (1.0, 1.0), "splits the slope of equals in two", FIRST),
+    Difference("min", 1, lambda x, y: x == y, (1.0, 1.0), "splits the slope of equals in two", FIRST),
+    Difference("min", 2, lambda x, y: x == y, (1.0, 1.0), "splits the slope of equals in two", FIRST),
+    Difference("max", 1, lambda x, y: y != y, (1.0, nan), "gives both slope 1", NAN),
+    Difference("max", 2, lambda x, y: x != x, (nan, 1.0), "gives both slope 1", NAN),
+    Difference("min", 1, lambda x, y: y != y, (1.0, nan), "gives both slope 1", NAN),
+    Difference("min", 2, lambda x, y: x != x, (nan, 1.0), "gives both slope 1", NAN),
+    Difference("pow", 1, lambda x, y: x == 5e-324, (5e-324, -1e-17), "x ** (y - 1) overflows", "y * z / x does not"),
+    Difference("pow", 1, lambda x, y: x == -1 and y < -1e16, (-1.0, -1e154), "y - 1 rounds to y, the wrong parity", "y * z / x has the right one"),
+    Difference("leaky_relu", 1, lambda x, y: x > 0 and y - y != 0, (1.0, inf), "0 * inf from the branch not taken", UNTAKEN),
+    Difference("leaky_relu", 2, lambda x, y: x == inf, (inf, 0.5), "0 * inf from the branch not taken", UNTAKEN),
+]
+# fmt: on
+
+
+def by_torch(name: str, operands: tuple[float, ...]) -> list[float]:
+    """The result and the partials as PyTorch has them in float64."""
+    import torch
+
+    tensors = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in operands]
+    result = torch_functions(torch)[name](*tensors)
+    result.backward()
+    return [result.item(), *(t.grad.item() for t in tensors)]
+
+
+def jax_functions() -> dict[str, Callable[..., Any]]:
+    """The twins of the rows in JAX, in float64."""
+    import jax
+    from jax import numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    own = {"max": "maximum", "min": "minimum", "neg": "negative", "pow": "power"}
+    names = (*own, "abs", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh")
+    names = (*names, "cosh", "tanh", "asin", "acos", "atan", "add", "div", "mul", "sub")
+    arithmetic = {"div": "divide", "mul": "multiply", "sub": "subtract"}
+    found = {name: getattr(jnp, {**own, **arithmetic}.get(name, name)) for name in names}
+    return found | {
+        "erf": jax.scipy.special.erf,
+        "erfc": jax.scipy.special.erfc,
+        "sigmoid": jax.nn.sigmoid,
+        "softplus": jax.nn.softplus,
+        "relu": jax.nn.relu,
+        "leaky_relu": jax.nn.leaky_relu,
+        "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+    }
+
+
+def by_jax(name: str, operands: tuple[float, ...]) -> list[float]:
+    import jax
+
+    f = jax_functions()[name]
+    slopes = jax.grad(f, argnums=tuple(range(len(operands))))(*operands)
+    return [float(f(*operands)), *map(float, slopes)]
+
+
+def page() -> str:
+    """The text of DIFFERENCES.md."""
+    lines = [
+        "# Where PyTorch, JAX and brickgrad differ",
+        "",
+        "Every operation was tried at 29 special numbers (zeros, subnormals, neighbours of 1, huge",
+        "ones, infinities, nan), at 29 x 29 pairs where it has two operands, and compared with",
+        "PyTorch in float64: result and partial derivatives, to 1e-12 and to the sign of a zero.",
+        "These rows are all the differences. `z` is the result, `dx` and `dy` are its partials;",
+        "each row has an example. JAX (float64) stands beside for the same example.",
+        "",
+        "| operation | of | example | ours | PyTorch | JAX | what PyTorch does | why ours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in TORCH:
+        ours = OPS[row.name].forward(row.example)
+        three = [each[row.result] for each in
+                 (ours, by_torch(row.name, row.example), by_jax(row.name, row.example))]  # fmt: skip
+        at = ", ".join(f"{x:.6g}" for x in row.example)
+        numbers = " | ".join(f"{x:.6g}" for x in three)
+        result = ("z", "dx", "dy")[row.result]
+        lines.append(f"| {row.name} | {result} | {at} | {numbers} | {row.theirs} | {row.why} |")
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    print(page(), end="")
