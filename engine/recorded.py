@@ -71,8 +71,7 @@ class Recorded:
         self.wanted = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self.twins: list[int] | None = None  # of the Values passed in; None: all are different
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
-        outputs = range(len(self.program.outputs))
-        self.seeds = [tuple([float(k == one) for k in outputs]) for one in outputs]
+        self._seeds: dict[int, tuple[float, ...]] = {}
         self.is_flat = not self.wanted and all(p.op is None for p in self.program.parameters)
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
@@ -93,6 +92,13 @@ class Recorded:
         kernel.values[: self.program.leaves] = self.kernel.values[: self.program.leaves]
         self.kernel, self.backend, self.due = kernel, backend.NAME, 0
         self._others.clear()
+
+    def seeds(self, output: int) -> tuple[float, ...]:
+        """1 for one output, 0 for the others: where a backward from it begins."""
+        if output not in self._seeds:
+            others = range(len(self.program.outputs))
+            self._seeds[output] = tuple([float(k == output) for k in others])
+        return self._seeds[output]
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
@@ -162,7 +168,7 @@ class Recorded:
             if output == self.main or (self._is_whole and self.backend != "python"):
                 if self.leaves is not leaves:
                     self.forward(leaves)
-                found = self._backward(self.seeds[output])
+                found = self._backward(self.seeds(output))
                 if output == self.main or all(map(math.isfinite, found)):
                     return found
             return self._of_other(output, leaves)
@@ -181,9 +187,9 @@ class Recorded:
         if not other:
             other = self._made(output, self.backend)
             if self.backend != "python":
-                self._check(other, self._made(output, "python"), leaves, self.seeds[output])
+                self._check(other, self._made(output, "python"), leaves, self.seeds(output))
             self._others[output] = other
-        return other.backward(leaves, self.seeds[output])
+        return other.backward(leaves, self.seeds(output))
 
     def _made(self, output: int, backend: str) -> _Other:
         tape = replace(self.tape, order=self.tape.order_below(output))
@@ -217,7 +223,7 @@ class Recorded:
                 self.forward(leaves)
             values = [self.kernel.values[place] for place in self.program.outputs]
             is_joint = self.main is None
-            slopes = self._backward([1.0] * len(values) if is_joint else self.seeds[self.main or 0])
+            slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
         root = functions.sum(results) if self.main is None else results[self.main]
         return difference(values, slopes, results, root, sources)
 

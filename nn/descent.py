@@ -217,7 +217,7 @@ class Descent:
         values = recorded.kernel.values
         loss = values[recorded.program.outputs[0]]
         _check_finite("the loss", loss)
-        recorded.kernel.backward(recorded.seeds[0])
+        recorded.kernel.backward(recorded.seeds(0))
         link.take_gradient()
         norm = mover.move()
         if norm is None:

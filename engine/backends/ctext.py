@@ -192,7 +192,10 @@ class _Program:
         backward, backward_calls = _sequence(self.backward, "backward")
         zeros = self.adjoints.zeros if len(self.adjoints.zeros) <= 64 else [(0, self.program.size)]
         first = [f"memset(a + {i}, 0, {j - i} * sizeof *a);" for i, j in zeros]
-        seeds = [f"a[{p}] += m->seeds[{k}];" for k, p in enumerate(self.program.outputs)]
+        seeds = [
+            f"for (int k = 0; k < {n}; k++) a[{p} + k] += m->seeds[{first_seed} + k];"
+            for p, first_seed, n in _side_by_side(self.program.outputs)
+        ]
         parts = [
             HEAD + PRELUDE,
             *self.formulas.functions,
@@ -251,6 +254,15 @@ class _Program:
             self.tables[id(table)] = len(self.table)
             self.table.extend(table)
         return self.tables[id(table)]
+
+
+def _side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Places side by side: the first, where it stands among all, how many there are."""
+    start = 0
+    for stop in range(1, len(places) + 1):
+        if stop == len(places) or places[stop] != places[stop - 1] + 1:
+            yield places[start], start, stop - start
+            start = stop
 
 
 def _sequence(calls: Sequence[_Call], name: str) -> tuple[list[str], array[int]]:
