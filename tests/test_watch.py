@@ -479,3 +479,9 @@ def test_the_types():
     model = net()
     optimizer = SGD(model.parameters(), lr=0.1)
     assert isinstance(watch(model, mse, (X, Y), optimizer, steps=1), Run)
+
+
+def test_the_optimizer_of_another_net_is_refused():
+    net, other = MLP(2, [2, 1], seed=0), MLP(2, [2, 1], seed=0)
+    with pytest.raises(ValueError, match="gave no parameter of the optimizer a gradient"):
+        watch(net, mse, ([1.0, 2.0], 1.0), SGD(other.parameters(), lr=0.1))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from engine.backends.cformula import Formulas
 from engine.backends.cloops import Function, Writer
 from engine.backends.contraction import PRELUDE, Machine, indented
+from engine.backends.kernel import side_by_side
 from engine.roll import Access, Loop, Program
 
 CALLS = 1500  # more than these are read from a table
@@ -194,7 +195,7 @@ class _Program:
         first = [f"memset(a + {i}, 0, {j - i} * sizeof *a);" for i, j in zeros]
         seeds = [
             f"for (int k = 0; k < {n}; k++) a[{p} + k] += m->seeds[{first_seed} + k];"
-            for p, first_seed, n in _side_by_side(self.program.outputs)
+            for p, first_seed, n in side_by_side(self.program.outputs)
         ]
         parts = [
             HEAD + PRELUDE,
@@ -254,15 +255,6 @@ class _Program:
             self.tables[id(table)] = len(self.table)
             self.table.extend(table)
         return self.tables[id(table)]
-
-
-def _side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Places side by side: the first, where it stands among all, how many there are."""
-    start = 0
-    for stop in range(1, len(places) + 1):
-        if stop == len(places) or places[stop] != places[stop - 1] + 1:
-            yield places[start], start, stop - start
-            start = stop
 
 
 def _sequence(calls: Sequence[_Call], name: str) -> tuple[list[str], array[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from engine.roll import Program
@@ -44,3 +44,16 @@ def memory(program: Program) -> array[float]:
     values = array("d", bytes(8 * program.size))
     values[: len(program.constants)] = array("d", program.constants)
     return values
+
+
+def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Runs of consecutive places: the first place, where it stands in the list, how many.
+
+    >>> list(side_by_side([7, 8, 9, 3]))
+    [(7, 0, 3), (3, 3, 1)]
+    """
+    start = 0
+    for stop in range(1, len(places) + 1):
+        if stop == len(places) or places[stop] != places[stop - 1] + 1:
+            yield places[start], start, stop - start
+            start = stop

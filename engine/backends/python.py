@@ -17,7 +17,7 @@ from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
-from engine.backends.kernel import Kernel, memory
+from engine.backends.kernel import Kernel, memory, side_by_side
 from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op
 from engine.roll import Program
 from engine.tape import Tape
@@ -57,7 +57,9 @@ class Lines:
         self.source = _Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
         computed = [p for p in _watched(program) if p >= program.leaves]
-        self._results = list(_side_by_side(computed))
+        self._results = [
+            (slice(place, place + n), slice(k, k + n)) for place, k, n in side_by_side(computed)
+        ]
         self._start = _function(self.source, PLAIN, tape)
         self._start_careful: Callable[[Numbers], Run] | None = None
 
@@ -412,15 +414,6 @@ def _edges(op: Op, places: Sequence[int]) -> Iterator[tuple[int, str, int, int]]
 def _watched(graph: Tape | Program) -> list[int]:
     """The places that the caller reads: the outputs, and what the guards compare."""
     return [*graph.outputs, *chain.from_iterable((g.left, g.right) for g in graph.guards)]
-
-
-def _side_by_side(places: Sequence[int]) -> Iterator[tuple[slice, slice]]:
-    """Runs of consecutive places, and where in the list they stand."""
-    start = 0
-    for stop in range(1, len(places) + 1):
-        if stop == len(places) or places[stop] != places[stop - 1] + 1:
-            yield slice(places[start], places[stop - 1] + 1), slice(start, stop)
-            start = stop
 
 
 def _parts(texts: list[str]) -> Iterator[list[str]]:
