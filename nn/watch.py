@@ -57,23 +57,22 @@ def watch(
 ) -> Steps | Run | Mistake:
     """Takes a training step and records it: a `Steps`, which a notebook shows as a page.
 
-        `data` is one example (x, y), or lists of them, (xs, ys), of which each x is a list; the step
-        then goes down the mean of their losses. Afterwards parameters, gradients and the optimizer's
-        memory are as they are after any step. A step that the optimizer refuses is recorded too.
+    `data` is one example (x, y), or lists of them, (xs, ys), of which each x is a list; the step
+    then goes down the mean of their losses. Afterwards parameters, gradients and the optimizer's
+    memory are as they are after any step. A step that the optimizer refuses is recorded too.
 
-        With `steps` it takes so many and gives a `Run`: each step looks at `batch_size` of the points
-        (None: all), drawn with `seed` as by `stochastic_gradient_descent` and `fit`.
+    With `steps` it takes so many and gives a `Run`: each step looks at `batch_size` of the points
+    (None: all), drawn with `seed` as by `stochastic_gradient_descent` and `fit`.
 
-        With a `mistake`, a name in `MISTAKES`, it gives the right step beside the wrong one, and puts
-        everything back as it was.
+    With a `mistake`, a name in `MISTAKES`, it gives the right step beside the wrong one, and puts
+    everything back as it was.
 
-        >>> from nn.descent import NOTHING_TO_MOVE
-    from nn.loss import mse
-        >>> from nn.module import Neuron
-        >>> neuron = Neuron(1, nonlin=False, seed=1)
-        >>> story = watch(neuron, mse, ([2.0], 1.0), SGD(neuron.parameters(), lr=0.05))
-        >>> print(story[-1])
-        done: the loss went from 6.064 to 1.516
+    >>> from nn.loss import mse
+    >>> from nn.module import Neuron
+    >>> neuron = Neuron(1, nonlin=False, seed=1)
+    >>> story = watch(neuron, mse, ([2.0], 1.0), SGD(neuron.parameters(), lr=0.05))
+    >>> print(story[-1])
+    done: the loss went from 6.064 to 1.516
     """
     if not callable(loss):
         raise TypeError(f"watch expected a loss, a function such as nn.mse, got {loss!r:.60}")
