@@ -230,14 +230,23 @@ def _scales(x: Value) -> list[float]:
 
 def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, float]]:
     """For each output, an estimate of the error of its derivative by `x`, and the derivative."""
-    sizes = [max(abs(v.data) for v in toposort(y)) for y in outputs()]  # rounded on the way to y
+    sizes = [_largest(y) for y in outputs()]
     slopes, roundings = [], []
     for step in _inside(outputs, x, scale):
         left, right = x.data - step, x.data + step
         sides = list(zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True))
         slopes.append([(high - low) / (right - left) for low, high in sides])
-        roundings.append([ROUNDING * size / step for size in sizes])
+        largest = [
+            max(size, abs(low), abs(high)) for size, (low, high) in zip(sizes, sides, strict=True)
+        ]
+        roundings.append([ROUNDING * size / step for size in largest])
     return list(map(_extrapolated, zip(*slopes, strict=True), zip(*roundings, strict=True)))
+
+
+def _largest(y: Value) -> float:
+    """The size of the largest result on the way to `y`: each was rounded."""
+    sizes = (abs(v.data) for v in toposort(y) if v.op)
+    return max(filter(math.isfinite, sizes), default=0.0)
 
 
 def _extrapolated(slopes: Sequence[float], roundings: Sequence[float]) -> tuple[float, float]:

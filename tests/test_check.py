@@ -325,3 +325,11 @@ def test_bad_input(call, error, words):
 @pytest.mark.parametrize("x", [1 + k / 50 for k in range(20)])
 def test_a_tiny_gradient_of_large_numbers_is_no_mistake(x):
     check_grads(lambda v: engine.cross_entropy([17 * v, 1.5 * v, v - 3], 0), [x])
+
+
+def test_a_large_input_hides_no_wrong_gradient():
+    """Leaves are not rounded: a large one is no excuse for a wrong gradient."""
+    far = Value(1e12)
+    check_grads(lambda x: x * 1e-9 + 0.0 * far, [1.0])
+    with pytest.raises(GradientError, match="the gradient says"):
+        check_grads(lambda x: 1e-9 * x.detach() + 0.0 * far, [1.0])
