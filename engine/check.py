@@ -54,7 +54,8 @@ def check_grads(f: Callable[..., Any], point: Any, order: int = 2, tolerance: fl
     Traceback (most recent call last):
         ...
     engine.check.GradientError: d f / d x at x = 1e-09: the gradient says 1.0, differences say \
-0.500000406; near a kink: the slope is 5.12e-05 to the left and 1 to the right
+0.500000406; f has a kink near this point: the slope is 5.12e-05 to the left and 1 to the right; \
+choose a point further away
     """
     if order < 1:
         raise ValueError(f"check_grads expected an order of 1 or more, got {order}")
@@ -310,7 +311,8 @@ def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
         blur = 1e-3 * max(abs(left), abs(right)) + ROUNDING * size / steps[-1] ** power
         if gaps[1] > blur and 0.5 * gaps[0] < gaps[1] < 2 * gaps[0]:
             return (
-                f"; near a kink: the {name} is {left:.3g} to the left and {right:.3g} to the right"
+                f"; f has a kink near this point: the {name} is {left:.3g} to the left and "
+                f"{right:.3g} to the right; choose a point further away"
             )
     return ""
 

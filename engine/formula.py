@@ -10,6 +10,8 @@ from collections.abc import Collection, Mapping
 from functools import cache
 from typing import cast
 
+from engine.names import no_such
+
 _ALLOWED = (
     *(ast.Expression, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Call, ast.NamedExpr),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UnaryOp, ast.USub, ast.Not),
@@ -58,7 +60,7 @@ def _check(node: ast.AST, functions: Mapping[str, int]) -> None:
             raise ValueError("a call has the form f(x) or f(x, y)")
         name, given = node.func.id, len(node.args)
         if name not in functions:
-            raise ValueError(f"no function {name!r}; there are: {', '.join(sorted(functions))}")
+            raise ValueError(no_such("function", name, sorted(functions)))
         if given != functions[name]:
             raise ValueError(f"{name} expected {functions[name]} arguments, got {given}")
 
@@ -74,7 +76,7 @@ def _check_names(node: ast.AST, known: frozenset[str], named: set[str]) -> froze
                 raise ValueError(
                     f"{name!r} is not always named before it is read"
                     if name in named
-                    else f"no variable {name!r}; there are: {', '.join(sorted(known))}"
+                    else no_such("variable", name, sorted(known))
                 )
             return known
         case ast.NamedExpr(target=ast.Name(id=name), value=value):

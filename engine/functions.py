@@ -76,14 +76,16 @@ def define(
             f"define({name!r}) expected one partial for each operand, x or x and y, "
             f"got {len(partials)}"
         )
+    op = ops.row(name, symbol, formula, *partials, at=at)
+    example = (0.5, 2.0)[: len(partials)]
     if not at:
-        raise ValueError(f"define({name!r}) expected points to test at, such as at=[(0.5,)]")
+        raise ValueError(f"define({name!r}) expected points to test at, such as at=[{example}]")
     for point in at:
         if not isinstance(point, Sequence) or len(point) != len(partials):
             raise ValueError(
-                f"define({name!r}) expected points of {len(partials)} numbers, got {point!r}"
+                f"define({name!r}) has {len(partials)} partials and expected points such as "
+                f"{example}, got {point!r}"
             )
-    op = ops.row(name, symbol, formula, *partials, at=at)
     for point in at:
         _check_partials(op, point)
     return _function(ops.enter(op))

@@ -7,11 +7,11 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from engine.names import no_such
 from engine.value import data_of
 
 MOST_CATEGORIES = 32
@@ -215,11 +215,7 @@ class _Table:
 
     def cells(self, name: str) -> list[str]:
         if name not in self.columns:
-            near = get_close_matches(name, self.columns, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else "."
-            raise DataError(
-                f"{self.path}: no column {name!r}{hint} The columns are: {', '.join(self.columns)}"
-            )
+            raise DataError(f"{self.path}: {no_such('column', name, self.columns)}")
         return self.columns[name]
 
     def refuse(self, name: str, faults: dict[int, str]) -> None:

@@ -8,6 +8,7 @@ from operator import index
 from reprlib import repr as short
 
 from engine.functions import dot
+from engine.names import no_such
 from engine.ops import OPS
 from engine.value import Value, apply, number, set_each
 
@@ -223,8 +224,7 @@ def activation_named(name: str) -> Callable[[Value], Value]:
     """The operation of one operand of that name; ValueError with the choices if there is none."""
     others = {op.name: op for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS}
     if name not in ACTIVATIONS and name not in others:
-        choices = ", ".join([*ACTIVATIONS, *others])
-        raise ValueError(f"no activation {short(name)}; there are: {choices}")
+        raise ValueError(no_such("activation", name, [*ACTIVATIONS, *others]))
     return ACTIVATIONS.get(name) or partial(apply, others[name])
 
 
@@ -244,7 +244,8 @@ def finite(name: str, x: object, least: float = -math.inf, below: float = math.i
     except (TypeError, OverflowError):
         z = math.nan
     if not (math.isfinite(z) and least <= z < below):
-        bounds = f" from {least} to below {below}" if least > -math.inf else ""
+        bounds = f" of at least {least:g}" if least > -math.inf else ""
+        bounds += f" and below {below:g}" if below < math.inf else ""
         raise ValueError(f"{name} expected a finite number{bounds}, got {short(x)}")
     return z
 
@@ -260,7 +261,7 @@ def _generator(seed: int | random.Random) -> random.Random:
 def _reach(init: str | float, nin: int, nout: int) -> float:
     if isinstance(init, str):
         if init not in INITS:
-            raise ValueError(f"no init {init!r}; there are: {', '.join(INITS)}, or a number")
+            raise ValueError(f"{no_such('init', init, INITS)}, or a number")
         return INITS[init](nin, nout)
     return finite("init", init, least=0.0)
 

@@ -287,6 +287,15 @@ class AdamW(Adam):
         return 1 - self.lr * self.weight_decay, 0.0
 
 
+def check_optimizer(who: str, thing: object) -> None:
+    """TypeError, with an example, for anything but an optimizer."""
+    if not isinstance(thing, Optimizer):
+        raise TypeError(
+            f"{who} expected an optimizer, such as SGD(model.parameters(), lr=0.1), "
+            f"got {thing!r:.60}"
+        )
+
+
 def constant(lr: float) -> Schedule:
     """The same learning rate at every step.
 

@@ -1,6 +1,7 @@
 """Saving a net as JSON, and loading it: the same bits come back, and nothing in it can run."""
 
 import json
+import warnings
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -50,8 +51,17 @@ def save(model: MLP, path: str | Path, meta: Mapping[str, Any] | None = None) ->
 
 
 def load(path: str | Path) -> MLP:
-    """The net that `save` wrote; ValueError naming the file where it is damaged."""
-    return load_with_meta(path)[0]
+    """The net that `save` wrote; ValueError naming the file where it is damaged.
+
+    A warning names what else the file holds: a net of `brickgrad train` reads scaled columns.
+    """
+    model, meta = load_with_meta(path)
+    if meta:
+        warnings.warn(
+            f"{path} holds {short(list(meta))} beside the net: `nn.load_with_meta` gives both",
+            stacklevel=2,
+        )
+    return model
 
 
 def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:

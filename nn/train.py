@@ -22,7 +22,7 @@ from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import Descent, Run
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size
-from nn.optim import SGD, Optimizer, Schedule, constant
+from nn.optim import SGD, Optimizer, Schedule, check_optimizer, constant
 from nn.progress import Interrupt, reporting
 
 if TYPE_CHECKING:
@@ -221,7 +221,8 @@ def fit(
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)
-    optimizer = optimizer or _plain_descent(model, lr)
+    optimizer = _plain_descent(model, lr) if optimizer is None else optimizer
+    check_optimizer("fit", optimizer)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)

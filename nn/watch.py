@@ -19,7 +19,7 @@ from engine.value import Value, set_each
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
 from nn.module import size
-from nn.optim import SGD, Adam, Optimizer
+from nn.optim import SGD, Adam, Optimizer, check_optimizer
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
 
@@ -76,11 +76,7 @@ def watch(
     """
     if not callable(loss):
         raise TypeError(f"watch expected a loss, a function such as nn.mse, got {loss!r:.60}")
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            "watch expected an optimizer, such as SGD(model.parameters(), lr=0.1), "
-            f"got {optimizer!r:.60}"
-        )
+    check_optimizer("watch", optimizer)
     rows = _rows(data)
     scene = _Scene(model, loss, optimizer)
     if mistake is not None:

@@ -241,14 +241,14 @@ def test_a_gradient_that_is_not_finite_is_wrong():
         (lambda x: x.relu(), -1e-9, "the slope is 0 to the left and 1 to the right"),
         (abs, 0.0, "the value is -1 to the left and 1 to the right"),
         (lambda x: engine.max(x, 2 * x - 1), 1.0, "the slope is 1 to the left and 2 to the right"),
-        (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "near a kink"),
+        (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "has a kink near"),
         (lambda x: x.relu() ** 2, 0.0, "the curvature is 0 to the left and 2 to the right"),
         (lambda x: x.relu() ** 3, 0.0, "the curvature is 0 to the left and 6 to the right"),
         (lambda x: abs(x) ** 3, 0.0, "the curvature is -6 to the left and 6 to the right"),
     ],
 )
 def test_near_a_kink_it_says_so(f, x, words):
-    with pytest.raises(GradientError, match="near a kink") as caught:
+    with pytest.raises(GradientError, match="has a kink near") as caught:
         check_grads(f, [x])
     assert words in str(caught.value)
 

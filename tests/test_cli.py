@@ -15,7 +15,7 @@ import nn.cli
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
 from nn.module import MLP
-from nn.save import load, save
+from nn.save import save
 from nn.task import load_task
 
 ROOT = Path(__file__).parents[1]
@@ -214,12 +214,12 @@ def test_rows_kept_aside_do_not_touch_the_training():
     arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(50)))
     assert main(arguments) == 0
-    before = load("brickgrad-train/model.json").state_dict()
+    before = load_task("brickgrad-train/model.json")[0].state_dict()
     _, aside = split(load_csv("data.csv", "y"), 0.8, seed=5)
     ys = [7000 if [a] in aside.xs else 2 * a for a in range(50)]
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{y}\n" for a, y in enumerate(ys)))
     assert main(arguments) == 0
-    assert load("brickgrad-train/model.json").state_dict() == before
+    assert load_task("brickgrad-train/model.json")[0].state_dict() == before
 
 
 def test_train_learns_amounts_and_texts(amounts, capsys):
@@ -640,7 +640,7 @@ def test_ctrl_c_keeps_what_was_learned(arguments):
     assert "Traceback" not in err
     steps = len(Path("brickgrad-train/history.csv").read_text().splitlines()) - 1
     assert f"Stopped by Ctrl-C after {steps:,} steps; what was learned until then is kept." in out
-    load("brickgrad-train/model.json")
+    load_task("brickgrad-train/model.json")
 
 
 def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):

@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["engine.ieee", "engine.formula", "engine.drawing.layout"],
+    ["engine.ieee", "engine.names", "engine.drawing.layout"],
+    ["engine.formula"],
     ["engine.backends.strides", "engine.backends.contraction", "engine.backends.library"],
     ["engine.ops", "engine.backends.steps"],
     ["engine.operators", "engine.backends.called", "engine.backends.matmul"],

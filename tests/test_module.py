@@ -84,7 +84,7 @@ def test_an_operation_of_the_user_is_an_activation(monkeypatch):
 
 @pytest.mark.parametrize("name", ["rellu", "add", "pow", "dot", "data", "backward", "", "max"])
 def test_unknown_activations_list_the_choices(name):
-    with pytest.raises(ValueError, match=r"no activation '.*'; there are: linear, .*tanh.*relu"):
+    with pytest.raises(ValueError, match=r"no activation '.*' There are: linear, .*tanh.*relu"):
         Neuron(2, activation=name)
 
 

@@ -135,6 +135,12 @@ def test_a_net_that_was_changed_by_hand(model, path):
 # --- files that are broken -------------------------------------------------------------------
 
 
+def test_load_names_what_it_leaves_out(path):
+    save(MLP(2, [1], seed=0), path, meta={"scaling": [1.0], "columns": ["a", "b"]})
+    with pytest.warns(UserWarning, match=r"m.json holds \['scaling', 'columns'\] beside"):
+        load(path)
+
+
 def refuses(path, message):
     with pytest.raises(ValueError, match=message) as caught:
         load(path)
@@ -195,7 +201,7 @@ NAME = "layers.0.neurons.1.w.0"
         (["model", "nouts"], [3, -2], "must be at least 1, got -2"),
         (["model", "nouts"], [3, True], "must be an int, got True"),
         (["model", "nouts"], [[3], 2], r"must be an int, got \[3\]"),
-        (["model", "activation"], "rellu", "no activation 'rellu'; there are: linear"),
+        (["model", "activation"], "rellu", "no activation 'rellu', did you mean 'relu'"),
         (["model", "activation"], "__init__", "no activation '__init__'"),
         (["model", "activation"], 3, "activation expected a string, got 3"),
         (["model", "activation"], ["relu"], "activation expected a string, got"),
@@ -263,7 +269,7 @@ def test_mutated_files_give_a_value_error_or_a_net(path, model):
             content[start:stop] = rng.choice((b"", b"0", b"9", b"e9", b"-", b'"', b"[", b"\xc3"))
         path.write_bytes(content)
         try:
-            twin = load(path)
+            twin, _ = load_with_meta(path)
         except ValueError as error:
             refused += str(error).startswith(str(path))
         else:
