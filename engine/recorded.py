@@ -138,7 +138,7 @@ class Recorded:
             if self._twins(numbers) != self.twins:
                 return None
             numbers = [data_of(x) for x in numbers]
-        leaves = cast(Sequence[float], numbers), [p.data for p in self.program.parameters]
+        leaves = cast("Sequence[float]", numbers), [p.data for p in self.program.parameters]
         with self.lock:
             if not self.forward(leaves):
                 return None

@@ -290,6 +290,17 @@ def _set_grad(values: Iterable[Value], numbers: Iterable[float]) -> None:
 _SETTERS = {"data": _set_data, "grad": _set_grad}
 
 
+def forget_each(values: Sequence[Value]) -> None:
+    """Forgets the gradient of every value; Ctrl-C comes through when all of them are forgotten."""
+    nothing = NOT_COMPUTED
+    try:
+        for v in values:
+            v.grad = nothing
+    except BaseException:
+        set_each("grad", values, repeat(nothing))
+        raise
+
+
 def _short(x: object) -> str:
     text = repr(x)
     return text if len(text) <= 40 else f"{text[:37]}..."

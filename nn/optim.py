@@ -9,12 +9,11 @@ import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
 from reprlib import repr as short
 from typing import Any, ClassVar
 
 from engine.functions import sqrt
-from engine.value import NOT_COMPUTED, Value, set_each
+from engine.value import NOT_COMPUTED, Value, forget_each, set_each
 from nn.module import finite, size
 
 Schedule = Callable[[int], float]
@@ -90,9 +89,11 @@ class Optimizer(ABC):
             )
 
     def check(self, columns: Sequence[Numbers], places: Sequence[int] | None = None) -> None:
-        """FloatingPointError where a number is not finite; `places` are those of the parameters."""
+        """FloatingPointError where a new number is not finite; `places` are of the parameters."""
         for name, column in zip(("data", *self.MEMORY), columns, strict=True):
-            if not math.isfinite(sum(column)) and not all(map(math.isfinite, column)):
+            if column is vars(self).get(name) or math.isfinite(sum(column)):
+                continue
+            if not all(map(math.isfinite, column)):
                 numbered = zip(places or range(len(column)), column, strict=True)
                 place, x = min((place, x) for place, x in numbered if not math.isfinite(x))
                 raise FloatingPointError(f"the {name} of parameter {place} would become {x}")
@@ -111,7 +112,7 @@ class Optimizer(ABC):
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
-        set_each("grad", self.parameters, repeat(NOT_COMPUTED))
+        forget_each(self.parameters)
 
     def state_dict(self) -> dict[str, Any]:
         """Settings and memory by name, ready for JSON."""
@@ -184,6 +185,16 @@ class SGD(Optimizer):
                 "nesterov expected a momentum above 0 and a dampening of 0, "
                 f"got momentum={momentum}, dampening={dampening}"
             )
+
+    def step(self) -> None:
+        """As every optimiser does; in one pass where a step is `p - lr * gradient` and no more."""
+        is_plain = type(self) is SGD and not (self.weight_decay or self.momentum)
+        ps, lr, t = self.parameters if is_plain else (), self.lr, self.steps[0] + 1
+        data = [p.data - lr * p.grad for p in ps if p.grad is not NOT_COMPUTED]
+        if self.steps.count(self.steps[0]) == len(data) == len(self.parameters):
+            self.take((data, self.velocity), [t] * len(data))
+        else:
+            super().step()
 
     def rates(self, steps: int) -> tuple[float, ...]:
         """The settings; the first velocity is the gradient itself."""

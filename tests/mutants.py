@@ -47,7 +47,7 @@ TARGETS = {
     "chain": Target(
         {
             "engine/value.py": ("backward", "sweep", "_sorted", "_sweep", "_summed", "apply",
-                                "node", "node_of_many", "set_each", "_set_grad"),
+                                "node", "node_of_many", "set_each", "_set_grad", "forget_each"),
             "engine/operators.py": ("_make", "_method", "source", "dot_source"),
         },
         (GRADIENTS, TWICE, "tests/test_operators.py", "tests/test_value.py"),

@@ -173,6 +173,28 @@ def moved(kind, gradients, **options):
     return p.data
 
 
+@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize("skip", [(), {0, 3, 4}])
+def test_plain_steps_have_the_bits_of_the_arithmetic_of_columns(options, skip):
+    class Same(SGD):
+        """Takes no step in one pass."""
+
+    pushes = gradients(30)
+    options = {"lr": 0.01, **options}
+    assert ours_moved(SGD, options, pushes, skip=skip) == ours_moved(
+        Same, options, pushes, skip=skip
+    )
+
+
+def test_an_arithmetic_of_a_users_own_is_taken():
+    class Backwards(SGD):
+        def moved(self, ps, gs, memory, rates):
+            return super().moved(ps, [-g for g in gs], memory, rates)
+
+    assert moved(SGD, [2.0, 3.0], lr=0.25) == -0.25
+    assert moved(Backwards, [2.0, 3.0], lr=0.25) == 2.25
+
+
 def test_steps_by_hand():
     assert moved(SGD, [2.0], lr=0.25) == 0.5
     # velocity 2, then 0.5 * 2 + 4 = 5

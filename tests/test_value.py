@@ -15,6 +15,7 @@ import threading
 import time
 import timeit
 import tracemalloc
+from contextlib import suppress
 from decimal import Decimal
 
 import pytest
@@ -25,7 +26,17 @@ from oracles import SPECIAL, close
 import engine
 from engine import operators, value
 from engine.ops import OPS
-from engine.value import Value, apply, data_of, detect_anomaly, no_grad, node, number, toposort
+from engine.value import (
+    Value,
+    apply,
+    data_of,
+    detect_anomaly,
+    forget_each,
+    no_grad,
+    node,
+    number,
+    toposort,
+)
 from nn.module import MLP
 
 quick = settings(max_examples=100, deadline=None, derandomize=True, database=None)
@@ -731,6 +742,29 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
     assert stop > 100
     assert (False, True) in outcomes
     figure("d1", "an exception at each line of a backward: torn gradients", stop)
+
+
+@pytest.mark.parametrize("stop", range(10))
+def test_an_exception_at_any_line_of_forgetting_leaves_gradients_old_or_forgotten(stop):
+    values = [Value(2.0) for _ in range(3)]
+    for v in values:
+        v.grad = 5.0
+    lines = iter(range(stop + 1))
+
+    def trace(frame, event, _):
+        if event == "line" and next(lines, None) == stop:
+            raise KeyboardInterrupt
+        return trace if frame.f_code is forget_each.__code__ else None
+
+    former = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        with suppress(KeyboardInterrupt):
+            forget_each(values)
+    finally:
+        sys.settrace(former)
+    assert len({v.has_grad for v in values}) == 1
+    assert stop < 3 or not values[0].has_grad
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
