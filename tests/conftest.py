@@ -3,8 +3,11 @@
 import time
 
 import pytest
+from hypothesis import settings
 
 FIGURE = "figure"
+settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
+settings.load_profile("fixed")
 
 
 def pytest_addoption(parser):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 import engine
 from engine import backends, ops
-from engine.ops import OPS
 from engine.replay import replay
 from engine.value import Value, apply
 
@@ -125,7 +124,7 @@ def dots(draw):
 def test_loops_of_all_strides_are_what_a_plain_loop_says(name, count):
     """Results and gradients of dots, of chains of products and of sums, two operands or one."""
 
-    @settings(max_examples=count, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=count)
     @given(dots(), st.booleans())
     def compare(program, shares):
         compare_with_a_plain_loop(name, program, shares)
@@ -167,15 +166,6 @@ def compare_with_a_plain_loop(name, program, shares):
     assert [v.grad for v in leaves] == pytest.approx(gradients, rel=1e-12, abs=1e-12)
 
 
-@pytest.fixture
-def operations():
-    """What the table holds, again after the test."""
-    kept = dict(OPS)
-    yield
-    OPS.clear()
-    OPS.update(kept)
-
-
 ALL = ["eager", *backends.NAMES]
 
 
@@ -190,7 +180,7 @@ def squares():
 
 @pytest.mark.parametrize("n", [1, 3, 40])
 @pytest.mark.parametrize("name", ALL)
-def test_operations_of_one_name_are_not_mixed_up(operations, name, n):
+def test_operations_of_one_name_are_not_mixed_up(name, n):
     functions = squares()
     w = [Value(2.0) for _ in functions]
 
@@ -205,7 +195,7 @@ def test_operations_of_one_name_are_not_mixed_up(operations, name, n):
     assert [v.grad for v in w] == [9.0 * n, 9.0 * n, 40.5 * n, 40.5 * n]
 
 
-def test_operations_of_one_name_in_lists(operations, monkeypatch):
+def test_operations_of_one_name_in_lists(monkeypatch):
     monkeypatch.setattr("engine.backends.python.WRITTEN_OUT", 0)
     functions = squares()
     step = replay(lambda x: [f(x) for f in functions], backend="python")
@@ -213,7 +203,7 @@ def test_operations_of_one_name_in_lists(operations, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_an_operation_defined_after_the_backend_was_used(operations, name):
+def test_an_operation_defined_after_the_backend_was_used(name):
     replay(lambda x: x * 2, backend=name)(1.0)
     engine.define("aa", "aa", "x * x + 1", "2 * x", at=[(1.0,)])
     g = engine.define("bb", "bb", "aa(x) * x", "3 * x * x + 1", at=[(1.0,)])
@@ -221,7 +211,7 @@ def test_an_operation_defined_after_the_backend_was_used(operations, name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_name_in_a_formula_and_an_operation_of_that_name(operations, name):
+def test_a_name_in_a_formula_and_an_operation_of_that_name(name):
     """sigmoid has a part e, and so may a user call an operation."""
     engine.define("e", "e", "x + 1", "1.0", at=[(1.0,)])
     g = engine.define("g", "g", "e(x) * x", "2 * x + 1", at=[(1.0,)])
@@ -231,7 +221,7 @@ def test_a_name_in_a_formula_and_an_operation_of_that_name(operations, name):
 
 @pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("n", [1, 20])
-def test_truth_values_as_numbers(operations, name, n):
+def test_truth_values_as_numbers(name, n):
     """Divisions of comparisons, and the usual sign."""
     quotient = "(x >= 0) / (y >= 0) if y > -1 else 1"
     f = engine.define("f", "f", f"x * ({quotient})", quotient, "0.0", at=[(1.0, 1.0)])
@@ -299,7 +289,7 @@ def slopes_of(results, values):
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 50))]
 )
-def test_formulas_at_random(operations, seed):
+def test_formulas_at_random(seed):
     """Rows of any texts, at special numbers: all backends say what eager says."""
     draw = random.Random(seed)
     slopes = "1 / y if y else 1", "-x / y / y if y else 0"

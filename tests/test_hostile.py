@@ -16,7 +16,6 @@ from engine.draw import draw
 from engine.drawing.picture import visible
 from engine.drawing.svg import svg
 from engine.functions import define
-from engine.ops import OPS
 from engine.replay import replay
 from engine.steps import steps
 from engine.value import Value
@@ -27,12 +26,6 @@ NAME = "hostile_operation"
 PLACES = ("label", "operation", "scope", "collapsed scope", "title")
 SVG = "{http://www.w3.org/2000/svg}"
 TAGS = {f"{SVG}{tag}" for tag in ("svg", "g", "title", "desc", "rect", "path", "polygon", "text")}
-
-
-@pytest.fixture(autouse=True)
-def _no_new_operation_stays():
-    yield
-    OPS.pop(NAME, None)
 
 
 def graph(place, text):

@@ -100,21 +100,21 @@ def test_the_rate_may_change_between_steps(kind, options):
 RATE, DECAY = st.floats(1e-5, 0.02), st.sampled_from([0.0, 1e-3, 0.3])
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(RATE, st.floats(0, 0.95), st.floats(0, 1), DECAY)
 def test_sgd_with_any_settings(lr, momentum, dampening, decay):
     options = {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": decay}
     assert_steps_of_torch(SGD, options, n=50)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(RATE, st.floats(0.01, 0.95), DECAY)
 def test_nesterov_with_any_settings(lr, momentum, decay):
     options = {"lr": lr, "momentum": momentum, "weight_decay": decay, "nesterov": True}
     assert_steps_of_torch(SGD, options, n=50)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sampled_from([Adam, AdamW]),
     RATE,

@@ -15,7 +15,7 @@ from engine.roll import Access, Loop, Program, _cut, _nests, roll
 from engine.tape import Guard, record
 from engine.value import Value
 
-quick = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=200)
 EXACT = ("add", "add", "sub", "mul", "mul", "neg", "relu", "max", "dot", "sum")
 
 

@@ -39,7 +39,7 @@ from engine.value import (
 )
 from nn.module import MLP
 
-quick = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+quick = settings(max_examples=100)
 ordinary = st.floats(-100, 100)
 
 
