@@ -21,9 +21,9 @@ from nn.data import moons
 
 
 def a_text() -> Text:
-    """The GPT with a word of two letters."""
-    text = one_hot(".hi.")
-    other = one_hot(".go.")
+    """The GPT with a word of one letter."""
+    text = one_hot(".a.")
+    other = one_hot(".o.")
     return WORKS["W2"].task()._replace(batches=[(text[:-1], text[1:]), (other[:-1], other[1:])])
 
 
