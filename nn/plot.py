@@ -11,6 +11,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.value import no_grad
 from nn.data import Data, Rows, as_dataset, decision
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def plot_decision_boundary(
         )
 
     def outputs(rows: Rows) -> list[Any]:
-        return [model(row) for row in (scaler(rows) if scaler else rows)]
+        with no_grad():
+            return [model(row) for row in (scaler(rows) if scaler else rows)]
 
     predicted = outputs(xs)
     decide = decision(whole.ys, predicted[0], threshold)
