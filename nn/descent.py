@@ -138,7 +138,6 @@ class Descent:
         self.optimizer.zero_grad()
         total.backward()
         norm = _length([p.grad for p in self.optimizer.parameters])
-        _check_finite("the length of the gradient", norm)
         if not any(p.has_grad for p in self.optimizer.parameters):
             raise ValueError(NOTHING_TO_MOVE)
         self.optimizer.step()
@@ -186,7 +185,7 @@ class Descent:
     def _link(self, recorded: Recorded) -> "_Link":
         """A recording and its mover, which gets the newest numbers."""
         link = self._links.get(recorded)
-        if link is None or link.is_stale():
+        if link is None or link.kernel is not recorded.kernel:  # which ran on a slower one
             if any(p.op for p in recorded.program.parameters):
                 raise ReplayError(
                     "the loss reads what was computed outside of it, once for all steps: compute "
@@ -213,18 +212,16 @@ class Descent:
 
     def _replayed(self, link: "_Link") -> Taken | None:
         """The step after a forward pass; None where settings of the optimizer turned on or off."""
-        recorded, mover = link.recorded, link.mover
-        values = recorded.kernel.values
-        loss = values[recorded.program.outputs[0]]
+        loss = link.kernel.values[link.output]
         _check_finite("the loss", loss)
-        recorded.kernel.backward(recorded.seeds(0))
+        link.kernel.backward(link.seeds)
         link.take_gradient()
-        norm = mover.move()
+        norm = link.mover.move()
         if norm is None:
             self.store()
             self._links.clear()
             return None
-        return Taken(loss, partial(_outputs, recorded), norm)
+        return Taken(loss, link.outputs, norm)
 
 
 class _Batch(NamedTuple):
@@ -264,11 +261,11 @@ class _Mover:
             exact = self._is_exact  # the sum that is the same in any order
             squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
             changed = [column for column in moved if column not in memory]
-            sizes = [sum(column) if exact else dot(column, column) for column in changed]
+            size = sum([sum(column) if exact else dot(column, column) for column in changed])
         if seen.escapes:
             what, line = seen.escapes[0]
             raise ReplayError(f"{type(self.optimizer).__name__} {what} of a Value at {line}")
-        flat, results = [*chain(*inputs), *given], [*chain(*moved), squares, *sizes]
+        flat, results = [*chain(*inputs), *given], [*chain(*moved), squares, size]
         return seen.tape(flat, results), flat, results
 
     def is_as_recorded(self) -> bool:
@@ -285,8 +282,9 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        columns, self._rates = self._now(), self.optimizer.rates(self.steps + 1)
-        self.recorded.forward(([*chain(*columns), *self._rates], ()))
+        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
+        self.recorded.forward(([*chain(*columns), *rates], ()))
+        self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
 
     def _now(self) -> list[Sequence[float]]:
@@ -319,26 +317,31 @@ class _Mover:
         self.data, self.gradient, *memory = [values[k : k + n] for k in range(start, stop, n)]
         self._given = values[stop : recorded.inputs.stop]
         self._memory = [self.data, *memory]
+        asked = {place for g in recorded.program.guards for place in (g.left, g.right)}
+        settings = {*range(start), *range(stop, recorded.inputs.stop)}
+        self._asks_more = not asked <= settings
         starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
         columns = zip(starts, ends_at, self._memory, self._after, strict=True)
         self._copies = [(to, after) for at, end, to, after in columns if at != end[0]]
-        self._squares, *self._checks = outputs[ends * n :]
+        self._squares, self._size = outputs[ends * n :]
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
         rates = self.optimizer.rates(self.steps + 1)
-        if rates != self._rates:
-            self._given[:], self._rates = _view(array("d", rates)), rates
         self._has_gradient = True
-        if not self.recorded.run():
-            return None
+        if rates == self._rates and not self._asks_more:
+            self.recorded.kernel.forward()
+        else:
+            self._given[:] = _view(array("d", rates))
+            if not self.recorded.run():
+                return None
+            self._rates = rates
         values = self.recorded.kernel.values
         squares = values[self._squares]
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
-        _check_finite("the length of the gradient", norm)
-        if not math.isfinite(sum([values[place] for place in self._checks])):
+        if not math.isfinite(values[self._size]):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
         self.steps, self._is_moved = self.steps + 1, True
         self._settle()
@@ -373,7 +376,9 @@ class _Link:
     """A recording beside the mover of its parameters, and the memory that they share."""
 
     def __init__(self, recorded: Recorded, mover: _Mover) -> None:
-        self.recorded, self.mover, self.kernel = recorded, mover, recorded.kernel
+        self.mover, self.kernel = mover, recorded.kernel
+        self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
+        self.outputs = partial(_outputs, recorded)
         values, adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
         self.inputs, self._parameters = values[recorded.inputs], values[recorded.parameters]
         self._gradient = adjoints[recorded.parameters]
@@ -382,10 +387,6 @@ class _Link:
         self._picks = [k for k, p in enumerate(of_recorded) if p in known]
         self._frozen = [(k, p) for k, p in enumerate(of_recorded) if p not in known]
         self._others = [(k, p) for k, p in self._frozen if p in set(recorded.sources[0][0])]
-
-    def is_stale(self) -> bool:
-        """Whether the recording runs on another kernel by now."""
-        return self.kernel is not self.recorded.kernel
 
     def lend(self) -> None:
         """Puts the parameters into the memory of the recording."""
@@ -434,9 +435,11 @@ def _view(numbers: "array[float]") -> View:
 
 
 def _length(gradient: Sequence[float]) -> float:
-    """The length of a vector, the same in any order."""
+    """The length of a gradient, the same in any order; FloatingPointError if it is not finite."""
     squares = fsum([g * g for g in gradient])
-    return math.sqrt(squares) if TINY < squares < math.inf else math.hypot(*gradient)
+    norm = math.sqrt(squares) if TINY < squares < math.inf else math.hypot(*gradient)
+    _check_finite("the length of the gradient", norm)
+    return norm
 
 
 def _check_finite(name: str, x: float) -> None:

@@ -259,9 +259,12 @@ def test_numbers_changed_between_steps_count_after_store(backend):
 
 
 @each_backend
-def test_settings_may_be_turned_on_and_off(backend):
+@pytest.mark.parametrize("stores", [False, True])
+def test_settings_may_be_turned_on_and_off(backend, stores):
     ours, eager = pair(backend)
     for k, batch in enumerate(batches(12)):
+        if stores:
+            ours.descent.store()
         for each in (ours, eager):
             each.optimizer.momentum = 0.9 if k in (3, 4, 8) else 0.0
             each.optimizer.weight_decay = 0.1 if k in (4, 9) else 0.0
@@ -472,6 +475,24 @@ class Noisy(SGD):
 
     def moved(self, ps, gs, memory, rates):
         return super().moved(ps, [g + self.draw.random() for g in gs], memory, rates)
+
+
+class Uneven(SGD):
+    """Asks about gradients: goes twice as far where they are negative."""
+
+    def moved(self, ps, gs, memory, rates):
+        return super().moved(ps, [2.0 * g if g < 0 else g for g in gs], memory, rates)
+
+
+@each_backend
+def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
+    available(backend)
+    options = {"lr": 0.25}  # at which each step passes the minimum
+    eager, _ = line("eager", Uneven, steps=7, options=options)
+    ours, warned = line(backend, Uneven, steps=7, options=options)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert ours != pytest.approx(line(backend, SGD, steps=7, options=options)[0], rel=1e-3)
+    assert warned == []
 
 
 def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay():
