@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
-from struct import Struct
 from threading import RLock
 from types import ModuleType
 from typing import Any, NamedTuple, cast
@@ -20,7 +19,7 @@ from weakref import WeakSet
 
 from engine import backends, functions
 from engine.arguments import rebuild, twins
-from engine.backends.kernel import Kernel
+from engine.backends.kernel import Kernel, Memory, fill
 from engine.compare import ReplayError, difference
 from engine.ops import Op
 from engine.roll import roll
@@ -77,7 +76,6 @@ class Recorded:
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
         self._are_values = [isinstance(result, Value) for result in results]
-        self._pack = Struct(f"{self.program.leaves - first}d").pack_into
         self._others: dict[int, _Other] = {}
         chosen = backends.first(self.program) if self.auto else backends.backend(backend)
         self.kernel: Kernel = chosen.compile(self.program, tape)
@@ -89,7 +87,7 @@ class Recorded:
     def use(self, backend: ModuleType) -> None:
         """Moves to another backend, with the leaves that are in memory; to be compared at once."""
         kernel: Kernel = backend.compile(self.program, self.tape)
-        kernel.values[: self.program.leaves] = self.kernel.values[: self.program.leaves]
+        fill(kernel.values, 0, self.kernel.values[: self.program.leaves])
         self.kernel, self.backend, self.due = kernel, backend.NAME, 0
         self._others.clear()
 
@@ -127,7 +125,7 @@ class Recorded:
         """The forward pass on other leaves; False where a guard does not hold."""
         self.leaves = leaves
         inputs, parameters = leaves
-        self._pack(self.kernel.values, 8 * self.inputs.start, *inputs, *parameters)
+        fill(self.kernel.values, self.inputs.start, [*inputs, *parameters])
         return self.run()
 
     def compute(
@@ -161,7 +159,7 @@ class Recorded:
 
     # --- backward
 
-    def backward(self, leaves: Leaves, output: int) -> array[float]:
+    def backward(self, leaves: Leaves, output: int) -> Memory:
         """d output / d leaf: for the parameters, then for the inputs that want one."""
         with self.lock:
             if output == self.main or (self._is_whole and self.backend != "python"):
@@ -172,7 +170,7 @@ class Recorded:
                     return found
             return self._of_other(output, leaves)
 
-    def _backward(self, seeds: Sequence[float]) -> array[float]:
+    def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
         gradients = self.kernel.adjoints[self.parameters]
         if self.wanted:
@@ -180,7 +178,7 @@ class Recorded:
             gradients.extend([inputs[k] for k in self.wanted])
         return gradients
 
-    def _of_other(self, output: int, leaves: Leaves) -> array[float]:
+    def _of_other(self, output: int, leaves: Leaves) -> Memory:
         """The same by a kernel for this output alone."""
         other = self._others.get(output)
         if not other:

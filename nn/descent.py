@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from engine import backends
 from engine.arguments import Given, read, rebuild
+from engine.backends.kernel import Memory
 from engine.compare import ReplayError, change
 from engine.functions import dot
-from engine.functions import sum as sum_of
 from engine.ops import fsum
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
@@ -31,7 +31,7 @@ NOTHING_TO_MOVE = (
     "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
     "model.parameters(), and train outside no_grad()"
 )
-View = Any  # a memoryview of doubles
+View = Any  # a memoryview of doubles, or a list of them
 Run = Callable[[Any, Any], tuple[Value, Any]]
 
 
@@ -144,10 +144,11 @@ class Descent:
         return Taken(total.data, lambda: outputs, norm)
 
     def _bind(self, xs: Any, ys: Any) -> "_Batch":
-        """The numbers of a batch as an array; kept for the batches that come again."""
+        """The numbers of a batch, as a kernel takes them; kept for the batches that come again."""
         given = read((xs, ys), {})
-        numbers = _view(array("d", map(data_of, given.numbers)))
-        batch = _Batch(given, self._replay.candidates(given), numbers)
+        numbers = list(map(data_of, given.numbers))
+        view = _view(array("d", numbers))
+        batch = _Batch(given, self._replay.candidates(given), numbers, view)
         if len(self._bound) == KEPT:
             del self._bound[next(iter(self._bound))]
         self._bound[id(xs), id(ys)] = batch
@@ -169,12 +170,11 @@ class Descent:
         """Runs the forward pass of the recording that fits; None where none does."""
         for recorded in batch.candidates:
             link = self._link(recorded)
-            link.inputs[:] = batch.numbers
-            link.lend()
+            link.lend(batch)
             if recorded.run():
                 if counts and recorded.count():
                     link.mover.store()
-                    leaves = batch.numbers.tolist(), [p.data for p in recorded.program.parameters]
+                    leaves = batch.numbers, [p.data for p in recorded.program.parameters]
                     if not self._replay.compare(recorded, leaves, batch.given):
                         return None
                     if not link.mover.is_as_recorded():
@@ -191,12 +191,15 @@ class Descent:
                     "the loss reads what was computed outside of it, once for all steps: compute "
                     "it inside"
                 )
+            is_exact = recorded.backend == "python"
             moved = set(self.optimizer.parameters)
             of_loss, *_ = recorded.sources[0]
             parameters = tuple(p for p in of_loss if p in moved)
-            movers = (old.mover for old in self._links.values())
-            mover = next((old for old in movers if old.parameters == parameters), None)
-            mover = mover or _Mover(self.optimizer, parameters, recorded.backend)
+            movers = [old.mover for old in self._links.values()]
+            alike = [old for old in movers if old.is_exact is is_exact]
+            mover = next((old for old in alike if old.parameters == parameters), None)
+            kind = _Mover if is_exact else partial(_FlatMover, recorded.backend)
+            mover = mover or kind(self.optimizer, parameters)
             mover.use(recorded.backend)
             if len(self._links) > LIMIT:
                 self._links.clear()
@@ -229,51 +232,29 @@ class _Batch(NamedTuple):
 
     given: Given
     candidates: list[Recorded]
-    numbers: View
+    numbers: list[float]
+    view: View
 
 
 class _Mover:
-    """The arithmetic of an optimiser, recorded for all parameters at once."""
+    """The parameters of a loss and what moves them: the optimiser itself, on lists of floats."""
 
-    def __init__(self, optimizer: Optimizer, parameters: tuple[Value, ...], backend: str) -> None:
+    is_exact = True  # it has the bits of eager mode
+    data: Any
+    gradient: Any
+    _memory: Sequence[Any]
+
+    def __init__(self, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         if not parameters:
             raise ValueError(NOTHING_TO_MOVE)
         self.optimizer, self.parameters = optimizer, parameters
         self._all, self._switches = list(optimizer.parameters), _switches(optimizer)
         place = {p: k for k, p in enumerate(optimizer.parameters)}
         self.places = [place[p] for p in parameters]
-        self._is_exact = backend == "python"
-        tape, inputs, results = self._record()
-        self.recorded = Recorded(tape, results, None, backend)
-        wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
-        if wrong:
-            raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
-        self._look()
-
-    def _record(self) -> tuple[Tape, list[Value], list[Any]]:
-        """The arithmetic as a tape; the Values that went in, and those that came out."""
-        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
-        inputs = [[Value(x) for x in column] for column in columns]
-        given = [Value(rate) for rate in rates]
-        with record() as seen:
-            ps, gs, *memory = inputs
-            moved = self.optimizer.moved(ps, gs, memory, given)
-            exact = self._is_exact  # the sum that is the same in any order
-            squares = sum_of(g * g for g in gs) if exact else dot(gs, gs)
-            changed = [column for column in moved if column not in memory]
-            size = sum([sum(column) if exact else dot(column, column) for column in changed])
-        if seen.escapes:
-            what, line = seen.escapes[0]
-            raise ReplayError(f"{type(self.optimizer).__name__} {what} of a Value at {line}")
-        flat, results = [*chain(*inputs), *given], [*chain(*moved), squares, size]
-        return seen.tape(flat, results), flat, results
 
     def is_as_recorded(self) -> bool:
         """Whether the optimiser does what it did; ReplayError where it holds another number."""
-        changed = change(self.recorded.tape, self._record()[0])
-        if changed and changed.is_frozen:
-            raise ReplayError(f"{type(self.optimizer).__name__}.moved: {changed.words}")
-        return changed is None
+        return True
 
     def is_outdated(self) -> bool:
         """Whether a switch was turned, or parameters were taken away or added."""
@@ -282,10 +263,8 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
-        self.recorded.forward(([*chain(*columns), *rates], ()))
-        self._rates: tuple[float, ...] = ()  # those that guards held for
-        self._is_moved = self._has_gradient = False
+        self.data, self.gradient, *self._memory = self._now()
+        self._has_gradient = False
 
     def _now(self) -> list[Sequence[float]]:
         """The columns of the arithmetic: data, gradients, and the memory of the optimiser."""
@@ -303,6 +282,77 @@ class _Mover:
 
     def use(self, backend: str) -> None:
         """Moves to another backend, if that is a faster one."""
+
+    def move(self) -> float | None:
+        """Moves the parameters; the length of the gradient, or None where guards do not hold."""
+        self._has_gradient = True
+        norm = _length(self.gradient)
+        rates = self.optimizer.rates(self.steps + 1)
+        moved = self.optimizer.moved(self.data, self.gradient, self._memory, rates)
+        self.optimizer.check(moved, self.places)
+        self.steps, (self.data, *self._memory) = self.steps + 1, moved
+        return norm
+
+    def store(self) -> None:
+        """Sets data and gradient of the parameters, and the memory of the optimiser."""
+        set_each("data", self.parameters, self.data)
+        if self._has_gradient:
+            self.optimizer.zero_grad()
+            set_each("grad", self.parameters, self.gradient)
+        entries = [self.steps] * len(self.places), *self._memory
+        for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
+            of_all = getattr(self.optimizer, name).copy()
+            for k, number in zip(self.places, numbers, strict=True):
+                of_all[k] = number
+            setattr(self.optimizer, name, of_all)
+
+
+class _FlatMover(_Mover):
+    """The arithmetic of an optimiser, recorded for all parameters at once, in flat memory."""
+
+    is_exact = False
+
+    def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
+        super().__init__(optimizer, parameters)
+        tape, inputs, results = self._record()
+        self.recorded = Recorded(tape, results, None, backend)
+        wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
+        if wrong:
+            raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._look()
+
+    def _record(self) -> tuple[Tape, list[Value], list[Any]]:
+        """The arithmetic as a tape; the Values that went in, and those that came out."""
+        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
+        inputs = [[Value(x) for x in column] for column in columns]
+        given = [Value(rate) for rate in rates]
+        with record() as seen:
+            ps, gs, *memory = inputs
+            moved = self.optimizer.moved(ps, gs, memory, given)
+            squares = dot(gs, gs)
+            size = sum([dot(column, column) for column in moved if column not in memory])
+        if seen.escapes:
+            what, line = seen.escapes[0]
+            raise ReplayError(f"{type(self.optimizer).__name__} {what} of a Value at {line}")
+        flat, results = [*chain(*inputs), *given], [*chain(*moved), squares, size]
+        return seen.tape(flat, results), flat, results
+
+    def is_as_recorded(self) -> bool:
+        """Whether the optimiser does what it did; ReplayError where it holds another number."""
+        changed = change(self.recorded.tape, self._record()[0])
+        if changed and changed.is_frozen:
+            raise ReplayError(f"{type(self.optimizer).__name__}.moved: {changed.words}")
+        return changed is None
+
+    def load(self) -> None:
+        """Takes the numbers of the parameters, and what the optimiser remembers of them."""
+        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
+        self.recorded.forward(([*chain(*columns), *rates], ()))
+        self._rates: tuple[float, ...] = ()  # those that guards held for
+        self._is_moved = self._has_gradient = False
+
+    def use(self, backend: str) -> None:
+        """Moves to another backend, if that is a faster one."""
         if backends.NAMES.index(backend) > backends.NAMES.index(self.recorded.backend):
             self._settle()
             self.recorded.use(backends.backend(backend))
@@ -314,17 +364,17 @@ class _Mover:
         values, outputs = _view(recorded.kernel.values), recorded.program.outputs
         ends = 1 + len(self.optimizer.MEMORY)
         start, stop = recorded.inputs.start, recorded.inputs.start + (1 + ends) * n
-        self.data, self.gradient, *memory = [values[k : k + n] for k in range(start, stop, n)]
+        columns = [values[k : k + n] for k in range(start, stop, n)]
+        self.data, self.gradient, *self._memory = columns
         self._given = values[stop : recorded.inputs.stop]
-        self._memory = [self.data, *memory]
         asked = {place for g in recorded.program.guards for place in (g.left, g.right)}
         settings = {*range(start), *range(stop, recorded.inputs.stop)}
         self._asks_more = not asked <= settings
         starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
-        columns = zip(starts, ends_at, self._memory, self._after, strict=True)
-        self._copies = [(to, after) for at, end, to, after in columns if at != end[0]]
+        copies = zip(starts, ends_at, (self.data, *self._memory), self._after, strict=True)
+        self._copies = [(to, after) for at, end, to, after in copies if at != end[0]]
         self._squares, self._size = outputs[ends * n :]
 
     def move(self) -> float | None:
@@ -360,16 +410,7 @@ class _Mover:
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser."""
         self._settle()
-        set_each("data", self.parameters, self.data)
-        if self._has_gradient:
-            self.optimizer.zero_grad()
-            set_each("grad", self.parameters, self.gradient)
-        entries = [self.steps] * len(self.places), *self._memory[1:]
-        for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
-            of_all = getattr(self.optimizer, name).copy()
-            for k, number in zip(self.places, numbers, strict=True):
-                of_all[k] = number
-            setattr(self.optimizer, name, of_all)
+        super().store()
 
 
 class _Link:
@@ -379,34 +420,35 @@ class _Link:
         self.mover, self.kernel = mover, recorded.kernel
         self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
         self.outputs = partial(_outputs, recorded)
-        values, adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
-        self.inputs, self._parameters = values[recorded.inputs], values[recorded.parameters]
-        self._gradient = adjoints[recorded.parameters]
+        self._inputs, self._parameters = recorded.inputs, recorded.parameters
+        self._values, self._adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
         known = set(mover.parameters)
-        of_recorded = recorded.program.parameters
-        self._picks = [k for k, p in enumerate(of_recorded) if p in known]
-        self._frozen = [(k, p) for k, p in enumerate(of_recorded) if p not in known]
+        of_recorded = list(enumerate(recorded.program.parameters, recorded.parameters.start))
+        self._picks = [k for k, p in of_recorded if p in known]
+        self._frozen = [(k, p) for k, p in of_recorded if p not in known]
         self._others = [(k, p) for k, p in self._frozen if p in set(recorded.sources[0][0])]
 
-    def lend(self) -> None:
-        """Puts the parameters into the memory of the recording."""
+    def lend(self, batch: _Batch) -> None:
+        """Puts a batch and the parameters into the memory of the recording."""
+        values = self._values
+        values[self._inputs] = batch.numbers if self.mover.is_exact else batch.view
         if not self._frozen:
-            self._parameters[:] = self.mover.data
+            values[self._parameters] = self.mover.data
             return
-        for k, x in zip(self._picks, self.mover.data, strict=True):
-            self._parameters[k] = x
-        for k, p in self._frozen:
-            self._parameters[k] = p.data
+        for place, x in zip(self._picks, self.mover.data, strict=True):
+            values[place] = x
+        for place, p in self._frozen:
+            values[place] = p.data
 
     def take_gradient(self) -> None:
         """Gives the gradient to the mover."""
         if not self._frozen:
-            self.mover.gradient[:] = self._gradient
+            self.mover.gradient[:] = self._adjoints[self._parameters]
             return
         for k, place in enumerate(self._picks):
-            self.mover.gradient[k] = self._gradient[place]
-        for k, p in self._others:  # nobody forgets their gradients: they add up
-            p.grad += self._gradient[k]
+            self.mover.gradient[k] = self._adjoints[place]
+        for place, p in self._others:  # nobody forgets their gradients: they add up
+            p.grad += self._adjoints[place]
 
 
 def _switches(optimizer: Optimizer) -> dict[str, Any]:
@@ -430,8 +472,8 @@ def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
     return lambda: _view(array("d", [values[place] for place in places]))
 
 
-def _view(numbers: "array[float]") -> View:
-    return memoryview(numbers)
+def _view(numbers: Memory) -> View:
+    return numbers if isinstance(numbers, list) else memoryview(numbers)
 
 
 def _length(gradient: Sequence[float]) -> float:

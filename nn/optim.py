@@ -12,7 +12,7 @@ from functools import partial
 from reprlib import repr as short
 from typing import Any, ClassVar
 
-from engine.functions import sqrt
+from engine.functions import sqrt as sqrt_of_value
 from engine.value import NOT_COMPUTED, Value, forget_each, set_each
 from nn.module import finite, size
 
@@ -270,6 +270,7 @@ class Adam(Optimizer):
         means, squares = memory
         means = [keep1 * mean + new1 * g for mean, g in zip(means, gs, strict=True)]
         squares = [keep2 * square + new2 * (g * g) for square, g in zip(squares, gs, strict=True)]
+        sqrt = math.sqrt if type(squares[0]) is float else sqrt_of_value
         moved = [
             p - rate * mean / (sqrt(square) * scale + eps)
             for p, mean, square in zip(ps, means, squares, strict=True)

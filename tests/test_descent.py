@@ -495,17 +495,31 @@ def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
     assert warned == []
 
 
-def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay():
-    (eager, _), (ours, warned) = line("eager", Clipped), line("python", Clipped)
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay(backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", Clipped), line(backend, Clipped)
     assert ours == eager
     assert len(warned) == 1
     assert "Clipped looks at the .data of a Value at" in warned[0]
 
 
-def test_an_optimizer_with_random_numbers_goes_on_without_replay():
-    _, warned = line("python", Noisy)
+@pytest.mark.parametrize("backend", ["numpy", "c"])
+def test_an_optimizer_with_random_numbers_goes_on_without_replay(backend):
+    available(backend)
+    _, warned = line(backend, Noisy)
     assert len(warned) == 1
     assert "Noisy.moved: a number is" in warned[0]
+
+
+@pytest.mark.parametrize("kind", [Clipped, Noisy])
+def test_in_python_an_optimizer_may_look_at_numbers_and_draw_them(kind):
+    found = []
+    for backend in ("eager", "python"):
+        kind.draw = random.Random(1)
+        found.append(line(backend, kind))
+    assert found[0] == found[1]
+    assert found[1][1] == []  # no warning
 
 
 @each_backend

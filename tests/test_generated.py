@@ -21,7 +21,7 @@ ARITHMETIC = {
     *(ast.BoolOp, ast.And, ast.Or, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq),
     *(ast.NotEq,),
 }
-FLOW = {ast.If, ast.While, ast.Yield, ast.Expr}
+FLOW = {ast.If, ast.While, ast.IsNot, ast.Yield, ast.Expr}
 METHODS = {
     *ARITHMETIC,
     ast.Attribute,

@@ -2,7 +2,9 @@ import ast
 import math
 import random
 import struct
+import sys
 import tracemalloc
+from collections import deque
 
 import pytest
 from graphs import GRAPHS, Graph, digits, moons, numbers, random_graphs, recorded, total
@@ -202,6 +204,44 @@ def test_gradients_belong_to_the_last_forward():
     assert kernel.adjoints[0] == math.inf
 
 
+@pytest.mark.parametrize("line", range(12))
+def test_after_an_interrupt_anywhere_a_kernel_goes_on(line):
+    x, y = Value(2.0), Value(3.0)
+    of = recorded(([x, y], lambda: (x * y).exp() * x + (y - x).tanh()))
+    kernel, left = Lines(of.program, of.tape), line
+    expected = ran(kernel, of)
+
+    def interrupt(frame, event, _):
+        nonlocal left
+        if frame.f_code.co_filename == "<replay>":
+            left -= event == "line"
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            deque(ran(kernel, of) for _ in range(9))
+    finally:
+        sys.settrace(before)
+    kernel.backward([1.0])
+    assert list(kernel.adjoints[: of.program.leaves]) == expected[1]
+    assert [ran(kernel, of) for _ in range(2)] == [expected] * 2
+
+
+def test_after_careful_lines_the_plain_ones_run_again():
+    x = Value(0.0)
+    of = recorded(([x], x.log))
+    kernel = python.compile(of.program, of.tape)
+    assert ran(kernel, of) == ([-math.inf], [math.inf])
+    x.data = 2.0
+    assert ran(kernel, of) == ([math.log(2.0)], [0.5])
+    assert kernel._run is kernel._plain
+
+
 # --- the text -----------------------------------------------------------------
 
 ALLOWED = (
@@ -209,7 +249,7 @@ ALLOWED = (
     *(ast.If, ast.While, ast.Yield, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Tuple),
     *(ast.Call, ast.NamedExpr, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp),
     *(ast.USub, ast.IfExp, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
-    *(ast.BoolOp, ast.And, ast.Or),
+    *(ast.BoolOp, ast.And, ast.Or, ast.IsNot),
 )
 
 
@@ -223,13 +263,13 @@ def test_the_text_has_only_what_it_may(graph, rewrite):
         if isinstance(node, ast.Call):
             assert node.func.id[:-1] in {*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY}
         elif isinstance(node, ast.Constant):
-            assert isinstance(node.value, float | bool)
+            assert isinstance(node.value, float | bool | None)
     formulas = {text for op in OPS.values() for text in (op.formula, *op.partials)}
     constants = {
         n.value for t in formulas for n in ast.walk(ast.parse(t)) if type(n) is ast.Constant
     }
     used = {n.value for n in ast.walk(ast.parse(source)) if type(n) is ast.Constant}
-    assert used <= {float(c) for c in constants} | {True}  # data never becomes text
+    assert used <= {float(c) for c in constants} | {True, None}  # data never becomes text
 
 
 def lines(graph):
@@ -251,26 +291,27 @@ def test_a_neuron_is_two_lines_and_its_dead_part_is_left_out():
 
 EXPECTED = """\
 def run(leaves):
- (x0, x1, x2, x3, x4, x5, x6) = leaves
- v3 = x2 * x0 + x3 * x1 + x4
- v4 = 0.0 if v3 <= 0.0 else v3
- v9 = v4 * x5 + v4 * x6 + (x2 + x3)
- seeds = yield (v9,)
  while True:
-  (s0,) = seeds
-  a4 = s0 * x6 + s0 * x5
-  a3 = (a4 * 0.0 if v3 <= 0.0 else a4)
-  d3 = s0
-  if a3 or v3 - v3:
-   d3 += a3 * x1
-  d2 = s0
-  if a3 or v3 - v3:
-   d2 += a3 * x0
-  d0 = a3 * x2
-  d1 = a3 * x3
-  d5 = s0 * v4
-  d6 = s0 * v4
-  seeds = yield (0.0 + d0, 0.0 + d1, 0.0 + d2, 0.0 + d3, 0.0 + a3, 0.0 + d5, 0.0 + d6)
+  (x0, x1, x2, x3, x4, x5, x6) = leaves
+  v3 = x2 * x0 + x3 * x1 + x4
+  v4 = 0.0 if v3 <= 0.0 else v3
+  v9 = v4 * x5 + v4 * x6 + (x2 + x3)
+  seeds = yield (v9,)
+  while seeds is not None:
+   (s0,) = seeds
+   a4 = s0 * x6 + s0 * x5
+   a3 = (a4 * 0.0 if v3 <= 0.0 else a4)
+   d3 = s0
+   if a3 or v3 - v3:
+    d3 += a3 * x1
+   d2 = s0
+   if a3 or v3 - v3:
+    d2 += a3 * x0
+   d0 = a3 * x2
+   d1 = a3 * x3
+   d5 = s0 * v4
+   d6 = s0 * v4
+   seeds = yield (0.0 + d0, 0.0 + d1, 0.0 + d2, 0.0 + d3, 0.0 + a3, 0.0 + d5, 0.0 + d6)
 """
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from engine.roll import Program
+
+# Lists where Python itself computes, so that no float is made anew.
+Memory: TypeAlias = "array[float] | list[float]"
 
 
 class Kernel(Protocol):
@@ -18,9 +21,15 @@ class Kernel(Protocol):
     Numbers follow IEEE 754: inf and nan flow, nothing raises.
     """
 
-    values: array[float]
-    adjoints: array[float]
     source: str
+
+    @property
+    def values(self) -> Memory:
+        """The numbers of the leaves, and of what was computed."""
+
+    @property
+    def adjoints(self) -> Memory:
+        """The gradients."""
 
     def forward(self) -> None:
         """Computes the results from the leaves."""
@@ -44,6 +53,21 @@ def memory(program: Program) -> array[float]:
     values = array("d", bytes(8 * program.size))
     values[: len(program.constants)] = array("d", program.constants)
     return values
+
+
+def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
+    """Writes numbers into a memory, from a place on.
+
+    >>> values = array("d", [1.0, 2.0, 3.0])
+    >>> fill(values, 1, [5.0, 7.0])
+    >>> values
+    array('d', [1.0, 5.0, 7.0])
+    """
+    places = slice(start, start + len(given))
+    if isinstance(numbers, list):
+        numbers[places] = given
+    else:
+        numbers[places] = array("d", given)
 
 
 def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -17,7 +17,7 @@ from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
-from engine.backends.kernel import Kernel, memory, side_by_side
+from engine.backends.kernel import Kernel, side_by_side
 from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op
 from engine.roll import Program
 from engine.tape import Tape
@@ -28,10 +28,12 @@ DOT = OPS["dot"]
 WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us
 ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
 RAISED = (ArithmeticError, ValueError)  # what plain arithmetic raises where IEEE has inf or nan
+STOPPED = (*RAISED, StopIteration)  # also where a generator was interrupted before
 
 Rewrite = Callable[[str], str]
 Numbers = Sequence[float]
 Run = Generator[Numbers, Numbers, None]
+Start = Callable[[list[float]], Run]
 
 
 def unavailable() -> str | None:
@@ -46,14 +48,13 @@ def compile(program: Program, tape: Tape) -> Kernel:
 
 
 class Lines:
-    """A kernel of straight lines: a generator that stops after the forward, and after a backward.
+    """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
     """
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values = memory(program)
-        self.adjoints = array("d", bytes(8 * program.size))
+        self.values, self.adjoints = _memories(program)
         self.source = _Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
         computed = [p for p in _watched(program) if p >= program.leaves]
@@ -61,31 +62,33 @@ class Lines:
             (slice(place, place + n), slice(k, k + n)) for place, k, n in side_by_side(computed)
         ]
         self._start = _function(self.source, PLAIN, tape)
-        self._start_careful: Callable[[Numbers], Run] | None = None
+        self._start_careful: Start | None = None
+        self._leaves: list[float] = []
+        self._plain = self._run = self._start(self._leaves)
 
     def forward(self) -> None:
         """Computes what outputs and guards need."""
-        self._leaves = self.values[: self._program.leaves].tolist()
+        self._leaves[:] = self.values[: self._program.leaves]
+        self._run = self._plain
         try:
-            self._run = self._start(self._leaves)
             results = next(self._run)
-        except RAISED:
+        except STOPPED:
             results = self._run_carefully()
-        numbers = array("d", results)
         for places, own in self._results:
-            self.values[places] = numbers[own]
+            self.values[places] = results[own]
 
     def backward(self, seeds: Numbers) -> None:
         """Computes the gradients of inputs and parameters."""
         try:
             gradients = self._run.send(seeds)
-        except RAISED:
+        except STOPPED:
             self._run_carefully()
             gradients = self._run.send(seeds)
         first = len(self._program.constants)
-        self.adjoints[first : self._program.leaves] = array("d", gradients)
+        self.adjoints[first : self._program.leaves] = gradients
 
     def _run_carefully(self) -> Numbers:
+        self._plain = self._start(self._leaves)  # the next time, for the one that is over
         if self._start_careful is None:
             source = _Writer(self._program, self._tape, formula.careful).source()
             self._start_careful = _function(source, CAREFUL, self._tape)
@@ -93,14 +96,18 @@ class Lines:
         return next(self._run)
 
 
-def _function(
-    source: str, functions: dict[str, Callable[..., Any]], tape: Tape
-) -> Callable[[Numbers], Run]:
+def _memories(program: Program) -> tuple[list[float], list[float]]:
+    """The values, with the constants filled in, and the adjoints."""
+    zeros = [0.0] * program.size
+    return [*program.constants, *zeros[len(program.constants) :]], zeros
+
+
+def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape) -> Start:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
     for op in {op for op, _ in tape.rows}:
         names |= {f"{inner.key}_": inner for inner in op.inner.values()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
-    return cast(Callable[[Numbers], Run], names.pop("run"))  # leaves no cycle behind
+    return cast(Start, names.pop("run"))  # leaves no cycle behind
 
 
 # --- the texts of the calculus as parts of lines -------------------------------------------------
@@ -235,7 +242,7 @@ class _Writer:
         self.lines: list[str] = []
 
     def source(self) -> str:
-        """The text of the generator `run(leaves)`."""
+        """The text of the generator `run(leaves)`: a forward at `next`, a backward for seeds."""
         self._write_forward()
         forward, self.lines = self.lines, []
         self._write_backward()
@@ -243,14 +250,15 @@ class _Writer:
         return "\n".join(
             [
                 "def run(leaves):",
-                f" {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
-                *forward,
-                f" seeds = yield {_tuple(self.value[p] for p in _watched(self.tape) if p >= 0)}",
                 " while True:",
-                f"  {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
-                *(f"  {name} = 0.0" for name in self.zeros),
+                f"  {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
+                *forward,
+                f"  seeds = yield {_tuple(self.value[p] for p in _watched(self.tape) if p >= 0)}",
+                "  while seeds is not None:",
+                f"   {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
+                *(f"   {name} = 0.0" for name in self.zeros),
                 *self.lines,
-                f"  seeds = yield {_tuple(gradients)}",
+                f"   seeds = yield {_tuple(gradients)}",
                 "",
             ]
         )
@@ -263,8 +271,8 @@ class _Writer:
             first, *others = self._texts(op, operands)
             if row in kept or size > ONE_LINE:
                 name = self.value[row]
-                self.lines.append(f" {name} = {first}")
-                self.lines += [f" {name} = {name} + {other}" for other in others]
+                self.lines.append(f"  {name} = {first}")
+                self.lines += [f"  {name} = {name} + {other}" for other in others]
             else:
                 tightness = 1 if op is DOT else _TIGHTNESS.get(_formula(op, self.rewrite).text, 0)
                 self.inlined[row] = _Expression(first, tightness, size)
@@ -368,9 +376,9 @@ class _Writer:
 
     def _write(self, line: str, test: str = "") -> None:
         if test and test != self.test:
-            self.lines.append(f"  if {test}:")
+            self.lines.append(f"   if {test}:")
         self.test = test
-        self.lines.append(f"   {line}" if test else f"  {line}")
+        self.lines.append(f"    {line}" if test else f"   {line}")
 
     def _gradients(self) -> list[str]:
         """The adjoints of inputs and parameters; added to 0.0, as a -0.0 is in eager mode."""
@@ -461,8 +469,7 @@ class Lists:
     source = "for row, into, slope in shares: adjoints[into] += adjoints[row] * numbers[slope]\n"
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values = memory(program)
-        self.adjoints = array("d", bytes(8 * program.size))
+        self.values, self.adjoints = _memories(program)
         self._program, self._tape = program, tape
         self._needs = _needs(tape)
         self._groups: list[_Group] = []
