@@ -186,9 +186,10 @@ def _changed(old: Any, new: Any, path: str) -> str:
         return f"{path} changes its type"
     kind = old[0]
     if kind not in (list, tuple, dict):
+        remedy = "; pass a number as a float, a class as a one-hot list" if kind is int else ""
         return (
-            f"{path} changes, such as from {old[1]!r} to {new[1]!r}, and a {kind.__name__} is part "
-            "of the shape (a float is not)"
+            f"{path} changes, such as from {old[1]!r} to {new[1]!r}, and each {kind.__name__} is "
+            f"recorded for itself{remedy}"
         )
     if len(old) != len(new):
         return f"the length of {path} changes, such as from {len(old) - 1} to {len(new) - 1}"

@@ -505,7 +505,7 @@ def counted(step, arguments):
 @pytest.mark.parametrize(
     ("arguments", "cause"),
     [
-        ([((1.0, k), {}) for k in range(9)], "y changes, such as from 7 to 8, and a int is part"),
+        ([((1.0, k), {}) for k in range(9)], "y changes, such as from 7 to 8, and each int is"),
         ([(([1.0], [0, [k]]), {}) for k in range(9)], "y[1][0] changes, such as from 7 to 8"),
         ([((1.0,), {"y": str(k)}) for k in range(9)], "y changes, such as from '7' to '8'"),
         ([((1.0, {"a": 0, "b": k}), {}) for k in range(9)], "y['b'] changes, such as from 7 to 8"),
