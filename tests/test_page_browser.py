@@ -237,6 +237,82 @@ def test_predict_first_hides_the_number_and_judges(show, off, verdict):
     assert cards(page)[f"n{event['node']}"][0] == number(event["data"])
 
 
+VISIBLE = """() => {
+  const texts = [...document.querySelectorAll('body *')].filter(e =>
+    ![...e.children].length && e.checkVisibility({ visibilityProperty: true })
+    && !e.closest('title, script, template'));
+  const named = [...document.querySelectorAll('body [title], body [aria-label]')];
+  return texts.map(e => e.textContent).join(' | ') + ' | '
+    + named.map(e => `${e.title} ${e.getAttribute('aria-label')}`).join(' | ') + ' | '
+    + [...document.querySelectorAll('.stage title')].map(e => e.textContent).join(' | ');
+}"""
+
+
+@pytest.mark.parametrize("detail", ["all", "0"])
+def test_no_answer_stands_anywhere_while_it_is_asked_for(show, detail):
+    page = show(a_step())
+    page.locator("#detail").select_option(detail)
+    page.locator("#predict").click()
+    asked = 0
+    for event in content(page)["events"]:
+        page.locator("#next").click()
+        if not page.locator(".guess").is_visible():
+            continue
+        asked += 1
+        answer = event.get("contribution", event.get("after", event.get("data")))
+        same = {number(answer), f"{answer:.4g}"}
+        known = re.findall(r"-?\d[\d.e+-]*", page.locator(".words").inner_text())
+        others = re.findall(r"(?<![\w.])-?\d[\d.e+-]*", page.evaluate(VISIBLE))
+        if len(f"{answer:.4g}") > 4 and not same & set(known) and event["kind"] == "forward":
+            assert not same & set(others), event["text"]
+        page.locator("#next").click()
+    assert asked > 30
+
+
+def test_the_loss_is_asked_for_once(show):
+    page = show(a_shared_number())
+    page.locator("#predict").click()
+    events = content(page)["events"]
+    position = [event["kind"] for event in events].index("loss")
+    go(page, position)
+    page.locator("#next").click()
+    assert at(page) == position + 1
+    assert not page.locator(".guess").is_visible()
+
+
+@pytest.mark.parametrize("typed", ["abc", "1.2.3", ""])
+def test_what_is_no_number_is_not_compared(show, typed):
+    page = show(a_shared_number())
+    page.locator("#predict").click()
+    page.locator("#next").click()
+    page.locator(".guess input").fill(typed)
+    page.keyboard.press("Enter")
+    assert page.locator(".verdict").inner_text() == f'Expected a number, got "{typed}".'
+    assert page.locator(".words").inner_text().endswith("= ?")
+    assert page.locator(".guess").is_visible()
+
+
+def test_keys_in_the_box_step_unless_they_edit_its_text(show):
+    page = show(a_shared_number())
+    page.locator("#predict").click()
+    page.keyboard.press("ArrowRight")
+    assert at(page) == 1
+    page.keyboard.type("6")
+    page.keyboard.press("ArrowLeft")  # moves in the text
+    assert page.locator(".guess").is_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")  # compares
+    assert page.locator(".verdict").inner_text().startswith("Right")
+    page.keyboard.press("ArrowRight")
+    assert at(page) == 2
+    page.keyboard.press("ArrowLeft")
+    assert at(page) == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") == "next"
+    assert page.locator(".guess").is_visible()
+
+
 def test_blame_closes_boxes_and_their_shares_are_those_of_the_json(show):
     page = show(a_step())
     page.locator("#last").click()

@@ -81,7 +81,6 @@ function makeTranscript(list, go) {
         if (where && where !== before) item.append(html("span", "place", where));
         before = where;
         item.append(html("span", "", computed), html("span", "result", result));
-        if (computed + result !== event.text) item.title = event.text;
         const twin = twins.get(n);
         if (mistake && twin?.text !== event.text) {
           item.append(html("span", "wrong", twin ? abridged(story, twin.text) : "nothing here"));

@@ -64,7 +64,6 @@ function makeNode(node, id, groups, boxOf) {
   for (let box = boxOf.get(groups.get(id).dataset.box); box; box = box.parent) around.unshift(box);
   for (const box of around) box.members.push(node.id);
   if (!hidden) {
-    group.querySelector("title").textContent = node.why ? `${node.label}: ${node.why}` : node.label;
     if (node.check !== null) makeCheck(group, card, node.check);
   }
   return {
@@ -72,6 +71,7 @@ function makeNode(node, id, groups, boxOf) {
     stem: sign?.previousElementSibling,
     area: sign ? union([card, rectangle(sign)]) : card,
     shift: [0, 0],
+    tip: field(group.querySelector("title")),
     data: field(group.querySelector("text.data")),
     grad: field(group.querySelector("text.grad")),
     label: field(node.kind === "constant" && group.querySelector("text")),
@@ -83,6 +83,7 @@ function makeEdge(group = create("g")) {
     group,
     path: group.querySelector("path") ?? create("path"),
     slope: field(group.querySelector(".partial")),
+    tip: field(group.querySelector("title")),
   };
 }
 

@@ -47,6 +47,7 @@
     frame.append(lens);
     return { story, caption, stage };
   });
+  const box = views[0].caption.form.querySelector("input"); // for a prediction
   const transcript = makeTranscript(document.querySelector(".lines"), go);
   let story = views[0].story; // whose events the slider and the transcript go through
   load(story);
@@ -68,6 +69,10 @@
       by("difference").addEventListener("click", () => go(first.event + 1));
     }
   }
+
+  const heading = document.querySelector("h1");
+  const [, title, value, rest] = heading.textContent.match(/^(.*?)( = \S+)(, .*)$/s) ?? [];
+  if (value) heading.replaceChildren(title, html("span", "spoiler", value), rest);
 
   // ---- time
 
@@ -104,9 +109,8 @@
     asking = ask && predicting && answer(story.events[position - 1]) !== null;
     draw();
     if (asking) {
-      const input = views[0].caption.form.querySelector("input");
-      input.value = "";
-      input.focus({ preventScroll: true });
+      box.value = "";
+      box.focus({ preventScroll: true });
     }
   }
 
@@ -152,8 +156,9 @@
   }
 
   function forward() {
-    if (asking) reveal();
-    else go(position + 1, true);
+    if (!asking) go(position + 1, true);
+    else if (box.value.trim()) compare();
+    else reveal();
   }
 
   function back() {
@@ -175,20 +180,35 @@
   // ---- predict first
 
   function reveal() {
-    const right = answer(story.events[position - 1]);
-    const { form, verdict } = views[0].caption;
-    const typed = form.querySelector("input").value.trim().replace(",", ".");
     asking = false;
     draw();
-    if (typed === "" || Number.isNaN(Number(typed))) return;
+    by("next").focus({ preventScroll: true });
+  }
+
+  function compare() {
+    const right = answer(story.events[position - 1]);
+    const typed = box.value.trim().replace(",", ".");
+    if (typed === "" || Number.isNaN(Number(typed))) return judge(`Expected a number, got "${box.value}".`, false);
+    reveal();
     const off = Math.abs(Number(typed) - right);
     const close = off <= Math.max(0.005 * Math.abs(right), 0.0005);
     const judged = close ? "Right" : `Off by ${short(off)}`;
-    verdict.textContent = `${judged}: you said ${typed}, it is ${short(right)}.`;
+    judge(`${judged}: you said ${typed}, it is ${short(right)}.`, close);
+  }
+
+  function judge(text, close) {
+    const { verdict } = views[0].caption;
+    said.textContent = verdict.textContent = text;
     verdict.dataset.close = close;
     verdict.hidden = false;
-    said.textContent = verdict.textContent;
-    by("next").focus({ preventScroll: true });
+  }
+
+  /** Whether a key belongs to the text in the box, and not to the page. */
+  function edits(key) {
+    const { selectionStart: start, selectionEnd: end, value } = box;
+    if (key === "ArrowLeft") return start > 0 || end > 0;
+    if (key === "ArrowRight") return end < value.length;
+    return value !== "" || !["Home", "End"].includes(key);
   }
 
   // ---- controls
@@ -230,7 +250,7 @@
   });
   views[0].caption.form.addEventListener("submit", (event) => {
     event.preventDefault();
-    reveal();
+    compare();
   });
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -253,7 +273,8 @@
     0: () => views.forEach(({ stage }) => stage.view.fit()),
   };
   addEventListener("keydown", (event) => {
-    const typing = event.target.matches("select, input:not([type=range])");
+    const typing = event.target === box ? edits(event.key) : event.target.matches("select");
+    if (event.key === "Escape" && event.target === box) by("next").focus({ preventScroll: true });
     const pressing = event.key === " " && event.target.closest("button, summary, [role=button]");
     const ranging = event.target.matches("#run input");
     if (typing || pressing || ranging || event.ctrlKey || event.metaKey || event.altKey) return;

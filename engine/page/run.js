@@ -45,7 +45,7 @@ function makeTimeline(section, content, open) {
   function choose(n) {
     const run = runs[n];
     slider.value = n;
-    output.textContent = `${run.step + 1} of ${runs.length}, loss ${short(run.loss)}`;
+    output.replaceChildren(`${run.step + 1} of ${runs.length}`, html("span", "spoiler", `, loss ${short(run.loss)}`));
     const shown = Number.isFinite(losses[n][1]);
     mark.classList.toggle("hidden", !shown);
     if (shown) {

@@ -35,17 +35,19 @@ function makeStage(frame, steps, shown) {
   let history = makeHistory(story);
   let blame = false;
   let strongest = 1;
-  let last = { position: 0, masked: false, ...subject(story) }; // what is shown now
+  let last = { position: 0, event: undefined, masked: false, ...subject(story) }; // what is shown now
 
   svg.setAttribute("role", "group");
-  svg.setAttribute("aria-label", svg.querySelector("title").textContent);
+  svg.setAttribute("aria-label", `The graph: ${many(nodes.length, "number")}, ${many(edges.length, "arrow")}`);
   svg.querySelector("title").remove(); // as a tooltip it would cover the picture
 
   // ---- the numbers
 
-  /** Shows the moment after `position` events; `masked` hides the number of the last of them. */
-  function show(position, masked = false) {
-    const now = { position, masked, ...subject(story, story.events[position - 1]) };
+  /** Shows the moment after `to` events; `masked` shows what the last of them is about, and no more. */
+  function show(to, masked = false) {
+    const event = story.events[to - 1];
+    const position = masked ? to - 1 : to;
+    const now = { position, event, masked, ...subject(story, event) };
     const changed = history.move(position);
     const settles = position < story.settled !== last.position < story.settled;
     for (const id of [...last.nodes, ...now.nodes, ...(settles ? story.left : [])]) changed.nodes.add(id);
@@ -57,7 +59,7 @@ function makeStage(frame, steps, shown) {
   }
 
   function draw(changedNodes, changedEdges) {
-    const event = story.events[last.position - 1];
+    const { event } = last;
     const [about, along] = [new Set(last.nodes), new Set(last.edges)];
     const wires = new Set();
     for (const id of changedNodes) drawNode(id, event, about);
@@ -78,11 +80,12 @@ function makeStage(frame, steps, shown) {
     const final = last.position >= story.arrived[id].last;
     const secret = last.masked && id === last.target ? event.kind : "";
     const node = nodes[id];
-    const { zero } = story.nodes[id];
+    const { zero, why, label } = story.nodes[id];
     const known = grad === null ? LATER : ["", number(grad)];
     const [look, word] = final && ZERO[zero] ? ZERO[zero] : known;
     node.data(secret && secret !== "backward" ? "?" : data === null ? "" : number(data));
     node.grad(secret === "backward" ? "?" : word);
+    node.tip(final && why ? `${label}: ${why}` : label);
     dress(node, {
       pending: data === null,
       current: id === last.target,
@@ -94,6 +97,7 @@ function makeStage(frame, steps, shown) {
 
   function drawEdge(n, event, along) {
     const flow = history.state.flow[n];
+    edges[n].tip(story.edges[n].partial_text);
     dress(edges[n], {
       pending: history.state.data[story.edges[n].to] === null,
       current: along.has(n),

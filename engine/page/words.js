@@ -22,6 +22,11 @@ function brief({ kind, label, group }) {
   return own.replace(/^(\w*[a-z_])\.(\d+)$/i, "$1$2");
 }
 
+/** A count with its noun. */
+function many(count, noun) {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A text with the brief names of parameters. */
 function abridged(story, text) {
   return text.replace(/[a-z_]\w*(\.(?!grad\b)\w+)+/gi, (name) => story.brief.get(name) ?? name);
@@ -36,7 +41,7 @@ function place(story, event) {
 
 /** The number that an event brings, which a learner can predict. */
 function answer(event) {
-  const key = { forward: "data", loss: "data", backward: "contribution", update: "after" };
+  const key = { forward: "data", backward: "contribution", update: "after" };
   return event && event.kind in key ? numeric(event[key[event.kind]]) : null;
 }
 
