@@ -61,6 +61,30 @@ def run(*arguments, **settings):
     )
 
 
+@pytest.fixture
+def start():
+    """Starts the command; what still runs after the test is stopped."""
+    started = []
+
+    def begin(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nn.cli", *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
 def fails(capsys, *arguments):
     """The one line on stderr of a command that ends with exit code 2."""
     try:
@@ -268,15 +292,11 @@ def test_a_training_does_not_go_on_as_another(capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
-def test_ctrl_c_says_how_to_go_on():
+def test_ctrl_c_says_how_to_go_on(start):
     command = ["train", IRIS, "--target", "species", "--steps", "1000000", "--checkpoint", "r.json"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nn.cli", *command],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    process = start(*command)
     while not Path("r.json").exists():
+        assert process.poll() is None, process.stderr.read()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     assert "To go on: the same command with --resume r.json" in process.communicate(timeout=100)[0]
@@ -313,22 +333,14 @@ def test_predict_takes_raw_rows_in_any_order_of_columns(trained, capsys):
     assert captured.err.startswith("not scored: raw.csv: no column 'species'")
 
 
-def test_predict_into_a_pipe_that_closes(trained):
+def test_predict_into_a_pipe_that_closes(trained, start):
     wide = Path("wide.csv")
     names, *rows = Path(IRIS).read_text().splitlines()
     wide.write_text("\n".join([names, *rows * 40]))
-    command = [sys.executable, "-m", "nn.cli", "predict", str(trained / "model.json"), str(wide)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    process = start("predict", trained / "model.json", wide)
     assert process.stdout.readline() == "row,species,chance\n"
     process.stdout.close()
     assert "Traceback" not in process.stderr.read()
-    process.stderr.close()
     process.wait(timeout=60)
 
 
@@ -623,16 +635,9 @@ def test_a_net_saved_by_other_means(capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("arguments", [[*TRAIN, "--steps", "1000000000"]])
-def test_ctrl_c_keeps_what_was_learned(arguments):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nn.cli", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    while "untrained" not in process.stdout.readline():
-        pass
+def test_ctrl_c_keeps_what_was_learned(arguments, start):
+    process = start(*arguments)
+    assert any("untrained" in line for line in process.stdout)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,14 +55,18 @@ def lab(folder, environment):
         yield lambda name: f"{address}/lab/tree/{name}?token=token&reset"
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(SECONDS)
+        except subprocess.TimeoutExpired:  # it may wait for a thread of its own for ever
+            server.kill()
+            server.wait()
 
 
 def answers(address):
     try:
-        with urllib.request.urlopen(address):
+        with urllib.request.urlopen(address, timeout=SECONDS):
             return True
-    except urllib.error.URLError:
+    except OSError:
         return False
 
 

@@ -774,9 +774,7 @@ def test_interrupts_leave_gradients_old_or_complete(amount, figure):
     root = engine.sum([(leaf * 2.0).tanh() for leaf in leaves])
     root.backward()
     new = [leaf.grad for leaf in leaves]
-    start = time.perf_counter()
-    root.backward()
-    duration = time.perf_counter() - start
+    duration = min(timeit.repeat(root.backward, number=1))  # a long one would be rarely hit
 
     def interrupt(*_):
         raise KeyboardInterrupt
