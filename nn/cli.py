@@ -190,7 +190,7 @@ def watch_row(options: argparse.Namespace) -> int:
     rows, unscored = task.read(options.data)
     if unscored:
         raise ValueError(f"no training step without a target: {unscored}")
-    row = task.scaled(rows).pick([place_of_row(options, len(rows.xs))])
+    row = task.named(task.scaled(rows)).pick([place_of_row(options, len(rows.xs))])
     optimizer = SGD(model.parameters(), lr=options.lr)
     beside = Path(options.model).with_name(f"row-{options.row}.html")
     out = Path(options.out or beside)

@@ -54,6 +54,15 @@ class Task:
         """How wrong an output is."""
         return cross_entropy if self.classes else mse
 
+    @property
+    def standardised(self) -> tuple[str, ...]:
+        """What the inputs of the net are called."""
+        return tuple(f"{name}, standardised" for name in self.features)
+
+    def named(self, rows: Dataset) -> Dataset:
+        """Scaled rows with the names of what goes into the net and of what comes out."""
+        return replace(rows, features=self.standardised, classes=self.classes, target=self.target)
+
     def scaled(self, rows: Dataset) -> Dataset:
         """Rows of a file as the net reads them."""
         ys = rows.ys if self.classes else [y for (y,) in self.answers([[y] for y in rows.ys])]

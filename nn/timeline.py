@@ -12,10 +12,20 @@ MOST_EVENTS = 50_000  # of all steps together, on a page
 
 
 class Run(Watchable, Sequence[Steps]):
-    """The steps of a training run; `points[i]` has the rows that step i looked at."""
+    """The steps of a training run; `points[i]` has the rows that step i looked at.
 
-    def __init__(self, steps: list[Steps], points: list[list[int]], data: Dataset) -> None:
+    `mean_losses` are those of all of the data, before the first step and after the last.
+    """
+
+    def __init__(
+        self,
+        steps: list[Steps],
+        points: list[list[int]],
+        data: Dataset,
+        mean_losses: tuple[float, float],
+    ) -> None:
         self.steps, self.points, self.data = steps, points, data
+        self.mean_losses = mean_losses
 
     @property
     def losses(self) -> list[float]:
@@ -49,8 +59,9 @@ class Run(Watchable, Sequence[Steps]):
             "x": self.data.xs[:MOST_POINTS],
             "y": self.data.ys[:MOST_POINTS],
         }
-        title = f"{many(len(self), 'training step')}: loss {short(self.losses[0])} at the first, "
-        title += f"{short(self.losses[-1])} at the last"
+        before, after = map(short, self.mean_losses)
+        title = f"{many(len(self), 'training step')}: mean loss of "
+        title += f"{many(len(self.data.xs), 'point')} from {before} to {after}"
         return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
 
     def transcript(self) -> str:

@@ -219,7 +219,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     words["model.json"] = "the net: its weights, and the columns it reads"
     width = max(len(str(out / name)) for name in words)
     learner = deepcopy(model)
-    example = Dataset([x], [y], plan.task.features)
+    example = plan.task.named(Dataset([x], [y]))
     optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
     watch(learner, plan.task.loss, example, optimizer).save(out / "step.html")
     print("Open next:")
@@ -284,8 +284,7 @@ def step_graph(
 ) -> Drawing:
     """One row's graph after a backward from the loss, or, where y is None, from the answer."""
     model.zero_grad()
-    names = [f"{name}, standardised" for name in task.features]
-    output = model([Value(number, name) for number, name in zip(x, names, strict=True)])
+    output = model([Value(number, name) for number, name in zip(x, task.standardised, strict=True)])
     outputs = output if isinstance(output, list) else [output]
     for value, name in zip(outputs, task.classes or (task.target,), strict=True):
         value.label = name

@@ -15,7 +15,7 @@ from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
-from engine.value import Value, set_each
+from engine.value import Value, data_of, no_grad, set_each
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
 from nn.module import size
@@ -94,7 +94,9 @@ def watch(
     points = [list(chosen) for chosen, _ in islice(drawn, size("steps", steps))]
     xs, ys = as_floats(model, loss, rows.xs, rows.ys)
     alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes, as in `fit`
-    return Run([scene.step(alike.pick(chosen)) for chosen in points], points, rows)
+    before = scene.mean_loss(alike)
+    taken = [scene.step(alike.pick(chosen)) for chosen in points]
+    return Run(taken, points, rows, (before, scene.mean_loss(alike)))
 
 
 def _rows(data: Example) -> Dataset:
@@ -143,7 +145,7 @@ class _Scene:
             text = "zero_grad: the gradients of the step before are forgotten"
         before = [Event(kind="zero", text=text)]
         inputs = _labelled(rows)
-        total = self.forward(inputs, rows.ys)
+        total = self.forward(inputs, rows)
         record, words = recorded_with_words(total, self.names)
         swept = sweep(record, way, combine)
         parameters = optimizer.parameters
@@ -157,7 +159,7 @@ class _Scene:
             moved = [(p, place) for p, place in zip(parameters, places, strict=True) if p.has_grad]
             set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
         update = _take(optimizer, words, places)
-        again, words_again = recorded_with_words(self.forward(inputs, rows.ys), self.names)
+        again, words_again = recorded_with_words(self.forward(inputs, rows), self.names)
 
         def after() -> Iterator[Event]:
             yield from _leftovers(words, swept.grads, dict(zip(places, held, strict=True)))
@@ -167,20 +169,33 @@ class _Scene:
 
         return Steps(record, words, swept, before=before, after=after(), adds=combine is added)
 
-    def forward(self, inputs: Sequence[Any], targets: Sequence[Any]) -> Value:
+    def mean_loss(self, rows: Dataset) -> float:
+        """The mean of the losses of all rows."""
+        with no_grad():
+            return data_of(mean_loss(self.model, self.loss, None)(rows.xs, rows.ys)[0])
+
+    def forward(self, inputs: Sequence[Any], rows: Dataset) -> Value:
         """The loss on some rows; it and a single row's output get labels."""
-        total, outputs = mean_loss(self.model, self.loss, None)(inputs, targets)
+        total, outputs = mean_loss(self.model, self.loss, None)(inputs, rows.ys)
         if not isinstance(total, Value):
             raise TypeError(f"watch expected a loss that returns a Value, got {total!r:.60}")
         if len(outputs) == 1:
             output = outputs[0]
             several = output if isinstance(output, list | tuple) else [output]
-            for i, value in enumerate(several):
+            for value, name in zip(several, _output_names(rows, len(several)), strict=True):
                 if isinstance(value, Value) and value.op and not value.label:
-                    value.label = f"output{i}" if len(several) > 1 else "output"
-        if not total.label or total.label == "output":
+                    value.label = name
+            if any(total is value for value in several):
+                total.label = "loss"
+        if not total.label:
             total.label = "loss"
         return total
+
+
+def _output_names(rows: Dataset, count: int) -> Sequence[str]:
+    """The classes, or the target; where the rows do not name them, "output"."""
+    names = rows.classes or (rows.target or "output",)
+    return names if len(names) == count else [f"output{i}" for i in range(count)]
 
 
 def _labelled(rows: Dataset) -> list[Any]:

@@ -106,6 +106,19 @@ def test_dead_numbers_of_one_step_are_told():
     assert {"zero", "why"} <= {key for _, fields in changed for key in fields}
 
 
+def test_the_title_compares_the_loss_of_all_points_with_itself():
+    model, (xs, ys) = net(), moons(9, seed=0)
+
+    def mean():
+        return sum(mse(model(x), y).data for x, y in zip(xs, ys, strict=True)) / 9
+
+    before = mean()
+    run = watch(model, mse, (xs, ys), SGD(model.parameters(), lr=0.1), steps=5)
+    assert run.mean_losses == pytest.approx((before, mean()), rel=1e-12)
+    words = f"mean loss of 9 points from {before:.4g} to {mean():.4g}"
+    assert run.document()["title"] == f"5 training steps: {words}"
+
+
 def test_words_that_are_the_same_are_left_out():
     model = net()
     run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.1), steps=2)
@@ -230,7 +243,7 @@ def test_steps_of_another_shape_cannot_be_opened_in_one_picture():
 
         def __call__(self, x):
             self.calls += 1
-            return self.w * x[0] if self.calls < 5 else (self.w * x[0]).tanh()
+            return self.w * x[0] if self.calls < 7 else (self.w * x[0]).tanh()
 
     run = watch(Growing(), mse, ([[1.0], [2.0]], [1.0, 2.0]), SGD([w], lr=0.01), steps=4)
     assert [bool(entry["steps"]) for entry in run.document()["runs"]] == [True, True, False, False]

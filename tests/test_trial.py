@@ -5,6 +5,7 @@ import pytest
 
 from engine.check import finite_difference
 from nn.data import Dataset, iris
+from nn.optim import SGD
 from nn.task import learn
 from nn.train import History, Step, gradient_descent
 from nn.trial import (
@@ -18,6 +19,7 @@ from nn.trial import (
     trial,
     write_histories,
 )
+from nn.watch import watch
 
 
 @pytest.fixture
@@ -148,6 +150,18 @@ def test_a_step_graph_has_the_gradient_of_the_loss(plan):
     found = weight.grad
     [slope] = finite_difference(lambda: plan.task.loss(net(x), y), [weight])
     assert found == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_step_page_and_its_graph_use_the_same_words(plan):
+    net = plan.net()
+    x, y = plan.training.xs[0], plan.training.ys[0]
+    drawing = step_graph(plan.task, net, x, y, 17)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    steps = watch(net, plan.task.loss, plan.task.named(Dataset([x], [y])), optimizer)
+    words = {node["label"] for node in steps.nodes}
+    named = {*plan.task.standardised, *plan.task.classes}
+    assert named < words
+    assert named < {node.title for node in drawing.picture.nodes}
 
 
 def test_histories_side_by_side(plan, tmp_path):
