@@ -187,7 +187,7 @@ class Steps(Watchable, Sequence[Event]):
         at = dict(zip(record.place_of().values(), copies, strict=True))
         for place, copy in at.items():
             copy.data, copy.label = record.data[place], record.labels[place]
-            if copy.op and not copy.label:
+            if place not in self.words.names and not copy.label:
                 copy.label = self.words.labels[place]
             copy.grad = self.sweep.grads[place]
         names = [(name, at[place]) for place, name in self.words.names.items()]

@@ -435,3 +435,9 @@ def test_unknown_mistakes():
 def test_nan_is_no_difference():
     a = Value(math.nan, "a")
     assert mistake(a * 2.0, "wrong order").first_difference is None
+
+
+def test_the_picture_names_what_the_transcript_names():
+    loss = Value(1.0) * Value(2.0, "x") + Value(3.0)
+    titles = [node.title for node in steps(loss).picture.nodes]
+    assert titles == ["input1", "x", "mul1", "input2", "add1"]

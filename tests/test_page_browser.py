@@ -15,6 +15,8 @@ from nn.module import MLP
 from nn.optim import SGD
 from nn.watch import watch
 
+ORDER = "wrong order"
+
 
 def a_step(sizes=(3, 1), **options):
     net = MLP(2, list(sizes), "tanh", seed=1)
@@ -34,7 +36,7 @@ def a_run():
 def wrong_order():
     b = Value(3.0, "a") + 0.0
     c = b + b
-    return mistake(c + c, "wrong order")
+    return mistake(c + c, ORDER)
 
 
 @pytest.fixture(scope="module")
@@ -347,6 +349,26 @@ def test_both_runs_of_a_mistake_show_the_first_number_that_differs(show):
     words = page.locator(".words").all_inner_texts()
     assert words[0] == own["right"]["events"][first["right_event"]]["text"]
     assert words[1] == own["wrong"]["events"][first["event"]]["text"]
+    line = page.locator("#transcript [aria-current]")
+    assert int(line.get_attribute("data-step")) == first["right_event"] + 1
+    assert words[0] in line.inner_text()
+    assert words[1] in line.inner_text()
+    assert page.locator(".pane > h2").all_inner_texts() == [
+        f"Right, step {first['right_event'] + 1}",
+        f"Wrong, step {first['event'] + 1}",
+    ]
+
+
+@pytest.mark.parametrize("name", [ORDER, "= instead of +=", "forgotten zero_grad"])
+@pytest.mark.parametrize("width", [1280, 1600])
+def test_both_results_of_a_mistake_are_in_view(show, name, width):
+    page = show(a_step(mistake=name), viewport={"width": width, "height": 800})
+    page.locator("#difference").click()
+    for caption in page.locator(".caption").all():
+        window = caption.bounding_box()
+        for part in caption.locator(".verdict, .result").all():
+            box = part.bounding_box()
+            assert box["y"] + box["height"] <= window["y"] + window["height"] + 1
 
 
 SLOPES = """() => Object.fromEntries([...document.querySelectorAll('.edge .partial')].map(slope =>
@@ -515,9 +537,22 @@ def test_keys_zoom_fit_and_play(show):
 def test_a_click_on_the_loss_curve_opens_that_step(show, step):
     page = show(a_run())
     box = page.locator("#run figure svg").first.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * (12 + step / 7 * 276) / 300, box["y"] + 20)
+    page.mouse.click(box["x"] + box["width"] * (46 + step / 7 * 244) / 300, box["y"] + 20)
     assert page.locator("#run input").input_value() == str(step)
     assert page.locator("#run output").inner_text().startswith(f"{step + 1} of 8, loss ")
+
+
+@pytest.mark.parametrize("width", [380, 1600])
+def test_the_loss_curve_has_numbers_that_can_be_read(show, width):
+    run = a_run()
+    page = show(run, viewport={"width": width, "height": 800})
+    chart = page.locator("#run figure").first
+    texts = chart.locator("text.axis")
+    ends = [f"{loss:.4g}" for loss in (min(run.losses), max(run.losses))]
+    assert texts.all_text_contents() == [*ends, "step 1", "step 8"]
+    assert {text.bounding_box()["height"] >= 11 for text in texts.all()} == {True}
+    words = f"first {run.losses[0]:.4g}, last {run.losses[-1]:.4g}"
+    assert words in chart.locator("figcaption").inner_text()
 
 
 @pytest.mark.parametrize("width", [380, 1600])
@@ -546,14 +581,62 @@ def test_a_gradient_of_zero_has_four_looks(show):
     assert page.locator(f"{known['2']} rect").count() == 0
 
 
-def test_a_jump_brings_the_line_of_the_transcript_into_view(show):
-    page = show(a_step((8, 8, 1)))
-    lines = page.locator(".lines").bounding_box()
+def line_in_view(page):
+    """Whether the current line lies in the transcript's window."""
+    page.wait_for_timeout(150)
+    window = page.locator(".lines").bounding_box()
+    line = page.locator("#transcript [aria-current=step]").bounding_box()
+    top, bottom = window["y"] - 1, window["y"] + window["height"] + 1
+    return top <= line["y"] and line["y"] + min(line["height"], window["height"]) <= bottom
+
+
+@pytest.mark.parametrize("width", [380, 900, 1440])
+@pytest.mark.parametrize("make", [a_run, lambda: a_step((8, 8, 1)), lambda: a_step(mistake=ORDER)])
+def test_a_jump_brings_the_line_of_the_transcript_into_view(show, make, width):
+    page = show(make(), viewport={"width": width, "height": 800})
     for control in ("last", "first", "last"):
         page.locator(f"#{control}").click()
-    page.wait_for_timeout(100)
-    line = page.locator("#transcript [aria-current]").bounding_box()
-    assert lines["y"] <= line["y"] <= lines["y"] + lines["height"] - line["height"] + 1
+    scrolled = page.evaluate("scrollY")
+    assert line_in_view(page)
+    jumps = page.locator(".phases button, #difference:visible").all()
+    for jump in jumps:
+        jump.evaluate("button => button.click()")
+        assert line_in_view(page)
+    last = int(page.locator("#time").get_attribute("max"))
+    for position in range(1, last, 37):
+        go(page, position)
+        assert line_in_view(page)
+    assert page.evaluate("scrollY") == scrolled
+
+
+def test_long_sums_are_whole_in_the_transcript_and_cut_in_the_caption(show):
+    page = show(a_step((8, 1)))
+    event = next(event for event in content(page)["events"] if " * tanh8 =" in event["text"])
+    assert "terms)" not in event["text"]
+    position = content(page)["events"].index(event) + 1
+    go(page, position)
+    line = page.locator("#transcript [aria-current] > span:not(.place)")
+    assert "".join(line.all_inner_texts()).replace("\n", " ") == briefly(event["text"])
+    assert "... (9 terms)" in page.locator(".words").inner_text()
+
+
+def test_after_the_update_gradients_are_said_to_be_old(show):
+    page = show(a_step())
+    kinds = [event["kind"] for event in content(page)["events"]]
+    note = page.get_by_text("before the update")
+    for position in (0, kinds.index("update"), kinds.index("update") + 1, len(kinds)):
+        go(page, position)
+        assert note.is_visible() == (position > kinds.index("update"))
+
+
+@pytest.mark.parametrize("width", [380, 900])
+def test_both_pictures_of_a_mistake_can_be_zoomed(show, width):
+    page = show(wrong_order(), viewport={"width": width, "height": 800})
+    for n in range(2):
+        box = page.locator(".stage > svg").nth(n)
+        before = box.get_attribute("viewBox")
+        page.get_by_role("button", name="Zoom in").nth(n).click()
+        assert box.get_attribute("viewBox") != before
 
 
 def test_nothing_moves_when_a_step_is_told_in_more_words(show):

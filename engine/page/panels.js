@@ -31,7 +31,7 @@ function makeCaption(pane) {
       const list = event ? TILES[event.kind](event, story) : [];
       phase.textContent = event ? PHASES[event.kind] : "Start";
       about.textContent = event ? place(story, event) : "";
-      line.textContent = computed + (hidden ? " = ?" : result);
+      line.textContent = cut(computed) + (hidden ? " = ?" : result);
       line.title = event && !hidden ? event.text : "";
       tiles.replaceChildren(...list.map((tile) => makeTile(tile, hidden)));
       form.hidden = !hidden;
@@ -61,12 +61,12 @@ function makeTranscript(list, go) {
     if (item) go(items.indexOf(item) + 1);
   });
 
-  /** Scrolls to a line if it is out of view; says whether it was. */
-  function bring(item) {
-    const [line, window] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
-    const inside = line.top >= window.top && line.bottom <= window.bottom;
-    if (!inside) list.scrollTop += line.top - window.top - window.height / 2;
-    return !inside;
+  /** Scrolls to a line that is out of view, again where blocks that come in have another height. */
+  function bring(item, tries = 8) {
+    const [line, room] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
+    const inside = line.top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
+    if (!inside) list.scrollTop += line.top - room.top - Math.max(0, room.height - line.height) / 2;
+    if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? 0 : tries - 1));
   }
 
   return {
@@ -105,7 +105,7 @@ function makeTranscript(list, go) {
       if (!item) return void (list.scrollTop = 0);
       item.setAttribute("aria-current", "step");
       item.classList.toggle("asked", hidden);
-      if (bring(item)) requestAnimationFrame(() => bring(item)); // blocks that come in have another height
+      bring(item);
     },
   };
 }

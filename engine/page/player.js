@@ -35,7 +35,8 @@
 
   const views = panes.map(({ name, pane, story }, n) => {
     const caption = makeCaption(pane);
-    if (name) pane.prepend(html("h2", "", name));
+    const heading = html("h2", "", name);
+    if (name) pane.prepend(heading);
     const frame = pane.querySelector(".stage");
     const stage = makeStage(frame, story, content.shown);
     if (n > 0) for (const group of frame.querySelectorAll("[id]")) group.removeAttribute("id");
@@ -45,7 +46,7 @@
     fit.addEventListener("click", () => stage.view.fit());
     closer.addEventListener("click", () => stage.view.zoom(1.4));
     frame.append(lens);
-    return { story, caption, stage };
+    return { name, heading, story, caption, stage };
   });
   const box = views[0].caption.form.querySelector("input"); // for a prediction
   const transcript = makeTranscript(document.querySelector(".lines"), go);
@@ -122,12 +123,13 @@
   }
 
   function draw() {
-    views.forEach(({ story: own, caption, stage }, n) => {
+    views.forEach(({ name, heading, story: own, caption, stage }, n) => {
       const at = moment(n);
+      if (name) heading.textContent = `${name}, step ${at}`;
       stage.show(at, asking);
       caption.show(own, at, asking);
     });
-    const event = story.events[position - 1];
+    const event = story.events[moment(0) - 1];
     const [computed, result] = event ? words(story, event) : ["Start", ""];
     by("time").value = position;
     by("time").setAttribute("aria-valuetext", event ? `${position}, ${PHASES[event.kind]}` : "start");
@@ -139,7 +141,7 @@
     }
     said.textContent = `Step ${position}. ${computed}${asking ? ", predict" : result}`;
     if (mistake) showDifference();
-    transcript.show(Math.min(position, story.events.length), asking);
+    transcript.show(moment(0), asking);
   }
 
   function showDifference() {

@@ -2,22 +2,28 @@
 
 // The training run: the loss curve, the data, and the step that is open.
 
-/** A chart of points (x, y) with a frame around; returns where a point stands. */
-function makeChart(parent, name, points) {
-  const [width, height, pad] = [300, 130, 12];
+const PLOT = { left: 46, right: 10, top: 12, bottom: 22 }; // margins, for the numbers at the axes
+
+/** A chart of points (x, y) with its axes; `written` is how x is said; returns where a point stands. */
+function makeChart(parent, name, points, written = short) {
+  const [width, height] = [300, 140];
   const svg = create("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
   const finite = points.filter((p) => p.every(Number.isFinite));
-  const side = (k, size) => {
-    const all = finite.map((p) => p[k]);
-    const [low, high] = [Math.min(...all), Math.max(...all)];
-    const span = high - low || 1;
-    return (v) => pad + ((v - low) / span) * (size - 2 * pad);
-  };
-  const [x, y] = [side(0, width), side(1, height)];
+  const range = (k) => [Math.min(...finite.map((p) => p[k])), Math.max(...finite.map((p) => p[k]))];
+  const side = ([low, high], from, to) => (v) => from + ((v - low) / (high - low || 1)) * (to - from);
+  const [across, up] = [range(0), range(1)];
+  const [x, y] = [side(across, PLOT.left, width - PLOT.right), side(up, height - PLOT.bottom, PLOT.top)];
+  const say = (text, at, anchor) => create("text", { class: "axis", "text-anchor": anchor, ...at }, svg, text);
+  create("path", { class: "axis", d: `M${PLOT.left - 4} ${PLOT.top}V${height - PLOT.bottom + 4}H${width - PLOT.right}` }, svg);
+  if (finite.length) {
+    for (const v of new Set(up)) say(short(v), { x: PLOT.left - 8, y: y(v) + 4 }, "end");
+    say(written(across[0]), { x: PLOT.left, y: height - 5 }, "start");
+    if (across[1] > across[0]) say(written(across[1]), { x: width - PLOT.right, y: height - 5 }, "end");
+  }
   const figure = html("figure");
   figure.append(svg, html("figcaption", "", name));
   parent.append(figure);
-  return { svg, at: (p) => [x(p[0]), height - y(p[1])], finite };
+  return { svg, at: (p) => [x(p[0]), y(p[1])], finite };
 }
 
 function makeTimeline(section, content, open) {
@@ -28,9 +34,9 @@ function makeTimeline(section, content, open) {
   section.hidden = false;
 
   const losses = runs.map((run) => [run.step, numeric(run.loss)]);
-  const known = losses.map(([, loss]) => loss).filter(Number.isFinite);
-  const range = known.length ? `, from ${short(Math.min(...known))} to ${short(Math.max(...known))}` : "";
-  const curve = makeChart(charts, `Loss of each training step${range}`, losses);
+  const [first, last] = [losses[0], losses.at(-1)].map(([, loss]) => short(loss));
+  const words = `Loss of each step, at its own points: first ${first}, last ${last}`;
+  const curve = makeChart(charts, words, losses, (step) => `step ${step + 1}`);
   const line = curve.finite.map((p) => curve.at(p).map((n) => n.toFixed(1)).join(","));
   create("polyline", { class: "curve", points: line.join(" ") }, curve.svg);
   const mark = create("circle", { class: "mark", r: 5 }, curve.svg);

@@ -37,6 +37,8 @@ function makeStage(frame, steps, shown) {
   let strongest = 1;
   let last = { position: 0, event: undefined, masked: false, ...subject(story) }; // what is shown now
 
+  const note = html("p", "old", "Gradients, slopes and marks: before the update");
+  frame.append(note);
   svg.setAttribute("role", "group");
   svg.setAttribute("aria-label", `The graph: ${many(nodes.length, "number")}, ${many(edges.length, "arrow")}`);
   svg.querySelector("title").remove(); // as a tooltip it would cover the picture
@@ -54,6 +56,9 @@ function makeStage(frame, steps, shown) {
     for (const id of changed.nodes) for (const edge of story.into[id]) changed.edges.add(edge);
     for (const edge of [...last.edges, ...now.edges]) changed.edges.add(edge);
     last = now;
+    const old = position >= story.updated;
+    svg.classList.toggle("outdated", old);
+    note.hidden = !old;
     draw(changed.nodes, changed.edges);
     if (now.nodes.length) view.follow(union(now.nodes.map(plan.placed)), plan.placed(now.target));
   }

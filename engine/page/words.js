@@ -52,6 +52,13 @@ function words(story, event) {
   return cut < 0 ? [told, ""] : [told.slice(0, cut), told.slice(cut)];
 }
 
+/** The same with long sums cut, since tiles show their numbers. */
+function cut(text) {
+  const sums = text.split(" = ").map((sum) => sum.split(" + "));
+  const briefer = (terms) => (terms.length > TERMS + 1 ? [...terms.slice(0, TERMS), `... (${terms.length} terms)`] : terms);
+  return sums.map((terms) => briefer(terms).join(" + ")).join(" = ");
+}
+
 // ---- an event as a row of tiles: [number, its name, "answer" where it is one], or a sign
 
 const TERMS = 3; // of a long sum that have tiles of their own

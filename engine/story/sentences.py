@@ -12,7 +12,8 @@ from engine.ops import Op
 from engine.story.record import Edge, Record, Share
 from engine.value import Value
 
-TERMS = 4  # of a long sum that are written out
+TERMS = 16  # a longer sum is cut
+FIRST = 3  # terms of it that are written out
 
 # Slopes as textbooks write them, of rows that are written for accuracy.
 SLOPES: Mapping[str, tuple[str, ...]] = {
@@ -30,7 +31,7 @@ ONES = {"1.0": "1", "-1.0": "-1"}
 
 def _sum(terms: Sequence[str]) -> str:
     if len(terms) > TERMS:
-        terms = [*terms[: TERMS - 1], f"... ({len(terms)} terms)"]
+        terms = [*terms[:FIRST], f"... ({len(terms)} terms)"]
     return " + ".join(terms)
 
 
@@ -63,7 +64,7 @@ def expression(op: Op, terms: Sequence[str]) -> str:
         return FORMS[op.name](terms)
     if op.arity == 2 and not op.symbol.isidentifier():
         return f"{terms[0]} {visible(op.symbol)} {terms[1]}"
-    shown = terms if len(terms) <= TERMS else [*terms[: TERMS - 1], f"... ({len(terms)} operands)"]
+    shown = terms if len(terms) <= TERMS else [*terms[:FIRST], f"... ({len(terms)} operands)"]
     return f"{op.name}({', '.join(shown)})"
 
 
