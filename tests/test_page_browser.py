@@ -9,8 +9,8 @@ from hostile import HOSTILE
 
 from engine.steps import mistake, steps
 from engine.value import Value
-from nn.data import moons
-from nn.loss import mse
+from nn.data import iris, moons
+from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD
 from nn.watch import watch
@@ -467,6 +467,24 @@ def test_print_has_the_transcript_and_no_controls(show):
     assert not page.locator("#next").is_visible()
 
 
+def test_print_has_both_pictures_of_a_mistake_one_below_the_other(show):
+    page = show(wrong_order(), viewport={"width": 750, "height": 1000}, color_scheme="dark")
+    page.emulate_media(media="print")
+    right, wrong = (stage.bounding_box() for stage in page.locator(".stage").all())
+    assert right["y"] + right["height"] <= wrong["y"]
+    assert min(right["width"], wrong["width"]) > 600
+    assert not page.locator(".caption:visible").count()
+    white = "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == white
+
+
+def test_print_has_the_loss_curve_of_a_run(show):
+    page = show(a_run(), viewport={"width": 750, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.locator("#run figure svg").first.is_visible()
+    assert not page.locator("#run input").is_visible()
+
+
 def view(page):
     """The part of the picture that is in view: x, y, width and height."""
     return [float(n) for n in page.locator(".stage > svg").get_attribute("viewBox").split()]
@@ -537,7 +555,7 @@ def test_keys_zoom_fit_and_play(show):
 def test_a_click_on_the_loss_curve_opens_that_step(show, step):
     page = show(a_run())
     box = page.locator("#run figure svg").first.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * (46 + step / 7 * 244) / 300, box["y"] + 20)
+    page.mouse.click(box["x"] + box["width"] * (68 + step / 7 * 222) / 300, box["y"] + 20)
     assert page.locator("#run input").input_value() == str(step)
     assert page.locator("#run output").inner_text().startswith(f"{step + 1} of 8, loss ")
 
@@ -553,6 +571,16 @@ def test_the_loss_curve_has_numbers_that_can_be_read(show, width):
     assert {text.bounding_box()["height"] >= 11 for text in texts.all()} == {True}
     words = f"first {run.losses[0]:.4g}, last {run.losses[-1]:.4g}"
     assert words in chart.locator("figcaption").inner_text()
+
+
+def test_closed_neurons_tell_the_classes(show):
+    net = MLP(4, [3, 3], "tanh", seed=1)
+    page = show(watch(net, cross_entropy, iris().pick([70]), SGD(net.parameters(), lr=0.1)))
+    page.locator("#detail").select_option("1")
+    page.locator("#last").click()
+    texts = page.locator(".closed:not(.hidden) .out").all_text_contents()
+    names = [text.split()[0] for text in texts]
+    assert sorted(names) == ["data"] * 3 + ["setosa", "versicolor", "virginica"]
 
 
 @pytest.mark.parametrize("width", [380, 1600])

@@ -174,7 +174,7 @@ function makeStage(frame, steps, shown) {
       const look = `${share} ${data} ${about.has(box)} ${news}`;
       if (box.look === look) continue;
       box.look = look;
-      box.out.textContent = data === null ? "" : `data ${number(data)}`;
+      box.out.textContent = data === null ? "" : `${outputName(story.nodes[end])} ${number(data)}`;
       box.line.textContent = news || share;
       box.line.classList.toggle("news", Boolean(news));
       box.filled.setAttribute("width", blamed ? box.room * part : 0);

@@ -22,6 +22,12 @@ function brief({ kind, label, group }) {
   return own.replace(/^(\w*[a-z_])\.(\d+)$/i, "$1$2");
 }
 
+/** What a closed box calls its output: the name that a person gave it, such as a class. */
+function outputName({ label }) {
+  const counted = /^(?!output)[a-z_]+\d+$/.test(label); // "tanh3" is no such name
+  return counted ? "data" : label.length > 11 ? `${label.slice(0, 10)}\u2026` : label;
+}
+
 /** A count with its noun. */
 function many(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
