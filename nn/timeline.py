@@ -1,6 +1,7 @@
 """A training run: its steps side by side, as plain data that says what is the same only once."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any, overload
 
 from engine.drawing.picture import Picture, many, short
@@ -106,6 +107,7 @@ def _shape(steps: Steps) -> tuple[object, ...]:
 
 COLUMNS = {"backward": "contribution", "update": "after", "forward again": "data"}
 OF_NODES = ("label", "check", "zero", "why")
+MANY = 5  # words left out one after the other, told as a tab with their number
 OF_EDGES = ("partial_text",)
 
 
@@ -144,8 +146,12 @@ def _different(
 
 
 def _other_words(old: Event, new: Event) -> str:
-    """A text without the words that the other one has at the same places."""
+    """A text without the words that the other one has at the same places; many of them counted."""
     known, words = str(old).split(" "), str(new).split(" ")
     if len(known) != len(words):
         return str(new)
-    return " ".join("" if a == b else b for a, b in zip(known, words, strict=True))
+    left = ("" if a == b else b for a, b in zip(known, words, strict=True))
+    runs = ((word, len(list(run))) for word, run in groupby(left))
+    return " ".join(
+        f"\t{n}" if n >= MANY and not word else " ".join([word] * n) for word, n in runs
+    )

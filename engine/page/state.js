@@ -94,9 +94,10 @@ function unpacked(first, run) {
     done: () => ({ loss_before: run.loss, loss_after: run.loss_after }),
   };
   const events = first.events.map((event, n) => {
-    const [known, words] = [event.text.split(" "), texts[n].split(" ")];
+    const told = texts[n].replace(/\t(\d+)/g, (_, count) => " ".repeat(count - 1)); // words left out
+    const [known, words] = [event.text.split(" "), told.split(" ")];
     const same = known.length === words.length; // then words that are as in the first step are left out
-    const text = same ? known.map((word, k) => words[k] || word).join(" ") : texts[n];
+    const text = same ? known.map((word, k) => words[k] || word).join(" ") : told;
     return { ...event, ...numbers[event.kind]?.(event), text };
   });
   for (const node of nodes) if (node.grad !== null) node.grad = grad[node.id];
