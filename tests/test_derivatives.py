@@ -280,6 +280,20 @@ def test_changed_data_is_noticed(f, name, then, now):
     )
 
 
+@pytest.mark.parametrize(("then", "now"), [(3.0, math.nan), (math.nan, 3.0)])
+def test_a_change_from_or_to_nan_is_noticed(then, now):
+    x = Value(then)
+    y = x * x
+    x.data = now
+    with pytest.raises(RuntimeError, match=f"was {then} then and is {now} now"):
+        grad(y, x)
+
+
+def test_nan_again_is_no_change():
+    x = Value(math.nan)
+    assert math.isnan(grad(x * x, x).data)
+
+
 def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
     x, unrelated = Value(3.0), Value(1.0)
     y = x * x + unrelated * 2.0

@@ -96,6 +96,6 @@ def test_a_large_graph_is_not_checked():
 def test_the_price():
     net = MLP(4, [16, 16, 3], "tanh", seed=0)
     loss = cross_entropy(net([Value(0.1)] * 4), 0)
-    start = time.perf_counter()
+    start = time.process_time()
     assert all(checked(loss)[1])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3

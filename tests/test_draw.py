@@ -213,11 +213,11 @@ def test_a_long_chain() -> None:
     value = Value(1.0)
     for _ in range(100_000):
         value = value + 1.0
-    start = time.perf_counter()
+    start = time.process_time()
     drawing = draw(value)
     assert len(drawing.picture.nodes) <= 60
     assert builtin(drawing.svg)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
     assert "1 input, 100,000 constants, 100,000 operations" in str(drawing)
 
 

@@ -349,10 +349,10 @@ def test_5000_nodes():
     net = MLP(8, [60, 50, 40, 1], "tanh", seed=0)
     loss = mse(net([Value(0.1 * i) for i in range(8)]), 1.0)
     assert len(toposort(loss)) > 5000
-    start = time.perf_counter()
+    start = time.process_time()
     found = steps(loss, net.named_parameters())
     document = json.loads(found.to_json())
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert max(document["shown"]) < len(found.picture.nodes) <= 60
     assert len(document["shown"]) == len(document["nodes"])
     assert document["cut"] is None
@@ -379,7 +379,7 @@ def test_recording_takes_at_most_20_times_the_backward():
     names = net.named_parameters()
 
     def best(work):
-        return min(timeit.repeat(work, number=10, repeat=30))
+        return min(timeit.repeat(work, timer=time.process_time, number=10, repeat=30))
 
     assert best(lambda: steps(loss, names)) < 20 * best(loss.backward)
 

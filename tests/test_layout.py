@@ -158,6 +158,6 @@ def test_five_thousand_nodes_in_seconds(reach: int) -> None:
         for n in range(1, 5000)
         for _ in range(draw.choice([1, 2]))
     ]
-    start = time.perf_counter()
+    start = time.process_time()
     layout([Item(100, 40)] * 5000, edges)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

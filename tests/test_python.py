@@ -362,6 +362,14 @@ def test_deep_graphs_without_gradients(make):
     assert (bits(got[0]), bits(got[1])) == (bits(outputs), bits([0.0, gradients[1]]))
 
 
+def test_the_source_of_lists_says_what_they_do():
+    """Three shares in turn: of a seed of 5, of what that gave, and one more to the same place."""
+    adjoints, numbers_ = [0.0, 0.0, 5.0], [2.0, 3.0, 7.0]
+    exec(Lists.source, {"adjoints": adjoints, "numbers": numbers_,
+                        "shares": [(2, 1, 0), (1, 0, 1), (2, 0, 2)]})  # fmt: skip
+    assert adjoints == [65.0, 10.0, 5.0]
+
+
 def test_wide_graphs_take_lists(monkeypatch):
     xs = numbers(1000)
     w = Value(0.1)

@@ -279,6 +279,10 @@ def test_what_is_read_twice_stays_a_row():
         p = w * x
         return [p + x, p]
 
+    def output_read_twice():
+        p = w * x
+        return [p + x, p + w, p]
+
     def guard():
         s = w * x + w
         return s + x if s > 0 else s
@@ -287,6 +291,7 @@ def test_what_is_read_twice_stays_a_row():
     assert names(([x], sum_twice)) == [("dot", 1, 1), ("add", 2), ("mul", 2)]
     assert names(([x], output)) == [("dot", 1, 1), ("add", 2)]
     assert names(([x], output_product)) == [("mul", 2), ("add", 2)]
+    assert names(([x], output_read_twice)) == [("mul", 2), ("add", 2)]
     assert names(([x], guard)) == [("dot", 1, 1), ("add", 2)]
 
 
