@@ -128,6 +128,8 @@ EQUIVALENT = {
     "python.py: ast.unparse(branch) == '0.0' -> ast.unparse(branch) != '0.0'": "zeros are looked "
     "for where there are none",
     "python.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
+    "arrays.py: loop.rows * max(1, prod(loop.terms)) -> "
+    "loop.rows + max(1, prod(loop.terms))": "two right ways: numbers alone, or arrays",
 }
 
 _ARITHMETIC: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {

@@ -372,6 +372,34 @@ def test_only_wanted_gradients_are_computed() -> None:
     assert "dw" in backward
 
 
+@every_way
+def test_a_number_shared_along_outer_and_inner_axes() -> None:
+    xs, w = values(24), values(3, 50)
+    Ran(
+        lambda: [
+            (xs[12 * i + 4 * j + k] * w[j]).tanh()
+            for i in range(2)
+            for j in range(3)
+            for k in range(4)
+        ],
+        [*xs, *w],
+    ).check()
+
+
+@every_way
+@pytest.mark.parametrize("rows", [1, 3])
+def test_many_terms_along_two_axes(rows: int) -> None:
+    x = grid(4, 7)
+    Ran(
+        lambda: [
+            f([x[i][j + row] for i in range(4) for j in range(3)])
+            for f in (functions.logsumexp, functions.sum)
+            for row in range(rows)
+        ],
+        flat(x),
+    ).check()
+
+
 def test_an_operation_of_a_user_runs_in_numpy() -> None:
     swish = functions.define(
         "swish_of_numpy_test",
