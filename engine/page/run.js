@@ -2,7 +2,7 @@
 
 // The training run: the loss curve, the data, and the step that is open.
 
-const PLOT = { left: 68, right: 10, top: 12, bottom: 22 }; // margins, for the numbers at the axes
+const PLOT = { left: 86, right: 10, top: 12, bottom: 22 }; // margins, for the numbers at the axes
 
 /** A chart of points (x, y) with its axes; `written` is how x is said; returns where a point stands. */
 function makeChart(parent, name, points, written = short) {
