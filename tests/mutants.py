@@ -130,6 +130,9 @@ EQUIVALENT = {
     "python.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "arrays.py: loop.rows * max(1, prod(loop.terms)) -> "
     "loop.rows + max(1, prod(loop.terms))": "two right ways: numbers alone, or arrays",
+    "cloops.py: _is_shared(loop, access) and self._is_general(loop) -> "
+    "_is_shared(loop, access) or self._is_general(loop)": "a 0 that is added to, not overwritten",
+    "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
 }
 
 _ARITHMETIC: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {

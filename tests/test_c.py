@@ -164,6 +164,11 @@ def test_a_defined_row_works_without_another_line() -> None:
     Ran(lambda: [swish(x) for x in xs], xs).check()
 
 
+def test_a_long_sum_is_rounded_once() -> None:
+    xs = [Value(x) for x in [1e16, *[1.0] * 3_000, -1e16]]
+    assert Ran(lambda: fn.sum(xs), xs).data == [3_000.0]
+
+
 def test_an_output_may_be_a_leaf_and_appear_twice() -> None:
     x, y = Value(2.0), Value(3.0)
     ran = Ran(lambda: [x, y * y, x], [x, y], seeds=[2.0, 1.0, 0.5]).check()
