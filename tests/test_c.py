@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ran
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import SPECIAL
@@ -17,7 +18,6 @@ from oracles import SPECIAL
 from engine import functions as fn
 from engine.backends import c, ctext, library
 from engine.backends.contraction import Machine
-from engine.backends.kernel import Kernel
 from engine.ops import OPS
 from engine.roll import Access, Loop, Program, roll
 from engine.tape import record
@@ -43,41 +43,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["XDG_CACHE_HOME"] = before
 
 
-class Ran:
+class Ran(ran.Ran):
     """A function run as C and eagerly, and both results."""
 
-    def __init__(self, f: Function, inputs: Sequence[Value], seeds: Sequence[float] = ()) -> None:
-        with record() as seen:
-            result = f()
-        outputs = list(result) if isinstance(result, list | tuple) else [result]
-        tape = seen.tape(inputs, outputs, [True] * len(inputs))
-        self.program: Program = roll(tape)
-        self.kernel: Kernel = c.compile(self.program, tape)
-        seeds = seeds or [1.0] * len(outputs)
-        leaves = [*inputs, *self.program.parameters]
-        first = len(self.program.constants)
-        for place, leaf in enumerate(leaves, first):
-            self.kernel.values[place] = leaf.data
-        for _ in range(2):  # nothing of the first run may show in the second
-            self.kernel.forward()
-            self.kernel.backward(seeds)
-        self.data = [self.kernel.values[p] for p in self.program.outputs]
-        self.grads = list(self.kernel.adjoints[first : self.program.leaves])
-        for leaf in leaves:
-            leaf.zero_grad()
-        for output, seed in zip(outputs, seeds, strict=True):
-            (output * seed if seed != 1 else output).backward()
-        self.want = [output.data for output in outputs]
-        self.want_grads = [leaf.grad for leaf in leaves]
-
-    def check(self) -> "Ran":
-        """Both agree within 1e-12 of the largest."""
-        for got, want in ((self.data, self.want), (self.grads, self.want_grads)):
-            scale = max((abs(w) for w in want if math.isfinite(w)), default=0.0)
-            for k, (g, w) in enumerate(zip(got, want, strict=True)):
-                close = abs(g - w) <= 1e-12 * scale if math.isfinite(w) else g == w
-                assert close or (g != g and w != w), (k, g, w)
-        return self
+    backend = c
 
 
 def values(n: int, seed: int = 0, low: float = -1.0, high: float = 1.0) -> list[Value]:

@@ -1,10 +1,10 @@
 import math
 import random
-import sys
 import warnings
 from contextlib import suppress
 
 import pytest
+from disturbed import stopped
 
 from engine import backends, detect_anomaly
 from engine.functions import max as largest
@@ -698,23 +698,9 @@ def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
         states.append(eager.state())
     for _ in range(4):
         ours.step(*batch)
-    left = line
-
-    def interrupt(frame, event, _):
-        nonlocal left
-        if not frame.f_code.co_filename.endswith("descent.py"):
-            return None
-        left -= event == "line"
-        if left < 0:
-            sys.settrace(None)
-            raise KeyboardInterrupt
-        return interrupt
-
-    before = sys.gettrace()
-    sys.settrace(interrupt)
-    with suppress(KeyboardInterrupt):
+    ours_alone = stopped(lambda code: code.co_filename.endswith("descent.py"), line)
+    with suppress(KeyboardInterrupt), ours_alone:
         ours.step(*batch)
-    sys.settrace(before)
     n = len(ours.net.parameters())
     no_gradients = [[*state[:n], *state[2 * n :]] for state in (ours.state(), *states[3:])]
     assert no_gradients[0] in no_gradients[1:]

@@ -1,10 +1,10 @@
 import linecache
 import math
 import random
-import sys
 
 import mpmath as mp
 import pytest
+from disturbed import traced
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import EXACT, close
@@ -218,17 +218,11 @@ def test_dot_is_its_products_and_sums_one_by_one(terms, constant_ys, constant_bi
 def test_a_debugger_steps_through_a_written_dot():
     lines = []
 
-    def trace(frame, event, _):
-        if frame.f_code.co_name == "dot" and event == "line":
-            lines.append(linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip())
-        return trace
+    def at_line(frame):
+        lines.append(linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip())
 
-    former = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with traced(lambda code: code.co_name == "dot", at_line):
         dot([Value(2.0), Value(3.0)], [5.0, 7.0])
-    finally:
-        sys.settrace(former)
     start = lines.index("z = bias")
     assert lines[start : start + 3] == ["z = bias", "z += x0_data * y0", "z += x1_data * y1"]
 

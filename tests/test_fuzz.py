@@ -7,15 +7,11 @@ is no normal float.
 
 import hashlib
 import itertools
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
 from operator import or_
-from pathlib import Path
 
 import pytest
 from dags import (
@@ -34,8 +30,10 @@ from dags import (
     mp,
     steps_of,
 )
+from disturbed import in_threads
 from graphs import Recorded, recorded
 from oracles import torch_functions
+from processes import printed
 
 from engine import backends
 from engine.value import Value
@@ -310,14 +308,8 @@ def digest(count: int) -> str:
 
 def test_another_process_computes_the_same_bits(amount, figure):
     count = amount(300, 10_000)
-    tests = Path(__file__).parent
-    paths = os.pathsep.join([str(tests.parent), str(tests)])
-    done = subprocess.run(
-        [sys.executable, "-c", f"from test_fuzz import digest; print(digest({count}))"],
-        env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": "7"},
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert done.stdout.strip() == digest(count)
+    program = f"from test_fuzz import digest; print(digest({count}))"
+    assert printed(program, 7).strip() == digest(count)
     figure("c", "another process, bit for bit", count)
 
 
@@ -327,16 +319,8 @@ def test_another_process_computes_the_same_bits(amount, figure):
 def test_two_threads_compute_what_one_does(amount, figure):
     count = amount(300, 10_000)
 
-    def work(name: str) -> list[float]:
-        return [g for k in range(count) for g in gradients(grow(f"{name} {k}")[1])]
+    def work(thread: int) -> list[float]:
+        return [g for k in range(count) for g in gradients(grow(f"thread {thread} {k}")[1])]
 
-    names = ["thread one", "thread two"]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            together = list(pool.map(work, names))
-    finally:
-        sys.setswitchinterval(interval)
-    assert together == list(map(work, names))
+    assert in_threads(work, 2) == list(map(work, range(2)))
     figure("d5", "graphs of two threads, bit for bit", 2 * count)

@@ -1,9 +1,9 @@
 import ast
 import inspect
 import linecache
-import sys
 
 import pytest
+from disturbed import traced
 from oracles import EXACT
 
 from engine import operators
@@ -77,19 +77,13 @@ def test_the_source_is_plain_code_a_person_could_have_written():
 def test_a_debugger_steps_through_the_generated_source():
     steps = []
 
-    def trace(frame, event, _):
-        if frame.f_code.co_name == "__mul__" and event == "line":
-            file = frame.f_code.co_filename
-            linecache.checkcache(file)
-            steps.append(linecache.getline(file, frame.f_lineno).strip())
-        return trace
+    def at_line(frame):
+        file = frame.f_code.co_filename
+        linecache.checkcache(file)
+        steps.append(linecache.getline(file, frame.f_lineno).strip())
 
-    former = sys.gettrace()
-    sys.settrace(trace)
-    try:
+    with traced(lambda code: code.co_name == "__mul__", at_line):
         Value(2.0) * Value(3.0)
-    finally:
-        sys.settrace(former)
     assert steps[:2] == ["x = self.data", "if type(other) is Value:"]
     assert "z = x * y" in steps
     assert steps[-1] == "return observed(node) if modes else node"

@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from hostile import HOSTILE
+from processes import printed
 
 from engine.page.page import SCRIPTS, page
 from engine.steps import steps
@@ -92,9 +91,4 @@ def test_two_processes_write_the_same_bytes():
         "html = steps(mse(net([1.0, 2.0]), 1.0), net.named_parameters()).html\n"
         "print(hashlib.sha256(html.encode()).hexdigest())"
     )
-    command = [sys.executable, "-c", program]
-    first, second = (
-        subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=env)
-        for env in ({"PYTHONHASHSEED": "1"}, {"PYTHONHASHSEED": "2"})
-    )
-    assert first.stdout == second.stdout
+    assert printed(program, 1) == printed(program, 2)

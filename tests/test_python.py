@@ -2,11 +2,11 @@ import ast
 import math
 import random
 import struct
-import sys
 import tracemalloc
 from collections import deque
 
 import pytest
+from disturbed import stopped
 from graphs import GRAPHS, Graph, digits, moons, numbers, random_graphs, recorded, total
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,25 +208,11 @@ def test_gradients_belong_to_the_last_forward():
 def test_after_an_interrupt_anywhere_a_kernel_goes_on(line):
     x, y = Value(2.0), Value(3.0)
     of = recorded(([x, y], lambda: (x * y).exp() * x + (y - x).tanh()))
-    kernel, left = Lines(of.program, of.tape), line
+    kernel = Lines(of.program, of.tape)
     expected = ran(kernel, of)
-
-    def interrupt(frame, event, _):
-        nonlocal left
-        if frame.f_code.co_filename == "<replay>":
-            left -= event == "line"
-            if left < 0:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return interrupt
-
-    before = sys.gettrace()
-    sys.settrace(interrupt)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            deque(ran(kernel, of) for _ in range(9))
-    finally:
-        sys.settrace(before)
+    in_lines = stopped(lambda code: code.co_filename == "<replay>", line)
+    with pytest.raises(KeyboardInterrupt), in_lines:
+        deque(ran(kernel, of) for _ in range(9))
     kernel.backward([1.0])
     assert list(kernel.adjoints[: of.program.leaves]) == expected[1]
     assert [ran(kernel, of) for _ in range(2)] == [expected] * 2

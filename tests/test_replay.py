@@ -3,14 +3,13 @@ import gc
 import math
 import pickle
 import random
-import sys
-import threading
 import warnings
 import weakref
 from collections import namedtuple
 from contextlib import nullcontext
 
 import pytest
+from disturbed import in_threads
 from graphs import GRAPHS
 
 import engine
@@ -887,16 +886,7 @@ def test_threads_may_call_one_replay():
             if slopes != pytest.approx([x * y for x, y in zip(xs, expected, strict=True)]):
                 wrong.append((xs, slopes))
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(before)
+    in_threads(work, 4)
     assert not wrong
 
 

@@ -1,12 +1,11 @@
 """The SVG: valid XML, everything in it once, no text over another, the same bytes each time."""
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations
 
 import pytest
 from hostile import HOSTILE
+from processes import printed
 
 from engine.drawing.picture import picture, visible
 from engine.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
@@ -161,17 +160,7 @@ def test_the_same_bytes_in_other_processes() -> None:
         "p = picture(loss, model.named_parameters(), False, 60); "
         "print(hashlib.sha256(svg(p).encode()).hexdigest())"
     )
-    runs = [
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={"PYTHONPATH": ".:tests", "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("0", "1")
-    ]
-    assert runs[0] == runs[1] != ""
+    assert printed(program, 0) == printed(program, 1) != ""
 
 
 def test_a_large_picture_is_thin_lined() -> None:

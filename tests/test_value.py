@@ -8,8 +8,6 @@ import os
 import pickle
 import random
 import signal
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -19,9 +17,11 @@ from contextlib import suppress
 from decimal import Decimal
 
 import pytest
+from disturbed import in_threads, stopped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import SPECIAL, close
+from processes import printed
 
 import engine
 from engine import operators, value
@@ -663,26 +663,13 @@ def test_detect_anomaly_is_quiet_where_all_is_finite():
 
 def test_threads_share_parameters():
     w = [Value(1.0) for _ in range(100)]
-    rounds, failures = 100, []
+    rounds = 100
 
     def work(k):
-        try:
-            for _ in range(rounds):
-                sum((v * float(k) for v in w[1:]), w[0] * 2.0).backward()
-        except Exception as error:
-            failures.append(error)
+        for _ in range(rounds):
+            sum((v * float(k) for v in w[1:]), w[0] * 2.0).backward()
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        sys.setswitchinterval(interval)
-    assert failures == []
+    in_threads(work, 4)
     assert [v.grad for v in w] == [rounds * 8.0, *[rounds * 6.0] * 99]
 
 
@@ -709,26 +696,13 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
         bent = engine.dot(leaves, [product, 2.0, leaves[0]]).tanh()
         root = bent + leaves[0]
         root.grad = product.grad = 5.0
-        count = 0
-
-        def trace(frame, event, _, stop=stop):
-            nonlocal count
-            if frame.f_code.co_filename == library and event == "line":
-                count += 1
-                if count == stop + 1:
-                    raise Injected
-            return trace
-
-        former = sys.gettrace()
-        sys.settrace(trace)
         try:
-            root.backward()
+            with stopped(lambda code: code.co_filename == library, stop, Injected):
+                root.backward()
         except Injected:
             finished = False
         else:
             finished = True
-        finally:
-            sys.settrace(former)
         grads = [leaf.grad for leaf in leaves]
         assert not torn(grads, [1.0] * 3, [2.0, 1.0, 1.0])
         assert not torn([root.grad, product.grad], [5.0, 5.0], [1.0, bent.dx * 2.0])
@@ -749,20 +723,11 @@ def test_an_exception_at_any_line_of_forgetting_leaves_gradients_old_or_forgotte
     values = [Value(2.0) for _ in range(3)]
     for v in values:
         v.grad = 5.0
-    lines = iter(range(stop + 1))
-
-    def trace(frame, event, _):
-        if event == "line" and next(lines, None) == stop:
-            raise KeyboardInterrupt
-        return trace if frame.f_code is forget_each.__code__ else None
-
-    former = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        with suppress(KeyboardInterrupt):
-            forget_each(values)
-    finally:
-        sys.settrace(former)
+    with (
+        suppress(KeyboardInterrupt),
+        stopped(lambda code: code is forget_each.__code__, stop),
+    ):
+        forget_each(values)
     assert len({v.has_grad for v in values}) == 1
     assert stop < 3 or not values[0].has_grad
 
@@ -908,14 +873,7 @@ def test_the_same_bits_in_every_process():
         "y = logsumexp([dot(xs, [v.tanh() for v in xs[i:] + xs[:i]]) for i in range(20)])\n"
         "y.backward(); print([v.grad.hex() for v in xs], y.data.hex())\n"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=True,
-            cwd=value.__file__.rpartition("engine")[0], env={"PYTHONHASHSEED": str(seed)},
-        ).stdout
-        for seed in range(3)
-    }  # fmt: skip
-    assert len(outputs) == 1
+    assert len({printed(program, seed) for seed in range(3)}) == 1
 
 
 # --- micrograd ------------------------------------------------------------------------------------

@@ -1,0 +1,21 @@
+"""Programs in processes of their own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def printed(program: str, seed: int) -> str:
+    """What a program prints, with files beside this one to import, and hashes seeded."""
+    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": str(seed)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
