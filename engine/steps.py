@@ -271,7 +271,7 @@ class Steps(Watchable, Sequence[Event]):
             )
 
     def _done(self) -> Event:
-        text = "done: every number has its gradient, and no number was changed"
+        text = "done: every gradient is known; no .data and no .grad was changed"
         return Event(kind="done", loss_before=self.record.data[-1], loss_after=None, text=text)
 
 
@@ -378,12 +378,12 @@ def steps(loss: Value, names: Names | None = None) -> Steps:
      2. sub1 = mul1 - 3 = 1 - 3 = -2
      3. pow1 = sub1 ** 2 = (-2) ** 2 = 4
      4. the loss, to be made small: pow1 = 4
-     5. backward starts at the loss L, which moves as itself: dL/dL = 1
-     6. dL/d(sub1) += dL/dL * dL/d(sub1) = 1 * -4 = -4
+     5. backward starts at the loss L = pow1, which moves as itself: dL/dL = 1
+     6. dL/d(sub1) += dL/dL * d(pow1)/d(sub1) = dL/dL * (2 * sub1) = 1 * -4 = -4
      7. dL/d(mul1) += dL/d(sub1) * d(sub1)/d(mul1) = -4 * 1 = -4
-     8. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8
-     9. dL/dx += dL/d(mul1) * d(mul1)/dx = -4 * 0.5 = -2
-    10. done: every number has its gradient, and no number was changed
+     8. dL/dw += dL/d(mul1) * d(mul1)/dw = dL/d(mul1) * x = -4 * 2 = -8
+     9. dL/dx += dL/d(mul1) * d(mul1)/dx = dL/d(mul1) * w = -4 * 0.5 = -2
+    10. done: every gradient is known; no .data and no .grad was changed
     """
     recorded, words = recorded_with_words(loss, names)
     return Steps(recorded, words, sweep(recorded))

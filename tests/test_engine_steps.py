@@ -242,7 +242,7 @@ def test_the_transcript_is_numbered_from_1():
     found = small()
     lines = found.transcript().splitlines()
     assert lines == [f"{n:>2}. {event}" for n, event in enumerate(found, 1)]
-    assert lines[7] == " 8. dL/dw += dL/d(mul1) * d(mul1)/dw = -4 * 2 = -8"
+    assert lines[7] == " 8. dL/dw += dL/d(mul1) * d(mul1)/dw = dL/d(mul1) * x = -4 * 2 = -8"
     assert repr(found) == found.transcript()
 
 

@@ -59,6 +59,20 @@ def test_slopes_of_many_operands():
     assert slope(OPS["logsumexp"], 1, ["p", "q"], "v") == "exp(q - v)"
 
 
+@pytest.mark.parametrize(
+    ("exponent", "text"),
+    [
+        ("2", "2 * x"),
+        ("3", "3 * x ** 2"),
+        ("0.5", "0.5 * x ** (-0.5)"),
+        ("-1", "-1 * x ** (-2)"),
+        ("n", "n * x ** (n - 1)"),
+    ],
+)
+def test_the_slope_of_a_power(exponent, text):
+    assert slope(OPS["pow"], 0, ["x", exponent], "z") == text
+
+
 def test_names_that_hold_letters_of_formulas_are_not_replaced_again():
     assert slope(OPS["pow"], 0, ["y", "z"], "x") == "z * y ** (z - 1)"
 
@@ -87,7 +101,7 @@ def test_a_dot_in_words_that_a_beginner_understands():
     )
     assert texts[1] == "dL/dw0 += dL/d(dot1) * x0 = 0.01621 * 2 = 0.03243"
     assert texts[3] == "dL/dx0 += dL/d(dot1) * w0 = 0.01621 * 0.5 = 0.008107"
-    assert texts[5] == "dL/db += dL/d(dot1) * 1 = 0.01621 * 1 = 0.01621"
+    assert texts[5] == "dL/db += dL/d(dot1) * d(dot1)/db = 0.01621 * 1 = 0.01621"
 
 
 @pytest.mark.parametrize(("bias", "text"), [
@@ -105,8 +119,8 @@ def test_paths_that_meet():
     recorded = record(a * a)
     words = Words(recorded, {})
     assert [words.share(share) for share in sweep(recorded).shares] == [
-        "dL/da += dL/dL * dL/da = 1 * 3 = 3",
-        "dL/da += dL/dL * dL/da = 1 * 3 = 3; paths meet: 3 + 3 = 6",
+        "dL/da += dL/dL * d(mul1)/da = dL/dL * a = 1 * 3 = 3",
+        "dL/da += dL/dL * d(mul1)/da = dL/dL * a = 1 * 3 = 3; paths meet: 3 + 3 = 6",
     ]
 
 
@@ -117,7 +131,7 @@ def test_partials_in_words():
     assert [words.partial(e) for e in range(3)] == [
         "d(mul1)/dv = w",
         "d(mul1)/dw = v",
-        "dL/d(mul1) = 1 - tanh1 ** 2",
+        "d(tanh1)/d(mul1) = 1 - tanh1 ** 2",
     ]
     assert words_of(v * 2.0).partial(1) == ""
 
@@ -214,4 +228,4 @@ def test_operations_of_a_user_are_told_by_their_row():
     op = OPS["gelu"]
     assert expression(op, ["v"]) == "gelu(v)"
     recorded = record(apply(op, Value(0.5, "v")))
-    assert Words(recorded, {}).partial(0).startswith("dL/dv = 0.5 * erfc(-0.7071067811865476 * v)")
+    assert Words(recorded, {}).partial(0).startswith("d(gelu1)/dv = 0.5 * erfc(")

@@ -14,6 +14,7 @@ from engine.value import Value
 
 TERMS = 16  # a longer sum is cut
 FIRST = 3  # terms of it that are written out
+LONG = 40  # letters; a longer slope stands in the picture alone
 
 # Slopes as textbooks write them, of rows that are written for accuracy.
 SLOPES: Mapping[str, tuple[str, ...]] = {
@@ -85,7 +86,19 @@ def slope(op: Op, position: int, operands: Sequence[str], result: str) -> str:
         kind, meaning = (2 if op.name == "dot" else 0), {"x": operands[position]}
     text = SLOPES.get(op.name, op.partials)[kind]
     meaning["z"] = result
-    return re.sub(r"\b[xyz]\b", lambda found: meaning[found[0]], ONES.get(text, text))
+    told = re.sub(r"\b[xyz]\b", lambda found: meaning[found[0]], ONES.get(text, text))
+    return re.sub(r" \*\* \((-?[\d.]+) - 1\)", _power, told)
+
+
+def _power(exponent: re.Match[str]) -> str:
+    """The end of a slope of x ** 3, " ** 2", where the exponent is a number."""
+    less = float(exponent[1]) - 1
+    return "" if less == 1 else f" ** {_enclosed(short(less))}"
+
+
+def _factor(formula: str) -> str:
+    """A formula as it stands in a product."""
+    return formula if re.fullmatch(r"[\w.]+|[\w.]+\([^()]*\)", formula) else f"({formula})"
 
 
 def d(name: str) -> str:
@@ -125,12 +138,13 @@ class Words:
         return [clipped(label) for label in self.labels]
 
     def d(self, place: int) -> str:
-        """A place in a derivative; L is the loss."""
+        """A place in a derivative."""
         atom = self.record.graph.atoms[place]
-        if place == self.record.root:
-            return "dL"
         made_up = isinstance(atom, Value) and atom.op and not self.record.labels[place]
         return f"d({self.called[place]})" if made_up else d(self.called[place])
+
+    def _gradient(self, place: int) -> str:
+        return "dL/dL" if place == self.record.root else f"dL/{self.d(place)}"
 
     @cached_property
     def _users(self) -> list[list[Edge]]:
@@ -172,19 +186,23 @@ class Words:
 
     def seed(self) -> str:
         """Where the blame starts."""
-        return "backward starts at the loss L, which moves as itself: dL/dL = 1"
+        name = self.called[self.record.root]
+        return f"backward starts at the loss L = {name}, which moves as itself: dL/dL = 1"
 
     def share(self, share: Share, adds: bool = True) -> str:
         """The chain rule for one edge, and the sum where paths meet."""
         tail, head, _, partial = self.record.edges[share.edge]
         assert partial is not None
         op, _ = self._op(head)
-        local = self._slope(share.edge) if op.name == "dot" else f"{self.d(head)}/{self.d(tail)}"
-        sign = "+=" if adds else "="
-        text = (
-            f"dL/{self.d(tail)} {sign} dL/{self.d(head)} * {local} = "
-            f"{short(share.adjoint)} * {short(partial)} = {short(share.contribution)}"
-        )
+        formula = self._slope(share.edge)
+        is_told = formula not in ONES.values() and len(formula) <= LONG
+        slopes = [_factor(formula)] if is_told else []
+        if op.name != "dot" or not slopes:
+            slopes.insert(0, f"{self.d(head)}/{self.d(tail)}")
+        products = [f"{self._gradient(head)} * {slope}" for slope in slopes]
+        products.append(f"{short(share.adjoint)} * {short(partial)}")
+        told = f"{self._gradient(tail)} {'+=' if adds else '='} {products[0]}"
+        text = " = ".join([told, *products[1:], short(share.contribution)])
         if adds and share.old != 0:
             numbers = f"{short(share.old)} + {short(share.contribution)}"
             text += f"; paths meet: {numbers} = {short(share.new)}"
