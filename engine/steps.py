@@ -23,6 +23,7 @@ from engine.story.sentences import Words
 from engine.value import Value, toposort
 
 WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons and layers collapsed
+ARROWS = 6000  # the same
 COLLAPSED = 60
 MOST_EVENTS = 20_000  # on a page
 MOST_LINES = 1000  # in a terminal
@@ -191,8 +192,12 @@ class Steps(Watchable, Sequence[Event]):
                 copy.label = self.words.labels[place]
             copy.grad = self.sweep.grads[place]
         names = [(name, at[place]) for place, name in self.words.names.items()]
-        limit = max(len(record.data), 2) if len(record.data) <= WHOLE else COLLAPSED
+        limit = None if self._whole else COLLAPSED
         return picture(copies[-1], names, False, limit, copies[: record.outside])
+
+    @property
+    def _whole(self) -> bool:
+        return len(self.record.data) <= WHOLE and len(self.record.edges) <= ARROWS
 
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -212,7 +217,7 @@ class Steps(Watchable, Sequence[Event]):
             "nodes": self.nodes,
             "edges": self.edges,
             "events": kept,
-            "shown": None if len(self.nodes) <= WHOLE else self.picture.shown,
+            "shown": None if self._whole else self.picture.shown,
             "cut": cut,
             "runs": None,
             "data": None,

@@ -2,16 +2,18 @@
 
 import json
 import re
+from functools import partial
 
 import pytest
 from browsers import chromium
 from hostile import HOSTILE
 
+from engine.functions import dot
 from engine.steps import mistake, steps
 from engine.value import Value
 from nn.data import iris, moons
 from nn.loss import cross_entropy, mse
-from nn.module import MLP
+from nn.module import MLP, Module, Neuron
 from nn.optim import SGD
 from nn.watch import watch
 
@@ -26,6 +28,68 @@ def a_step(sizes=(3, 1), **options):
 def a_shared_number():
     w, x = Value(3.0, "w"), Value(2.0, "x")
     return steps((w * x - 1) ** 2 + w, {"w": w})
+
+
+def a_chain(count):
+    t = Value(2.0, "a")
+    for _ in range(count):
+        t = (t * 1.1).tanh()
+    return steps(t)
+
+
+def a_recurrent_net(count, constants=False):
+    wh, wx, b = Value(0.5, "wh"), Value(0.8, "wx"), Value(0.1, "b")
+    h = Value(0.0, "h0")
+    for n in range(1, count + 1):
+        x = 0.3 * n - 0.5
+        h = (wh * h + wx * (x if constants else Value(x, f"x{n}")) + b).tanh()
+    return steps((1.2 * h - 0.7) ** 2)
+
+
+class Cell(Module):
+    """A recurrent net of one's own: two states, each from both, at each of five moments."""
+
+    def __init__(self):
+        self.into = [Value(0.8), Value(-0.4)]
+        self.across = [[Value(0.5), Value(0.2)], [Value(-0.3), Value(0.6)]]
+        self.out = Neuron(2, nonlin=False, seed=1)
+
+    def __call__(self, xs):
+        h = [0.0, 0.0]
+        for x in xs:
+            h = [
+                (dot(row, h) + w * x).tanh() for w, row in zip(self.into, self.across, strict=True)
+            ]
+        return self.out(h)
+
+
+def a_net_of_ones_own():
+    net = Cell()
+    optim = SGD(net.parameters(), lr=0.05)
+    return watch(net, mse, ([1.0, -0.5, 0.3, 0.2, 0.7], 0.5), optim)
+
+
+def two_losses():
+    w, v = Value(0.4, "w"), Value(-0.3, "v")
+    part = (w * 2.0 + v).tanh()
+    return steps((part - 1.0) ** 2 + (part * v + 0.5) ** 2, {"w": w, "v": v})
+
+
+def many_terms():
+    t = Value(0.0, "start")
+    for n in range(12):
+        t = t + Value(0.1 * n, f"w{n}") * (n + 1.5)
+    return steps(t)
+
+
+OWN = {
+    "chain": lambda: a_chain(12),
+    **{f"recurrent {n}": partial(a_recurrent_net, n) for n in range(1, 6)},
+    "constants": lambda: a_recurrent_net(4, True),
+    "module": a_net_of_ones_own,
+    "two losses": two_losses,
+    "terms": many_terms,
+}
 
 
 def a_run():
@@ -124,11 +188,13 @@ def number(x):
 
 def briefly(text):
     """The text with names as they are inside a neuron."""
-    inside = re.sub(r"\blayers\.\d+\.neurons\.\d+\.", "", text)
-    return re.sub(r"\bw\.(\d+)", r"w\1", inside)
+    inside = re.sub(r"\b(layers\.\d+\.neurons\.\d+|out)\.", "", text)
+    return re.sub(r"\b(w|into)\.(\d+)", r"\1\2", inside)
 
 
-@pytest.mark.parametrize("make", [a_step, a_shared_number, a_run])
+@pytest.mark.parametrize(
+    "make", [a_step, a_shared_number, a_run, *(pytest.param(OWN[name], id=name) for name in OWN)]
+)
 def test_after_every_event_the_cards_have_the_numbers_of_the_json(show, make):
     page = show(make())
     known = content(page)
@@ -161,6 +227,25 @@ def test_after_every_event_the_cards_have_the_numbers_of_the_json(show, make):
         key = {"forward": "data", "loss": "data", "backward": "contribution", "update": "after"}
         if event["kind"] in key:
             assert shown["answer"] == f"{event[key[event['kind']]]:.4g}"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_every_level_shows_a_graph_of_ones_own_to_its_end(show, name):
+    page = show(OWN[name]())
+    select = page.locator("#detail")
+    levels = select.locator("option").evaluate_all("all => all.map(one => one.value)")
+    if not levels:
+        assert page.locator(".stage .box").count() == 0
+    for level in levels or [None]:
+        if level is not None:
+            select.select_option(level)
+        go(page, 0)
+        assert len(page.evaluate(WALK)) == len(content(page)["events"])
+
+
+def test_a_graph_too_long_to_draw_whole_is_told_to_its_end(show):
+    page = show(a_chain(600))
+    assert len(page.evaluate(WALK)) == len(content(page)["events"])
 
 
 THERE_AND_BACK = """() => {

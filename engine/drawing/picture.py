@@ -54,14 +54,18 @@ def picture(
     root: Value,
     names: Names | None,
     expand: bool,
-    max_nodes: int,
+    max_nodes: int | None,
     also: Iterable[Value] = (),
 ) -> Picture:
-    """What `root` was computed from, and those of `also` that it was not, in `max_nodes` nodes."""
+    """What `root` was computed from, and those of `also` that it was not, in `max_nodes` nodes.
+
+    None collapses nothing, however wide the picture gets.
+    """
     called = named(names)
     graph = graph_of(root, expand, also)
     boxes, box = boxes_of(graph, called)
-    part = collapse(graph, boxes, box, max_nodes)
+    whole = list(range(len(graph.atoms)))
+    part = whole if max_nodes is None else collapse(graph, boxes, box, max_nodes)
     order = ordered(operands_of(graph, part))
     members: dict[int, list[int]] = {p: [] for p in order}
     for place, p in enumerate(part):
