@@ -75,6 +75,7 @@ def plot_history(history: Curves) -> "Figure":
 def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
     """The loss of several histories, by name, against points looked at and against time.
 
+    A replay is recorded and compared with the function now and then: its curve waits there.
     Such as `plot_comparison({"GD": history, "SGD": other})`.
     """
     if not histories:
@@ -151,7 +152,8 @@ def plot_decision_boundary(
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
         title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
-    _finish(axes, title, *(names[i] for i in features), loc="upper left", bbox_to_anchor=(1, 1))
+    first, second = (names[i] for i in features)
+    _finish(axes, title, first, second, ASIDE)
     return figure
 
 
@@ -266,11 +268,18 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) < 3 else f"the {len(names)} other columns"
 
 
-def _finish(axes: "Axes", title: str, across: str, up: str, **place: Any) -> None:
-    axes.set(title=title, xlabel=across, ylabel=up)
+ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
+ASIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+
+
+def _finish(axes: "Axes", title: str, across: str, up: str, legend: dict[str, Any] = ABOVE) -> None:
+    """Titles, axes, and a legend that covers no data."""
+    names, _ = axes.get_legend_handles_labels()
+    axes.set_title(title, pad=10 + 15 * len(names) if legend is ABOVE else 6)
+    axes.set(xlabel=across, ylabel=up)
     if axes.get_xscale() == "linear":
         axes.locator_params(axis="x", nbins=6)  # so that numbers of five digits do not touch
     axes.grid(alpha=0.25, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(framealpha=0.8, edgecolor="none", **place)
+    axes.legend(frameon=False, **legend)
