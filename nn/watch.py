@@ -350,6 +350,11 @@ RULES: dict[type[Optimizer], Rule] = {SGD: _sgd_rule, Adam: _adam_rule}
 
 # --- mistakes ---------------------------------------------------------------------------------
 
+HARMLESS = (
+    "Here it reaches the inputs alone, and every weight moves as it should: one more hidden layer "
+    "would show the harm."
+)
+
 
 @contextmanager
 def _put_back(optimizer: Optimizer) -> Iterator[None]:
@@ -370,7 +375,9 @@ def _in_backward(name: str) -> Callable[[_Scene, Dataset], Mistake]:
     def pair(scene: _Scene, rows: Dataset) -> Mistake:
         with _put_back(scene.optimizer):
             right = scene.step(rows)
-        return Mistake(name, text, right, scene.step(rows, way=way, combine=combine))
+        wrong = scene.step(rows, way=way, combine=combine)
+        does_harm = right[-1]["loss_after"] != wrong[-1]["loss_after"]
+        return Mistake(name, text if does_harm else f"{text} {HARMLESS}", right, wrong)
 
     return pair
 

@@ -296,6 +296,14 @@ def test_forgotten_zero_grad_in_numbers():
 
 
 @pytest.mark.parametrize("name", ["= instead of +=", "wrong order"])
+@pytest.mark.parametrize(("nouts", "is_harmless"), [([2, 1], True), ([3, 3, 1], False)])
+def test_a_mistake_that_harms_no_weight_says_so(name, nouts, is_harmless):
+    net = MLP(2, nouts, "tanh", seed=1)
+    found = watch(net, mse, ([1.0, -2.0], 0.5), SGD(net.parameters(), lr=0.1), mistake=name)
+    assert ("every weight moves as it should" in found.text) == is_harmless
+
+
+@pytest.mark.parametrize("name", ["= instead of +=", "wrong order"])
 def test_mistakes_in_backward_move_the_weights(name):
     _, found = a_mistake(name)
     grads = {n["id"]: n["grad"] for n in found.wrong.nodes}
