@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from engine import backends
@@ -224,6 +225,7 @@ class Descent:
             self.store()
             self._links.clear()
             return None
+        link.add_to_others()
         return Taken(loss, link.outputs, norm)
 
 
@@ -319,6 +321,8 @@ class _FlatMover(_Mover):
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
             raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._turned = attrgetter(*self._switches) if self._switches else lambda _: None
+        self._as_recorded = self._turned(optimizer)
         self._look()
 
     def _record(self) -> tuple[Tape, list[Value], list[Any]]:
@@ -381,9 +385,12 @@ class _FlatMover(_Mover):
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
         rates = self.optimizer.rates(self.steps + 1)
         self._has_gradient = True
+        if self._turned(self.optimizer) != self._as_recorded:
+            return None
         if rates == self._rates and not self._asks_more:
             self.recorded.kernel.forward()
         else:
+            self._rates = ()
             self._given[:] = _view(array("d", rates))
             if not self.recorded.run():
                 return None
@@ -447,7 +454,10 @@ class _Link:
             return
         for k, place in enumerate(self._picks):
             self.mover.gradient[k] = self._adjoints[place]
-        for place, p in self._others:  # nobody forgets their gradients: they add up
+
+    def add_to_others(self) -> None:
+        """Adds to the gradients of Values that are not moved: nobody forgets these."""
+        for place, p in self._others:
             p.grad += self._adjoints[place]
 
 

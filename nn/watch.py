@@ -195,7 +195,9 @@ class _Scene:
 def _output_names(rows: Dataset, count: int) -> Sequence[str]:
     """The classes, or the target; where the rows do not name them, "output"."""
     names = rows.classes or (rows.target or "output",)
-    return names if len(names) == count else [f"output{i}" for i in range(count)]
+    if len(names) == count:
+        return names
+    return [f"output{i}" for i in range(count)] if count > 1 else ["output"]
 
 
 def _labelled(rows: Dataset) -> list[Any]:

@@ -704,3 +704,37 @@ def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
     n = len(ours.net.parameters())
     no_gradients = [[*state[:n], *state[2 * n :]] for state in (ours.state(), *states[3:])]
     assert no_gradients[0] in no_gradients[1:]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_switch_turned_between_steps_counts_at_once(backend):
+    def moved(backend):
+        a = Value(1.0)
+        optimizer = SGD([a], lr=0.1, momentum=0.5)
+        descent = Descent(lambda xs, ys: ((a * xs[0] - ys[0]) ** 2, []), optimizer, backend)
+        for step in range(6):
+            optimizer.nesterov = step >= 3
+            descent.step(*one)
+        descent.store()
+        return a.data
+
+    one = [1.0], [0.0]
+    assert moved(backend) == pytest.approx(moved("eager"), rel=1e-13)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_step_taken_again_adds_to_the_gradients_of_others_once(backend):
+    """Where a setting turns on, the arithmetic of the optimiser is recorded anew in mid-step."""
+
+    def gradient(backend):
+        a, other = Value(1.0), Value(2.0)
+        optimizer = SGD([a], lr=0.1)
+        descent = Descent(lambda xs, ys: ((a * other * xs[0] - ys[0]) ** 2, []), optimizer, backend)
+        for step in range(4):
+            optimizer.weight_decay = 0.1 * (step >= 2)
+            descent.step(*one)
+        descent.store()
+        return other.grad
+
+    one = [1.0], [0.0]
+    assert gradient(backend) == pytest.approx(gradient("eager"), rel=1e-13)
