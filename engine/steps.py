@@ -141,7 +141,7 @@ class Steps(Watchable, Sequence[Event]):
     @cached_property
     def nodes(self) -> list[dict[str, Any]]:
         """What is in the graph: operands first, the loss last."""
-        record, words, grads = self.record, self.words, self.sweep.grads
+        record, words, grads = self.record, self.words, self._held
         boxes, box = boxes_of(record.graph, self._named())
         agree = checks(record, grads)
         nodes = []
@@ -163,6 +163,12 @@ class Steps(Watchable, Sequence[Event]):
                 }
             )
         return nodes
+
+    @property
+    def _held(self) -> list[float]:
+        """Every gradient at the end: that of the pass, and what is left over of earlier ones."""
+        left = {event["node"]: event["new"] for event in self.events if event["kind"] == "leftover"}
+        return [left.get(place, grad) for place, grad in enumerate(self.sweep.grads)]
 
     @cached_property
     def edges(self) -> list[dict[str, Any]]:

@@ -295,6 +295,19 @@ def test_forgotten_zero_grad_in_numbers():
     assert model.state_dict() == net().state_dict()
 
 
+def test_what_is_left_over_is_in_the_gradient_that_is_checked():
+    net = MLP(2, [2, 1], seed=10)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    found = watch(net, mse, ([1.0, -2.0], 0.5), optimizer, mistake="forgotten zero_grad")
+    left = {event["node"]: event for event in found.wrong if event["kind"] == "leftover"}
+    assert any(event["old"] for event in left.values())
+    for place, event in left.items():
+        node = found.wrong.nodes[place]
+        assert node["grad"] == event["new"]
+        assert node["check"] is not (event["old"] != 0)  # False or None beside a wrong number
+    assert all(node["check"] is not False for node in found.right.nodes)
+
+
 @pytest.mark.parametrize("name", ["= instead of +=", "wrong order"])
 @pytest.mark.parametrize(("nouts", "is_harmless"), [([2, 1], True), ([3, 3, 1], False)])
 def test_a_mistake_that_harms_no_weight_says_so(name, nouts, is_harmless):

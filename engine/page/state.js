@@ -25,7 +25,7 @@ function makeStory(steps) {
   const arrived = steps.nodes.map(() => ({ last: Infinity, count: 0 })); // gradients, and when the last
   let settled = steps.events.length; // after so many events every gradient is final
   steps.events.forEach((event, n) => {
-    if (event.kind === "seed") arrived[event.node].last = n + 1;
+    if (event.kind === "seed" || event.kind === "leftover") arrived[event.node].last = n + 1;
     if (event.kind !== "backward") return;
     flows[event.edge] = event.contribution;
     arrived[event.to].last = settled = n + 1;
