@@ -16,6 +16,8 @@ function html(name, className = "", content = "") {
 
 // ---- the current event
 
+const MANY_TILES = 8; // in a line, in large letters
+
 /** The caption shows an event; `hidden` leaves out the number to predict. */
 function makeCaption(pane) {
   const root = copy("caption");
@@ -34,6 +36,7 @@ function makeCaption(pane) {
       line.textContent = cut(computed) + (hidden ? " = ?" : result);
       line.title = event && !hidden ? event.text : "";
       tiles.replaceChildren(...list.map((tile) => makeTile(tile, hidden)));
+      tiles.classList.toggle("many", list.length > MANY_TILES);
       form.hidden = !hidden;
       verdict.hidden = true;
     },

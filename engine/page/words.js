@@ -58,11 +58,12 @@ function words(story, event) {
   return cut < 0 ? [told, ""] : [told.slice(0, cut), told.slice(cut)];
 }
 
-/** The same with long sums cut, since tiles show their numbers. */
+/** The same; of a long sum only the names, and the first of these: tiles show its numbers. */
 function cut(text) {
-  const sums = text.split(" = ").map((sum) => sum.split(" + "));
-  const briefer = (terms) => (terms.length > TERMS + 1 ? [...terms.slice(0, TERMS), `... (${terms.length} terms)`] : terms);
-  return sums.map((terms) => briefer(terms).join(" + ")).join(" = ");
+  const [name, sum = ""] = text.split(" = ");
+  const terms = sum.split(" + ");
+  if (terms.length <= TERMS + 1) return text;
+  return `${name} = ${terms.slice(0, TERMS).join(" + ")} + ... (${terms.length} terms)`;
 }
 
 // ---- an event as a row of tiles: [number, its name, "answer" where it is one], or a sign
