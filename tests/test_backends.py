@@ -1,6 +1,7 @@
 import math
 import random
 import sys
+from functools import partial
 from itertools import chain, product
 from operator import mul
 
@@ -319,3 +320,13 @@ def test_formulas_at_random(seed):
     for name in ("numpy", "c"):
         pairs = enumerate(zip(results[name], want, strict=True))
         assert [(k, a, b) for k, (a, b) in pairs if a != b and (a == a or b == b)] == [], name
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("op", ["max", "min"])
+def test_of_two_zeros_the_first_wins(name, op):
+    """1 / -0.0 is -inf: the sign of a zero can turn that of a gradient."""
+    step = replay(lambda xs, ys: list(map(partial(apply, ops.OPS[op]), xs, ys)), backend=name)
+    for _ in range(2):
+        results = step([0.0, -0.0] * 5, [-0.0, 0.0] * 5)
+    assert [str(z.data) for z in results] == ["0.0", "-0.0"] * 5

@@ -65,6 +65,7 @@ def run(*arguments, **settings):
 def start():
     """Starts the command; what still runs after the test is stopped."""
     started = []
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)  # a command inherits "ignore"
 
     def begin(*arguments):
         process = subprocess.Popen(
@@ -78,6 +79,7 @@ def start():
         return process
 
     yield begin
+    signal.signal(signal.SIGINT, former)
     for process in started:
         process.kill()
         process.wait()

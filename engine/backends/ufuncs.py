@@ -17,7 +17,7 @@ Number = View | float
 FUNCTIONS = {
     **{name: f"np.{name}" for name in ("abs", "cos", "cosh", "exp", "expm1", "log", "log1p")},
     **{name: f"np.{name}" for name in ("sin", "sinh", "sqrt", "tan", "tanh")},
-    **{name: f"np.{name}" for name in ("maximum", "minimum")},
+    "maximum": "np.maximum",
     **{f"a{name}": f"np.arc{name}" for name in ("sin", "cos", "tan")},
     **{name: name for name in ("erf", "erfc")},  # NumPy has none
     "pow": "np.power",
@@ -29,11 +29,7 @@ OPERATORS: dict[type[ast.AST], str] = {
     **{ast.Lt: "np.less", ast.LtE: "np.less_equal", ast.Gt: "np.greater"},
     **{ast.GtE: "np.greater_equal", ast.Eq: "np.equal", ast.NotEq: "np.not_equal"},
 }
-SHORTER = {  # equal but for the sign of a zero
-    "0.0 if x <= 0.0 else x": "maximum(x, 0.0)",
-    "x if x >= y or x != x else y": "maximum(x, y)",
-    "x if x <= y or x != x else y": "minimum(x, y)",
-}
+SHORTER = {"0.0 if x <= 0.0 else x": "maximum(x, 0.0)"}
 
 
 @cache
