@@ -69,3 +69,25 @@ def test_general_functions_serve_all_lengths() -> None:
 def test_long_loops_stay_as_they_are_in_general() -> None:
     (function,) = writer(general=True).forward(loop("dot", 1000, 64))
     assert all(parameter.memory for parameter in function.parameters)
+
+
+@pytest.mark.parametrize("name", ["dot", "logsumexp"])
+@pytest.mark.parametrize(
+    ("general", "rows", "plain"),
+    [
+        (False, 32, True),
+        (False, 33, False),
+        (True, 33, True),
+        (True, 256, True),
+        (True, 257, False),
+    ],
+)
+def test_short_loops_are_written_as_they_stand(
+    name: str, general: bool, rows: int, plain: bool
+) -> None:
+    wanted = loop(name, rows, 8)
+    (function,) = writer(general).forward(wanted)
+    assert ("V8" not in "".join(function.lines) and not function.work) == plain
+    assert writer(general).may_set(wanted, wanted.vectors[0]) != plain
+    numbers = [parameter for parameter in function.parameters if not parameter.memory]
+    assert bool(numbers) == (general and plain)

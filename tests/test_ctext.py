@@ -73,6 +73,18 @@ def test_loops_that_differ_in_places_share_a_function() -> None:
     assert deep(12).count("static void") == deep(6).count("static void")
 
 
+def test_adjoints_begin_with_zeros_only_where_seeds_are_added() -> None:
+    x = Value(0.5)
+    with record() as seen:
+        result = (x.sin() * x).exp()
+    program = roll(seen.tape([x], [result], [True]))
+    source = text(program, MACHINE).source
+    (output,) = program.outputs
+    assert re.findall("memset.*;", source.split("backward")[-1]) == [
+        f"memset(a + {output}, 0, 1 * sizeof *a);"
+    ]
+
+
 def test_places_that_no_formula_gives_are_data() -> None:
     xs = [Value(float(i)) for i in range(2000)]
     wires = [(i * i * 7 + 3) % 2000 for i in range(4000)]
@@ -109,6 +121,8 @@ def test_many_calls_are_a_table(calls: int, in_text: bool, monkeypatch: pytest.M
         ((17, 1), (2, 3), [(7, 10), (24, 27)], True),
         ((-2,), (3,), [(3, 4), (5, 6), (7, 8)], True),
         ((2, 1), (3, 3), [(7, 14)], False),
+        ((2,), (4096,), [(7 + 2 * k, 8 + 2 * k) for k in range(4096)], True),
+        ((2,), (5000,), [(7, 7 + 9999)], False),  # too many stretches: as one
     ],
 )
 def test_runs_of_memory(

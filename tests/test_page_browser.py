@@ -163,8 +163,8 @@ def cards(page):
 
 WALK = f"""() => {{
   const cards = {CARDS}, seen = [];
-  const next = document.getElementById('next');
-  while (!next.disabled) {{
+  const [next, time] = ['next', 'time'].map(id => document.getElementById(id));
+  while (!next.disabled && seen.length <= Number(time.max)) {{ // a dead page never disables it
     next.click();
     const words = document.querySelector('.words');
     const current = [...document.querySelectorAll('#transcript [aria-current]')];
