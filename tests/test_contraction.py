@@ -16,6 +16,7 @@ from engine.backends.contraction import PRELUDE, Machine, Part, contraction, mer
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
 
+Steps = tuple[int, ...]
 WIDE, NARROW = Machine(8, 20), Machine(4, 10)
 Case = tuple[Machine, tuple[int, ...], Part, list[Part], list[Part], str]
 
@@ -92,8 +93,8 @@ AS_PYTHON = {
     r"(i\d)\+\+;": r"\1 += 1",
     r"{": "if True:",
     r"}": "pass",
-    r"(?:V(\d)|double) (s\w*) = .*": r"lanes['\2'] = int('\1' or 1)",
-    r"(s\w*) \+= [xy].*": r"met['sums'] += 1; met['products'] += lanes['\1']",
+    r"(?:V(\d)|double) (s\w*) = .*": r"lanes['\2'] = int('\1' or 1); chain['\2'] = 0",
+    r"(s\w*) \+= [xy].*": r"add('\1')",
     r"(?:V\d|double) [xy]_\w+ = .*": "met['loads'] += 1",
     r"KEEP\(.*": "met['kept'] += 1",
     r"\w+_packed\[.* = .*": "met['copies'] += 1",
@@ -103,7 +104,9 @@ AS_PYTHON = {
 
 
 def met(lines: Sequence[str]) -> Counter[str]:
-    """How often each kind of line is met when they run, and how many sums one step adds to."""
+    """How often each kind of line is met when they run; how many sums one step adds to; and the
+    longest chain of additions, each of which waits for the one before.
+    """
     code = []
     for line in lines:
         bare = line.lstrip()
@@ -112,7 +115,16 @@ def met(lines: Sequence[str]) -> Counter[str]:
         code.append(line[: len(line) - len(bare)] + found.expand(python))
     is_sum = [re.fullmatch(r" *s\w* \+= [xy].*", line) is not None for line in lines]
     counts = Counter(at_once=max(len(list(group)) for adds, group in groupby(is_sum) if adds))
-    exec("\n".join(code), {"met": counts, "lanes": {}})
+    lanes: dict[str, int] = {}
+    chain: dict[str, int] = {}
+
+    def add(to: str) -> None:
+        counts["sums"] += 1
+        counts["products"] += lanes[to]
+        chain[to] += 1
+        counts["chain"] = max(counts["chain"], chain[to])
+
+    exec("\n".join(code), {"met": counts, "lanes": lanes, "chain": chain, "add": add})
     return counts
 
 
@@ -127,65 +139,58 @@ def test_each_product_is_added_once() -> None:
         assert counts["at_once"] <= machine.sums
 
 
-Steps = tuple[int, ...]
+# fmt: off
+WORK = [  # of lanes, lengths, z, x, y: sums, loads, kept, copies, stores, at once, chain
+    # a matrix product: 8 rows by 2 registers at a time, so 10 loads serve 16 sums
+    (8, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (4096, 2560, 512, 0, 64, 16, 64)),
+    (4, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (8192, 6144, 4096, 0, 128, 8, 64)),
+    # of odd lengths: rows of 11, and what is left over of a row in a register of 1
+    (8, (33, 17, 65), (17, 1, 0), (65, 0, 1), (0, 1, 17), (6435, 3315, 780, 0, 99, 18, 65)),
+    (8, (7, 100, 65), (100, 1, 0), (65, 0, 1), (0, 1, 100), (5915, 3445, 1625, 0, 91, 16, 65)),
+    # a matrix that lies across the lanes is copied once
+    (8, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 64, 1), (4096, 2560, 512, 1024, 64, 16, 64)),
+    (4, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 64, 1), (8192, 6144, 4096, 1024, 128, 8, 64)),
+    # ... and of two that could lie along the lanes the one that does so in z
+    (8, (16, 16, 64), (1, 16, 0), (64, 0, 1), (0, 64, 1), (2048, 1280, 256, 1024, 32, 16, 64)),
+    (8, (16, 16, 64), (16, 1, 0), (64, 0, 1), (0, 64, 1), (2048, 1280, 256, 1024, 32, 16, 64)),
+    # as many rows at a time as leave none over, if that is more than half of the most
+    (8, (44, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (5632, 3456, 640, 0, 88, 18, 64)),
+    (8, (18, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (2304, 1408, 256, 0, 36, 18, 64)),
+    (8, (10, 48, 20), (48, 1, 0), (20, 0, 1), (0, 1, 48), (1200, 640, 240, 0, 60, 15, 20)),
+    (8, (10, 88, 20), (88, 1, 0), (20, 0, 1), (0, 1, 88), (2200, 1040, 440, 0, 110, 20, 20)),
+    # a matrix times a vector, which is kept for 4 rows
+    (8, (64, 16), (1, 0), (16, 1), (0, 1), (128, 160, 32, 0, 64, 8, 1)),
+    (8, (5, 1000), (1, 0), (1000, 1), (0, 1), (625, 875, 250, 0, 5, 8, 62)),
+    (8, (11, 300), (1, 0), (300, 1), (0, 1), (418, 532, 114, 0, 11, 8, 18)),
+    (8, (11, 300), (1, 0), (1, 11), (0, 1), (900, 1200, 0, 0, 3, 3, 150)),
+    (8, (300, 10), (1, 0), (1, 300), (0, 1), (380, 480, 0, 0, 38, 4, 5)),
+    (4, (300, 10), (1, 0), (1, 300), (0, 1), (750, 1000, 0, 0, 75, 3, 5)),
+    # one dot, side by side and in steps of 3
+    (8, (1003,), (0,), (1,), (1,), (127, 254, 0, 0, 1, 4, 31)),
+    (8, (1003,), (0,), (3,), (1,), (127, 254, 0, 0, 1, 4, 31)),
+    # sums of one factor, stored side by side and in steps of 5
+    (8, (337, 100), (1, 0), (1, 337), (), (4300, 4300, 0, 0, 43, 3, 50)),
+    (8, (337, 101), (5, 0), (1, 337), (), (4343, 4343, 0, 0, 337, 3, 51)),
+    # several axes of terms
+    (8, (6, 7, 9), (0, 0, 0), (63, 9, 1), (63, 9, 1), (48, 96, 0, 0, 1, 4, 11)),
+    (8, (40, 6, 5), (0, 0, 1), (30, 5, 1), (5, 0, 1), (480, 960, 0, 0, 2, 2, 240)),
+    (8, (40, 6, 5), (0, 5, 1), (30, 5, 1), (5, 0, 1), (480, 560, 40, 0, 12, 12, 40)),
+    (8, (3, 2, 3, 5), (3, 0, 1, 0), (30, 15, 5, 1), (10, 5, 0, 1), (36, 48, 6, 0, 9, 6, 2)),
+    # too short for registers
+    (8, (3, 2), (1, 0), (2, 1), (2, 1), (6, 0, 0, 0, 3, 1, 2)),
+]
+# fmt: on
 
 
-@pytest.mark.parametrize(
-    ("machine", "lengths", "z", "x", "y", "work"),
-    [  # work: sums, loads, registers kept, copies, stores, and how many sums one step adds to
-        # a matrix product: 8 rows by 2 registers at a time, so 10 loads serve 16 sums
-        (WIDE, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (4096, 2560, 512, 0, 64, 16)),
-        (NARROW, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (8192, 6144, 4096, 0, 128, 8)),
-        # of odd lengths: rows of 11, and what is left over of a row in a register of 1
-        (WIDE, (33, 17, 65), (17, 1, 0), (65, 0, 1), (0, 1, 17), (6435, 3315, 780, 0, 99, 18)),
-        (WIDE, (7, 100, 65), (100, 1, 0), (65, 0, 1), (0, 1, 100), (5915, 3445, 1625, 0, 91, 16)),
-        # a matrix that lies across the lanes is copied once
-        (WIDE, (32, 16, 64), (16, 1, 0), (64, 0, 1), (0, 64, 1), (4096, 2560, 512, 1024, 64, 16)),
-        (
-            NARROW,
-            (32, 16, 64),
-            (16, 1, 0),
-            (64, 0, 1),
-            (0, 64, 1),
-            (8192, 6144, 4096, 1024, 128, 8),
-        ),
-        # ... and of two that could lie along the lanes the one that does so in z
-        (WIDE, (16, 16, 64), (1, 16, 0), (64, 0, 1), (0, 64, 1), (2048, 1280, 256, 1024, 32, 16)),
-        (WIDE, (16, 16, 64), (16, 1, 0), (64, 0, 1), (0, 64, 1), (2048, 1280, 256, 1024, 32, 16)),
-        # as many rows at a time as leave none over, if that is more than half of the most
-        (WIDE, (44, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (5632, 3456, 640, 0, 88, 18)),
-        (WIDE, (18, 16, 64), (16, 1, 0), (64, 0, 1), (0, 1, 16), (2304, 1408, 256, 0, 36, 18)),
-        (WIDE, (10, 48, 20), (48, 1, 0), (20, 0, 1), (0, 1, 48), (1200, 640, 240, 0, 60, 15)),
-        (WIDE, (10, 88, 20), (88, 1, 0), (20, 0, 1), (0, 1, 88), (2200, 1040, 440, 0, 110, 20)),
-        # a matrix times a vector, which is kept for 4 rows
-        (WIDE, (64, 16), (1, 0), (16, 1), (0, 1), (128, 160, 32, 0, 64, 8)),
-        (WIDE, (5, 1000), (1, 0), (1000, 1), (0, 1), (625, 875, 250, 0, 5, 8)),
-        (WIDE, (11, 300), (1, 0), (300, 1), (0, 1), (418, 532, 114, 0, 11, 8)),
-        (WIDE, (11, 300), (1, 0), (1, 11), (0, 1), (900, 1200, 0, 0, 3, 3)),
-        (WIDE, (300, 10), (1, 0), (1, 300), (0, 1), (380, 480, 0, 0, 38, 4)),
-        (NARROW, (300, 10), (1, 0), (1, 300), (0, 1), (750, 1000, 0, 0, 75, 3)),
-        # one dot, side by side and in steps of 3
-        (WIDE, (1003,), (0,), (1,), (1,), (127, 254, 0, 0, 1, 4)),
-        (WIDE, (1003,), (0,), (3,), (1,), (127, 254, 0, 0, 1, 4)),
-        # sums of one factor, stored side by side and in steps of 5
-        (WIDE, (337, 100), (1, 0), (1, 337), (), (4300, 4300, 0, 0, 43, 3)),
-        (WIDE, (337, 101), (5, 0), (1, 337), (), (4343, 4343, 0, 0, 337, 3)),
-        # several axes of terms
-        (WIDE, (6, 7, 9), (0, 0, 0), (63, 9, 1), (63, 9, 1), (48, 96, 0, 0, 1, 4)),
-        (WIDE, (40, 6, 5), (0, 0, 1), (30, 5, 1), (5, 0, 1), (480, 960, 0, 0, 2, 2)),
-        (WIDE, (40, 6, 5), (0, 5, 1), (30, 5, 1), (5, 0, 1), (480, 560, 40, 0, 12, 12)),
-        (WIDE, (3, 2, 3, 5), (3, 0, 1, 0), (30, 15, 5, 1), (10, 5, 0, 1), (36, 48, 6, 0, 9, 6)),
-        # too short for registers
-        (WIDE, (3, 2), (1, 0), (2, 1), (2, 1), (6, 0, 0, 0, 3, 1)),
-    ],
-)
+@pytest.mark.parametrize(("lanes", "lengths", "z", "x", "y", "work"), WORK)
 def test_how_much_work_it_is(
-    machine: Machine, lengths: Steps, z: Steps, x: Steps, y: Steps, work: tuple[int, ...]
+    lanes: int, lengths: Steps, z: Steps, x: Steps, y: Steps, work: tuple[int, ...]
 ) -> None:
     factors = [Part(name, steps) for name, steps in (("x", x), ("y", y)) if steps]
+    machine = {8: WIDE, 4: NARROW}[lanes]
     lines, memory = contraction(machine, lengths, Part("z", z), factors)
     counts = met(lines)
-    kinds = "sums", "loads", "kept", "copies", "stores", "at_once"
+    kinds = "sums", "loads", "kept", "copies", "stores", "at_once", "chain"
     assert tuple(counts[kind] for kind in kinds) == work
     assert memory == counts["copies"]
 
