@@ -382,6 +382,11 @@ def _sorted(root: Value) -> list[Value]:
 
 def _sweep(order: Sequence[Value]) -> list[Value]:
     """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
+    if type(order[-1].data) is Value:
+        raise TypeError(
+            "backward expected numbers as data, got a Value: an update by hand is "
+            "w.data = w.data - lr * w.grad, without w itself"
+        )
     leaves = []
     order[-1].adjoint = 1.0
     for v in reversed(order):

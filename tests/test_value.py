@@ -825,6 +825,15 @@ def test_a_backward_needs_numbers_to_add_to(grad):
     assert (x.grad, y.has_grad) == (grad, False)
 
 
+def test_an_update_by_hand_with_the_weight_itself_is_refused():
+    w, x = Value(1.0), Value(3.0)
+    w.data = w - 0.1  # forgot .data
+    loss = w * x
+    with pytest.raises(TypeError, match=r"w\.data = w\.data - lr \* w\.grad, without w itself"):
+        loss.backward()
+    assert not (w.has_grad or x.has_grad or loss.has_grad)
+
+
 # --- copies ---------------------------------------------------------------------------------------
 
 
