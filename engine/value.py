@@ -382,10 +382,10 @@ def _sorted(root: Value) -> list[Value]:
 
 def _sweep(order: Sequence[Value]) -> list[Value]:
     """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
-    if type(order[-1].data) is Value:
+    if isinstance(order[-1].data, Value):
         raise TypeError(
-            "backward expected numbers as data, got a Value: an update by hand is "
-            "w.data = w.data - lr * w.grad, without w itself"
+            "backward expected numbers as data, got a Value: "
+            "write an update by hand as w.data -= lr * w.grad"
         )
     leaves = []
     order[-1].adjoint = 1.0
