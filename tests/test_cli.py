@@ -20,7 +20,9 @@ from nn.task import load_task
 
 ROOT = Path(__file__).parents[1]
 IRIS = str(ROOT / "nn" / "iris.csv")
-QUICK = ["--steps", "300", "--layers", "4"]
+TRAIN = ["train", IRIS, "--target", "species"]
+SMALL = ["--layers", "4"]
+QUICK = ["--steps", "300", *SMALL]
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +30,17 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def plain(monkeypatch):
+    """Trainings leave no plots, as without matplotlib: plots take most of a short one's time."""
+    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """The folder that a training on iris left."""
     out = tmp_path_factory.mktemp("trained")
-    assert main(["train", IRIS, "--target", "species", *QUICK, "--out", str(out)]) == 0
+    assert main([*TRAIN, *QUICK, "--out", str(out)]) == 0
     return out
 
 
@@ -183,18 +191,16 @@ def test_commands_to_paste_name_the_program(monkeypatch, found, called, expected
     assert nn.cli.program() == expected
 
 
-def test_demo_without_matplotlib_says_what_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
+def test_demo_without_matplotlib_says_what_is_missing(plain, capsys):
     assert main(["demo", "--out", "here"]) == 0
     assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json", "step.html"]
     assert "they need matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("plain")
 def test_one_seed_gives_one_model():
     for out in ("a", "b"):
-        assert (
-            main(["train", IRIS, "--target", "species", *QUICK, "--seed", "3", "--out", out]) == 0
-        )
+        assert main([*TRAIN, *QUICK, "--seed", "3", "--out", out]) == 0
     assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
 
 
@@ -213,8 +219,9 @@ def test_train_writes_one_line_a_step(trained):
     assert len((trained / "history.csv").read_text().splitlines()) == 1 + 300
 
 
+@pytest.mark.usefixtures("plain")
 def test_train_says_what_it_cost_and_what_was_reached(capsys):
-    assert main(["train", IRIS, "--target", "species", *QUICK, "--batch", "5"]) == 0
+    assert main([*TRAIN, *QUICK, "--batch", "5"]) == 0
     text = capsys.readouterr().out
     assert "4 -> 4 -> 3, 35 parameters" in text
     for line in (r"points in one step +5", r"points looked at +1,500", r"accuracy +\d\d\.\d%"):
@@ -222,20 +229,23 @@ def test_train_says_what_it_cost_and_what_was_reached(capsys):
     assert Path("brickgrad-train/model.json").exists()
 
 
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_train_with_each_optimizer(optimizer, capsys):
     arguments = ["--optimizer", optimizer, "--batch", "all", "--steps", "5", "--lr", "0.1"]
-    assert main(["train", IRIS, "--target", "species", *arguments]) == 0
+    assert main([*TRAIN, *SMALL, *arguments]) == 0
     assert re.search(r"learning rate +0\.1\n", capsys.readouterr().out)
 
 
+@pytest.mark.usefixtures("plain")
 def test_train_on_all_rows(capsys):
-    assert main(["train", IRIS, "--target", "species", *QUICK, "--keep-aside", "0"]) == 0
+    assert main([*TRAIN, *QUICK, "--keep-aside", "0"]) == 0
     text = capsys.readouterr().out
     assert "from 150 rows.\n" in text
     assert "others" not in text
 
 
+@pytest.mark.usefixtures("plain")
 def test_rows_kept_aside_do_not_touch_the_training():
     arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(50)))
@@ -260,21 +270,22 @@ def test_train_learns_amounts_and_texts(amounts, capsys):
     assert error == pytest.approx(mean**0.5, rel=1e-3)
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_training_goes_on_by_one_flag(capsys):
     """The one that was stopped has the net and the history of the one that was not."""
-    whole = ["train", IRIS, "--target", "species", *QUICK, "--batch", "40", "--optimizer", "adam"]
-    part = [*whole, "--steps", "130", "--checkpoint", "run.json", "--every", "50", "--out", "b"]
+    whole = [*TRAIN, *SMALL, "--steps", "90", "--batch", "40", "--optimizer", "adam"]
+    part = [*whole, "--steps", "40", "--checkpoint", "run.json", "--every", "15", "--out", "b"]
     assert main([*whole, "--out", "a"]) == main(part) == 0
-    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(130)]
+    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(40)]
     assert main([*whole, "--out", "b", "--resume", "run.json"]) == 0
-    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(300)]
+    assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(90)]
     assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
     loss = [
         [row["loss"] for row in csv.DictReader(Path(out, "history.csv").read_text().splitlines())]
         for out in "ab"
     ]
     assert loss[0] == loss[1]
-    assert len(loss[0]) == 300
+    assert len(loss[0]) == 90
 
 
 ANOTHER = {
@@ -285,8 +296,9 @@ ANOTHER = {
 }
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_training_does_not_go_on_as_another(capsys):
-    command = ["train", IRIS, "--target", "species", "--optimizer", "adam", "--steps", "20"]
+    command = [*TRAIN, *SMALL, "--optimizer", "adam", "--steps", "20"]
     assert main([*command, "--checkpoint", "run.json"]) == 0
     capsys.readouterr()
     for message, options in ANOTHER.items():
@@ -295,7 +307,7 @@ def test_a_training_does_not_go_on_as_another(capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_ctrl_c_says_how_to_go_on(start):
-    command = ["train", IRIS, "--target", "species", "--steps", "1000000", "--checkpoint", "r.json"]
+    command = [*TRAIN, *SMALL, "--steps", "1000000", "--checkpoint", "r.json"]
     process = start(*command)
     while not Path("r.json").exists():
         assert process.poll() is None, process.stderr.read()
@@ -406,6 +418,7 @@ def test_watch_shows_a_mistake(trained, capsys, name):
     assert name in (trained / "row-1.html").read_text()
 
 
+@pytest.mark.usefixtures("plain")
 def test_watch_says_where_a_mistake_does_not_show(capsys):
     """A net of zeros is right about the mean: all gradients are 0, and so is what is left over."""
     Path("line.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(9)))
@@ -452,8 +465,6 @@ def test_check_finds_wrong_gradients(trained, capsys, monkeypatch):
 
 
 # --- bad input --------------------------------------------------------------------------------
-
-TRAIN = ["train", IRIS, "--target", "species"]
 
 
 @pytest.mark.parametrize(
@@ -531,6 +542,7 @@ def test_training_that_diverges(capsys):
     assert os.listdir("brickgrad-train") == []
 
 
+@pytest.mark.usefixtures("plain")
 def test_training_that_ends_higher_than_it_began(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
     assert main(["train", "data.csv", "--target", "y", "--lr", "3", "--steps", "50"]) == 0
@@ -539,6 +551,7 @@ def test_training_that_ends_higher_than_it_began(capsys):
     assert float(found[1]) < float(found[2])
 
 
+@pytest.mark.usefixtures("plain")
 def test_columns_that_are_ignored_are_not_learned(capsys):
     text = "".join(f"person {i},{i},{i % 2}\n" for i in range(60))
     Path("data.csv").write_text("id,a,y\n" + text)
@@ -556,23 +569,25 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
 def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
     pytest.importorskip("matplotlib")
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)))
-    arguments = ["--steps", "5", "--out", "here"]
-    assert main(["train", IRIS, "--target", "species", *arguments]) == 0
+    arguments = [*SMALL, "--steps", "5", "--out", "here"]
+    assert main([*TRAIN, *arguments]) == 0
     Path("here/mine.svg").write_text("")
     assert main(["train", "data.csv", "--target", "y", *arguments]) == 0
     names = ["curves.svg", "graph.svg", "history.csv", "mine.svg", "model.json", "step.html"]
     assert sorted(os.listdir("here")) == names
 
 
+@pytest.mark.usefixtures("plain")
 def test_the_curves_show_the_rows_kept_aside():
-    assert main(["train", IRIS, "--target", "species", *QUICK]) == 0
+    assert main([*TRAIN, *QUICK]) == 0
     rows = list(csv.DictReader(Path("brickgrad-train/history.csv").read_text().splitlines()))
     looks = [int(row["step"]) for row in rows if row["validation_loss"]]
     assert looks == [119, 239, 299]
 
 
+@pytest.mark.usefixtures("plain")
 def test_names_in_any_case(capsys):
-    assert main([*TRAIN, "--steps", "2", "--optimizer", "AdamW", "--batch", "All"]) == 0
+    assert main([*TRAIN, *SMALL, "--steps", "2", "--optimizer", "AdamW", "--batch", "All"]) == 0
     assert "adamw" in capsys.readouterr().out
 
 
@@ -636,7 +651,7 @@ def test_a_net_saved_by_other_means(capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize("arguments", [[*TRAIN, "--steps", "1000000000"]])
+@pytest.mark.parametrize("arguments", [[*TRAIN, *SMALL, "--steps", "1000000000"]])
 def test_ctrl_c_keeps_what_was_learned(arguments, start):
     process = start(*arguments)
     assert any("untrained" in line for line in process.stdout)
