@@ -66,8 +66,9 @@ def test_general_functions_serve_all_lengths() -> None:
     assert offsets[0] != offsets[1]
 
 
-def test_long_loops_stay_as_they_are_in_general() -> None:
-    (function,) = writer(general=True).forward(loop("dot", 1000, 64))
+@pytest.mark.parametrize("name", ["dot", "sum", "logsumexp"])
+def test_long_loops_stay_as_they_are_in_general(name: str) -> None:
+    (function,) = writer(general=True).forward(loop(name, 1000, 64))
     assert all(parameter.memory for parameter in function.parameters)
 
 

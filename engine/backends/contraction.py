@@ -6,7 +6,7 @@ one over several registers, so that each number that is loaded is used several t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 
 PRELUDE = """
@@ -125,8 +125,8 @@ class _Contraction:
     factors: tuple[Part, ...]
     starts: tuple[Part, ...]
     assign: str
-    along: int = -1  # the axis along the lanes
-    down: int | None = None  # the axis over several registers
+    along: int = field(init=False)  # the axis along the lanes
+    down: int | None = field(init=False)  # the axis over several registers
 
     def lines(self) -> tuple[list[str], int]:
         axes = range(len(self.lengths))
