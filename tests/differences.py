@@ -120,6 +120,12 @@ def page() -> str:
         numbers = " | ".join(f"{x:.6g}" for x in three)
         result = ("z", "dx", "dy")[row.result]
         lines.append(f"| {row.name} | {result} | {at} | {numbers} | {row.theirs} | {row.why} |")
+    lines += [
+        "",
+        "Replayed by NumPy or C, a sum is added in another order. Its last digits may differ, and a",
+        "sum of nothing but negative zeros may be 0.0 where it is -0.0 without replay. Replayed in",
+        "Python it has the same bits.",
+    ]
     return "\n".join([*lines, ""])
 
 

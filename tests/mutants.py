@@ -132,6 +132,7 @@ EQUIVALENT = {
     "loop.rows + max(1, prod(loop.terms))": "two right ways: numbers alone, or arrays",
     "cloops.py: _is_shared(loop, access) and self._is_general(loop) -> "
     "_is_shared(loop, access) or self._is_general(loop)": "a 0 that is added to, not overwritten",
+    "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
 }
 

@@ -135,6 +135,11 @@ def test_runs_of_memory(
     assert (sorted(found), once) == (runs, distinct)
 
 
+def test_a_table_covers_what_lies_between_its_ends() -> None:
+    access = Access(0, (1,), (5, 3, 9), True)
+    assert _runs(access, (3,)) == ([(3, 10)], False)
+
+
 def test_the_first_writer_sets_and_later_ones_add() -> None:
     written = _Written(20)
     line = Access(2, (1,), None, True)

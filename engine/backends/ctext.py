@@ -45,7 +45,7 @@ static inline double power_of_two(double shifted)
 }
 static inline double exponential(double x)
 {
-    const double shift = 6755399441055744.0; /* 1.5 * 2^52: the sum holds the nearest integer */
+    const double shift = 6755399441055744.0; /* 1.5 times 2^52: the sum holds the nearest integer */
     const double c = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
     const double n = (c * 1.4426950408889634 + shift) - shift;
     const double r = (c - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
