@@ -118,7 +118,7 @@ def dots(draw):
 @pytest.mark.parametrize(
     ("name", "count"),
     [
-        *(("python", 40), ("numpy", 60), ("c", 4)),  # a compilation takes half a second
+        *(("python", 20), ("numpy", 40), ("c", 4)),  # a compilation takes half a second
         *(pytest.param(name, 400, marks=pytest.mark.nightly) for name in backends.NAMES),
     ],
 )

@@ -373,8 +373,13 @@ def test_wide_graphs_take_lists(monkeypatch):
     assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
 
 
-@pytest.mark.parametrize("fused", [True, False])
-@pytest.mark.parametrize("graph", [moons, digits])
-def test_whole_batches(graph, fused):
-    kernel = check(python.compile, graph(fused))
+@pytest.mark.parametrize(
+    ("graph", "fused", "examples"),
+    [
+        *((moons, True, 100), (moons, False, 100), (digits, True, 32), (digits, False, 8)),
+        pytest.param(digits, False, 32, marks=pytest.mark.nightly),
+    ],
+)
+def test_whole_batches(graph, fused, examples):
+    kernel = check(python.compile, graph(fused, examples))
     assert isinstance(kernel, Lines)
