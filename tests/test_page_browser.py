@@ -694,13 +694,22 @@ def test_a_gradient_of_zero_has_four_looks(show):
     assert page.locator(f"{known['2']} rect").count() == 0
 
 
+IN_VIEW = """async () => {
+  let frames = 0;
+  for (let n = 0; frames < 3 && n < 12; n++) {
+    await new Promise(requestAnimationFrame);
+    const [room, line] = ['.lines', '#transcript [aria-current=step]'].map(
+      path => document.querySelector(path).getBoundingClientRect());
+    const bottom = line.top + Math.min(line.height, room.height);
+    frames = room.top - 1 <= line.top && bottom <= room.bottom + 1 ? frames + 1 : 0;
+  }
+  return frames === 3;
+}"""
+
+
 def line_in_view(page):
-    """Whether the current line lies in the transcript's window."""
-    page.wait_for_timeout(150)
-    window = page.locator(".lines").bounding_box()
-    line = page.locator("#transcript [aria-current=step]").bounding_box()
-    top, bottom = window["y"] - 1, window["y"] + window["height"] + 1
-    return top <= line["y"] and line["y"] + min(line["height"], window["height"]) <= bottom
+    """Whether the current line comes to lie in the transcript's window, and stays there."""
+    return page.evaluate(IN_VIEW)
 
 
 @pytest.mark.parametrize("width", [380, 900, 1440])
