@@ -133,6 +133,7 @@ EQUIVALENT = {
     "cloops.py: _is_shared(loop, access) and self._is_general(loop) -> "
     "_is_shared(loop, access) or self._is_general(loop)": "a 0 that is added to, not overwritten",
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
+    "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
 }
 

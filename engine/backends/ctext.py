@@ -209,7 +209,7 @@ class _Program:
     def _calls(self, loop: Loop, assigns: tuple[str, ...] | None) -> list[_Call]:
         """The calls of a loop; the text is written once for loops that differ in places alone."""
         accesses = (*loop.scalars, *loop.vectors)
-        kinds = [(access.strides, access.table is None) for access in accesses]
+        kinds = [(access.strides, type(access.table)) for access in accesses]
         key = loop.op, loop.shape, loop.terms, len(loop.scalars), *kinds, assigns
         if key not in self.patterns:
             self.patterns[key] = list(map(self._define, self._written(loop, assigns)))
