@@ -157,7 +157,7 @@ class Writer:
         operands = _operands(loop)
         cut = len(loop.scalars)
         xs = [vector.at(cells, numbers) for vector in operands[cut:]]
-        first = operands[0].at(rows, numbers) if cut else "0.0"
+        first = " + ".join(bias.at(rows, numbers) for bias in operands[:cut]) or "0.0"
 
         def over(*body: str) -> list[str]:
             return numbers.loops(lengths, terms, body)
