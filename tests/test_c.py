@@ -215,6 +215,15 @@ def test_losses(name: str, fused: bool, batch: int) -> None:
     Ran(lambda: loss([model(x) for x in xs], [target] * batch), [v for x in xs for v in x]).check()
 
 
+@pytest.mark.parametrize("rows", [5, 100])
+def test_sums_of_products_with_two_summands_of_their_own(way: str, rows: int) -> None:
+    xs = [values(8, k) for k in range(rows)]
+    every = [x for row in xs for x in row]
+    ran = Ran(lambda: [a * b + c + d * e + f + g * h for a, b, c, d, e, f, g, h in xs], every)
+    (loop,) = ran.check().program.loops
+    assert (loop.op.name, len(loop.scalars)) == ("dot", 2)
+
+
 def test_recurrent_net(way: str) -> None:
     w, u, h0 = [values(6, i) for i in range(6)], values(6, 9), values(6, 10)
     xs = values(12, 11)
