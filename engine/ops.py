@@ -3,7 +3,8 @@
 A row holds the text of the result `z` and of its partial derivatives with respect to the operands
 `x` and `y`. All else is read off it: the methods of `Value`, the partials saved at the forward
 pass, derivatives of derivatives, the symbol in a drawing, and the tests. The formulas are written
-for accuracy: `1 - z * z` for tanh would lose every digit where z is near 1.
+for accuracy, of their own derivatives too: `1 - z * z` for tanh would lose every digit where z is
+near 1, and the slope of the other branch every digit where z is near 0.
 """
 
 # ruff: noqa: E501 (the table is wider than the text)
@@ -226,12 +227,15 @@ define("tan",        "tan",   "tan(x)",                      "1 + z * z",       
 define("sinh",       "sinh",  "sinh(x)",                     "cosh(x)",                         at=[(0.7,), (-2.0,)])
 define("cosh",       "cosh",  "cosh(x)",                     "sinh(x)",                         at=[(0.7,), (-2.0,)])
 define("tanh",       "tanh",  "tanh(x)",
-       "4 * (e := exp(-2 * abs(x))) / ((1 + e) * (1 + e))",                                     at=[(0.3,), (-2.0,)])
-define("asin",       "asin",  "asin(x)",                     "1 / sqrt((1 - x) * (1 + x))",     at=[(0.3,), (-0.6,)])
-define("acos",       "acos",  "acos(x)",                     "-1 / sqrt((1 - x) * (1 + x))",    at=[(0.3,), (-0.6,)])
+       "1 - z * z if -0.5 < z < 0.5 else 4 * (e := exp(-2 * abs(x))) / ((1 + e) * (1 + e))",    at=[(0.3,), (-2.0,)])
+define("asin",       "asin",  "asin(x)",
+       "1 / sqrt((1 - x) * (1 + x) if 0.5 < abs(x) < 1 else 1 - x * x)",                        at=[(0.3,), (-0.6,)])
+define("acos",       "acos",  "acos(x)",
+       "-1 / sqrt((1 - x) * (1 + x) if 0.5 < abs(x) < 1 else 1 - x * x)",                       at=[(0.3,), (-0.6,)])
 define("atan",       "atan",  "atan(x)",                     "1 / (1 + x * x)",                 at=[(0.3,), (-2.0,)])
 define("sigmoid",    "sigmoid", "1 / (1 + exp(-x)) if x >= 0 else (e := exp(x)) / (1 + e)",
-       "(e := exp(-abs(x))) / ((1 + e) * (1 + e))",                                             at=[(0.3,), (-2.0,)])
+       "0.25 - 0.25 * (t := tanh(0.5 * x)) * t if -1 < x < 1 else (e := exp(-abs(x))) / ((1 + e) * (1 + e))",
+                                                                                                at=[(0.3,), (-2.0,)])
 define("softplus",   "softplus", "x + log1p(exp(-x)) if x > 0 else log1p(exp(x))", "sigmoid(x)", at=[(0.3,), (-2.0,)])
 define("relu",       "relu",  "0.0 if x <= 0 else x",        "0.0 if x <= 0 else 1.0",          at=[(0.3,), (-2.0,)])
 define("leaky_relu", "leaky_relu", "x if x > 0 else y * x",

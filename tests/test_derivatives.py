@@ -48,6 +48,36 @@ def test_second_derivatives_against_mpmath(op, at):
             assert second.data == pytest.approx(want, rel=1e-13, abs=1e-13)
 
 
+SIZES = [1e-300, 1e-17, 1e-12, 1e-8, 1e-3, 0.2, 0.49, 0.5, 0.51, 0.9]
+SIZES += [1 - 1e-8, 1 - 2**-53, 1.3, 2.5, 7.0, 20.0, 300.0]
+DOMAINS = {"log": (1e-100, 400), "log1p": (-1, 400), "sqrt": (1e-200, 400)}
+DOMAINS |= {"asin": (-1, 1), "acos": (-1, 1)}
+
+
+def test_second_derivatives_keep_their_digits_everywhere(figure):
+    errors = []
+    for name in dict.fromkeys(param.values[0].name for param in SMOOTH):
+        low, high = DOMAINS.get(name, (-400, 400))
+        for at in [x for size in SIZES for x in (size, -size) if low < x < high]:
+            if OPS[name].arity != 1:
+                continue
+            x = Value(at)
+            second = grad(grad(apply(OPS[name], x), x), x).data
+            want = mp.diff(EXACT[name][1], mp.mpf(at))
+            if abs(want) > 1e-300:
+                errors.append((float(abs(second - want) / abs(want)), name, at))
+    figure("b2", "second derivatives of the rows", len(errors), max(errors)[0], 1e-14, "relative")
+    assert max(errors)[0] < 1e-14, max(errors)
+    assert len(errors) > 500
+
+
+@pytest.mark.parametrize(("name", "sign"), [("asin", 1), ("acos", -1)])
+def test_second_derivatives_at_the_ends_of_the_domain(name, sign):
+    for end in (1.0, -1.0):
+        x = Value(end)
+        assert grad(grad(apply(OPS[name], x), x), x).data == sign * end * math.inf
+
+
 @pytest.mark.parametrize("name", ["abs", "max", "min", "relu", "leaky_relu"])
 def test_second_derivatives_of_piecewise_linear_rows(name):
     for at in OPS[name].at:
