@@ -1,11 +1,14 @@
 """Files of JSON: written whole or not at all, read with suspicion."""
 
+import errno
 import json
 import os
 import secrets
+import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as short
@@ -68,24 +71,32 @@ def reading(path: str | PathLike[str], what: str) -> Iterator[str]:
 
 
 def write(path: str | PathLike[str], text: str) -> None:
-    """A new file beside the old one, on the disk before it takes its name.
+    """A new file beside the old one, on the disk before it takes its name and its mode.
 
     The file is there as a whole, or, after an error or a crash, as it was before. OSError, naming
-    the file, where writing fails.
+    the file, where writing fails or what has the name is no regular file. A folder that refuses to
+    be put on the disk is no error, as the new file has its name by then: there a power cut may
+    bring back the former one.
     """
     target = Path(path).resolve()
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    fresh = target.with_name(f".brickgrad.{secrets.token_hex(8)}")
     try:
-        with open(fresh, "x", encoding="utf-8") as file:
+        mode = _mode(target)
+        private = partial(os.open, mode=0o666 if mode is None else mode)
+        with open(fresh, "x", encoding="utf-8", opener=private) as file:
+            if mode is not None:
+                os.chmod(fresh, mode)  # what the umask took from it
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(fresh, target)
-        _sync_folder(target.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
+    with suppress(OSError):
+        _sync_folder(target.parent)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,6 +109,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_finite(name: str) -> NoReturn:
     raise ValueError(f"expected finite numbers, got {name}")
+
+
+def _mode(path: Path) -> int | None:
+    """The permissions of a file, None where there is none yet."""
+    if not path.exists():
+        return None
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "only a regular file can be replaced")
+    return stat.S_IMODE(mode)
 
 
 def _sync_folder(path: Path) -> None:

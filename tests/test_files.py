@@ -3,7 +3,9 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +117,7 @@ FAULTS = {
     "fsync": errno.EIO,
     "replace": errno.EACCES,
     "open": errno.EMFILE,
+    "chmod": errno.EPERM,
 }
 
 
@@ -136,6 +139,121 @@ def test_a_call_that_fails_leaves_the_former_file(path, monkeypatch, call):
     assert caught.value.filename == str(path)
     assert path.read_text() == "former"
     assert os.listdir(path.parent) == ["a.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "O_DIRECTORY"), reason="needs folders that can be opened")
+def test_the_file_is_on_the_disk_before_it_has_its_name_and_the_folder_after(path, monkeypatch):
+    done = []
+
+    def sync(handle):
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+
+    def replace(*names):
+        done.append("replace")
+        real(*names)
+
+    real = os.replace
+    monkeypatch.setattr("os.fsync", sync)
+    monkeypatch.setattr("os.replace", replace)
+    write(path, "text")
+    assert done == ["file", "replace", "folder"]
+
+
+@pytest.mark.parametrize("reason", [errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EIO])
+def test_a_folder_that_cannot_be_put_on_the_disk_is_no_error(path, monkeypatch, reason):
+    """The new file has its name by then: an error would say that the former one is there."""
+    write(path, "former")
+    real = os.fsync
+
+    def sync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(reason, os.strerror(reason))
+        real(handle)
+
+    monkeypatch.setattr("os.fsync", sync)
+    write(path, "new")
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.json"]
+
+
+# --- what has the name already ----------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o400])
+def test_a_file_keeps_its_mode(path, mode):
+    write(path, "former")
+    path.chmod(mode)
+    write(path, "new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_text() == "new"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_a_private_text_is_private_from_the_start(path, monkeypatch):
+    """What opens a file before its mode is set can read all that is written to it later."""
+    write(path, "former")
+    path.chmod(0o600)
+    seen = []
+    monkeypatch.setattr("os.chmod", lambda fresh, mode: seen.append(os.stat(fresh).st_mode & 0o77))
+    write(path, "new")
+    assert seen == [0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions of POSIX")
+def test_a_new_file_has_the_usual_mode(path):
+    path.with_name("usual").touch()
+    write(path, "new")
+    assert path.stat().st_mode == path.with_name("usual").stat().st_mode
+
+
+def test_a_link_stays_and_the_file_it_names_is_replaced(path):
+    link = path.with_name("link.json")
+    write(path, "former")
+    link.symlink_to(path)
+    write(link, "new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+
+
+def refused(path, reason):
+    """Whether writing ends in one error that names the file, and leaves nothing behind."""
+    before = sorted(os.listdir(path.parent))
+    with pytest.raises(OSError, match=re.escape(str(path))) as caught:
+        write(path, "new")
+    assert (caught.value.errno, caught.value.filename) == (reason, str(path))
+    assert sorted(os.listdir(path.parent)) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+def test_what_is_no_regular_file_is_not_replaced(path):
+    os.mkfifo(path)
+    refused(path, errno.EINVAL)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+    path.with_name("folder").mkdir()
+    refused(path.with_name("folder"), errno.EINVAL)
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="needs /dev/null")
+def test_a_device_is_not_replaced():
+    refused(Path("/dev/null"), errno.EINVAL)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names of at most 255 bytes")
+def test_names_as_long_as_they_may_be(path):
+    longest = path.with_name("n" * 255)
+    write(longest, "text")
+    assert longest.read_text() == "text"
+    refused(path.with_name("n" * 256), errno.ENAMETOOLONG)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows says that there is no such file")
+def test_a_file_is_no_folder(path):
+    write(path, "text")
+    with pytest.raises(NotADirectoryError) as caught:
+        write(path / "b.json", "new")
+    assert caught.value.filename == str(path / "b.json")
 
 
 class Full:
