@@ -54,6 +54,8 @@ class Event(dict[str, Any]):
 class Watchable(ABC):
     """What a notebook shows as a page, a terminal as a transcript, and `save` writes."""
 
+    about = ""  # what the title of the page begins with, such as the row
+
     @abstractmethod
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -69,7 +71,10 @@ class Watchable(ABC):
 
     def to_json(self) -> str:
         """The plain data as JSON, in ASCII; nan and inf are the texts "nan", "inf" and "-inf"."""
-        return json.dumps(_plain(self.document()), separators=(",", ":"), allow_nan=False)
+        document = self.document()
+        title = ": ".join(filter(None, (self.about, document["title"])))
+        plain = _plain({**document, "title": title})
+        return json.dumps(plain, separators=(",", ":"), allow_nan=False)
 
     @cached_property
     def html(self) -> str:
@@ -85,7 +90,7 @@ class Watchable(ABC):
         return path
 
     def play(self) -> None:
-        """Prints one line after the other, and waits for Enter after each; q ends it."""
+        """Prints one line after the other; Enter shows the next, b the one before, q ends it."""
         play(self.transcript().splitlines())
 
     def __repr__(self) -> str:
@@ -429,24 +434,26 @@ def recorded_with_words(loss: Value, names: Names | None) -> tuple[Record, Words
     return recorded, Words(recorded, {places[v]: n for v, n in called.items() if v in places})
 
 
-def play(lines: Iterable[str]) -> None:
+def play(lines: Sequence[str]) -> None:
     """Prints lines one by one, waiting for Enter where somebody can press it."""
-    waits = True
-    if sys.stdin.isatty():
-        print("Enter shows the next line, q ends.")
-    for line in lines:
-        if not waits:
-            print(line)
-            continue
+    is_terminal = sys.stdin.isatty()
+    if is_terminal:
+        print("Enter shows the next line, b the one before, q ends.")
+    n = 0
+    while n < len(lines):
         try:
-            if input(line).strip().lower() == "q":
-                return
+            answer = input(lines[n]).strip().lower()
         except EOFError:
-            print()
-            waits = False
+            print("", *lines[n + 1 :], sep="\n")
+            return
         except KeyboardInterrupt:
             print()
             return
+        if not is_terminal:
+            print()  # nobody's Enter ended the line
+        if answer == "q":
+            return
+        n = max(n - 1, 0) if answer == "b" else n + 1
 
 
 def _plain(thing: Any) -> Any:

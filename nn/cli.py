@@ -202,6 +202,7 @@ def watch_row(options: argparse.Namespace) -> int:
     else:
         seen = watch(model, task.loss, row, optimizer)
         words = f"{many(len(seen), 'event')}; {seen[-1]}"
+    seen.about = f"row {options.row}, {task.words(row.ys[0])}"
     seen.save(out)
     print(words)
     print(f"Open next: {out}")

@@ -221,7 +221,9 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     learner = deepcopy(model)
     example = plan.task.named(Dataset([x], [y]))
     optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
-    watch(learner, plan.task.loss, example, optimizer).save(out / "step.html")
+    step = watch(learner, plan.task.loss, example, optimizer)
+    step.about = f"row {row}, {plan.task.words(y)}"
+    step.save(out / "step.html")
     print("Open next:")
     for name, meaning in words.items():
         print(f"  {out / name!s:<{width}}   {meaning}")

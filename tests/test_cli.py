@@ -405,6 +405,7 @@ def test_watch_records_a_step_and_leaves_the_net_alone(trained, capsys):
     assert out.endswith("Open next: step.html\n")
     text = Path("step.html").read_text()
     assert f"done: the loss went from {old} to {new}" in text
+    assert "<title>row 3, setosa: loss = " in text
     assert "petal width (cm)" in text
     assert (trained / "model.json").read_bytes() == before
     assert main(arguments) == 0
@@ -435,6 +436,7 @@ def test_watch_says_where_a_mistake_does_not_show(capsys):
 def test_watch_an_amount(amounts, capsys):
     assert main(["watch", str(amounts / "model.json"), str(amounts / "data.csv")]) == 0
     assert "done: the loss went from" in capsys.readouterr().out
+    assert "<title>row 1, " in (amounts / "row-1.html").read_text()
 
 
 def test_watch_needs_a_target(trained, capsys):

@@ -273,6 +273,16 @@ def test_play_ends_at_q(monkeypatch):
     assert len(asked) == 2
 
 
+def test_play_goes_back(monkeypatch):
+    asked = []
+    answers = iter(["b", "", "", "B", "q"])
+    monkeypatch.setattr("builtins.input", lambda line: asked.append(line) or next(answers))
+    found = small()
+    found.play()
+    first, second, third = found.transcript().splitlines()[:3]
+    assert asked == [first, first, second, third, second]
+
+
 def test_play_ends_at_ctrl_c(monkeypatch):
     def stop(line):
         raise KeyboardInterrupt
@@ -297,7 +307,30 @@ def test_play_without_a_keyboard_prints_all():
     assert [line[:2] for line in done.stdout.splitlines()] == ["1.", "2.", "3.", "4.", "5."]
 
 
+def test_play_ends_each_line_where_enter_comes_from_a_pipe():
+    program = (
+        "from engine.steps import steps\nfrom engine.value import Value\n"
+        "steps(Value(2.0, 'w') * 3.0).play()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input="\n\n",
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert [line[:2] for line in done.stdout.splitlines()] == ["1.", "2.", "3.", "4.", "5."]
+
+
 # --- pages ------------------------------------------------------------------------------------
+
+
+def test_the_title_says_what_the_page_is_about():
+    found = small()
+    title = json.loads(found.to_json())["title"]
+    found.about = "row 3, setosa"
+    assert json.loads(found.to_json())["title"] == f"row 3, setosa: {title}"
 
 
 def test_save(tmp_path):

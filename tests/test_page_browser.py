@@ -423,6 +423,19 @@ def test_blame_closes_boxes_and_their_shares_are_those_of_the_json(show):
     assert page.locator(".box.closed").count() == 0
 
 
+def test_blame_says_so_far_until_all_of_it_has_arrived(show):
+    page = show(a_step())
+    page.locator("#blame").click()
+    events = content(page)["events"]
+    last = max(n for n, event in enumerate(events, 1) if event["kind"] == "backward")
+    for position, ends in ((last - 1, "so far"), (last, "of the blame")):
+        go(page, position)
+        texts = page.locator(".summary-of-box .share").all_text_contents()
+        told = [text for text in texts if "%" in text]
+        assert told
+        assert all(text.endswith(ends) for text in told)
+
+
 def test_both_runs_of_a_mistake_show_the_first_number_that_differs(show):
     page = show(wrong_order())
     first = content(page)["mistake"]["first_difference"]

@@ -161,12 +161,13 @@ function makeStage(frame, steps, shown) {
     const sum = (ids) => ids.reduce((found, id) => found + size(id), 0);
     const outermost = boxes.filter((box) => !box.parent);
     const loose = story.nodes.filter(({ kind, id }) => kind === "parameter" && !nodes[id].around.length);
+    const soFar = last.position < story.settled ? " so far" : "";
     const all = outermost.reduce((found, box) => found + sum(box.parameters), sum(loose.map(({ id }) => id)));
     for (const box of boxes) {
       const part = sum(box.parameters) / all;
       const reached = box.parameters.some((id) => history.state.grad[id] !== null);
       const blamed = reached && Number.isFinite(part) && all > 0;
-      const share = blamed ? `${(100 * part).toFixed(1)} % of the blame` : "";
+      const share = blamed ? `${(100 * part).toFixed(1)} % of the blame${soFar}` : "";
       const [end, ...others] = box.ends;
       const data = others.length || end === undefined ? null : history.state.data[end];
       const inside = about.has(box) && nodes[last.target].around.includes(box);
