@@ -111,7 +111,7 @@ def save(
         "weights": {name: p.data for name, p in weights.items()},
         "optimizer": optimizer.state_dict(),
         "early_stop": {
-            "lowest": lowest if math.isfinite(lowest) else None,
+            "lowest": _written(lowest),
             "looks_since": looks_since,
             "best": best,
         },
@@ -182,8 +182,8 @@ def _standing(document: Mapping[str, Any], parameters: int) -> Standing:
     best = tuple([finite("best", x) for x in stop["best"]])
     if len(best) not in (0, parameters):
         raise ValueError(f"best expected {parameters} numbers or none, got {len(best)}")
-    lowest = math.inf if stop["lowest"] is None else finite("lowest", stop["lowest"])
-    watched = Watched(lowest, _whole("looks_since", stop["looks_since"]), best)
+    lowest, looks = _loss("lowest", stop["lowest"]), _whole("looks_since", stop["looks_since"])
+    watched = Watched(lowest, looks, best)
     return Standing(columns, watched, document["backend"])
 
 
@@ -197,8 +197,12 @@ def _or_none(name: str, x: object) -> float | None:
     return None if x is None else finite(name, x)
 
 
-def _validation_loss(name: str, x: object) -> float | None:
-    return float(x) if isinstance(x, str) and x in ABSENT else _or_none(name, x)
+def _loss(name: str, x: object) -> float:
+    return float(x) if isinstance(x, str) and x in ABSENT else finite(name, x)
+
+
+def _loss_or_none(name: str, x: object) -> float | None:
+    return None if x is None else _loss(name, x)
 
 
 def _written(loss: float | None) -> float | str | None:
@@ -214,6 +218,6 @@ _COLUMNS: dict[str, Callable[[str, Any], Any]] = {
     "learning_rate": _NOT_NEGATIVE,
     "seconds": _NOT_NEGATIVE,
     "points_seen": _whole,
-    "validation_loss": _validation_loss,
+    "validation_loss": _loss_or_none,
     "validation_accuracy": _or_none,
 }

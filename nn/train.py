@@ -15,6 +15,7 @@ from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
+from engine.ops import fsum
 from engine.value import Value, is_watched, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
@@ -96,7 +97,7 @@ class History:
         return Step(*(column[index] for column in self._columns()))
 
     def __repr__(self) -> str:
-        last = f"{self[-1]}; {math.fsum(self.seconds):.3g} s; " if len(self) else ""
+        last = f"{self[-1]}; {fsum(self.seconds):.3g} s; " if len(self) else ""
         start, end = self.start_and_end() if len(self) else (0.0, 0.0)
         risen = f"; the loss rose, {start:.4g} -> {end:.4g}: try a smaller lr" * (end > start)
         return f"History({len(self)} steps; {last}{self.ended}{risen})"
@@ -104,7 +105,7 @@ class History:
     def start_and_end(self) -> tuple[float, float]:
         """The mean loss of the first hundredth of the steps, and that of the last tenth."""
         first, last = (math.ceil(len(self) / share) for share in (100, 10))
-        return math.fsum(self.loss[:first]) / first, math.fsum(self.loss[-last:]) / last
+        return fsum(self.loss[:first]) / first, fsum(self.loss[-last:]) / last
 
     def _columns(self) -> list[list[Any]]:
         return [getattr(self, name) for name in Step._fields]
@@ -431,7 +432,7 @@ def _mean_and_accuracy(
             losses.append(loss(output, y).data)
             right += decide is not None and decide.is_right(output, y)
     n = len(losses)
-    return math.fsum(losses) / n, right / n if decide else None
+    return fsum(losses) / n, right / n if decide else None
 
 
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.draw import Drawing, draw
 from engine.drawing.picture import many
 from engine.functions import max as largest
+from engine.ops import fsum
 from engine.value import Value, no_grad
 from nn.data import Dataset, split
 from nn.module import MLP
@@ -162,7 +163,7 @@ def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> 
         "steps": f"{len(history):,}",
         "points looked at": f"{history.points_seen[-1]:,}",
         **more,
-        "time": f"{math.fsum(history.seconds):.1f} s",
+        "time": f"{fsum(history.seconds):.1f} s",
         **{f"loss{part}": f"{loss:.4g}" for part, (loss, _) in looks.items()},
         **{f"{task.measure}{part}": task.quality(*look) for part, look in looks.items()},
     }

@@ -140,6 +140,29 @@ def test_an_early_stop_remembers_what_it_saw(path, cut):
     assert stopping(resume=path) == whole  # of a run that has stopped
 
 
+@pytest.mark.parametrize("cut", [1, 3])
+def test_an_early_stop_remembers_a_loss_of_minus_infinity(path, cut):
+    """The logarithm of w, which goes from -1 to 0, and then towards 1."""
+
+    def stopping(**settings):
+        w = Value(-1.0)
+        history = fit(
+            lambda x: w * x,
+            lambda z, y: (z - y) ** 2 if y else abs(z).log(),
+            ([1.0], [1.0]),
+            optimizer=SGD([w], lr=0.25),
+            validation=([1.0], [0.0]),
+            early_stop=5,
+            **settings,
+        )
+        return w.data, history.validation_loss, history.ended
+
+    whole = stopping(steps=9)
+    assert (whole[0], whole[1][0], whole[2]) == (0.0, -math.inf, "early stop")
+    stopping(steps=cut, checkpoint=path)
+    assert stopping(steps=9, resume=path) == whole
+
+
 def test_checkpoints_of_every_few_steps_and_of_the_end(path):
     seen = []
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from engine import backends
 from engine.backends.python import Lines
 from engine.functions import sum as sum_of
 from engine.replay import Replay
@@ -39,6 +40,15 @@ class Slope(Module):
 
     def __call__(self, x):
         return self.w * x[0]
+
+
+def available(backend):
+    """Skips where a backend cannot run."""
+    if backend in backends.NAMES:
+        try:
+            backends.backend(backend)
+        except RuntimeError as reason:
+            pytest.skip(str(reason))
 
 
 def numbers(model):
@@ -371,6 +381,19 @@ def test_the_validation_loss_is_that_after_the_step():
     loss, accuracy = evaluate(model, cross_entropy, second)
     assert history[-1].validation_loss == loss
     assert history[-1].validation_accuracy == accuracy
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_losses_too_large_to_add_are_infinite_together(backend):
+    available(backend)
+    model, data = Slope(0.5), ([[1.8e154]] * 4, [0.0] * 4)
+    assert evaluate(model, mse, data) == (math.inf, None)
+    history = fit(model, mse, DOUBLES, lr=1e-3, steps=2, validation=data, backend=backend)
+    assert history.validation_loss == [math.inf] * 2
+    history.loss[:] = [1e308, 1e308]
+    assert history.start_and_end() == (1e308, 1e308)
+    history.seconds[:] = [1e308, 1e308]
+    assert "; inf s; " in str(history)
 
 
 def test_early_stop_goes_back_to_the_lowest_loss():
@@ -812,9 +835,12 @@ def test_the_collector_is_back_after_an_error():
 
 
 @pytest.mark.usefixtures("_collector")
-def test_training_leaves_no_cycles_and_memory_flat():
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_training_leaves_no_cycles_and_memory_flat(backend):
+    available(backend)
     model, data = iris_net(), small_iris()
-    fit(model, cross_entropy, data, lr=0.1, steps=2)
+    settings = {"lr": 0.1, "backend": backend}
+    fit(model, cross_entropy, data, steps=2, **settings)
     gc.collect()
     gc.disable()
     tracemalloc.start()
@@ -823,8 +849,8 @@ def test_training_leaves_no_cycles_and_memory_flat():
         model,
         cross_entropy,
         data,
-        lr=0.1,
         steps=160,
+        **settings,
         callbacks=[lambda _: used.append(tracemalloc.get_traced_memory()[0])],
     )
     tracemalloc.stop()
