@@ -109,8 +109,9 @@ def _kept(key: str, folder: Path) -> Path | None:
     return None
 
 
+@cache
 def _opened(path: Path) -> ctypes.CDLL:
-    """A library in memory; a file that is none is removed."""
+    """A library in memory, where it stays; a file that is none is removed."""
     try:
         return ctypes.CDLL(str(path))
     except OSError:
