@@ -303,12 +303,17 @@ def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
     sides = [[(side, _aside(outputs, x, side, index)) for side in (-step, step)] for step in steps]
     for power, (name, weights) in enumerate(JUMPS.items()):
         found = [
-            [sum(map(mul, weights, values)) / side**power + 0.0 for side, values in both]  # no -0.0
+            [
+                ieee.div(sum(map(mul, weights, values)), ieee.pow(side, power)) + 0.0  # no -0.0
+                for side, values in both
+            ]
             for both in sides
         ]
         (left, right), gaps = found[-1], [abs(right - left) for left, right in found]
         size = max(abs(y) for _, values in sides[-1] for y in values)
-        blur = 1e-3 * max(abs(left), abs(right)) + ROUNDING * size / steps[-1] ** power
+        blur = 1e-3 * max(abs(left), abs(right)) + ieee.div(
+            ROUNDING * size, ieee.pow(steps[-1], power)
+        )
         if gaps[1] > blur and 0.5 * gaps[0] < gaps[1] < 2 * gaps[0]:
             return (
                 f"; f has a kink near this point: the {name} is {left:.3g} to the left and "

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 from engine.check import GradientError, check_grads
-from engine.drawing.picture import many
+from engine.drawing.picture import many, visible
 from engine.steps import Mistake, Steps
 from engine.value import Value, no_grad
 from nn import data
@@ -146,20 +146,23 @@ def train(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Prints the net's answer for each row as CSV; how many are right goes to stderr."""
+    """Prints the net's answer for each row as CSV; how many are right goes to stderr.
+
+    A terminal gets texts as they can be shown; a file or another program gets them as they are.
+    """
     model, task = opened(options)
     rows, unscored = task.read(options.data)
     scaled = task.scaled(rows)
-    lines = csv.writer(sys.stdout, lineterminator="\n")
-    lines.writerow(("row", task.target, *["chance"] * bool(task.classes)))
-    with no_grad():
-        for number, x in enumerate(scaled.xs, 1):
-            lines.writerow((number, *filter(None, task.answer(model(x)))))
-    if unscored:
-        print(f"not scored: {unscored}", file=sys.stderr)
-    else:
+    lines = [("row", task.target, *["chance"] * bool(task.classes))]
+    for number, x in enumerate(scaled.xs, 1):
+        lines.append((str(number), *filter(None, answer_to(task, model, x, number))))
+    verdict = f"not scored: {unscored}"
+    if not unscored:
         quality = task.quality(*evaluate(model, task.loss, scaled))
-        print(f"{task.measure} on these {len(scaled.xs)} rows: {quality}", file=sys.stderr)
+        verdict = f"{task.measure} on these {len(scaled.xs)} rows: {quality}"
+    shown = visible if sys.stdout.isatty() else str
+    csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
+    print(verdict, file=sys.stderr)
     return 0
 
 
@@ -169,6 +172,7 @@ def draw_row(options: argparse.Namespace) -> int:
     rows, unscored = task.read(options.data)
     place = place_of_row(options, len(rows.xs))
     scaled = task.scaled(rows)
+    answer, chance = answer_to(task, model, scaled.xs[place], options.row)
     y = None if unscored else scaled.ys[place]
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
@@ -177,9 +181,7 @@ def draw_row(options: argparse.Namespace) -> int:
     if max(width, height) > LARGEST:
         remark(f"{out} is {width:,} x {height:,} pixels: a smaller --max-nodes collapses neurons")
     print(*str(drawing).splitlines()[:2], sep="\n")
-    with no_grad():
-        answer, chance = task.answer(model(scaled.xs[place]))
-    print(f"the net's answer: {answer}" + (f" (chance {chance})" if chance else ""))
+    print(f"the net's answer: {visible(answer)}" + (f" (chance {chance})" if chance else ""))
     print(f"Open next: {out}")
     return 0
 
@@ -229,6 +231,13 @@ def check(options: argparse.Namespace) -> int:
         outputs = [model(x) for x in scaled.xs]
         return task.loss(outputs, scaled.ys)
 
+    if not math.isfinite(loss().data):
+        for number, x in enumerate(scaled.xs, 1):
+            answer_to(task, model, x, number)
+        raise ValueError(
+            f"the loss on {many(len(scaled.xs), 'row')} is {loss().data}: expected a finite number "
+            "to compare the gradients of"
+        )
     try:
         check_grads(loss, parameters, order=1)
     except GradientError as error:
@@ -241,6 +250,16 @@ def check(options: argparse.Namespace) -> int:
     return 0
 
 
+def answer_to(task: Task, model: MLP, x: Sequence[float], row: int) -> tuple[str, str]:
+    """The net's answer and its chance; ValueError naming the row where there is none."""
+    with no_grad():
+        output = model(x)
+    try:
+        return task.answer(output)
+    except ValueError as error:
+        raise ValueError(f"row {row}: {error}") from None
+
+
 def opened(options: argparse.Namespace) -> tuple[MLP, Task]:
     """The net and the task of a command that was given a model and data, in this order."""
     given = options.model, options.data
@@ -250,8 +269,8 @@ def opened(options: argparse.Namespace) -> tuple[MLP, Task]:
 
 
 def remark(text: str) -> None:
-    """One line on stderr, of what does not end the command."""
-    print(f"brickgrad: {text}", file=sys.stderr)
+    """One line on stderr, whatever a file made part of it."""
+    print(f"brickgrad: {visible(text)}", file=sys.stderr)
 
 
 def writable(folder: str) -> Path:
@@ -284,7 +303,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""
-        self.exit(BAD_INPUT, f"brickgrad: {message} (see {self.prog} --help)\n")
+        self.exit(BAD_INPUT, f"brickgrad: {visible(message)} (see {self.prog} --help)\n")
 
 
 def numbers(
@@ -473,7 +492,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         reason = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     except (ValueError, ArithmeticError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-    print(f"brickgrad: {reason}", file=sys.stderr)
+    remark(reason)
     return BAD_INPUT
 
 

@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
+from engine.drawing.picture import visible
 from engine.names import no_such
 from engine.value import data_of
 
@@ -23,7 +24,13 @@ Rows = list[list[float]]
 
 
 class DataError(ValueError):
-    """A file that cannot be learned from; the message says where and why."""
+    """A file that cannot be learned from; the message says where and why.
+
+    It may quote the file, whose control characters no terminal should get.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(visible(message))
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         aims = "classes " + ", ".join(self.classes) if self.classes else f"target {self.target}"
-        return f"Dataset({len(self.xs)} rows, features {', '.join(self.features)}; {aims})"
+        features = ", ".join(self.features)
+        return visible(f"Dataset({len(self.xs)} rows, features {features}; {aims})")
 
     def pick(self, indices: Sequence[int]) -> "Dataset":
         """The rows at `indices`, in that order."""
@@ -480,14 +488,24 @@ class Scaler:
 def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
     if min(column) == max(column):
         return column[0], 1.0
-    mean = math.fsum(column) / len(column)
-    return mean, math.hypot(*(x - mean for x in column)) / math.sqrt(len(column))
+    try:
+        mean = math.fsum(column) / len(column)
+    except OverflowError:
+        mean = math.inf
+    scale = math.hypot(*(x - mean for x in column)) / math.sqrt(len(column))
+    if not math.isfinite(scale):
+        least, most = min(column), max(column)
+        raise ValueError(
+            f"standardise expected smaller numbers, got a column from {least:g} to {most:g}: "
+            "its sum or its spread is too large for a float"
+        )
+    return mean, scale
 
 
 def standardise(data: Data) -> tuple[Dataset, Scaler]:
     """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
 
-    A constant column becomes 0. Raises ValueError for numbers that are not finite.
+    A constant column becomes 0. Raises ValueError for numbers that are not finite, or too large.
 
     >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
     >>> scaled.xs, scaler([[5.0, 8.0]])

@@ -11,6 +11,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
+from engine.drawing.picture import visible
 from engine.value import no_grad
 from nn.data import Data, Rows, as_dataset, decision
 
@@ -140,14 +141,14 @@ def plot_decision_boundary(
         colour, mark = COLOURS[k % len(COLOURS)], MARKS[k % len(MARKS)]
         lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
         _region(axes, across, up, lead, colour)
-        name = whole.classes[k] if whole.classes else str(label)
+        name = _plain(whole.classes[k]) if whole.classes else str(label)
         here = [row for row, theirs in zip(xs, labels, strict=True) if theirs == label]
         _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
     if any(wrong):
         ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
         name = f"the model is wrong ({len(ringed)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
-    names = whole.features or tuple(f"x{i + 1}" for i in range(len(xs[0])))
+    names = [*map(_plain, whole.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
@@ -261,6 +262,11 @@ def _new_figure(panels: int) -> "Figure":
     figure = _figure_class()(figsize=(width, 4.2), layout="constrained")
     figure.subplots(1, panels)
     return figure
+
+
+def _plain(text: str) -> str:
+    """A text of the data for matplotlib, which reads what stands between two dollars as maths."""
+    return visible(text).replace("$", r"\$")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
+from reprlib import repr as short
 from typing import Any
 
 from engine.functions import softmax
-from engine.value import Value
-from nn.data import DataError, Dataset, Decision, Scaler, load_csv, standardise
+from engine.value import Value, data_of
+from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, standardise
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.save import load_with_meta
@@ -64,12 +65,23 @@ class Task:
         return replace(rows, features=self.standardised, classes=self.classes, target=self.target)
 
     def scaled(self, rows: Dataset) -> Dataset:
-        """Rows of a file as the net reads them."""
-        ys = rows.ys if self.classes else [y for (y,) in self.answers([[y] for y in rows.ys])]
-        return replace(rows, xs=self.inputs(rows.xs), ys=ys)
+        """Rows of a file as the net reads them; ValueError where a number becomes too large."""
+        ys = rows.ys
+        if not self.classes:
+            ys = [y for (y,) in _scaled(self.answers, (self.target,), [[y] for y in ys])]
+        return replace(rows, xs=_scaled(self.inputs, self.features, rows.xs), ys=ys)
 
     def answer(self, output: Any) -> tuple[str, str]:
-        """What an output says, and the chance that the net gives it ("" for an amount)."""
+        """What an output says, and the chance that the net gives it ("" for an amount).
+
+        ValueError where it says nothing, as its numbers are not finite.
+        """
+        numbers = list(map(data_of, output)) if self.classes else [self._amount(output.data)]
+        if not all(map(math.isfinite, numbers)):
+            raise ValueError(
+                f"the net answers {short(numbers)}, expected finite numbers: its weights, its "
+                "scaling or the numbers of the row are too large"
+            )
         if not self.classes:
             return self.words(output.data), ""
         best = Decision(range(self.outputs), 0.0)(output)
@@ -79,7 +91,10 @@ class Task:
         """A target, scaled, as it stands in a file."""
         if self.classes:
             return self.classes[int(y)]
-        return f"{self.answers.means[0] + self.answers.scales[0] * y:.6g}"
+        return f"{self._amount(y):.6g}"
+
+    def _amount(self, y: float) -> float:
+        return self.answers.means[0] + self.answers.scales[0] * y
 
     def read(self, path: str | PathLike[str]) -> tuple[Dataset, str]:
         """A file's rows; where they cannot be scored, without targets, and why.
@@ -135,9 +150,24 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
     return model, task
 
 
+def _scaled(scaler: Scaler, names: Sequence[str], rows: Rows) -> Rows:
+    found = scaler(rows)
+    for number, (row, scaled) in enumerate(zip(rows, found, strict=True), 1):
+        for name, x, z in zip(names, row, scaled, strict=True):
+            if not math.isfinite(z):
+                raise ValueError(
+                    f"row {number}: {name!r} is {x:g}, which becomes {z:g} when it is scaled: this "
+                    "number, or the scaling of the net, is out of range"
+                )
+    return found
+
+
 def _texts(texts: Sequence[Any]) -> tuple[str, ...]:
+    """Texts of a file; ValueError for others, and for those that cannot be written as UTF-8."""
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise ValueError(f"expected a list of texts, got {texts!r}")
+        raise ValueError(f"expected a list of texts, got {short(texts)}")
+    for text in texts:
+        text.encode()
     return tuple(texts)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.draw import Drawing, draw
-from engine.drawing.picture import many
+from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
 from engine.value import Value, no_grad
@@ -108,7 +108,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
 def introduce(plan: Plan) -> None:
     """Says what is going to be learned, by which net."""
     task, net = plan.task, plan.net()
-    kinds = ", ".join(task.classes) or "an amount"
+    kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
     loss, accuracy = plan.start

@@ -23,6 +23,12 @@ def slopes(op, at):
     return [v.grad for v in values]
 
 
+@pytest.mark.parametrize("x", [1e200, -1e308])
+def test_a_result_that_is_too_large_is_no_crash(x):
+    with pytest.raises(GradientError, match="differences say nan"):
+        check_grads(lambda x: x * x, x)
+
+
 # --- every row ----------------------------------------------------------------------------------
 
 

@@ -1,4 +1,5 @@
 import csv
+import io
 import json
 import os
 import re
@@ -10,8 +11,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from hostile import HOSTILE
 
 import nn.cli
+from engine.drawing.picture import visible
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
 from nn.module import MLP
@@ -464,6 +467,134 @@ def test_check_finds_wrong_gradients(trained, capsys, monkeypatch):
     text = capsys.readouterr().out
     assert "is wrong" in text
     assert "layers." in text
+
+
+# --- files of strangers -----------------------------------------------------------------------
+
+
+def stranger(path, text):
+    """A CSV file with a text as the name of each column, as classes and as categories."""
+    counts = [f"n{k}" for k in range(12)]  # so that commas are the most frequent delimiter
+    kinds = [f"{text}{k}" for k in range(3)]
+    with open(path, "w", encoding="utf-8", errors="surrogatepass", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow([*counts, f"of {text}", f"is {text}"])
+        lines.writerows([*[k] * len(counts), kinds[k % 2], kinds[k % 3]] for k in range(12))
+    return f"is {text}".strip(), [kind.strip() for kind in kinds]
+
+
+TEXTS = [*HOSTILE, "\x1b[2J\x1b]0;title\x07", "\x9b2J"]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
+def test_a_terminal_gets_no_control_characters(text, capsys, monkeypatch, plain):
+    target, kinds = stranger("data.csv", text)
+    stranger("other.csv", f"other {text}")
+    net, small = "out/model.json", ["--layers", "2", "--steps", "3", "--out", "out"]
+    commands = {
+        ("train", "data.csv", "--target", target, *small): 0,
+        ("predict", net, "data.csv"): 0,
+        ("check", net, "data.csv"): 0,
+        ("draw", net, "data.csv"): 0,
+        ("watch", net, "data.csv"): 0,
+        ("watch", net, "data.csv", "--mistake", "wrong order"): 0,
+        ("train", "data.csv", "--target", f"no {target}"): 2,
+        ("train", "data.csv", "--target", target, "--ignore", f"no {text}"): 2,
+        ("check", net, "other.csv"): 2,
+        ("predict", f"no {net}{text}", "data.csv"): 2,
+        ("train", "data.csv", "--target", target, "--optimizer", text): 2,
+    }
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    codes = []
+    for command in commands:
+        try:
+            codes.append(main(command))
+        except SystemExit as end:
+            codes.append(end.code)
+    is_utf8 = "\ud800" not in text
+    assert codes == ([*commands.values()] if is_utf8 else [2] * len(commands))
+    captured = capsys.readouterr()
+    for line in (captured.out + captured.err).split("\n"):
+        assert line == visible(line)
+    assert (f",{visible(kinds[0])}," in captured.out) == (is_utf8 and '"' not in text)
+
+
+@pytest.mark.parametrize("place", range(len(TEXTS)))
+def test_a_file_of_answers_holds_the_classes_as_they_are(place, capsys, plain):
+    text = TEXTS[place].replace("\ud800", "")
+    target, kinds = stranger("data.csv", text)
+    small = ["--layers", "2", "--steps", "3", "--out", "out"]
+    assert main(["train", "data.csv", "--target", target, *small]) == 0
+    capsys.readouterr()
+    assert main(["predict", "out/model.json", "data.csv"]) == 0
+    header, *rows = csv.reader(io.StringIO(capsys.readouterr().out, newline=""))
+    assert header == ["row", target, "chance"]
+    assert {answer for _, answer, _ in rows} <= set(kinds)
+
+
+def spoilt(trained, change):
+    """A model's file with something changed."""
+    document = json.loads((trained / "model.json").read_text())
+    change(document)
+    Path("model.json").write_text(json.dumps(document))
+    return "model.json"
+
+
+def large_weights(document):
+    document["weights"] = dict.fromkeys(document["weights"], 1e308)
+
+
+def small_scales(document):
+    document["meta"]["scaling"] = {"means": [1e308] * 4, "scales": [1e-300] * 4}
+
+
+LARGE = {
+    large_weights: "row 1: the net answers [-inf, -inf, -inf], expected finite numbers",
+    small_scales: "row 1: 'sepal length (cm)' is 5.1, which becomes -inf when it is scaled",
+}
+
+
+@pytest.mark.parametrize("command", ["predict", "check", "draw"])
+@pytest.mark.parametrize("change", LARGE)
+def test_numbers_that_are_too_large_are_named_before_anything_is_written(
+    trained, capsys, command, change
+):
+    model = spoilt(trained, change)
+    assert main([command, model, IRIS]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(f"brickgrad: {LARGE[change]}")
+    assert os.listdir() == ["model.json"]
+
+
+def test_an_amount_that_is_too_large(amounts, capsys):
+    def change(document):
+        document["meta"]["target_scaling"] = {"means": [1.7e308], "scales": [1.7e308]}
+        document["weights"]["layers.2.neurons.0.b"] = 100.0
+
+    words = fails(capsys, "predict", spoilt(amounts, change), amounts / "data.csv")
+    assert "row 1: the net answers [inf], expected finite numbers" in words
+
+
+def test_a_loss_that_is_too_large_has_no_gradients_to_check(amounts, capsys):
+    def change(document):
+        document["weights"]["layers.2.neurons.0.b"] = 1e200
+
+    words = fails(capsys, "check", spoilt(amounts, change), amounts / "data.csv")
+    assert "the loss on 3 rows is inf: expected a finite number to compare" in words
+
+
+def test_columns_that_are_too_large_to_be_scaled(capsys):
+    Path("data.csv").write_text("a,y\n" + "".join(f"{k}e307,{k}\n" for k in range(10, 18)))
+    words = fails(capsys, "train", "data.csv", "--target", "y", "--keep-aside", 0)
+    assert "standardise expected smaller numbers, got a column from 1e+308 to 1.7e+308" in words
+
+
+def test_texts_that_are_no_utf8(trained, capsys):
+    def change(document):
+        document["meta"]["classes"][0] = "\ud800"
+
+    assert "surrogates not allowed" in fails(capsys, "predict", spoilt(trained, change), IRIS)
 
 
 # --- bad input --------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 import hashlib
 import math
 import random
+import re
 import statistics
 import sys
 from collections import Counter
@@ -390,6 +391,16 @@ def test_numbers_come_back_bit_for_bit(tmp_path_factory, rows):
     assert data.ys == [y for _, y in rows]
 
 
+@pytest.mark.parametrize("escape", ["\x1b[2J", "\x07", "\x9b2J", "\x7f", "\n", "\r"])
+def test_texts_of_a_file_reach_no_terminal_as_they_are(write, escape):
+    path = write(f'"a{escape}b",y\n1,"{escape}p"\n2,"{escape}q"\n')
+    assert repr(load_csv(path, "y")).isprintable()
+    for target, classes in (("y", ["x", f"{escape}z"]), ("z", None)):
+        with pytest.raises(DataError) as caught:
+            load_csv(path, target, classes=classes)
+        assert str(caught.value).isprintable()
+
+
 # --- preparing -------------------------------------------------------------------------------
 
 
@@ -441,6 +452,13 @@ def test_shuffled_is_a_permutation_that_reaches_them_all():
     orders = Counter(tuple(shuffled(3, rng)) for _ in range(3000))
     assert len(orders) == 6
     assert all(400 < count < 600 for count in orders.values())
+
+
+@pytest.mark.parametrize("column", [[1e308, 1.5e308], [-1.7e308, 1.7e308]])
+def test_standardise_needs_numbers_whose_spread_is_finite(column):
+    words = f"got a column from {column[0]:g} to {column[1]:g}"
+    with pytest.raises(ValueError, match=re.escape(words)):
+        standardise(([[x] for x in column], [0, 1]))
 
 
 def test_standardise_gives_mean_0_and_deviation_1():

@@ -1,11 +1,12 @@
 import io
 import math
 import sys
+import warnings
 
 import pytest
 
 from engine.value import Value
-from nn.data import iris, moons, spirals, standardise
+from nn.data import Dataset, iris, moons, spirals, standardise
 from nn.loss import cross_entropy, hinge
 from nn.module import MLP
 from nn.plot import plot_comparison, plot_decision_boundary, plot_history
@@ -256,6 +257,21 @@ def test_real_trainings_are_drawn_without_warnings():
     net = MLP(2, [8, 3], seed=1)
     gradient_descent(net, cross_entropy, spirals(60), lr=0.1, steps=3)
     assert "<svg" in write(plot_decision_boundary(net, spirals(60)))
+
+
+def test_texts_of_the_data_are_no_maths_and_no_control_characters():
+    xs, ys = moons(20)
+    ys = [int(y > 0) for y in ys]
+    data = Dataset(xs, ys, ("$\\frac{$", "a\x1b[2J"), ("5 $ to 6 $", "$_"), "y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of signs that no font has
+        figure = plot_decision_boundary(lambda x: [Value(0.0), Value(x[0])], data)
+        text = write(figure)
+    (axes,) = figure.axes
+    assert "<!-- $\\frac{$ -->" in text
+    assert "<!-- 5 $ to 6 $ -->" in text
+    assert axes.get_ylabel() == "a\u241b[2J"
+    assert axes.get_xlabel() == "\\$\\frac{\\$"
 
 
 def test_a_notebook_shows_a_figure_without_pyplot():
