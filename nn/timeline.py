@@ -59,6 +59,7 @@ class Run(Watchable, Sequence[Steps]):
             "features": self.data.features,
             "x": self.data.xs[:MOST_POINTS],
             "y": self.data.ys[:MOST_POINTS],
+            "classes": self.data.classes,
         }
         before, after = map(short, self.mean_losses)
         title = f"{many(len(self), 'training step')}: mean loss of "

@@ -671,6 +671,28 @@ def test_the_loss_curve_has_numbers_that_can_be_read(show, width):
     assert words in chart.locator("figcaption").inner_text()
 
 
+@pytest.mark.parametrize(
+    ("data", "loss", "outputs", "key"),
+    [
+        (moons(20, seed=0), mse, 1, "blue dots -1, green rings 1"),
+        (
+            iris().pick(range(0, 150, 10)),
+            cross_entropy,
+            3,
+            "blue dots setosa, green rings versicolor, red dots virginica",
+        ),
+    ],
+)
+def test_a_run_says_which_sign_a_class_has(show, data, loss, outputs, key):
+    xs, ys = (data.xs, data.ys) if outputs > 1 else data
+    net = MLP(len(xs[0]), [2, outputs], seed=1)
+    page = show(watch(net, loss, data, SGD(net.parameters(), lr=0.1), steps=2))
+    words = page.locator("#run figcaption").last.inner_text()
+    assert words == f"Data: {key}, and the point drawn"
+    kinds = page.evaluate("[...document.querySelectorAll('.dot')].map(d => d.classList[1])")
+    assert kinds == [f"kind-{sorted(set(ys)).index(y)}" for y in ys]
+
+
 def test_closed_neurons_tell_the_classes(show):
     net = MLP(4, [3, 3], "tanh", seed=1)
     page = show(watch(net, cross_entropy, iris().pick([70]), SGD(net.parameters(), lr=0.1)))

@@ -210,7 +210,8 @@ def test_the_document_of_a_run(tmp_path):
         assert entry["loss"] == run.losses[n]
         assert entry["loss_after"] == run[n][-1]["loss_after"]
         assert [entry["point"]] == entry["points"] == run.points[n]
-    assert document["data"] == {"features": ["x0", "x1"], "x": points[0], "y": points[1]}
+    known = {"features": ["x0", "x1"], "x": points[0], "y": points[1], "classes": []}
+    assert document["data"] == known
     assert document["cut"] is None
     assert run.save(tmp_path / "run.html").read_text(encoding="utf-8") == run.html
 

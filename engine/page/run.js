@@ -73,15 +73,19 @@ function makeTimeline(section, content, open) {
   return choose;
 }
 
+const KINDS = ["blue dots", "green rings", "red dots"]; // as the style has them
+
 /** The data: points in the plane, or one input against the target. Signs tell classes apart. */
 function makeDots(parent, data) {
   const plane = data.x[0].length > 1;
   const points = data.x.map((x, n) => (plane ? [x[0], x[1]] : [x[0], data.y[n]]).map(numeric));
-  const chart = makeChart(parent, plane ? "Data, and the point drawn" : "Target by input", points);
   const kinds = [...new Set(data.y)].sort((a, b) => a - b);
+  const isTold = kinds.length <= KINDS.length;
+  const key = isTold ? kinds.map((y, k) => `${KINDS[k]} ${data.classes[y] ?? short(y)}, `).join("") : "";
+  const chart = makeChart(parent, plane ? `Data: ${key}and the point drawn` : "Target by input", points);
   return points.map((point, n) => {
     const [cx, cy] = chart.at(point);
-    const kind = kinds.length <= 3 ? kinds.indexOf(data.y[n]) : 0;
+    const kind = isTold ? kinds.indexOf(data.y[n]) : 0;
     return create("circle", { class: `dot kind-${kind}`, cx, cy, r: 3 }, chart.svg);
   });
 }

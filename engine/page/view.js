@@ -9,10 +9,10 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 function makeView(frame, svg) {
   let whole = { x: 0, y: 0, width: 1, height: 1 };
   let area = whole;
-  let room = { width: 0, height: 0 }; // of the frame
+  let room = { width: 0, height: 0 }; // for the picture
   let moving = 0;
   let following = false;
-  let again = null; // what to do when the frame changes its size, until somebody moves the picture
+  let again = null; // what to do when the room changes, until somebody moves the picture
 
   const scaleOf = (found) => Math.min(room.width / found.width, room.height / found.height);
   const scale = () => scaleOf(area);
@@ -42,7 +42,7 @@ function makeView(frame, svg) {
     moving = requestAnimationFrame(move);
   }
 
-  /** As much as the frame holds at this scale, around a point. */
+  /** As much as there is room for at this scale, around a point. */
   function around(x, y, size) {
     const [width, height] = [room.width / size, room.height / size];
     return { x: x - width / 2, y: y - height / 2, width, height };
@@ -60,7 +60,7 @@ function makeView(frame, svg) {
   }
 
   function fit() {
-    if (!room.width) room = { width: frame.clientWidth, height: frame.clientHeight };
+    if (!room.width) room = { width: svg.clientWidth, height: svg.clientHeight };
     again = fit;
     following = false;
     jump({ ...whole });
@@ -108,7 +108,7 @@ function makeView(frame, svg) {
   new ResizeObserver(([entry]) => {
     room = { width: entry.contentRect.width, height: entry.contentRect.height };
     if (again) again();
-  }).observe(frame);
+  }).observe(svg);
 
   const moved = listen(frame, svg, { zoom, pan });
   const setWhole = (found) => void (whole = found);
