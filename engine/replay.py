@@ -13,7 +13,7 @@ from typing import Any, cast, overload
 from weakref import WeakSet
 
 from engine import backends
-from engine.arguments import Given, changed_argument, copies, numbers_of, read, rebuild
+from engine.arguments import Given, changed_argument, copies, digest, numbers_of, read, rebuild
 from engine.backends.kernel import Kernel
 from engine.compare import ReplayError, change
 from engine.recorded import Leaves, Recorded
@@ -57,7 +57,8 @@ class Replay:
         self.function, self.wanted, self.check = function, backend, check
         self.recordings: dict[Any, list[Recorded]] = {}
         self.made, self._main = 0, main
-        self._varied: set[Any] = set()  # shapes whose comparisons come out in many ways
+        self.patterns: list[str] = []  # shape and comparisons of each recording that counts
+        self._lost: set[str] = set()  # those of a former run, not made again yet
         self._lock = RLock()
         _living.add(self)
         update_wrapper(self, function)
@@ -114,16 +115,32 @@ class Replay:
 
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
-        return given.shape in self._varied or self.made >= LIMIT
+        return not self._lost and self._has_enough(given)
+
+    def _has_enough(self, given: Given) -> bool:
+        shape = digest(given.shape)
+        alike = [pattern for pattern in self.patterns if pattern.startswith(shape)]
+        return len(alike) >= MANY or len(self.patterns) >= LIMIT
+
+    def recall(self, patterns: Iterable[str]) -> None:
+        """Counts the recordings of a run before, and makes each again where it is needed."""
+        self.patterns = list(patterns)
+        self._lost = set(patterns)
 
     def record(self, given: Given) -> Any:
-        """Records the function anew, whatever there is; its result, as computed on the way."""
+        """Records the function anew, whatever there is; its result, as computed on the way.
+
+        A run that was recalled keeps no recording that the run before would not have made.
+        """
         inputs = copies(given.numbers)
         seen, result = self._watched_run(given, inputs)
         if seen.made:  # a layer may be built when first called: its Values are there now
             seen, result = self._watched_run(given, inputs)
         results = numbers_of(result)
         tape = self._tape(seen, given, inputs, results)
+        pattern = digest(given.shape) + digest([guard.outcome for guard in tape.guards])
+        if self._lost and pattern not in self._lost and self._has_enough(given):
+            return result
         recorded = Recorded(tape, results, _form(result), self.wanted, self.made + 1, self._main)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
@@ -131,7 +148,7 @@ class Replay:
         self._check_kernel(recorded, leaves, inputs, results)
         if recorded.wanted:
             self._check_identity(given, results)
-        self._keep(given, recorded)
+        self._keep(given, recorded, pattern)
         return result
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> bool:
@@ -237,17 +254,18 @@ class Replay:
                 return (recorded.result(given.numbers, *computed),)
         return None
 
-    def _keep(self, given: Given, recorded: Recorded) -> None:
+    def _keep(self, given: Given, recorded: Recorded, pattern: str) -> None:
         with self._lock:
             self.made += 1
             if self.made == MANY:
                 self._warn(given, recorded)
+            if pattern not in self._lost:
+                self.patterns = [*self.patterns, pattern][:LIMIT]
+            self._lost.discard(pattern)
             alike = self.candidates(given)
             alike.append(recorded)
-            if len(alike) == MANY:
-                self._varied.add(given.shape)
-                if self.wanted == "auto":
-                    alike.clear()
+            if len(alike) == MANY and self.wanted == "auto":
+                alike.clear()
             kept = {old.number: s for s, olds in self.recordings.items() for old in olds}
             if len(kept) > LIMIT:
                 shape = kept[min(kept)]
@@ -257,11 +275,13 @@ class Replay:
 
     def _warn(self, given: Given, recorded: Recorded) -> None:
         alike = self.recordings.get(given.shape)
+        others = [shape for shape, olds in self.recordings.items() if olds]
         if alike:
             cause = _changed_guard(alike[-1].tape, recorded.tape)
+        elif others:
+            cause = changed_argument(self.function, others[-1], given.shape)
         else:
-            before = next(shape for shape, olds in reversed(self.recordings.items()) if olds)
-            cause = changed_argument(self.function, before, given.shape)
+            cause = "its parameters are others from call to call"
         warnings.warn(
             f"{self._name} was recorded {MANY} times, which takes longer than it saves: {cause}",
             stacklevel=5,

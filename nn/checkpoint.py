@@ -1,6 +1,5 @@
 """Where a training stands, as a file of JSON: a run that was interrupted goes on, bit for bit."""
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from reprlib import repr as short
 from typing import Any, NamedTuple
 
 from engine import backends
+from engine.arguments import digest
 from engine.value import Value, set_each
 from nn.files import check_format, check_keys, check_type, parse, reading, write
 from nn.module import Module, finite
@@ -17,6 +17,15 @@ from nn.optim import Optimizer
 
 FORMAT = "brickgrad checkpoint"
 VERSION = 1
+_PARTS = {
+    "training": dict,
+    "backend": str,
+    "recorded": list,
+    "weights": dict,
+    "optimizer": dict,
+    "early_stop": dict,
+    "history": dict,
+}
 ABSENT = ("nan", "inf", "-inf")  # JSON has no numbers for these losses of validation data
 Weights = dict[str, Value]
 Identity = Mapping[str, str | int | bool | None]
@@ -34,12 +43,13 @@ class Standing(NamedTuple):
     """Where a training stands, besides its weights and its optimiser.
 
     `columns` are those of the history; their length is the number of steps. `backend` is what
-    computed the steps.
+    computed the steps, `recorded` tells which recordings it made.
     """
 
     columns: Mapping[str, list[Any]]
     watched: Watched
     backend: str
+    recorded: Sequence[str] = ()
 
 
 # --- what a training is -----------------------------------------------------------------------
@@ -77,18 +87,14 @@ def identity(
         "penalty": penalty and _name(penalty),
         "optimizer": f"{type(optimizer).__name__}({words})",
         "examples": len(data[0]),
-        "data": _digest(data),
-        "validation": validation and _digest(validation),
+        "data": digest(data),
+        "validation": validation and digest(validation),
         **settings,
     }
 
 
 def _name(thing: Any) -> str:
     return str(getattr(thing, "__qualname__", type(thing).__qualname__))
-
-
-def _digest(data: Any) -> str:
-    return hashlib.sha256(repr(data).encode()).hexdigest()[:16]
 
 
 # --- there and back ---------------------------------------------------------------------------
@@ -108,6 +114,7 @@ def save(
         "version": VERSION,
         "training": dict(identity),
         "backend": standing.backend,
+        "recorded": standing.recorded,
         "weights": {name: p.data for name, p in weights.items()},
         "optimizer": optimizer.state_dict(),
         "early_stop": {
@@ -158,10 +165,11 @@ def resume(
 
 def _document(text: str) -> dict[str, Any]:
     document: dict[str, Any] = parse(text)
-    parts = ("training", "backend", "weights", "optimizer", "early_stop", "history")
-    check_format(document, FORMAT, VERSION, parts)
-    for part in parts:
-        check_type(part, document[part], str if part == "backend" else dict)
+    check_format(document, FORMAT, VERSION, tuple(_PARTS))
+    for part, kind in _PARTS.items():
+        check_type(part, document[part], kind)
+    for pattern in document["recorded"]:
+        check_type("each of recorded", pattern, str)
     if document["backend"] not in ("eager", *backends.NAMES):
         raise ValueError(f"no backend {short(document['backend'])}")
     return document
@@ -184,7 +192,7 @@ def _standing(document: Mapping[str, Any], parameters: int) -> Standing:
         raise ValueError(f"best expected {parameters} numbers or none, got {len(best)}")
     lowest, looks = _loss("lowest", stop["lowest"]), _whole("looks_since", stop["looks_since"])
     watched = Watched(lowest, looks, best)
-    return Standing(columns, watched, document["backend"])
+    return Standing(columns, watched, document["backend"], document["recorded"])
 
 
 def _whole(name: str, x: object) -> int:

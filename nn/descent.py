@@ -8,7 +8,6 @@ import math
 import warnings
 from array import array
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import chain
 from operator import attrgetter
@@ -68,9 +67,13 @@ class Descent:
     '2.0000'
     """
 
-    def __init__(self, run: Run, optimizer: Optimizer, backend: str = "auto") -> None:
+    def __init__(
+        self, run: Run, optimizer: Optimizer, backend: str = "auto", former: Sequence[str] = ()
+    ) -> None:
+        """`former` are the `recorded` of a run that goes on."""
         self.run, self.optimizer = run, optimizer
         self._replay = Replay(run, backend=backend, main=0)
+        self._replay.recall(former)
         self._eager = backend == "eager"
         self._bound: dict[tuple[int, int], _Batch] = {}
         self._links: dict[Recorded, _Link] = {}
@@ -79,7 +82,14 @@ class Descent:
     @property
     def backend(self) -> str:
         """What runs the steps: "eager", "python", "numpy" or "c"."""
+        if not self._eager and self._replay.wanted in backends.NAMES:
+            return self._replay.wanted
         return "eager" if self._eager else self._replay.backend
+
+    @property
+    def recorded(self) -> list[str]:
+        """Which recordings were made: a run that goes on makes these again, and as many more."""
+        return self._replay.patterns
 
     def step(self, xs: Any, ys: Any) -> Taken:
         """Takes one step; FloatingPointError, and no step, where a number is not finite."""
@@ -105,12 +115,6 @@ class Descent:
         if self._mover:
             self._mover.store()
             self._mover = None
-
-    def prepare(self, xs: Any, ys: Any) -> None:
-        """Records a batch and takes no step, so that a resumed run has the kernels of its past."""
-        if not (self._eager or is_watched()):
-            with suppress(ReplayError):  # the first step says so
-                self._record(self._bind(xs, ys), xs, ys)
 
     def origin(self, xs: Any, ys: Any) -> str:
         """Which operation of a step first gives nan or inf, in words: such a step is run again.

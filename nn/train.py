@@ -212,8 +212,9 @@ def fit(
     `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
     The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
     parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
-    from the very start; give both to go on writing. What callbacks hold is theirs to keep. "auto"
-    changes backends by the clock, so where it does, the last bits are those of a `backend` named.
+    from the very start; give both to go on writing. What callbacks hold, and other numbers from
+    outside, are theirs to keep. Name a `backend` for the same bits: "auto" changes it by the clock.
+    A run that was eager goes on so. Where rounding decides a comparison, last bits may differ.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
@@ -239,10 +240,8 @@ def fit(
     if resume is not None:
         backend = run.go_on(resume, backend)
     history = run.history
-    drawn = batches(xs, ys, batch, replacement, random.Random(seed))
-    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend)
-    for past in {len(past[0]): past for past in islice(drawn, len(history))}.values():
-        descent.prepare(*past)
+    drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
+    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
     taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
     call_back = _calls(callbacks, model, descent)
     keep = partial(run.save, checkpoint, descent)
@@ -493,6 +492,7 @@ class _Run:
     total: int
     identity: Identity = field(default_factory=dict)
     history: History = field(default_factory=History)
+    recorded: Sequence[str] = ()  # in the part before this one
 
     def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
         """The steps that are left, each with its look and in the history.
@@ -535,24 +535,27 @@ class _Run:
             for name in ("validation_loss", "validation_accuracy"):
                 columns[name] = [*columns[name][:-1], None]
         weights = checkpoints.weights_of(self.model, self.optimizer)
-        standing = Standing(columns, seen, descent.backend)
+        standing = Standing(columns, seen, descent.backend, descent.recorded)
         checkpoints.save(path, self.identity, weights, self.optimizer, standing)
 
     def go_on(self, path: str | PathLike[str], backend: str) -> str:
         """Goes back to where the file stands; the backend to go on with."""
         weights = checkpoints.weights_of(self.model, self.optimizer)
         training = self.identity, weights, self.optimizer
-        columns, seen, former = checkpoints.resume(path, *training, most=self.total)
+        standing = checkpoints.resume(path, *training, most=self.total)
         self.history = History()
-        vars(self.history).update(columns)
+        vars(self.history).update(standing.columns)
         if self.watch:
-            self.watch.seen = seen
+            self.watch.seen = standing.watched
             if len(self.history) == self.total and self.total % self.per_pass:
                 step = self.watch.look_after(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
-        return former if backend == "auto" and former in ("eager", "c") else backend
+        if backend != "auto":
+            self.recorded = standing.recorded
+        former = standing.backend
+        return former if former == "eager" or (backend, former) == ("auto", "c") else backend
 
 
 def _watch(

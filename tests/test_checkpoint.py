@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import tracemalloc
+import warnings
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from engine.value import Value
 from nn import checkpoint
 from nn.data import iris, split, standardise
 from nn.loss import cross_entropy, l2, mse
-from nn.module import MLP
+from nn.module import MLP, Module
 from nn.optim import SGD, Adam, AdamW, cosine
 from nn.train import Step, fit
 
@@ -102,7 +103,8 @@ def test_ten_thousand_cuts(path, figure):
     count = 10_000
     whole = {}
     for k in range(count):
-        backend = "python" if k % 10 == 0 else "eager"
+        backend = {0: "python", 1: "numpy", 2: "c"}.get(k % 20, "eager")
+        available(backend)
         key = optimizer, batches, _ = rng.choice([*OPTIMIZERS]), rng.choice([*BATCHES]), backend
         settings = {"backend": backend, **BATCHES[batches]}
         steps = {"steps": 6, "validation": None}
@@ -111,6 +113,83 @@ def test_ten_thousand_cuts(path, figure):
         run(optimizer, **{**steps, "steps": rng.randint(1, 5)}, checkpoint=path, **settings)
         assert run(optimizer, **steps, resume=path, **settings) == whole[key]
     figure("c", "save and resume at random steps: parameters differ", count)
+
+
+class Reader(Module):
+    """Reads numbers one by one."""
+
+    def __init__(self, branches):
+        self.w, self.u, self.branches = Value(0.5), Value(0.4), branches
+
+    def __call__(self, xs):
+        h = 0.0
+        for x in xs:
+            h = (self.w * x + self.u * h).tanh()
+            if self.branches and h > 0.2:
+                h = h * self.u + 0.1
+        return h
+
+
+def read(branches, lengths, **settings):
+    rng, model = random.Random(5), Reader(branches)
+    xs = [[rng.uniform(-1, 1) for _ in range(length)] for length in lengths]
+    ys = [rng.uniform(-1, 1) for _ in xs]
+    optimizer = Adam(model.parameters(), lr=0.05)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="run was recorded 9 times")
+        return fit(model, mse, (xs, ys), optimizer=optimizer, **settings).loss
+
+
+READERS = {  # more recordings than are made, of one shape and of many
+    "branches": {"branches": True, "lengths": [1, 2, 3, 4] * 2},
+    "branches, batches": {"branches": True, "lengths": [3] * 24, "batch_size": 6},
+    "lengths": {"branches": False, "lengths": range(1, 41), "batch_size": 1},
+}
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+@pytest.mark.parametrize("name", READERS)
+def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, backend):
+    available(backend)
+    settings = {**READERS[name], "backend": backend}
+    whole = read(steps=60, **settings)
+    if backend != "python":
+        assert whole != read(steps=60, **{**settings, "backend": "eager"})
+    cuts = random.Random(name).sample(range(1, 60), amount(3, 20))
+    for cut in cuts:
+        read(steps=cut, checkpoint=path, **settings)
+        assert read(steps=60, resume=path, **settings) == whole
+    figure("c", f"save and resume, {backend}, {name}: losses differ", len(cuts))
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
+    """A callback changes a number that the loss reads: the comparison of step 20 finds it."""
+    available(backend)
+
+    def changing(**settings):
+        model, held = net(), [1.5 if "resume" in settings else 1.0]
+
+        def change(step):
+            held[0] = 1.0 if step.step < 4 else 1.5
+
+        history = fit(
+            model,
+            lambda z, y: held[0] * cross_entropy(z, y),
+            TRAINING,
+            optimizer=Adam(model.parameters(), lr=0.01),
+            callbacks=[change],
+            backend=backend,
+            **settings,
+        )
+        return history.loss
+
+    with pytest.warns(UserWarning, match="training goes on without replay"):
+        whole = changing(steps=60)
+    with pytest.warns(UserWarning, match="training goes on without replay"):
+        changing(steps=40, checkpoint=path)
+    assert json.loads(path.read_text())["backend"] == "eager"
+    assert changing(steps=60, resume=path) == whole
 
 
 def test_the_first_step_of_a_recording_is_that_of_its_kernel():
@@ -318,6 +397,8 @@ DAMAGE = [
     (("training", "more"), 1, "training expected the keys"),
     (("backend",), "os.system", "no backend 'os.system'"),
     (("backend",), ["c"], "backend expected a string"),
+    (("recorded",), {}, "recorded expected a list"),
+    (("recorded",), [1], "each of recorded expected a string, got 1"),
     (("weights",), [], "weights expected an object"),
     (("weights", FIRST), True, f"{FIRST} expected a finite number, got True"),
     (("weights", FIRST), "0.5", f"{FIRST} expected a finite number, got '0.5'"),

@@ -648,6 +648,20 @@ def test_a_loss_that_branches_on_its_numbers_is_recorded_nine_times_at_most():
     assert descents[0]._replay.made == 9
 
 
+def test_a_loss_of_new_parameters_at_each_step_is_recorded_again_and_again():
+    ws = [Value(0.5)]
+    descent = Descent(lambda xs, ys: (sum_of([w * w for w in ws]), []), SGD([ws[0]], lr=0.1))
+
+    def grow(steps):
+        for k in steps:
+            assert descent.step([1.0], [1.0]).loss == pytest.approx(0.25 * 0.64**k + k)
+            ws.append(Value(1.0))
+            descent.forget()
+
+    with pytest.warns(UserWarning, match="9 times.*: its parameters are others from call to call"):
+        grow(range(12))
+
+
 WAYS = ("python", "eager")
 
 
