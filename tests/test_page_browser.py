@@ -649,6 +649,31 @@ def test_keys_zoom_fit_and_play(show):
     assert page.locator("#play").get_attribute("aria-label") == "Play"
 
 
+def test_n_and_p_go_from_layer_to_layer(show):
+    page = show(a_step())
+    known = content(page)
+    groups = [node["group"][:1] for node in known["nodes"]]
+
+    def scene(event):
+        kind = {"seed": "backward", "leftover": "backward"}.get(event["kind"], event["kind"])
+        place = event.get("to", event.get("node"))
+        return kind, groups[place] if place is not None else None
+
+    scenes = [None, *map(scene, known["events"])]
+    starts = [n for n in range(1, len(scenes)) if scenes[n] != scenes[n - 1]]
+    met = []
+    for _ in starts:
+        page.keyboard.press("n")
+        met.append(at(page))
+    assert met == starts
+    assert len(starts) > 10
+    page.keyboard.press("Shift+P")
+    assert at(page) == starts[-1] - 1
+    for _ in starts:
+        page.keyboard.press("p")
+    assert at(page) == 0
+
+
 @pytest.mark.parametrize("step", [0, 3, 7])
 def test_a_click_on_the_loss_curve_opens_that_step(show, step):
     page = show(a_run())

@@ -115,6 +115,14 @@
     }
   }
 
+  /** To the next event (1), or the former (-1), in another layer or phase. */
+  function leap(way) {
+    const at = (n) => scene(story, story.events[n - 1]);
+    let to = position;
+    while (to >= 0 && to <= length() && at(to) === at(position)) to += way;
+    go(to);
+  }
+
   /** How many events of a run are shown: both runs meet at the first number that differs. */
   function moment(n) {
     const first = mistake?.first_difference;
@@ -269,6 +277,8 @@
     ArrowLeft: back,
     Home: () => go(0),
     End: () => go(length()),
+    n: () => leap(1),
+    p: () => leap(-1),
     " ": playing,
     "+": () => views.forEach(({ stage }) => stage.view.zoom(1.4)),
     "-": () => views.forEach(({ stage }) => stage.view.zoom(1 / 1.4)),
@@ -280,10 +290,11 @@
     const pressing = event.key === " " && event.target.closest("button, summary, [role=button]");
     const ranging = event.target.matches("#run input");
     if (typing || pressing || ranging || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (!(event.key in KEYS)) return;
+    const key = event.key.length > 1 ? event.key : event.key.toLowerCase();
+    if (!(key in KEYS)) return;
     event.preventDefault(); // the arrows belong to this frame, not to the notebook around it
     event.stopPropagation();
-    KEYS[event.key]();
+    KEYS[key]();
   });
 
   let printed = 0;

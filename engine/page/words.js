@@ -45,6 +45,12 @@ function place(story, event) {
   return event.node === undefined ? "" : at(event.node);
 }
 
+/** The layer and the phase of an event. */
+function scene(story, event) {
+  const node = story.nodes[event?.to ?? event?.node];
+  return [PHASES[event?.kind], node?.group[0]].join();
+}
+
 /** The number that an event brings, which a learner can predict. */
 function answer(event) {
   const key = { forward: "data", backward: "contribution", update: "after" };
