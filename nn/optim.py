@@ -122,7 +122,7 @@ class Optimizer(ABC):
         """Goes on from a `state_dict()` of its kind; ValueError, and no change, if it is none."""
         kind = type(self).__name__
         if state.keys() != self.state_dict().keys():
-            raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)}")
+            raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)!r:.300}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
         for name, least in {"steps": 0.0, **self.MEMORY}.items():
             entries = _listed(name, state[name])
@@ -404,7 +404,7 @@ def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
 
 def _switch(name: str, setting: bool) -> bool:
     if not isinstance(setting, bool):
-        raise ValueError(f"{name} expected True or False, got {setting!r}")
+        raise ValueError(f"{name} expected True or False, got {short(setting)}")
     return setting
 
 

@@ -1,14 +1,19 @@
 import json
 import math
+import random
+import re
 
 import pytest
+from audit import nothing_executed
+from mutated import mutated_json
 
 from engine.functions import softmax
 from engine.value import Value
-from nn.data import Dataset, iris
+from nn.data import Dataset, iris, load_csv
 from nn.module import MLP
 from nn.save import save
 from nn.task import learn, load_task
+from nn.train import DivergedError, fit
 
 AMOUNTS = Dataset([[1.0, 5.0], [3.0, 5.0]], [10.0, 30.0], ("a", "b"), (), "price")
 
@@ -117,3 +122,41 @@ def test_a_file_without_columns(tmp_path, flowers):
     path.write_text(json.dumps(document))
     with pytest.raises(ValueError, match="holds a net, but not 'columns'"):
         load_task(path)
+
+
+@pytest.mark.parametrize("classes", [False, True], ids=["amounts", "classes"])
+def test_mutated_files_give_an_error_that_names_them_or_a_step(tmp_path, amount, figure, classes):
+    """What is accepted reads rows and answers them, or says why not, and takes a step."""
+    data, path, taken = tmp_path / "data.csv", tmp_path / "m.json", 0
+    data.write_text("a,b,y\n1,no,2\n2,yes,3.5\n4,no,5\n")
+    task = learn(load_csv(data, "y", as_classes=classes))
+    save(MLP(len(task.features), [2, task.outputs], "tanh", seed=0), path, task.meta())
+    good, rng, count = path.read_bytes(), random.Random(f"e3 {classes}"), amount(200, 12_500)
+    for _ in range(count):
+        path.write_bytes(mutated_json(good, rng))
+        refusal, expected = "", str(path)
+        try:
+            with nothing_executed():
+                model, task = load_task(path)
+            taken += 1
+            expected = f"{data}: |row \\d: |the net answers "
+            step(model, task, task.read(data))
+        except DivergedError:
+            pass
+        except ValueError as error:
+            refusal = str(error)
+        assert not refusal or re.match(expected, refusal)
+        assert len(refusal) < 5000
+    assert count / 20 < taken < count / 2
+    figure("e3", "models mutated in what their JSON says: raw errors, code run", count)
+    figure("e3", "of those models: accepted, and trained on", taken)
+
+
+def step(model, task, read):
+    """Answers rows and learns from them, where their targets could be read."""
+    rows, unscored = read
+    scaled = task.scaled(rows)
+    for x in scaled.xs:
+        task.answer(model(x))
+    if not unscored:
+        fit(model, task.loss, scaled, lr=0.1, steps=1, backend="eager")
