@@ -28,7 +28,7 @@ _PARTS = {
 }
 ABSENT = ("nan", "inf", "-inf")  # JSON has no numbers for these losses of validation data
 Weights = dict[str, Value]
-Identity = Mapping[str, str | int | bool | None]
+Identity = Mapping[str, str | float | None]
 
 
 class Watched(NamedTuple):
@@ -74,27 +74,41 @@ def identity(
     optimizer: Optimizer,
     data: tuple[Sequence[Any], Sequence[Any]],
     validation: Any,
-    **settings: int | bool,
+    lr: Any,
+    **settings: int,
 ) -> Identity:
     """What must be the same in a training that goes on; `settings` are those of its batches."""
     state = optimizer.state_dict()
     kept = [name for name in state if name not in ("lr", "steps", *optimizer.MEMORY)]
     words = ", ".join(f"{name}={state[name]!r}" for name in kept)
     return {
-        "model": repr(model) if isinstance(model, Module) else _name(model),
+        "model": repr(model) if isinstance(model, Module) else _told(model),
         "parameters": len(weights_of(model, optimizer)),
-        "loss": _name(loss),
-        "penalty": penalty and _name(penalty),
+        "loss": _told(loss),
+        "penalty": penalty and _told(penalty),
         "optimizer": f"{type(optimizer).__name__}({words})",
         "examples": len(data[0]),
         "data": digest(data),
         "validation": validation and digest(validation),
         **settings,
+        "lr": _told(lr) if callable(lr) else lr,
     }
 
 
-def _name(thing: Any) -> str:
-    return str(getattr(thing, "__qualname__", type(thing).__qualname__))
+def _told(thing: Any) -> str:
+    """A function by its name; a lambda, inner function or partial also by what stands in it."""
+    name = str(getattr(thing, "__qualname__", type(thing).__qualname__))
+    code = getattr(thing, "__code__", None)
+    if isinstance(thing, partial):
+        name, inside = _told(thing.func), (*thing.args, *thing.keywords.values())
+    elif code and "<" in name:
+        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
+        defaults = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+        inside = (*code.co_names, *code.co_consts, *cells, *defaults)
+    else:
+        return name
+    known = [getattr(x, "__qualname__", x) for x in inside]
+    return f"{name}({', '.join([str(x) for x in known if isinstance(x, (str, int, float))])})"
 
 
 # --- there and back ---------------------------------------------------------------------------

@@ -212,9 +212,11 @@ def fit(
     `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
     The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
     parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
-    from the very start; give both to go on writing. What callbacks hold, and other numbers from
-    outside, are theirs to keep. Name a `backend` for the same bits: "auto" changes it by the clock.
-    A run that was eager goes on so. Where rounding decides a comparison, last bits may differ.
+    from the very start; give both to go on writing. Another training is refused; functions are
+    compared by name, and lambdas, inner functions and partials by the names and numbers in them.
+    What callbacks hold, and other numbers from outside, are theirs to keep. Name a `backend` for
+    the same bits: "auto" changes it by the clock. A run that was eager goes on so. Where rounding
+    decides a comparison, the last bits may differ.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
@@ -235,7 +237,11 @@ def fit(
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), watch and watch.data)
         run.identity = checkpoints.identity(
-            *training, batch_size=batch, replacement=replacement, seed=seed
+            *training,
+            lr=optimizer.lr if lr is None else lr,
+            batch_size=batch,
+            replacement=replacement,
+            seed=seed,
         )
     if resume is not None:
         backend = run.go_on(resume, backend)

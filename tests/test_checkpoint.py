@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mutated import mutated_bytes, mutated_json
 from engine import backends
 from engine.value import Value
 from nn.data import iris, split, standardise
-from nn.loss import cross_entropy, l2, mse
+from nn.loss import cross_entropy, l2, mae, mse
 from nn.module import MLP, Module
 from nn.optim import SGD, Adam, AdamW, cosine
 from nn.train import DivergedError, Step, fit
@@ -333,6 +334,9 @@ OTHERS = {
     "replacement": ({"replacement": True}, "its replacement is False, here it is True"),
     "seed": ({"seed": 4}, "its seed is 3, here it is 4"),
     "validation": ({"validation": None}, "its validation is '.*', here it is None"),
+    "schedule": ({"lr": cosine(0.06, STEPS)}, "its lr is '.*', here it is '.*0.06, 12"),
+    "rate": ({"lr": 0.5}, "its lr is '.*', here it is 0.5"),
+    "rate of the optimizer": ({"lr": None}, "its lr is '.*', here it is 0.01"),
     "penalty": ({"penalty": lambda m: l2(m.parameters())}, "its penalty is None, here it is"),
 }
 
@@ -347,6 +351,42 @@ def test_another_training_is_refused_and_nothing_changes(path, name):
         run(resume=path, **{**settings, "model": model})
     assert str(caught.value).startswith(f"{path} is not a checkpoint of this training that ")
     assert [p.data for p in model.parameters()] == before
+
+
+def weighted(loss, weight, z, y):
+    return weight * loss(z, y)
+
+
+def weighing(loss, weight):
+    def inner(z, y):
+        return weight * loss(z, y)
+
+    return inner
+
+
+PAIRS = {  # with the same name
+    "numbers": (lambda z, y: 1e-4 * mse(z, y), lambda z, y: 10 * mse(z, y)),
+    "names": (lambda z, y: 1 * mse(z, y), lambda z, y: 1 * mae(z, y)),
+    "defaults": [lambda z, y, weight=weight: weight * mse(z, y) for weight in (1.0, 2.0)],
+    "keywords": [lambda z, y, *, weight=weight: weight * mse(z, y) for weight in (1.0, 2.0)],
+    "outer numbers": (weighing(mse, 1.0), weighing(mse, 2.0)),
+    "outer functions": (weighing(mse, 1.0), weighing(mae, 1.0)),
+    "numbers of partials": (partial(weighted, mse, 1.0), partial(weighted, mse, 2.0)),
+    "functions of partials": (partial(weighted, mse, 1.0), partial(weighted, mae, 1.0)),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_functions_of_one_name_are_told_apart(path, name):
+    def taught(loss, **settings):
+        model = MLP(1, [1], "linear", seed=0)
+        return fit(model, loss, ([[1.0], [2.0]], [2.0, 4.0]), lr=0.01, **settings)
+
+    loss, other = PAIRS[name]
+    taught(loss, steps=2, checkpoint=path)
+    with pytest.raises(ValueError, match=r"its loss is '.*', here it is '"):
+        taught(other, steps=3, resume=path)
+    assert taught(loss, steps=3, resume=path).loss == taught(loss, steps=3).loss
 
 
 @pytest.mark.parametrize(

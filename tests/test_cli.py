@@ -294,6 +294,7 @@ def test_a_training_goes_on_by_one_flag(capsys):
 ANOTHER = {
     r"its optimizer is 'Adam\(.*', here it is 'SGD\(": ["--optimizer", "sgd"],
     "its model is ": ["--layers", "5"],
+    r"its lr is 0\.01, here it is 0\.5": ["--lr", "0.5"],
     "it has 20 steps already, which is more than the 5 asked for": ["--steps", "5"],
     "none.json: No such file": ["--resume", "none.json"],
 }
