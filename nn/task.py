@@ -133,6 +133,8 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
     try:
         (target,) = _texts([meta["target"]])
         features, classes = _texts(meta["columns"]), _texts(meta["classes"])
+        if len(classes) == 1:
+            raise ValueError(f"expected no classes, or 2 and more, got {short(classes)}")
         inputs = _scaler(meta["scaling"], len(features))
         task = Task(features, target, classes, inputs, _scaler(meta["target_scaling"], 1))
     except KeyError as error:

@@ -100,6 +100,7 @@ def test_read_says_which_target_is_unknown(tmp_path, flowers):
             {"classes": ["a", "b"]},
             "4 inputs and 3 outputs does not fit its 4 columns and 2 answers",
         ),
+        ({"classes": ["a"]}, "expected no classes, or 2 and more, got ('a',)"),
         ({"target": 3}, "expected a list of texts, got [3]"),
         ({"scaling": None}, "damaged"),
         ({"scaling": {"means": [0] * 4, "scales": [0] * 4}}, "a scale expected"),
