@@ -50,6 +50,11 @@ TWO = ("add", "sub", "mul", "div", "pow", "max", "min", "leaky_relu")
 MANY = ("sum", "dot", "logsumexp")
 NAMES = (*TWO[:4], *CALLS)  # arithmetic twice as often
 
+
+def _has_power(x: float, y: float) -> bool:
+    return x > 0 or (x < 0 and y.is_integer())
+
+
 # Operands that an operation may have in an ordinary DAG, and those it may have in a wild one.
 ORDINARY: dict[str, Callable[..., bool]] = {
     **dict.fromkeys(["log", "sqrt"], lambda x: x > 1e-3),
@@ -59,7 +64,7 @@ ORDINARY: dict[str, Callable[..., bool]] = {
     **dict.fromkeys(["sin", "cos", "tan"], lambda x: abs(x) < 1e3),
     "log1p": lambda x: x > -0.99,
     "div": lambda x, y: abs(y) > 1e-3,
-    "pow": lambda x, y: x > 1e-3 and abs(y * math.log(x)) < 20,
+    "pow": lambda x, y: _has_power(x, y) and abs(x) > 1e-3 and abs(y * math.log(abs(x))) < 20,
 }
 WILD: dict[str, Callable[..., bool]] = {
     **dict.fromkeys(["log", "sqrt"], lambda x: x > 0),
@@ -69,7 +74,7 @@ WILD: dict[str, Callable[..., bool]] = {
     **dict.fromkeys(["erf", "erfc", "gelu"], lambda x: abs(x) < 25),
     "log1p": lambda x: x > -1,
     "div": lambda x, y: y != 0,
-    "pow": lambda x, y: x > 0 and abs(y * math.log(x)) < 500,
+    "pow": lambda x, y: _has_power(x, y) and abs(y * math.log(abs(x))) < 500,
 }
 
 Step = tuple[str, tuple[int, ...]]
@@ -109,7 +114,7 @@ def grow(
         return (2 - 4 * roll()) * (10 ** (60 * roll() - 30) if wild else 1.0)
 
     leaves = [leaf() for _ in range(count)]
-    constants = (0.5, 2.0, -1.5, leaf())
+    constants = (0.5, 2.0, -1.5, leaf(), 3.0, -1.0, -2.0)
     made = [Value(x) for x in leaves]
     steps: list[Step] = []
     for _ in range(1 + int((most - 1) * roll())):
@@ -118,11 +123,16 @@ def grow(
         size = len(made)
         picks = [int(size * roll()) if roll() < 0.5 else size - 1 - int(min(size, 3) * roll())
                  for _ in range(operands)]  # fmt: skip
-        if operands > 1 and roll() < 0.25:
-            picks[int(operands * roll())] = -1 - int(4 * roll())
+        constant = -1 - int(len(constants) * roll())
+        if name == "pow" and roll() < 0.75:
+            picks[1] = constant
+        elif operands > 1 and roll() < 0.25:
+            picks[int(operands * roll())] = constant
         taken = [made[p] if p >= 0 else constants[-1 - p] for p in picks]
         fit = fits.get(name)
-        if fit and not fit(*map(data_of, taken)):
+        # a power of a base below 0 has no slope with respect to its exponent
+        slopes = name != "pow" or picks[1] < 0 or data_of(taken[0]) > 0
+        if not slopes or (fit and not fit(*map(data_of, taken))):
             name, picks, taken = "tanh", [size - 1], [made[-1]]
         z = CALLS[name](*taken)
         if not 1e-100 < abs(z.data) < 1e100 and not (z.data == 0 and not wild):

@@ -8,6 +8,7 @@ is no normal float.
 import hashlib
 import itertools
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import reduce
@@ -36,6 +37,7 @@ from oracles import torch_functions
 from processes import printed
 
 from engine import backends
+from engine.ops import OPS
 from engine.value import Value
 
 pytest.importorskip("gmpy2")
@@ -81,9 +83,22 @@ def test_gradients_are_exact_up_to_rounding(amount, figure):
     assert total.worst <= BOUND, total.seed
 
 
-def test_every_operation_is_in_the_dags():
-    met = {name for k in range(500) for name, _ in grow(f"a1 {k}")[0].steps}
-    assert met == set(CALLS) == set(EXACT)
+def test_what_is_in_the_dags():
+    """Every operation; most DAGs use a result twice, and have constants; bases below 0 too."""
+    met, below, reused, constant, fit, count = set(), 0, 0, 0, 0, 500
+    for k in range(count):
+        dag, made = grow(f"a1 {k}", wild=k % 4 == 3)
+        uses = Counter(p for _, picks in dag.steps for p in picks)
+        reused += any(uses[p] > 1 for p in range(len(dag.leaves), len(made)))
+        constant += any(p < 0 for p in uses)
+        met |= {name for name, _ in dag.steps}
+        below += sum(name == "pow" and made[picks[0]].data < 0 for name, picks in dag.steps)
+        fit += exact(dag.steps, dag.constants, data(made)).fits
+    assert met == set(OPS) == set(CALLS) == set(EXACT)
+    assert reused >= 0.6 * count
+    assert constant >= 0.5 * count
+    assert fit > 0.9 * count
+    assert below >= 25
 
 
 def test_the_exact_pass_finds_a_wrong_gradient():
