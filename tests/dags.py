@@ -52,7 +52,7 @@ NAMES = (*TWO[:4], *CALLS)  # arithmetic twice as often
 
 
 def _has_power(x: float, y: float) -> bool:
-    return x > 0 or (x < 0 and y.is_integer() and abs(y) < 2**53)  # y - 1 is exact
+    return x > 0 or (x < 0 and y.is_integer())
 
 
 # Operands that an operation may have in an ordinary DAG, and those it may have in a wild one.

@@ -350,3 +350,11 @@ def test_a_bad_row_leaves_no_trace():
         ops.define("spoilt", "s", "x", "q", at=[(1.0,)])
     assert "spoilt" not in OPS
     assert "spoilt" not in ops.PLAIN
+
+
+@pytest.mark.parametrize("y", [2.0**53, 2.0**53 + 2, -(2.0**60), 2.7e26, -1e300])
+@pytest.mark.parametrize("x", [-1.0, -1 - 2**-52, -1 + 2**-53, -2.0, -0.5])
+def test_powers_of_negative_numbers_have_slopes_of_the_right_sign(x, y):
+    """Such a y is even, and y - 1 may round to an even number too."""
+    _, slope, _ = OPS["pow"].forward((x, y))
+    assert math.copysign(1, slope) == -math.copysign(1, y)
