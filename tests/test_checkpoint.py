@@ -156,7 +156,8 @@ def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, ba
     whole = read(steps=60, **settings)
     if backend != "python":
         assert whole != read(steps=60, **{**settings, "backend": "eager"})
-    cuts = random.Random(name).sample(range(1, 60), amount(3, 20))
+    few = 1 if backend == "c" else 3  # it compiles each recording
+    cuts = random.Random(name).sample(range(1, 60), amount(few, 20))
     for cut in cuts:
         read(steps=cut, checkpoint=path, **settings)
         assert read(steps=60, resume=path, **settings) == whole
