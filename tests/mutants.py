@@ -54,7 +54,9 @@ def _backend(of: str, fuzz: str, *names: str) -> dict[str, Looked]:
 SWEEP = ("backward", "sweep", "_pass_to_leaves", "_sorted", "_sweep", "_summed", "parents",
          "partials", "apply", "node", "node_of_many", "set_each", "_set_data", "_set_grad")
 TARGETS = {
-    "rows": {"engine/ops.py": Looked(("tests/test_ops.py", GRADIENTS))},
+    "rows": {
+        "engine/ops.py": Looked(("tests/test_ops.py", "tests/test_derivatives.py", GRADIENTS)),
+    },
     "chain": {
         "engine/value.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", "tests/test_replay.py"),
                                   SWEEP),
