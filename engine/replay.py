@@ -221,9 +221,15 @@ class Replay:
 
     def _check_identity(self, given: Given, results: Sequence[Operand]) -> None:
         """Compares with a run on the Values that were passed, not on copies of them."""
-        with record():  # so that replays inside this one run as functions
-            itself = numbers_of(self._run(given, given.numbers))
-        if list(map(repr, map(data_of, itself))) != list(map(repr, map(data_of, results))):
+
+        def gives(numbers: Iterable[Operand]) -> list[str]:
+            with record():  # so that replays inside this one run as functions
+                return [repr(data_of(x)) for x in numbers_of(self._run(given, numbers))]
+
+        wanted = [repr(data_of(x)) for x in results]
+        if gives(given.numbers) != wanted:
+            if gives(copies(given.numbers)) != wanted:
+                raise ReplayError(f"{self._name} gives other numbers at each call. {FROZEN}")
             raise ReplayError(
                 f"{self._name} asks whether an argument is a certain Value: a replay cannot, it "
                 'passes others in; compare numbers, or use backend="eager"'

@@ -162,7 +162,7 @@ def resume(
         check_keys("training", former, tuple(identity))
         for name, ours in identity.items():
             if former[name] != ours:
-                raise ValueError(f"its {name} is {short(former[name])}, here it is {short(ours)}")
+                raise ValueError(_difference(name, former[name], ours))
         if saved.keys() != weights.keys():
             raise ValueError(f"its weights are {short(list(saved))}, here {short(list(weights))}")
         numbers = [finite(name, saved[name]) for name in weights]
@@ -175,6 +175,12 @@ def resume(
         optimizer.load_state_dict(document["optimizer"])
     set_each("data", weights.values(), numbers)
     return standing
+
+
+def _difference(name: str, former: object, ours: object) -> str:
+    if name in ("data", "validation"):
+        return f"its {name} differs: the same rows, columns, share and seed are expected"
+    return f"its {name} is {former!r:.200}, here it is {ours!r:.200}"
 
 
 def _document(text: str) -> dict[str, Any]:

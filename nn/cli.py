@@ -461,6 +461,7 @@ def parser() -> Parser:
             description=command.help,
             epilog=f"example:\n  {command.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         for argument, settings in command.options:
             sub.add_argument(argument, **settings)

@@ -443,6 +443,12 @@ def test_watch_an_amount(amounts, capsys):
     assert "<title>row 1, " in (amounts / "row-1.html").read_text()
 
 
+def test_options_are_written_whole(trained, capsys):
+    with pytest.raises(SystemExit):
+        main(["check", str(trained / "model.json"), IRIS, "--row", "4"])
+    assert "unrecognized arguments: --row 4" in capsys.readouterr().err
+
+
 def test_watch_needs_a_target(trained, capsys):
     Path("raw.csv").write_text(re.sub(",[^,]*$", "", Path(IRIS).read_text(), flags=re.M))
     text = fails(capsys, "watch", trained / "model.json", "raw.csv")

@@ -740,6 +740,16 @@ def test_a_backward_inside_is_refused():
         replay(f)(1.0)
 
 
+def test_a_random_number_is_called_so_where_values_are_passed():
+    draw = random.Random(0)
+
+    def noise(x):
+        return x * draw.random()
+
+    with pytest.raises(ReplayError, match="noise gives other numbers at each call"):
+        replay(noise, backend="python")(Value(2.0))
+
+
 def test_who_an_argument_is_cannot_be_asked():
     w = Value(2.0)
     with pytest.raises(ReplayError, match="asks whether an argument is a certain Value"):
