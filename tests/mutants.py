@@ -66,9 +66,9 @@ TARGETS = {
     },
     "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
     "python": {"engine/backends/python.py": Looked((BITS, "tests/test_python.py"))},
-    "numpy": _backend("numpy", f"{OTHERS}[numpy-10-500]",
+    "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
                       "adjoints", "arrays", "scalars", "matmul", "strides", "ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-40]", "cformula", "cloops", "ctext", "contraction"),
+    "c": _backend("c", f"{OTHERS}[c-2-160]", "cformula", "cloops", "ctext", "contraction"),
 }
 # fmt: on
 

@@ -45,6 +45,16 @@ def test_changes_that_change_no_result_are_there_once():
     assert {what: met[what] for what in mutants.EQUIVALENT} == dict.fromkeys(mutants.EQUIVALENT, 1)
 
 
+def test_the_tests_that_look_at_mutants_are_there():
+    looked = [who.tests for files in mutants.TARGETS.values() for who in files.values()]
+    named = sorted({test for tests in looked for test in tests if "::" in test})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "0", "-q", "--collect-only", *named],
+        capture_output=True, text=True, check=False, cwd=mutants.ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.nightly
 @pytest.mark.parametrize("target", ["hand", *mutants.TARGETS])
