@@ -216,8 +216,8 @@ define("min",        "min",   "x if x <= y or x != x else y",
 define("exp",        "exp",   "exp(x)",                      "z",                               at=[(0.7,), (-2.0,)])
 define("log",        "log",   "log(x)",                      "1 / x",                           at=[(0.3,), (5.0,)])
 define("pow",        "**",    "x ** y",
-       "0.0 if y == 0 else y * z / x if (y < 0.5 or y > 9007199254740992) and 2.3e-308 < abs(z) < 1.7e308"
-       " else -y * z if abs(y) > 9007199254740992 and x < 0 else y * x ** (y - 1)",
+       "0.0 if y == 0 else y * z / x if (y < 0.5 or y >= 9007199254740992) and 2.3e-308 < abs(z) < 1.7e308"
+       " else -y * z if abs(y) >= 9007199254740992 and (x < 0 or 1 / x < 0) else y * x ** (y - 1)",
        "0.0 if x == 0 and y >= 0 else z * log(x)",                                              at=[(1.5, 2.0), (2.0, -0.5), (0.7, 3.1)])
 define("expm1",      "expm1", "expm1(x)",                    "exp(x)",                          at=[(0.7,), (-2.0,)])
 define("log1p",      "log1p", "log1p(x)",                    "1 / (1 + x)",                     at=[(0.3,), (-0.6,)])

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
+from engine.names import no_such
 from engine.steps import Mistake, Steps
 from engine.value import Value, no_grad
 from nn import data
@@ -461,12 +462,28 @@ def parser() -> Parser:
             description=command.help,
             epilog=f"example:\n  {command.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
         for argument, settings in command.options:
             sub.add_argument(argument, **settings)
         sub.set_defaults(run=command.run)
     return whole
+
+
+def mistyped(given: Sequence[str]) -> str:
+    """What is wrong with the name of a command, or of its options; "" where they are right.
+
+    >>> mistyped(["trian", "data.csv"])
+    "no command 'trian', did you mean 'train'? There are: demo, train, predict, draw, watch, check"
+    """
+    command, *words = given
+    if command.startswith("-"):
+        return ""
+    if command not in COMMANDS:
+        return no_such("command", command, COMMANDS)
+    options = [name for name, _ in COMMANDS[command].options if name.startswith("-")]
+    typed = [word.partition("=")[0] for word in words if word.startswith("--")]
+    wrong = [name for name in typed if name not in (*options, "--", "--help")]
+    return no_such("option", wrong[0], options) if wrong else ""
 
 
 def _version() -> str:
@@ -479,7 +496,10 @@ def _version() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command; returns 0, 2 for bad input, or 130 after Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
-    options = parser().parse_args(given or ["--help"])
+    known = parser()
+    if given and (reason := mistyped(given)):
+        known.error(reason)
+    options = known.parse_args(given or ["--help"])
     try:
         run: Callable[[argparse.Namespace], int] = options.run
         return run(options)

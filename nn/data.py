@@ -11,7 +11,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from engine.drawing.picture import visible
+from engine.drawing.picture import many, visible
 from engine.names import no_such
 from engine.value import data_of
 
@@ -283,10 +283,11 @@ def _table(path: str) -> _Table:
     _refuse(
         path,
         [
-            f"line {line}: expected {len(names)} fields, got {len(cells)}"
+            f"line {line}: expected {many(len(names), 'field')}, got {len(cells)}"
             for line, cells in records
             if len(cells) != len(names)
         ],
+        " (is it a CSV file?)" if len(names) == 1 else "",
     )
     columns = zip(*(cells for _, cells in records), strict=True)
     return _Table(
@@ -423,6 +424,8 @@ def load_csv(
     table = _table(fspath(path))
     for name in (*ignore, *([] if target is None else [target])):
         table.cells(name)
+    if target in ignore:
+        raise DataError(f"{table.path}: {target!r} cannot be both the target and left out")
     if features is None:
         others = [name for name in table.columns if name != target and name not in ignore]
         features = [feature for name in others for feature in _feature_names(table, name)]

@@ -36,13 +36,13 @@ def parse(text: str) -> Any:
 def check_format(document: Any, kind: str, version: int, keys: Sequence[str]) -> None:
     """ValueError unless it is a document of this kind and version, with these keys alone."""
     check_type("the file", document, dict)
-    check_keys("the file", document, ("format", "version", *keys))
-    got = document["format"], document["version"]
+    got = document.get("format"), document.get("version")
     if got != (kind, version) or got[1] is True:
         raise ValueError(
             f"expected format {kind!r} version {version},"
             f" got {short(got[0])} version {short(got[1])}"
         )
+    check_keys("the file", document, ("format", "version", *keys))
 
 
 def check_type(name: str, thing: object, expected: type) -> None:

@@ -121,7 +121,7 @@ def introduce(plan: Plan) -> None:
 
 
 def doubts(rows: Dataset) -> list[str]:
-    """What looks as if the target was not meant as it was read."""
+    """What looks as if a column was not meant as it was read."""
     different, target = sorted(set(rows.ys)), rows.target
     own_class = rows.classes and 2 * len(different) > max(len(rows.ys), 4)
     few = not rows.classes and len(different) <= min(FEW, len(rows.ys) / 5)
@@ -134,6 +134,10 @@ def doubts(rows: Dataset) -> list[str]:
     if few and all(float(y).is_integer() for y in different):
         numbers = ", ".join(f"{y:g}" for y in different)
         found.append(f"{target!r} holds no other numbers than {numbers}: for classes say --classes")
+    columns = dict(zip(rows.features, zip(*rows.xs, strict=True), strict=True))
+    for name, column in columns.items() if len(columns) > 1 else ():
+        if len(column) > FEW and all(b == a + 1 for a, b in pairwise(column)):
+            found.append(f"{name!r} counts the rows: --ignore {name} leaves it out")
     return found
 
 

@@ -51,7 +51,7 @@ TORCH = [
     Difference("min", 1, lambda x, y: y != y, (1.0, nan), "gives both slope 1", NAN),
     Difference("min", 2, lambda x, y: x != x, (nan, 1.0), "gives both slope 1", NAN),
     Difference("pow", 1, lambda x, y: x == 5e-324, (5e-324, -1e-17), "x ** (y - 1) overflows", "y * z / x does not"),
-    Difference("pow", 1, lambda x, y: x < 0 and abs(y) > 2**53, (-1.0, -1e154), "y - 1 rounds to y, the wrong parity", "such a y is even, so y - 1 is odd"),
+    Difference("pow", 1, lambda x, y: math.copysign(1, x) < 0 and abs(y) >= 2**53, (-1.0, -1e154), "y - 1 rounds to y, the wrong parity", "such a y is even, so y - 1 is odd"),
     Difference("leaky_relu", 1, lambda x, y: x > 0 and y - y != 0, (1.0, inf), "0 * inf from the branch not taken", UNTAKEN),
     Difference("leaky_relu", 2, lambda x, y: x == inf, (inf, 0.5), "0 * inf from the branch not taken", UNTAKEN),
 ]

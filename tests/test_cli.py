@@ -446,7 +446,8 @@ def test_watch_an_amount(amounts, capsys):
 def test_options_are_written_whole(trained, capsys):
     with pytest.raises(SystemExit):
         main(["check", str(trained / "model.json"), IRIS, "--row", "4"])
-    assert "unrecognized arguments: --row 4" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "no option '--row', did you mean '--rows'? There are: --rows (see" in error
 
 
 def test_watch_needs_a_target(trained, capsys):
@@ -610,8 +611,9 @@ def test_texts_that_are_no_utf8(trained, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["demp"], "invalid choice: 'demp'"),
-        (["demo", "--what"], "unrecognized arguments: --what"),
+        (["demp"], "no command 'demp', did you mean 'demo'? There are: demo, train, predict,"),
+        (["demo", "--what"], "no option '--what'. There are: --out, --seed"),
+        (["train", "--targt=y", IRIS], "no option '--targt', did you mean '--target'? There are:"),
         (["demo", "--seed", "x"], "--seed: expected a whole number such as 3, got 'x'"),
         (["train"], "the following arguments are required: data.csv, --target"),
         (["train", IRIS], "the following arguments are required: --target"),
@@ -643,6 +645,7 @@ def test_texts_that_are_no_utf8(trained, capsys):
             ["predict", "a.csv", "m.json"],
             "the model and then the data, got a.csv m.json: swap them",
         ),
+        ([*TRAIN, "--ignore", "species"], "'species' cannot be both the target and left out"),
         ([*TRAIN, "--ignore", "specis"], "no column 'specis', did you mean 'species'?"),
     ],
 )
@@ -657,6 +660,7 @@ def test_bad_arguments(capsys, arguments, words):
         ("a,y\n", "data.csv: only a header, no rows"),
         ("a,y\n1,2\nx,3\n4,5\n", "data.csv: line 3: 'a' is 'x', expected a finite number"),
         ("a,y\n1,2\n3\n", "data.csv: line 3: expected 2 fields, got 1"),
+        ("# a title\n1,2\n", "line 2: expected 1 field, got 2 (is it a CSV file?)"),
         ("a,y\n1,2\n,3\n", "data.csv: line 3: 'a' is empty"),
         ("a,y\n1,2\ninf,3\n", "data.csv: line 3: 'a' is 'inf'"),
         ("a,a\n1,2\n", "every column needs a name of its own"),

@@ -52,7 +52,8 @@ def test_what_is_refused(text, message):
     ("document", "message"),
     [
         ([], "the file expected an object, got "),
-        ({}, "the file expected the keys format, version, a, got "),
+        ({}, "format 'kind' version 2, got None version None"),
+        ({"format": "other", "version": 2, "b": 1}, "format 'kind' version 2, got 'other'"),
         ({"format": "x", "version": 1, "a": 1}, "format 'kind' version 2, got 'x' version 1"),
         ({"format": "kind", "version": 1, "a": 1}, "got 'kind' version 1"),
         ({"format": "kind", "version": 2}, "the file expected the keys"),

@@ -160,7 +160,7 @@ def refuses(path, message):
         (b"[]", r"the file expected an object, got \[\]"),
         (b"3", "the file expected an object, got 3"),
         (b"null", "the file expected an object, got None"),
-        (b"{}", "the file expected the keys format, version, model, weights, meta"),
+        (b"{}", "expected format 'brickgrad model' version 1, got None version None"),
         (b'{"a": 1, "a": 2}', "the key 'a' stands there twice"),
         (b'{"a": NaN}', "expected finite numbers, got NaN"),
         (b'{"a": -Infinity}', "expected finite numbers, got -Infinity"),
@@ -228,7 +228,9 @@ def test_documents_that_are_no_model(path, document, where, what, message):
 def test_a_key_is_missing(path, document, key):
     del document[key]
     path.write_text(json.dumps(document))
-    refuses(path, "the file expected the keys format, version, model, weights, meta, got")
+    headed = key in ("format", "version")
+    keys = "the file expected the keys format, version, model, weights, meta, got"
+    refuses(path, "expected format 'brickgrad model' version 1, got" if headed else keys)
 
 
 @pytest.mark.parametrize("key", ["nin", "nouts", "activation", "fused"])

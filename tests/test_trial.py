@@ -106,6 +106,12 @@ def rows_of(ys, classes=()):
     return Dataset([[0.0]] * len(ys), ys, ("a",), classes, "y")
 
 
+def counted(first):
+    """30 rows of which a column begins with these numbers and counts on."""
+    ids = [*first, *(first[0] + i for i in range(len(first), 30))]
+    return Dataset([[i, i * i] for i in ids], [i / 7 for i in ids], ("id", "a"), (), "y")
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
@@ -117,9 +123,12 @@ def rows_of(ys, classes=()):
         (rows_of([float(i % 11) for i in range(200)]), ""),
         (rows_of([0, 1, 0], tuple("ab")), ""),
         (iris(), ""),
+        (counted([5.0, 6.0, 7.0]), "'id' counts the rows: --ignore id leaves it out"),
+        (counted([5.0, 7.0, 6.0]), ""),
+        (replace(counted([5.0]), xs=[[float(i)] for i in range(30)], features=("a",)), ""),
     ],
 )
-def test_doubts_about_the_target(rows, words):
+def test_doubts_about_columns(rows, words):
     assert words in "; ".join(doubts(rows))
     assert bool(doubts(rows)) == bool(words)
 
