@@ -345,7 +345,7 @@ def _row(op: Op, *arguments: Any) -> complex:
 @cache
 def _compiled(op: Op) -> Callable[..., complex]:
     """A row's formula as a function of complex numbers."""
-    rows = {name: partial(_row, row) for name, row in op.inner.items()}
+    rows = {name: partial(_row, row) for name, row in op.callees.items()}
     text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
     return eval(text, {**rows, **COMPLEX})  # type: ignore[no-any-return]
 

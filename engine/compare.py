@@ -63,9 +63,7 @@ def _first_change(before: Tape, now: Tape) -> Change | None:
         if (old.relation, old.outcome) != (new.relation, new.outcome):
             sides = ((old.left, new.left), (old.right, new.right))
             found = [_moved(before, now, *side) for side in sides]
-            return next(
-                filter(None, found), Change("a comparison comes out differently", False, True)
-            )
+            return next(filter(None, found), CLOSE_CALL)
     if [op for op, _ in before.rows] != [op for op, _ in now.rows]:
         return Change("it does other operations")
     if len(before.guards) != len(now.guards) or len(before.outputs) != len(now.outputs):
@@ -124,7 +122,7 @@ def _source(tape: Tape, place: int) -> Any:
 
 
 def gradients(root: Operand, sources: Sequence[Value]) -> list[float]:
-    """d root / d source, where sources count as leaves; nobody's `.grad` changes.
+    """d root / d source, where sources count as leaves; no `.grad` changes.
 
     Of a source that comes twice the last one has it.
     """

@@ -1,6 +1,6 @@
 """Derivatives of derivatives: the rows of the calculus evaluated again, this time on Values."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, cast, overload
 
@@ -19,7 +19,7 @@ def grad(output: Value, inputs: Iterable[Value]) -> list[Value]: ...
 def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     """d output / d input for each input, as Values that can be differentiated again.
 
-    The `.grad` of nobody changes. Raises RuntimeError where the data of an operand was changed
+    No `.grad` changes. Raises RuntimeError where the data of an operand was changed
     after the forward pass: the formulas would see other numbers than the graph did. Raises
     TypeError for a float in place of a Value.
 
@@ -43,13 +43,19 @@ def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
             on_path.add(v)
     adjoints: dict[Value, Operand] = {output: 1.0}
     for v in reversed(order):
-        if v not in on_path:
+        op = v.op
+        if v not in on_path or op is None:
             continue
+        if not op.partials:
+            raise RuntimeError(
+                "grad found the result of a replay, which has no formula to differentiate: call "
+                "backward(), or call grad inside the function that is replayed"
+            )
         g = adjoints[v]
-        for parent, partial, saved in _edges(v):
-            if parent in on_path:
-                slope = partial()
-                _check_unchanged(v, data_of(slope), saved)
+        for (parent, text, x, y), saved in zip(op.edges(v.parents), v.partials, strict=True):
+            if isinstance(parent, Value) and parent in on_path:
+                slope = _compiled(op, text)(x, y, v)
+                _check_unchanged(op, data_of(slope), cast(float, saved))
                 share = g * slope
                 adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
     return [_as_value(adjoints.get(x, 0.0)) for x in inputs]
@@ -105,40 +111,10 @@ def jvp(
     return grad(_as_value(functions.dot(pullback, tangents)), weights)
 
 
-def _edges(v: Value) -> Iterator[tuple[Operand, Callable[[], Operand], float]]:
-    """Each operand of a node, a call that evaluates its partial on Values, the partial saved."""
-    if v.op is None:
-        return
-    if not v.op.partials:
-        raise RuntimeError(
-            "grad found the result of a replay, which has no formula to differentiate: call "
-            "backward(), or call grad inside the function that is replayed"
-        )
-    slopes = v.partials
-    if not v.op.many:
-        x, y, *_ = *v.parents, None
-        for parent, text, saved in zip(v.parents, v.op.partials, slopes, strict=True):
-            yield parent, _bound(v.op, text, x, y, v), cast(float, saved)
-        return
-    xs, *rest = v.op.arguments(v.parents)
-    ys = rest[0] if rest else (None,) * len(xs)
-    bound = [
-        _bound(v.op, text, x, y, v)
-        for text in v.op.partials[:2]
-        for x, y in zip(xs, ys, strict=True)
-    ]
-    bound += [_bound(v.op, text, None, None, v) for text in v.op.partials[2:]]
-    yield from zip(v.parents, bound, cast(tuple[float, ...], slopes), strict=True)
-
-
-def _bound(op: Op, text: str, x: Any, y: Any, z: Value) -> Callable[[], Operand]:
-    return lambda: _compiled(op, text)(x, y, z)
-
-
 @cache
 def _compiled(op: Op, text: str) -> Partial:
     """A partial of a row as a function of x, y and z, each a Value or a float."""
-    called = {**{name: OPS[name] for name in BASICS}, **op.inner}
+    called = {**{name: OPS[name] for name in BASICS}, **op.callees}
     names = {**{name: _on_values(row) for name, row in called.items()}, "_key": _key}
     return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
 
@@ -151,17 +127,17 @@ def _on_values(op: Op) -> Partial:
     return lambda *operands: cast(Operand, functions.call(op, *operands))
 
 
-def _check_unchanged(v: Value, slope: float, saved: float) -> None:
-    if v.op and slope != saved and (slope == slope or saved == saved):
+def _check_unchanged(op: Op, slope: float, saved: float) -> None:
+    if slope != saved and (slope == slope or saved == saved):
         raise RuntimeError(
-            f"grad: .data changed after the forward: a partial of {v.op.name} was {saved} then "
+            f"grad: .data changed after the forward: a partial of {op.name} was {saved} then "
             f"and is {slope} now; compute the output again"
         )
 
 
 def _check_length(name: str, vector: Sequence[Operand], inputs: Sequence[Value]) -> None:
     if len(vector) != len(inputs):
-        raise ValueError(f"{name} expected {len(inputs)} numbers, one an input, got {len(vector)}")
+        raise ValueError(f"{name} expected {len(inputs)} numbers, one per input, got {len(vector)}")
 
 
 def _as_value(x: Operand) -> Value:

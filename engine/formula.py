@@ -22,29 +22,30 @@ _HINTS: dict[type[ast.AST], str] = {ast.BitXor: "; a power is written x ** 3"}
 _RESERVED = frozenset("xyz")  # what the texts of a row mean by these never changes
 
 
-def parse(text: str, variables: Collection[str], functions: Mapping[str, int]) -> ast.expr:
-    """The syntax tree of a formula; `functions` says how many arguments each takes.
+def check(text: str, variables: Collection[str], functions: Mapping[str, int]) -> None:
+    """ValueError for a text that is no formula; `functions` says how many arguments each takes.
 
-    Raises ValueError where the text is not a formula, holds anything but arithmetic, comparisons,
+    It is none where the text cannot be read, holds anything but arithmetic, comparisons,
     `a if condition else b` and `(name := part)`, or names what is not there.
 
-    >>> ast.unparse(parse("exp(x)*y", ["x", "y"], {"exp": 1}))
-    'exp(x) * y'
+    >>> check("x ^ 3", ["x"], {})
+    Traceback (most recent call last):
+        ...
+    ValueError: formula 'x ^ 3': BitXor is not allowed here; a power is written x ** 3
     """
     try:
         node = ast.parse(text, mode="eval").body
         for part in ast.walk(node):
-            _check(part, functions)
+            _check_part(part, functions)
         _check_names(node, frozenset(variables), set())
         tree(text)
     except SyntaxError as error:
         raise ValueError(f"formula {text!r}: {error.msg}") from None
     except ValueError as error:
         raise ValueError(f"formula {text!r}: {error}") from None
-    return node
 
 
-def _check(node: ast.AST, functions: Mapping[str, int]) -> None:
+def _check_part(node: ast.AST, functions: Mapping[str, int]) -> None:
     """ValueError where one part of a formula is not allowed."""
     if not isinstance(node, _ALLOWED):
         hint = _HINTS.get(type(node), "")
@@ -52,9 +53,9 @@ def _check(node: ast.AST, functions: Mapping[str, int]) -> None:
     if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
         raise ValueError(f"{node.value!r} is not a number")
     if isinstance(node, ast.NamedExpr) and node.target.id in functions:
-        raise ValueError(f"{node.target.id!r} is a function: name it else")
+        raise ValueError(f"{node.target.id!r} is a function: choose another name")
     if isinstance(node, ast.NamedExpr) and node.target.id in _RESERVED:
-        raise ValueError(f"{node.target.id!r} has a meaning in all formulas: name it else")
+        raise ValueError(f"{node.target.id!r} has a meaning in all formulas: choose another name")
     if isinstance(node, ast.Call):
         if node.keywords or not isinstance(node.func, ast.Name):
             raise ValueError("a call has the form f(x) or f(x, y)")

@@ -13,7 +13,7 @@ from engine.value import GENERATED, Operand, Value, apply, data_of, number, writ
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
-LIBRARY = frozenset([*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY])  # names that stay as they are
+LIBRARY = frozenset([*OPS, *ops.BASICS, *ops.MANY])  # names that stay as they are
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
 
@@ -131,12 +131,16 @@ gelu: Function = _function(OPS["gelu"])
 
 
 def leaky_relu(x: Operand, slope: Operand = 0.01) -> Any:
-    """`x` above zero, `slope * x` below."""
+    """`x` above zero, `slope * x` below.
+
+    >>> leaky_relu(-2.0)
+    -0.02
+    """
     return call(OPS["leaky_relu"], x, slope)
 
 
 def max(*values: Any) -> Any:
-    """The largest of several values, or of one list; the first of equals, nan before all.
+    """The largest of several values, or of one list; of equals the first; nan wins.
 
     >>> max(Value(1.0), 2.0), max([1.0, 3.0])
     (Value(data=2.0, grad=0.0), 3.0)
@@ -145,7 +149,11 @@ def max(*values: Any) -> Any:
 
 
 def min(*values: Any) -> Any:
-    """The smallest of several values, or of one list; the first of equals, nan before all."""
+    """The smallest of several values, or of one list; of equals the first; nan wins.
+
+    >>> min(Value(1.0), 2.0), min([1.0, 3.0])
+    (Value(data=1.0, grad=0.0), 1.0)
+    """
     return _extreme(OPS["min"], values)
 
 
@@ -244,13 +252,13 @@ def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> A
                 f"cross_entropy expected {len(logits)} probabilities, got {len(target)}"
             )
         return dot(target, [total - x for x in logits])
-    index = _index(target)
+    index = _class_index(target)
     if not 0 <= index < len(logits):
         raise ValueError(f"cross_entropy expected a class from 0 to {len(logits) - 1}, got {index}")
     return total - logits[index]
 
 
-def _index(target: Any) -> int:
+def _class_index(target: Any) -> int:
     try:
         return operator.index(target)
     except TypeError:

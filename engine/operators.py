@@ -13,6 +13,8 @@ from engine.ops import OPS, Op
 
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 
+# In a template three lines stand for others: `make xy` computes z and the partials of the operands
+# that are Values and makes the node, `finish` fills the other slots, `zero` lets `0 + v` be v.
 _UNARY = """\
 def {name}(self):
     x = self.data
@@ -76,7 +78,7 @@ def dot(xs, ys, bias):
 # What the methods call, besides `Value` and its neighbours.
 NAMES: dict[str, Any] = {
     **ops.PLAIN,
-    **{name: inner for op in OPS.values() for name, inner in op.inner.items()},
+    **{name: row for op in OPS.values() for name, row in op.callees.items()},
     **{f"{name}_op": op for name, op in OPS.items()},
     **{f"{name}_careful": op.careful for name, op in OPS.items()},
 }

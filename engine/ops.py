@@ -15,12 +15,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import count
-from typing import Any
+from itertools import count, repeat
+from typing import Any, TypeVar
 
 from engine import formula as formulas
 from engine import ieee
 
+T = TypeVar("T")
 Point = tuple[float, ...]
 
 _versions: defaultdict[str, Iterator[int]] = defaultdict(count)  # of the rows of one name
@@ -40,7 +41,7 @@ class Op:
     partials: tuple[str, ...]
     at: tuple[Point, ...]
     many: bool = False
-    inner: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
+    callees: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
     key: str = field(init=False)  # a name that no other row has
 
     def __post_init__(self) -> None:
@@ -67,6 +68,28 @@ class Op:
             return (operands,)
         half = len(operands) // 2
         return operands[:half], operands[half:-1], operands[-1]
+
+    def columns(self, operands: Sequence[T]) -> list[Sequence[T]]:
+        """Operands in a row as x and y, or as xs, ys and the bias: those that share a partial."""
+        if not self.many:
+            return [[operand] for operand in operands]
+        xs, *rest = self.arguments(operands)
+        return [xs, rest[0], [rest[1]]] if rest else [xs]
+
+    def edges(self, operands: Sequence[T]) -> Iterator[tuple[T, str, T, T]]:
+        """Each operand, the text of its partial, and the x and y in that.
+
+        >>> list(OPS["div"].edges(["a", "b"]))
+        [('a', '1 / y', 'a', 'b'), ('b', '-z / y', 'a', 'b')]
+        """
+        if not self.many:
+            for operand, partial in zip(operands, self.partials, strict=True):
+                yield operand, partial, operands[0], operands[-1]
+            return
+        columns = self.columns(operands)
+        xs, ys = columns[0], columns[min(1, len(columns) - 1)]
+        for column, partial in zip(columns, self.partials, strict=True):
+            yield from zip(column, repeat(partial), xs or column, ys or column)
 
     @cached_property
     def plain(self) -> Callable[..., tuple[Any, ...]]:
@@ -103,15 +126,13 @@ class Op:
         self, rewrite: Callable[[str], str], functions: dict[str, Callable[..., Any]]
     ) -> Callable[..., tuple[Any, ...]]:
         partials = [rewrite(partial) for partial in self.partials]
-        each = [f"*[{partial} for x, y in zip(xs, ys)]" for partial in partials[:2]]
-        if not self.many:
-            slopes = ", ".join(partials)
-        elif len(partials) == 1:
-            slopes = f"(*[{partials[0]} for x in xs],)"
-        else:
-            slopes = f"({each[0]}, {each[1]}, {partials[2]})"
+        slopes = ", ".join(partials)
+        if self.many:
+            each = "for x in xs" if len(partials) == 1 else "for x, y in zip(xs, ys)"
+            lists = [f"*[{partial} {each}]" for partial in partials[:2]]
+            slopes = f"({', '.join([*lists, *partials[2:]])},)"  # those of the bias last
         text = f"lambda {self.variables}: ((z := {rewrite(self.formula)}), {slopes})"
-        return eval(text, {**functions, **self.inner, **MANY})  # type: ignore[no-any-return]
+        return eval(text, {**functions, **self.callees, **MANY})  # type: ignore[no-any-return]
 
 
 def fsum(xs: Sequence[float]) -> float:
@@ -152,10 +173,10 @@ def logsumexp(xs: Sequence[float]) -> float:
 OPS: dict[str, Op] = {}
 MANY: dict[str, Callable[..., float]] = {"fsum": fsum, "inner": inner, "logsumexp": logsumexp}
 PLAIN: dict[str, Callable[..., float]] = {
-    name: getattr(math, name, abs) for name in (*ieee.FUNCTIONS, "pow")
+    name: abs if name == "abs" else getattr(math, name) for name in (*ieee.FUNCTIONS, "pow")
 }
 CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, "div": ieee.div, "pow": ieee.pow}
-BASICS = frozenset([*PLAIN, *CAREFUL])  # what formulas call in C
+BASICS = frozenset([*PLAIN, *CAREFUL])  # what a formula calls that is no row of its own
 
 
 def define(
@@ -182,17 +203,17 @@ def row(
 
     The rows that its texts call are those of now: entering others of their names changes nothing.
     """
-    inner: dict[str, Op] = {}
+    callees: dict[str, Op] = {}
     if not many:
         variables = "xy"[: len(partials)]
         rows = {other: op for other, op in OPS.items() if not op.many and other not in BASICS}
         rows.pop(name, None)  # it cannot call itself
         arities = {basic: 2 if basic == "pow" else 1 for basic in PLAIN}
         arities |= {other: len(op.partials) for other, op in rows.items()}
-        for text in (formula, *partials):
-            formulas.parse(text, variables if text is formula else (*variables, "z"), arities)
-            inner |= {called: rows[called] for called in formulas.calls(text) & rows.keys()}
-    return Op(name, symbol, formula, partials, tuple(at), many, inner)
+        for k, text in enumerate((formula, *partials)):
+            formulas.check(text, f"{variables}z" if k else variables, arities)
+            callees |= {name: rows[name] for name in formulas.calls(text) & rows.keys()}
+    return Op(name, symbol, formula, partials, tuple(at), many, callees)
 
 
 def enter(op: Op) -> Op:

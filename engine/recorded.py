@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import os
 import time
 from array import array
 from collections.abc import Iterator, Sequence
@@ -24,7 +23,7 @@ from engine.compare import ReplayError, difference
 from engine.ops import Op
 from engine.roll import roll
 from engine.tape import Tape
-from engine.value import Operand, Value, data_of, node
+from engine.value import Operand, Value, after_fork, data_of, node
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
 ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
@@ -67,11 +66,11 @@ class Recorded:
         first = len(self.program.constants)
         self.inputs = slice(first, first + self.program.inputs)
         self.parameters = slice(self.inputs.stop, self.program.leaves)
-        self.wanted = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
+        self.grad_inputs = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self.twins: list[int] | None = None  # of the Values passed in; None: all are different
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
         self._seeds: dict[int, tuple[float, ...]] = {}
-        self.is_flat = not self.wanted and all(p.op is None for p in self.program.parameters)
+        self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
@@ -132,7 +131,7 @@ class Recorded:
         self, numbers: Sequence[Operand], counts: bool = True
     ) -> tuple[Leaves, list[float]] | None:
         """The leaves and the outputs for other numbers; None where the recording does not fit."""
-        if self.wanted:
+        if self.grad_inputs:
             if self._twins(numbers) != self.twins:
                 return None
             numbers = [data_of(x) for x in numbers]
@@ -149,7 +148,7 @@ class Recorded:
         self.twins = self._twins(numbers)
 
     def _twins(self, numbers: Sequence[Operand]) -> list[int] | None:
-        first = twins([numbers[k] for k in self.wanted])
+        first = twins([numbers[k] for k in self.grad_inputs])
         return None if first == list(range(len(first))) else first
 
     def count(self) -> bool:
@@ -173,9 +172,9 @@ class Recorded:
     def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
         gradients = self.kernel.adjoints[self.parameters]
-        if self.wanted:
+        if self.grad_inputs:
             inputs = self.kernel.adjoints[self.inputs]
-            gradients.extend([inputs[k] for k in self.wanted])
+            gradients.extend([inputs[k] for k in self.grad_inputs])
         return gradients
 
     def _of_other(self, output: int, leaves: Leaves) -> Memory:
@@ -195,7 +194,7 @@ class Recorded:
         place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
         parameters = [place[p] for p in self.program.parameters]
         kernel: Kernel = backends.backend(backend).compile(program, tape)
-        return _Other(kernel, range(first, first + program.inputs), parameters, self.wanted)
+        return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
 
     def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
         """Compares a kernel that is new with one in Python."""
@@ -214,7 +213,7 @@ class Recorded:
         self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
     ) -> str | None:
         """How the kernel differs from the graph of the same call, in words."""
-        sources = [*self.program.parameters, *(inputs[k] for k in self.wanted)]
+        sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
             if self.leaves is not leaves:
                 self.forward(leaves)
@@ -245,8 +244,9 @@ class Recorded:
 
     @cached_property
     def sources(self) -> list[tuple[tuple[Value, ...], list[int], list[int]]]:
-        """What each output was computed from: parameters, inputs that want a gradient, and the
-        places of all of these among the gradients.
+        """Of each output: its parameters, its inputs that want a gradient, and their places.
+
+        The places are those of all of these among the gradients of a backward.
         """
         rows, leaves = self.tape.rows, self.tape.leaves
         above = [0] * (len(rows) + len(leaves))  # a bit for each output
@@ -259,11 +259,11 @@ class Recorded:
                     above[p] |= bits
         at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
         parameters = self.program.parameters
-        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.wanted]
+        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.grad_inputs]
         found = []
         for k in range(len(self.tape.outputs)):
             picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
-            inner = [self.wanted[j - len(parameters)] for j in picks if j >= len(parameters)]
+            inner = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
             found.append(
                 (tuple([parameters[j] for j in picks if j < len(parameters)]), inner, picks)
             )
@@ -276,7 +276,7 @@ class _Other(NamedTuple):
     kernel: Kernel
     inputs: Sequence[int]
     parameters: Sequence[int]
-    wanted: Sequence[int]
+    grad_inputs: Sequence[int]
 
     def backward(self, leaves: Leaves, seeds: Sequence[float]) -> array[float]:
         """The gradients of the parameters, then of the inputs that want one."""
@@ -285,7 +285,7 @@ class _Other(NamedTuple):
             values[place] = x
         self.kernel.forward()
         self.kernel.backward(seeds)
-        places = (*self.parameters, *(self.inputs[k] for k in self.wanted))
+        places = (*self.parameters, *(self.inputs[k] for k in self.grad_inputs))
         return array("d", [adjoints[place] for place in places])
 
 
@@ -314,11 +314,8 @@ class Slopes:
 _living: WeakSet[Recorded] = WeakSet()
 
 
+@after_fork
 def _renew() -> None:
     """In the child of a fork a thread that was replaying is gone, and its numbers half done."""
     for recorded in list(_living):
         recorded.lock, recorded.leaves = RLock(), ((), ())
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

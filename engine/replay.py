@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
@@ -18,11 +17,11 @@ from engine.backends.kernel import Kernel
 from engine.compare import ReplayError, change
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, record
-from engine.value import Operand, Value, data_of, is_watched
+from engine.value import Operand, Value, after_fork, data_of, is_watched
 from engine.words import in_words
 
 LIMIT = 32  # recordings kept of one function
-MANY = 9  # the recording of one function that warns
+TOO_MANY = 9  # recordings of one function: a warning; of one shape: no more are made
 FROZEN = (
     "Random numbers, numbers and Values from outside the arguments, and flags are frozen when a "
     "function is recorded: pass them as arguments"
@@ -120,7 +119,7 @@ class Replay:
     def _has_enough(self, given: Given) -> bool:
         shape = digest(given.shape)
         alike = [pattern for pattern in self.patterns if pattern.startswith(shape)]
-        return len(alike) >= MANY or len(self.patterns) >= LIMIT
+        return len(alike) >= TOO_MANY or len(self.patterns) >= LIMIT
 
     def recall(self, patterns: Iterable[str]) -> None:
         """Counts the recordings of a run before, and makes each again where it is needed."""
@@ -146,7 +145,7 @@ class Replay:
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
         self._check_kernel(recorded, leaves, inputs, results)
-        if recorded.wanted:
+        if recorded.grad_inputs:
             self._check_identity(given, results)
         self._keep(given, recorded, pattern)
         return result
@@ -263,14 +262,14 @@ class Replay:
     def _keep(self, given: Given, recorded: Recorded, pattern: str) -> None:
         with self._lock:
             self.made += 1
-            if self.made == MANY:
+            if self.made == TOO_MANY:
                 self._warn(given, recorded)
             if pattern not in self._lost:
                 self.patterns = [*self.patterns, pattern][:LIMIT]
             self._lost.discard(pattern)
             alike = self.candidates(given)
             alike.append(recorded)
-            if len(alike) == MANY and self.wanted == "auto":
+            if len(alike) == TOO_MANY and self.wanted == "auto":
                 alike.clear()
             kept = {old.number: s for s, olds in self.recordings.items() for old in olds}
             if len(kept) > LIMIT:
@@ -289,7 +288,8 @@ class Replay:
         else:
             cause = "its parameters are others from call to call"
         warnings.warn(
-            f"{self._name} was recorded {MANY} times, which takes longer than it saves: {cause}",
+            f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
+            f"{cause}",
             stacklevel=5,
         )
 
@@ -297,14 +297,11 @@ class Replay:
 _living: WeakSet[Replay] = WeakSet()
 
 
+@after_fork
 def _renew() -> None:
     """In the child of a fork the thread that held a lock is gone."""
     for replayed in list(_living):
         replayed._lock = RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 def _form(result: Any) -> Any:

@@ -8,7 +8,7 @@ holds the places: every graph rolls, regular ones roll smaller.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby, product
 from math import prod
 from operator import sub
@@ -135,14 +135,14 @@ def roll(tape: Tape) -> Program:
     for kind, group in groupby(old, kinds.__getitem__):
         loops += _loops([rows[p] for p in group], kind.below_outputs, place, needs_grad)
     return Program(
-        tuple(loops),
-        len(layout),
-        tuple(data_of(tape.leaves[-1 - p]) for p in constants),
-        tape.inputs,
-        tuple(parameters.values()),
-        tuple(place[p] for p in tape.outputs),
-        tuple(Guard(place[g.left], g.relation, place[g.right], g.outcome) for g in tape.guards),
-        tuple(place),
+        loops=tuple(loops),
+        size=len(layout),
+        constants=tuple(data_of(tape.leaves[-1 - p]) for p in constants),
+        inputs=tape.inputs,
+        parameters=tuple(parameters.values()),
+        outputs=tuple(place[p] for p in tape.outputs),
+        guards=tuple(replace(g, left=place[g.left], right=place[g.right]) for g in tape.guards),
+        place=tuple(place),
     )
 
 

@@ -150,13 +150,15 @@ class Recording:
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
             return Tape(
-                cast(tuple[Row, ...], tuple(rows)),
-                tuple(leaves),
-                len(inputs),
-                tuple(input_grads) or (False,) * len(inputs),
-                ends,
-                tuple([v.adjoint for v in order if type(v.adjoint) is int and v.adjoint >= 0]),
-                tuple(guards),
+                rows=cast(tuple[Row, ...], tuple(rows)),
+                leaves=tuple(leaves),
+                inputs=len(inputs),
+                input_grads=tuple(input_grads) or (False,) * len(inputs),
+                outputs=ends,
+                order=tuple(
+                    [v.adjoint for v in order if type(v.adjoint) is int and v.adjoint >= 0]
+                ),
+                guards=tuple(guards),
             )
 
 
@@ -234,7 +236,7 @@ for _name, _slot in _SLOTS.items():
 _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who call them
 _READERS = {
     *("value.apply", "value._examined", "value._in_words", "derivatives.grad"),
-    *("derivatives._edges", "tape._asked", "tape.Recording.tape"),
+    *("tape._asked", "tape.Recording.tape"),
     *("value.Value.__init__", "value.node"),  # these set the numbers of a new Value
 }
 
@@ -353,6 +355,7 @@ def _attributes() -> dict[str, Any]:
 _UNWATCHED = _attributes()
 
 
+@value.after_fork
 def _renew() -> None:
     """In the child of a fork a thread that was recording is gone, and its watch with it."""
     global _one_at_a_time  # noqa: PLW0603
@@ -360,7 +363,3 @@ def _renew() -> None:
         _one_at_a_time = threading.RLock()
         for name, attribute in _UNWATCHED.items():
             setattr(Value, name, attribute)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)

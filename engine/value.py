@@ -97,6 +97,8 @@ class Value:
             slopes = (d for p, d in ((self.x, self.dx), (self.y, self.dy)) if type(p) is Value)
         return tuple(float(next(slopes)) if type(p) is Value else None for p in self.parents)
 
+    # micrograd's names, for drawing code that was written for it.
+
     @property
     def _prev(self) -> tuple[Value, ...]:
         return tuple(p for p in self.parents if type(p) is Value)
@@ -248,7 +250,7 @@ def number(x: object) -> float:
     """`x` as a float; TypeError unless it is a real number (NumPy's scalars are)."""
     if type(x) is float:
         return x
-    if not isinstance(x, Real) and not _is_truth_of_numpy(x):
+    if not isinstance(x, Real) and not _is_numpy_bool(x):
         raise TypeError(f"expected a real number, got {type(x).__name__} ({_short(x)})")
     try:
         return float(x)  # type: ignore[arg-type]
@@ -258,8 +260,8 @@ def number(x: object) -> float:
         ) from None
 
 
-def _is_truth_of_numpy(x: object) -> bool:
-    """Whether `x` is NumPy's True or False, no Real to it, though bool is one to Python."""
+def _is_numpy_bool(x: object) -> bool:
+    """Whether `x` is a bool of NumPy's, which unlike Python's is not registered as a Real."""
     return type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_")
 
 
@@ -311,15 +313,19 @@ def _short(x: object) -> str:
 sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
 
 
+def after_fork(renew: Callable[[], None]) -> Callable[[], None]:
+    """Has a function called in the child of a fork, where there are forks (as a decorator)."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=renew)
+    return renew
+
+
+@after_fork
 def _renew() -> None:
     """In the child of a fork other threads are gone, with the locks and the modes they held."""
     global sweeping  # noqa: PLW0603
     sweeping = threading.RLock()
     modes[:] = _active.get()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
 
 
 def _check_alone() -> None:
@@ -337,6 +343,11 @@ def _check_alone() -> None:
 
 def toposort(root: Value) -> list[Value]:
     """Every value that `root` was computed from, parents before children, `root` last.
+
+    >>> a = Value(2.0)
+    >>> b = a * a
+    >>> toposort(b + a)[:2] == [a, b]
+    True
 
     Raises RuntimeError in a signal handler that interrupts another sort or a backward.
     """

@@ -472,7 +472,11 @@ def split(data: Data, fraction: float = 0.8, *, seed: int = 0) -> tuple[Dataset,
 
 @dataclass(frozen=True)
 class Scaler:
-    """`(x - mean) / scale`, column by column. Call it with new rows."""
+    """`(x - mean) / scale`, column by column. Call it with new rows.
+
+    >>> Scaler(means=(2.0, 7.0), scales=(1.0, 2.0))([[5.0, 8.0]])
+    [[3.0, 0.5]]
+    """
 
     means: tuple[float, ...]
     scales: tuple[float, ...]

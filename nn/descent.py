@@ -32,7 +32,7 @@ NOTHING_TO_MOVE = (
     "model.parameters(), and train outside no_grad()"
 )
 View = Any  # a memoryview of doubles, or a list of them
-Run = Callable[[Any, Any], tuple[Value, Any]]
+BatchLoss = Callable[[Any, Any], tuple[Value, Any]]  # as `Descent` takes it
 
 
 class Taken(NamedTuple):
@@ -68,7 +68,11 @@ class Descent:
     """
 
     def __init__(
-        self, run: Run, optimizer: Optimizer, backend: str = "auto", former: Sequence[str] = ()
+        self,
+        run: BatchLoss,
+        optimizer: Optimizer,
+        backend: str = "auto",
+        former: Sequence[str] = (),
     ) -> None:
         """`former` are the `recorded` of a run that goes on."""
         self.run, self.optimizer = run, optimizer

@@ -20,7 +20,7 @@ from engine.value import Value, is_watched, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
-from nn.descent import Descent, Run
+from nn.descent import BatchLoss, Descent
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, constant
@@ -225,17 +225,17 @@ def fit(
     """
     xs, ys = _plain(data)
     decide = _fitting(model, loss, xs, ys)
-    optimizer = _plain_descent(model, lr) if optimizer is None else optimizer
+    optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
-    watch = _watch(model, loss, decide, validation, optimizer.parameters, early_stop)
+    held_out = _validation(model, loss, decide, validation, optimizer.parameters, early_stop)
     xs, ys = as_floats(model, loss, xs, ys)
     size("steps between checkpoints", every)
-    run = _Run(model, optimizer, watch, per_pass, total)
+    run = _Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
-        training = (model, loss, penalty, optimizer, (xs, ys), watch and watch.data)
+        training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
         run.identity = checkpoints.identity(
             *training,
             lr=optimizer.lr if lr is None else lr,
@@ -268,13 +268,20 @@ def fit(
             raise
         finally:
             descent.store()
-    if watch and early_stop is not None:
-        watch.restore()
+    if held_out and early_stop is not None:
+        held_out.restore()
     return history
 
 
 def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]:
-    """The mean loss over `data`, and the share of it put in the right class (None for amounts)."""
+    """The mean loss over `data`, and the share of it put in the right class (None for amounts).
+
+    >>> from nn.module import Neuron
+    >>> sign = Neuron(1, nonlin=False)
+    >>> sign.load_state_dict({"w.0": 1.0, "b": 0.0})
+    >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
+    (0.25, 1.0)
+    """
     xs, ys = _plain(data)
     return _mean_and_accuracy(model, loss, _fitting(model, loss, xs, ys), xs, ys)
 
@@ -282,7 +289,7 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
 # --- one step ---------------------------------------------------------------------------------
 
 
-def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> Run:
+def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) -> BatchLoss:
     """The function of a batch that training makes small; it returns the outputs too."""
 
     def run(xs: Sequence[Any], ys: Sequence[Any]) -> tuple[Value, list[Any]]:
@@ -339,10 +346,10 @@ def _calls(
     return call
 
 
-def _plain_descent(model: Model, lr: float | Schedule | None) -> Optimizer:
+def _default_optimizer(model: Model, lr: float | Schedule | None) -> Optimizer:
     if lr is None:
         raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
-    return SGD(model.parameters(), lr=0.0)
+    return SGD(model.parameters(), lr=0.0)  # `_rate` sets lr before each step
 
 
 def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
@@ -459,7 +466,7 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
 
 
 @dataclass
-class _Watch:
+class _Validation:
     """Looks at the validation data, and keeps the parameters of the lowest loss."""
 
     look: Callable[[], tuple[float, float | None]]
@@ -488,12 +495,12 @@ class _Watch:
 
 
 @dataclass
-class _Run:
+class _Training:
     """A training and where it stands: what a checkpoint holds."""
 
     model: Model
     optimizer: Optimizer
-    watch: _Watch | None
+    validation: _Validation | None
     per_pass: int
     total: int
     identity: Identity = field(default_factory=dict)
@@ -505,19 +512,19 @@ class _Run:
 
         The parameters are set where somebody looks at them: at each step, or after a pass.
         """
-        tired = self.watch is not None and self.watch.tired
+        tired = self.validation is not None and self.validation.tired
         for step in islice(taken, 0 if tired else self.total - len(self.history)):
             done = step.step + 1
-            look = self.watch and (done % self.per_pass == 0 or done == self.total)
+            look = self.validation and (done % self.per_pass == 0 or done == self.total)
             if look or always:
                 descent.store()
-            seen = self.watch.look_after(step) if self.watch and look else step
+            seen = self.validation.look_after(step) if self.validation and look else step
             self.history.append(seen)
             yield seen
 
     def ending(self, is_called_off: bool, is_interrupted: bool) -> str:
         """Why training ends after this step, or `ALL_DONE`."""
-        is_tired = self.watch is not None and self.watch.tired
+        is_tired = self.validation is not None and self.validation.tired
         reasons = {
             "a callback said so": is_called_off,
             "early stop": is_tired,
@@ -534,10 +541,10 @@ class _Run:
             return
         descent.store()
         columns = {name: getattr(self.history, name) for name in Step._fields}
-        seen = self.watch.seen if self.watch else Watched()
-        if self.watch and len(self.history) % self.per_pass:
+        seen = self.validation.seen if self.validation else Watched()
+        if self.validation and len(self.history) % self.per_pass:
             if columns["validation_loss"][-1] is not None:
-                seen = self.watch.before
+                seen = self.validation.before
             for name in ("validation_loss", "validation_accuracy"):
                 columns[name] = [*columns[name][:-1], None]
         weights = checkpoints.weights_of(self.model, self.optimizer)
@@ -551,10 +558,10 @@ class _Run:
         standing = checkpoints.resume(path, *training, most=self.total)
         self.history = History()
         vars(self.history).update(standing.columns)
-        if self.watch:
-            self.watch.seen = standing.watched
+        if self.validation:
+            self.validation.seen = standing.watched
             if len(self.history) == self.total and self.total % self.per_pass:
-                step = self.watch.look_after(self.history[-1])
+                step = self.validation.look_after(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
@@ -564,14 +571,14 @@ class _Run:
         return former if former == "eager" or (backend, former) == ("auto", "c") else backend
 
 
-def _watch(
+def _validation(
     model: Model,
     loss: Loss,
     decide: Decision | None,
     validation: Data | None,
     parameters: list[Value],
     patience: int | None,
-) -> _Watch | None:
+) -> _Validation | None:
     if validation is None:
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
@@ -581,4 +588,4 @@ def _watch(
     look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
     if patience is not None:
         size("looks before an early stop", patience)
-    return _Watch(look, held_out, parameters, patience)
+    return _Validation(look, held_out, parameters, patience)

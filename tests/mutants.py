@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 3  # times as long as the tests of a right engine
+MEMORY = 4 << 30  # bytes: a wrong engine may ask for all there is
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ TARGETS = {
                                   SWEEP),
         "engine/operators.py": Looked(("tests/test_operators.py", GRADIENTS, "tests/test_value.py",
                                        "tests/test_functions.py")),
+        "engine/ops.py": Looked(("tests/test_ops.py", "tests/test_derivatives.py", BITS),
+                                ("arguments", "columns", "edges")),
         "engine/derivatives.py": Looked(("tests/test_derivatives.py",)),
     },
     "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
@@ -130,7 +133,7 @@ EQUIVALENT = {
     "2 + sum([operand.size for operand in operands])": "lines are cut a little sooner",
     "python.py: ast.unparse(branch) == '0.0' -> ast.unparse(branch) != '0.0'": "zeros are looked "
     "for where there are none",
-    "python.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
+    "ops.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "arrays.py: loop.rows * max(1, prod(loop.terms)) -> "
     "loop.rows + max(1, prod(loop.terms))": "two right ways: numbers alone, or arrays",
     "cloops.py: _is_shared(loop, access) and self._is_general(loop) -> "
@@ -350,6 +353,7 @@ def _look(house: Path, tests: Sequence[str], patience: int) -> None:
     code = 1
     try:
         resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         signal.alarm(20 * patience)  # where it sleeps
         silence = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
@@ -368,7 +372,8 @@ def main(target: str, most: str = "1000000") -> None:
     """Prints the outcome as JSON: of a seeded sample of `most`, how many, and the survivors."""
     wanted = by_hand() if target == "hand" else generated(target)
     random.Random(target).shuffle(wanted)
-    looked = {file: who.tests for files in TARGETS.values() for file, who in files.items()}
+    targets = [TARGETS[target]] if target in TARGETS else TARGETS.values()
+    looked = {file: who.tests for files in targets for file, who in files.items()}
     outcome: dict[str, list[str]] = {"failed": [], "late": [], "sound": []}
     patience: dict[str, int] = {}
     _preload()

@@ -343,7 +343,7 @@ def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
         ),
         (lambda x: grad(x, [3.0]), TypeError, r"grad expected Values, got float \(3\.0\)"),
         (lambda x: jacobian([x, "a"], [x]), TypeError, "grad expected Values, got str"),
-        (lambda x: hvp(x, [x], []), ValueError, "hvp expected 1 numbers, one an input, got 0"),
+        (lambda x: hvp(x, [x], []), ValueError, "hvp expected 1 numbers, one per input, got 0"),
         (lambda x: jvp([x], [x], [1, 2]), ValueError, "jvp expected 1 numbers, .* got 2"),
     ],
 )

@@ -15,7 +15,7 @@ from graphs import GRAPHS
 import engine
 from engine import backends, detect_anomaly, draw, no_grad
 from engine.backends import python
-from engine.replay import LIMIT, MANY, ReplayError, replay
+from engine.replay import LIMIT, TOO_MANY, ReplayError, replay
 from engine.value import Value, data_of
 from nn.loss import cross_entropy, hinge, l2
 from nn.module import MLP
@@ -482,10 +482,10 @@ def test_the_ninth_recording_warns_once_at_the_line_of_the_call():
     step = replay(lambda x, n: x * n)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        for n in range(MANY - 1):
+        for n in range(TOO_MANY - 1):
             step(2.0, n)
         assert not seen
-        for n in range(MANY, 2 * MANY):
+        for n in range(TOO_MANY, 2 * TOO_MANY):
             step(2.0, n)
     (warning,) = seen
     assert warning.filename == __file__
@@ -784,7 +784,7 @@ def test_comparisons_that_come_out_in_many_ways(backend):
         for k in range(16):
             xs = [float(k >> bit & 1) for bit in range(4)]
             assert step(xs).data == 2 * sum(xs) - sum(xs)
-    assert step.made == (MANY if backend == "auto" else 16)
+    assert step.made == (TOO_MANY if backend == "auto" else 16)
 
 
 def test_the_warning_names_a_whole_number():

@@ -42,7 +42,7 @@ class Formulas:
         key = op, result
         if key not in self._written:
             text = op.formula if result == "z" else op.partials["xy".index(result[1])]
-            printer = _Printer(self, op.inner)
+            printer = _Printer(self, op.callees)
             value = printer.text(tree(text))
             variables = "".join(v for v in "xyz" if v in printer.variables)
             name = f"{result}_{op.key if op.key.isascii() else f'_x{op.key.encode().hex()}'}"
@@ -61,9 +61,9 @@ class _Printer:
     They have no effects, so computing one that a condition would have skipped does no harm.
     """
 
-    def __init__(self, formulas: Formulas, inner: Mapping[str, Op]) -> None:
+    def __init__(self, formulas: Formulas, callees: Mapping[str, Op]) -> None:
         self.formulas = formulas
-        self.inner = inner
+        self.callees = callees
         self.parts: list[str] = []
         self.names: dict[str, str] = {}
         self.variables: set[str] = set()
@@ -125,4 +125,4 @@ class _Printer:
         name, texts = cast(ast.Name, node.func).id, list(map(self.text, node.args))
         if name in _LIBRARY:
             return f"{_LIBRARY[name]}({', '.join(texts)})"
-        return self.formulas.call(self.inner[name], "z", dict(zip("xy", texts, strict=False)))
+        return self.formulas.call(self.callees[name], "z", dict(zip("xy", texts, strict=False)))

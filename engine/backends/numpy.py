@@ -95,7 +95,7 @@ def compile(program: Program, tape: Tape) -> Kernel:
 
 def _rows_called(program: Program) -> dict[str, Op]:
     """The rows that formulas of a program call."""
-    return {row.key: row for loop in program.loops for row in loop.op.inner.values()}
+    return {row.key: row for loop in program.loops for row in loop.op.callees.values()}
 
 
 def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names) -> str:

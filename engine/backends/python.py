@@ -105,7 +105,7 @@ def _memories(program: Program) -> tuple[list[float], list[float]]:
 def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape) -> Start:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
     for op in {op for op, _ in tape.rows}:
-        names |= {f"{inner.key}_": inner for inner in op.inner.values()}
+        names |= {f"{row.key}_": row for row in op.callees.values()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
     return cast(Start, names.pop("run"))  # leaves no cycle behind
 
@@ -132,7 +132,7 @@ class _Blanks(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         name = cast(ast.Name, node.func).id
-        key = self.op.inner[name].key if name in self.op.inner else name
+        key = self.op.callees[name].key if name in self.op.callees else name
         arguments = [self.visit(argument) for argument in node.args]
         return ast.Call(ast.Name(f"{key}_", ast.Load()), arguments, [])
 
@@ -291,7 +291,7 @@ class _Writer:
             if binds:
                 kept.add(row)
             if repeated or reads:
-                columns = [*_columns(op, places), [row]]
+                columns = [*op.columns(places), [row]]
                 kept.update(*(columns[k] for k in repeated))
                 for k, read in reads:
                     if any(map(self.needs.__getitem__, columns[k])):
@@ -336,7 +336,7 @@ class _Writer:
         if zero and op in _FRANK and row in self.head:
             head = self.value[self.head[row]]
             test = f"{g} or {head} - {head}"
-        for place, partial, x, y in _edges(op, places):
+        for place, partial, x, y in op.edges(places):
             if self.needs[place]:
                 share = _share(op, partial, self.rewrite)
                 text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
@@ -397,26 +397,6 @@ def _needs(tape: Tape) -> list[bool]:
     for row, (_, places) in enumerate(tape.rows):
         needs[row] = any(map(needs.__getitem__, places))
     return needs
-
-
-def _columns(op: Op, places: Sequence[int]) -> list[Sequence[int]]:
-    """The places of x and y, or of xs, ys and the bias: those that share a partial."""
-    if not op.many:
-        return [[place] for place in places]
-    xs, *rest = op.arguments(places)
-    return [xs, rest[0], [rest[1]]] if rest else [xs]
-
-
-def _edges(op: Op, places: Sequence[int]) -> Iterator[tuple[int, str, int, int]]:
-    """The place of each operand, its partial, and the places of the x and y in that."""
-    if not op.many:
-        for place, partial in zip(places, op.partials, strict=True):
-            yield place, partial, places[0], places[-1]
-        return
-    columns = _columns(op, places)
-    xs, ys = columns[0], columns[min(1, len(columns) - 1)]
-    for column, partial in zip(columns, op.partials, strict=True):
-        yield from zip(column, repeat(partial), xs or column, ys or column)
 
 
 def _watched(graph: Tape | Program) -> list[int]:
@@ -512,7 +492,8 @@ class Lists:
                 continue
             group = group_of[at[row]]
             slope = (group.slopes or 0) + at[row] - group.first
-            for place, partial, x, y in _edges(*self._tape.rows[row]):
+            op, places = self._tape.rows[row]
+            for place, partial, x, y in op.edges(places):
                 if self._needs[place]:
                     at_hand = {"1.0": one, "x": at[x], "y": at[y], "z": at[row]}
                     share = (at[row], at[place], at_hand.get(partial, slope))

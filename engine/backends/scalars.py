@@ -111,7 +111,7 @@ class _Placed(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         called = ast.unparse(node.func)
-        name = f"ieee.{self.op.inner[called].key if called in self.op.inner else called}"
+        name = f"ieee.{self.op.callees[called].key if called in self.op.callees else called}"
         return ast.Call(ast.Name(name, ast.Load()), [self.visit(a) for a in node.args], [])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:

@@ -71,7 +71,7 @@ class Formula:
         operands: Mapping[str, Number],
         known: Mapping[str, float],
     ) -> None:
-        self.inner = op.inner
+        self.callees = op.callees
         self.writer = writer
         self.shape = shape
         self.operands = dict(operands)
@@ -131,7 +131,7 @@ class Formula:
                 return float(decides)
         if not _names(node) <= self.known.keys():
             return None
-        return float(eval(_careful(node), {**CAREFUL, **self.inner, **self.known}))
+        return float(eval(_careful(node), {**CAREFUL, **self.callees, **self.known}))
 
     def _decided(self, node: ast.expr) -> ast.expr:
         """Of a condition that is known the branch taken."""
@@ -208,7 +208,7 @@ class Formula:
         arguments = [self._value(argument) for argument in node.args]
         if name in FUNCTIONS:
             return self._call(FUNCTIONS[name], arguments, out)
-        inner = dict(zip("xy", arguments, strict=False))
-        known = {x: value for x, value in inner.items() if isinstance(value, float)}
-        op = self.inner[name]
-        return Formula(op, self.writer, self.shape, inner, known).result(op.formula, out)
+        given = dict(zip("xy", arguments, strict=False))
+        known = {x: value for x, value in given.items() if isinstance(value, float)}
+        op = self.callees[name]
+        return Formula(op, self.writer, self.shape, given, known).result(op.formula, out)
