@@ -46,5 +46,6 @@ from engine.steps import mistake as mistake
 from engine.steps import steps as steps
 from engine.value import Value as Value
 from engine.value import detect_anomaly as detect_anomaly
+from engine.value import enable_grad as enable_grad
 from engine.value import no_grad as no_grad
 from engine.value import toposort as toposort

@@ -86,11 +86,13 @@ def hessian(output: Value, inputs: Iterable[Value]) -> list[list[Value]]:
 def hvp(output: Value, inputs: Iterable[Value], vector: Iterable[Operand]) -> list[Value]:
     """The Hessian times a vector, without the Hessian: two sweeps for any number of inputs.
 
+    The vector counts as constant, though it be computed from the inputs.
+
     >>> x, y = Value(2.0), Value(3.0)
     >>> [d.data for d in hvp(x * x * y, [x, y], [1.0, 0.0])]
     [6.0, 4.0]
     """
-    inputs, vector = list(inputs), list(vector)
+    inputs, vector = list(inputs), [data_of(x) for x in vector]
     _check_length("hvp", vector, inputs)
     return grad(_as_value(functions.dot(grad(output, inputs), vector)), inputs)
 

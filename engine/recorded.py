@@ -67,7 +67,8 @@ class Recorded:
         self.inputs = slice(first, first + self.program.inputs)
         self.parameters = slice(self.inputs.stop, self.program.leaves)
         self.grad_inputs = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
-        self.twins: list[int] | None = None  # of the Values passed in; None: all are different
+        self._place_of = {id(p): k for k, p in enumerate(self.program.parameters)}
+        self._fitting: list[tuple[int, int | None, bool]] = []  # what the Values passed in are
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
         self._seeds: dict[int, tuple[float, ...]] = {}
         self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
@@ -90,12 +91,15 @@ class Recorded:
         self.kernel, self.backend, self.due = kernel, backend.NAME, 0
         self._others.clear()
 
-    def seeds(self, output: int) -> tuple[float, ...]:
-        """1 for one output, 0 for the others: where a backward from it begins."""
-        if output not in self._seeds:
-            others = range(len(self.program.outputs))
-            self._seeds[output] = tuple([float(k == output) for k in others])
-        return self._seeds[output]
+    def seeds(self, output: int, adjoint: float = 1.0) -> tuple[float, ...]:
+        """The adjoint of one output, 0 for the others: where a backward from it begins."""
+        if adjoint == 1 and output in self._seeds:
+            return self._seeds[output]
+        others = range(len(self.program.outputs))
+        seeds = tuple([adjoint if k == output else 0.0 for k in others])
+        if adjoint == 1:
+            self._seeds[output] = seeds
+        return seeds
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
@@ -132,7 +136,7 @@ class Recorded:
     ) -> tuple[Leaves, list[float]] | None:
         """The leaves and the outputs for other numbers; None where the recording does not fit."""
         if self.grad_inputs:
-            if self._twins(numbers) != self.twins:
+            if self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
         leaves = cast("Sequence[float]", numbers), [p.data for p in self.program.parameters]
@@ -144,12 +148,14 @@ class Recorded:
             return leaves, [values[place] for place in self.program.outputs]
 
     def fit(self, numbers: Sequence[Operand]) -> None:
-        """Notes which of the Values passed in are the same one: calls must do so alike."""
-        self.twins = self._twins(numbers)
+        """Notes what the Values passed in are to each other: those of a call must be alike."""
+        self._fitting = self._kin(numbers)
 
-    def _twins(self, numbers: Sequence[Operand]) -> list[int] | None:
-        first = twins([numbers[k] for k in self.grad_inputs])
-        return None if first == list(range(len(first))) else first
+    def _kin(self, numbers: Sequence[Operand]) -> list[tuple[int, int | None, bool]]:
+        """Of each Value passed in: where it comes first, as which parameter, whether computed."""
+        passed = [cast(Value, numbers[k]) for k in self.grad_inputs]
+        places = [self._place_of.get(id(v)) for v in passed]
+        return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -158,16 +164,16 @@ class Recorded:
 
     # --- backward
 
-    def backward(self, leaves: Leaves, output: int) -> Memory:
-        """d output / d leaf: for the parameters, then for the inputs that want one."""
+    def backward(self, leaves: Leaves, output: int, adjoint: float = 1.0) -> Memory:
+        """The adjoints of the parameters, then of the inputs that want one, given the output's."""
         with self.lock:
             if output == self.main or (self._is_whole and self.backend != "python"):
                 if self.leaves is not leaves:
                     self.forward(leaves)
-                found = self._backward(self.seeds(output))
+                found = self._backward(self.seeds(output, adjoint))
                 if output == self.main or all(map(math.isfinite, found)):
                     return found
-            return self._of_other(output, leaves)
+            return self._of_other(output, leaves, adjoint)
 
     def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
@@ -177,7 +183,7 @@ class Recorded:
             gradients.extend([inputs[k] for k in self.grad_inputs])
         return gradients
 
-    def _of_other(self, output: int, leaves: Leaves) -> Memory:
+    def _of_other(self, output: int, leaves: Leaves, adjoint: float) -> Memory:
         """The same by a kernel for this output alone."""
         other = self._others.get(output)
         if not other:
@@ -185,7 +191,7 @@ class Recorded:
             if self.backend != "python":
                 self._check(other, self._made(output, "python"), leaves, self.seeds(output))
             self._others[output] = other
-        return other.backward(leaves, self.seeds(output))
+        return other.backward(leaves, self.seeds(output, adjoint))
 
     def _made(self, output: int, backend: str) -> _Other:
         tape = replace(self.tape, order=self.tape.order_below(output))
@@ -304,11 +310,20 @@ class Slopes:
         return self._recorded.is_flat
 
     def __iter__(self) -> Iterator[float]:
-        if self._slopes is None:
-            slopes = self._recorded.backward(self._leaves, self._output)
-            is_all = len(self._picks) == len(slopes)
-            self._slopes = slopes if is_all else [slopes[j] for j in self._picks]
-        return iter(self._slopes)
+        return iter(self.shares(1.0))
+
+    def shares(self, adjoint: float) -> Sequence[float]:
+        """What a backward that comes with an adjoint adds to that of each leaf.
+
+        The adjoint goes all the way down: slopes alone may overflow where it is small.
+        """
+        if adjoint == 1 and self._slopes is not None:
+            return self._slopes
+        found = self._recorded.backward(self._leaves, self._output, adjoint)
+        shares = found if len(self._picks) == len(found) else [found[j] for j in self._picks]
+        if adjoint == 1:
+            self._slopes = shares
+        return shares
 
 
 _living: WeakSet[Recorded] = WeakSet()

@@ -16,8 +16,16 @@ from engine.arguments import Given, changed_argument, copies, digest, numbers_of
 from engine.backends.kernel import Kernel
 from engine.compare import ReplayError, change
 from engine.recorded import Leaves, Recorded
-from engine.tape import Recording, Tape, record
-from engine.value import Operand, Value, after_fork, data_of, is_watched
+from engine.tape import Recording, Tape, record, standing_in
+from engine.value import (
+    Operand,
+    Value,
+    after_fork,
+    data_of,
+    enable_grad,
+    is_grad_enabled,
+    is_watched,
+)
 from engine.words import in_words
 
 LIMIT = 32  # recordings kept of one function
@@ -67,8 +75,11 @@ class Replay:
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """The function's result, by replay where a recording fits.
 
-        Inside another recording, `no_grad()` or `detect_anomaly()` the function itself runs.
+        Inside another recording or `detect_anomaly()` the function itself runs.
         """
+        if not is_grad_enabled():
+            with enable_grad():
+                return _detached(self(*arguments, **keywords))
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
@@ -164,6 +175,8 @@ class Replay:
             changed = change(recorded.tape, self._tape(seen, given, inputs, results))
             if changed is None:
                 self._check_kernel(recorded, leaves, inputs, results)
+                if recorded.grad_inputs:
+                    self._check_identity(given, results)
         except ReplayError:
             self._forget(recorded, given)
             raise
@@ -187,8 +200,6 @@ class Replay:
 
     def _watched_run(self, given: Given, inputs: Sequence[Value]) -> tuple[Recording, Any]:
         with record() as seen:
-            floats = zip(inputs, given.numbers, strict=True)
-            seen.plain = {id(v): v for v, x in floats if not isinstance(x, Value)}
             result = self._run(given, inputs)
         if seen.escapes:
             what, line = seen.escapes[0]
@@ -244,9 +255,22 @@ class Replay:
 
     def _run(self, given: Given, numbers: Iterable[Operand]) -> Any:
         """The function itself; numbers come to it as Values, as in a recording."""
-        values = iter([x if type(x) is Value else Value(cast(float, x)) for x in numbers])
-        arguments = rebuild(given.arguments, values)
-        return self.function(*arguments, **rebuild(given.keywords, values))
+        values = [x if type(x) is Value else Value(cast(float, x)) for x in numbers]
+        floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
+        unread = iter(values)
+        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        before = read(arguments, keywords)
+        with standing_in(floats):
+            result = self.function(*arguments, **keywords)
+        after = read(arguments, keywords)
+        if before.shape != after.shape or list(map(id, before.numbers)) != list(
+            map(id, after.numbers)
+        ):
+            raise ReplayError(
+                f"{self._name} changes a list or a dict that it was given: a replay has copies of "
+                "them, so that its caller would not see it; change a copy, and return it"
+            )
+        return result
 
     def _replayed(self, given: Given, is_first: bool = False) -> tuple[Any] | None:
         """The result of the recording that fits, in a tuple."""
@@ -302,6 +326,12 @@ def _renew() -> None:
     """In the child of a fork the thread that held a lock is gone."""
     for replayed in list(_living):
         replayed._lock = RLock()
+
+
+def _detached(result: Any) -> Any:
+    """The result as leaves."""
+    numbers = (x.detach() if isinstance(x, Value) else x for x in numbers_of(result))
+    return rebuild(result, numbers)
 
 
 def _form(result: Any) -> Any:

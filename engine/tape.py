@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -94,7 +94,6 @@ class Recording:
     made: list[Value] = field(default_factory=list)  # leaves that the function made itself
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
-    plain: dict[int, Value] = field(default_factory=dict)  # inputs that are floats to the caller
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
@@ -297,23 +296,57 @@ def _asked(left: Value, relation: str, right: Operand) -> bool:
     return outcome
 
 
-def _is_plain(v: object) -> bool:
-    return any(id(v) in seen.plain for seen in _recording.get())
+# --- Values that stand for floats --------------------------------------------------------------
+
+_stand_ins: ContextVar[tuple[Mapping[int, Value], ...]] = ContextVar("stand_ins", default=())
+
+
+@contextmanager
+def standing_in(values: Iterable[Value]) -> Iterator[None]:
+    """Inside, these are floats to the caller, as is what is computed from them and numbers alone.
+
+    Such a Value compares with `==` as its number does.
+    """
+    before = _stand_ins.set((*_stand_ins.get(), {id(v): v for v in values}))
+    try:
+        yield
+    finally:
+        _stand_ins.reset(before)
+
+
+def _is_stand_in(v: object) -> bool:
+    known = _stand_ins.get()
+    if not known or type(v) is not Value:
+        return False
+    met: set[int] = set()
+    unread: list[Any] = [v]
+    while unread:
+        v = unread.pop()
+        if type(v) is not Value or id(v) in met or any(id(v) in values for values in known):
+            continue
+        if v.op is None:
+            return False
+        met.add(id(v))
+        unread += _operands(v)
+    return True
 
 
 def _equal(left: Value, right: object) -> Any:
-    """`==` of a float that came as an argument asks for its number, as the caller's float does."""
-    is_number = isinstance(right, Real) or _is_plain(right)
-    if _is_plain(left) and is_number:
+    """Whether they are one and the same; of stand-ins whether their numbers are equal."""
+    is_number = isinstance(right, Real) or _is_stand_in(right)
+    if is_number and _is_stand_in(left):
         return _asked(left, "eq", cast(Operand, right))
     return object.__eq__(left, right)
 
 
 def _hashed(v: Value) -> int:
     frame = sys._getframe(1)
-    if _is_plain(v) and not _is_ours(frame):
+    if not _is_ours(frame) and _is_stand_in(v):
         _note("takes the hash", frame)
     return object.__hash__(v)
+
+
+setattr(Value, "__eq__", _equal)  # noqa: B010 (mypy refuses to assign a method)
 
 
 class _Key:
@@ -341,7 +374,6 @@ _WATCH: dict[str, Any] = {
     "_key": property(_Key),
     "__init__": _born,
     "__bool__": lambda v: _asked(v, "ne", 0.0),
-    "__eq__": _equal,
     "__hash__": _hashed,
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
 }

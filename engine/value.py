@@ -393,10 +393,11 @@ def _sorted(root: Value) -> list[Value]:
 
 def _sweep(order: Sequence[Value]) -> list[Value]:
     """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
-    if isinstance(order[-1].data, Value):
+    if not isinstance(order[-1].data, float | int):
+        kind = type(order[-1].data).__name__
         raise TypeError(
-            "backward expected numbers as data, got a Value: "
-            "write an update by hand as w.data -= lr * w.grad"
+            f"backward expected floats as data, got {kind}: write an update by hand as "
+            "w.data -= lr * w.grad, with lr a float"
         )
     leaves = []
     order[-1].adjoint = 1.0
@@ -412,10 +413,12 @@ def _sweep(order: Sequence[Value]) -> list[Value]:
             y.adjoint += g * v.dy
         elif type(x) is tuple:
             v.grad = g
-            if g == 0 and math.isfinite(v.data):
-                continue  # only zeros to pass on
-            for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
-                parent.adjoint += g * d
+            if type(v.dx) is not tuple:  # a replay goes backward itself
+                for parent, share in zip(x, v.dx.shares(g), strict=True):
+                    parent.adjoint += share
+            elif g != 0 or not math.isfinite(v.data):  # else there are only zeros to pass on
+                for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
+                    parent.adjoint += g * d
         else:
             leaves.append(v)
     return leaves
@@ -472,6 +475,27 @@ def no_grad() -> AbstractContextManager[None]:
     ()
     """
     return mode(_as_leaf)
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """Inside a `no_grad()`, graphs are kept again.
+
+    >>> with no_grad(), enable_grad():
+    ...     y = Value(3.0) * 2
+    >>> y.parents
+    (Value(data=3.0, grad=0.0), 2.0)
+    """
+    before = _active.set(tuple(change for change in _active.get() if change is not _as_leaf))
+    try:
+        yield
+    finally:
+        _active.reset(before)
+
+
+def is_grad_enabled() -> bool:
+    """Whether graphs are kept: outside of `no_grad()`."""
+    return _as_leaf not in _active.get()
 
 
 def detect_anomaly() -> AbstractContextManager[None]:

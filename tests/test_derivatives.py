@@ -324,6 +324,16 @@ def test_nan_again_is_no_change():
     assert math.isnan(grad(x * x, x).data)
 
 
+def test_a_vector_computed_from_the_inputs_is_a_constant():
+    x = Value(2.0)
+    y = x**3
+    assert hvp(y, [x], [grad(y, x)])[0].data == 12 * 12
+    vector = [Value(1.0)]
+    for k in range(1, 4):
+        vector = hvp(y, [x], vector)
+        assert vector[0].data == 12**k
+
+
 def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
     x, unrelated = Value(3.0), Value(1.0)
     y = x * x + unrelated * 2.0

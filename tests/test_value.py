@@ -31,6 +31,7 @@ from engine.value import (
     apply,
     data_of,
     detect_anomaly,
+    enable_grad,
     forget_each,
     no_grad,
     node,
@@ -829,9 +830,31 @@ def test_an_update_by_hand_with_the_weight_itself_is_refused():
     w, x = Value(1.0), Value(3.0)
     w.data = w - 0.1  # forgot .data
     loss = w * x
-    with pytest.raises(TypeError, match=r"got a Value: .* w\.data -= lr"):
+    with pytest.raises(TypeError, match=r"got Value: .* w\.data -= lr"):
         loss.backward()
     assert not any(v.has_grad for v in (w, x, loss))
+
+
+def test_a_backward_in_single_precision_is_refused():
+    np = pytest.importorskip("numpy")
+    w = Value(0.1)
+    w.data -= np.float32(0.1) * 0.2
+    with pytest.raises(TypeError, match=r"expected floats as data, got float32.* lr a float"):
+        (w * 0.3).backward()
+    w.data = np.float64(0.1)
+    (w * 0.3).backward()
+    assert w.grad == 0.3
+
+
+def test_gradients_are_kept_again_inside_no_grad():
+    w = Value(2.0)
+    with no_grad():
+        with enable_grad():
+            inner = w * 3
+        assert (w * 3).parents == ()
+    assert inner.parents == (w, 3.0)
+    with enable_grad():
+        assert (w * 3).parents == (w, 3.0)
 
 
 # --- copies ---------------------------------------------------------------------------------------

@@ -172,5 +172,5 @@ def sweep(
 def passes_zero(record: Record, head: int) -> bool:
     """Whether `backward()` passes on a zero as it is, without multiplying it by slopes."""
     atom = record.graph.atoms[head]
-    many = isinstance(atom, Value) and isinstance(atom.x, tuple)
+    many = isinstance(atom, Value) and isinstance(atom.x, tuple) and isinstance(atom.dx, tuple)
     return many and math.isfinite(record.data[head])
