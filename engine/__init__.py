@@ -39,13 +39,13 @@ from engine.functions import sqrt as sqrt
 from engine.functions import sum as sum
 from engine.functions import tan as tan
 from engine.functions import tanh as tanh
+from engine.modes import detect_anomaly as detect_anomaly
+from engine.modes import enable_grad as enable_grad
+from engine.modes import no_grad as no_grad
 from engine.replay import replay as replay
 from engine.steps import Mistake as Mistake
 from engine.steps import Steps as Steps
 from engine.steps import mistake as mistake
 from engine.steps import steps as steps
 from engine.value import Value as Value
-from engine.value import detect_anomaly as detect_anomaly
-from engine.value import enable_grad as enable_grad
-from engine.value import no_grad as no_grad
 from engine.value import toposort as toposort

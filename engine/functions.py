@@ -8,8 +8,9 @@ from functools import lru_cache, reduce
 from typing import Any, Protocol, overload
 
 from engine import operators, ops
+from engine.operators import GENERATED
 from engine.ops import OPS, Op, Point
-from engine.value import GENERATED, Operand, Value, apply, data_of, number, written
+from engine.value import Operand, Value, apply, data_of, number, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out

@@ -11,6 +11,7 @@ from engine import ops
 from engine.formula import plain
 from engine.ops import OPS, Op
 
+GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 
 # In a template three lines stand for others: `make xy` computes z and the partials of the operands

@@ -20,10 +20,11 @@ from engine import backends, functions
 from engine.arguments import rebuild, twins
 from engine.backends.kernel import Kernel, Memory, fill
 from engine.compare import ReplayError, difference
+from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
 from engine.tape import Tape
-from engine.value import Operand, Value, after_fork, data_of, node
+from engine.value import Operand, Value, data_of, node
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
 ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better

@@ -15,17 +15,11 @@ from engine import backends
 from engine.arguments import Given, changed_argument, copies, digest, numbers_of, read, rebuild
 from engine.backends.kernel import Kernel
 from engine.compare import ReplayError, change
+from engine.fork import after_fork
+from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, record, standing_in
-from engine.value import (
-    Operand,
-    Value,
-    after_fork,
-    data_of,
-    enable_grad,
-    is_grad_enabled,
-    is_watched,
-)
+from engine.value import Operand, Value, data_of
 from engine.words import in_words
 
 LIMIT = 32  # recordings kept of one function

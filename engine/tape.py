@@ -23,6 +23,9 @@ from types import FrameType
 from typing import Any, NamedTuple, cast
 
 from engine import operators, value
+from engine.fork import after_fork
+from engine.modes import mode
+from engine.operators import GENERATED
 from engine.ops import OPS, Op
 from engine.value import Operand, Value, data_of, toposort
 
@@ -183,7 +186,7 @@ _recording: ContextVar[tuple[Recording, ...]] = ContextVar("recording", default=
 _one_at_a_time = threading.RLock()  # the watch stands on the class that all threads share
 _ENGINE = (
     os.path.join(os.path.dirname(os.path.abspath(value.__file__)), ""),
-    value.GENERATED,
+    GENERATED,
     copy.__file__,  # its lines are nobody's
 )
 
@@ -204,7 +207,7 @@ def record() -> Iterator[Recording]:
     ((Op('mul'), (-1, -1)), (Op('add'), (0, -2)))
     """
     seen = Recording()
-    with _one_at_a_time, value.mode(seen.keep), _watched():
+    with _one_at_a_time, mode(seen.keep), _watched():
         before = _recording.set((*_recording.get(), seen))
         try:
             yield seen
@@ -234,7 +237,7 @@ for _name, _slot in _SLOTS.items():
 # The functions of the engine that may look: what they read stays in the graph.
 _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who call them
 _READERS = {
-    *("value.apply", "value._examined", "value._in_words", "derivatives.grad"),
+    *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
     *("tape._asked", "tape.Recording.tape"),
     *("value.Value.__init__", "value.node"),  # these set the numbers of a new Value
 }
@@ -260,7 +263,7 @@ def _noted(name: str) -> property:
 def _note(what: str, frame: FrameType) -> None:
     while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if frame.f_code.co_filename.startswith(value.GENERATED):
+    if frame.f_code.co_filename.startswith(GENERATED):
         return
     if _is_ours(frame) and _function(frame) in _READERS:
         return
@@ -369,7 +372,7 @@ for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
 
 _FAST = re.sub(rf"\.({'|'.join(_NUMBERS)})\b", r"._\1", operators.source())
 _WATCH: dict[str, Any] = {
-    **value.methods(_FAST, f"{value.GENERATED} while recording"),
+    **value.methods(_FAST, f"{GENERATED} while recording"),
     **{name: _noted(name) for name in _NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
@@ -387,7 +390,7 @@ def _attributes() -> dict[str, Any]:
 _UNWATCHED = _attributes()
 
 
-@value.after_fork
+@after_fork
 def _renew() -> None:
     """In the child of a fork a thread that was recording is gone, and its watch with it."""
     global _one_at_a_time  # noqa: PLW0603

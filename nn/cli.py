@@ -15,9 +15,10 @@ from typing import Any, NoReturn
 
 from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
+from engine.modes import no_grad
 from engine.names import no_such
 from engine.steps import Mistake, Steps
-from engine.value import Value, no_grad
+from engine.value import Value
 from nn import data
 from nn.data import iris, load_csv
 from nn.module import MLP

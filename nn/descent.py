@@ -18,11 +18,12 @@ from engine.arguments import Given, read, rebuild
 from engine.backends.kernel import Memory
 from engine.compare import ReplayError, change
 from engine.functions import dot
+from engine.modes import detect_anomaly, is_watched
 from engine.ops import fsum
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
-from engine.value import Value, data_of, detect_anomaly, is_watched, set_each
+from engine.value import Value, data_of, set_each
 from nn.optim import Optimizer
 
 KEPT = 4  # bound batches

@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.drawing.picture import visible
-from engine.value import no_grad
+from engine.modes import no_grad
 from nn.data import Data, Rows, as_dataset, decision
 
 if TYPE_CHECKING:

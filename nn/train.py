@@ -15,8 +15,9 @@ from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
+from engine.modes import is_watched
 from engine.ops import fsum
-from engine.value import Value, is_watched, set_each
+from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from engine.draw import Drawing, draw
 from engine.drawing.picture import many, visible
 from engine.functions import max as largest
+from engine.modes import no_grad
 from engine.ops import fsum
-from engine.value import Value, no_grad
+from engine.value import Value
 from nn.data import Dataset, split
 from nn.module import MLP
 from nn.optim import SGD

@@ -11,11 +11,12 @@ from random import Random
 from typing import Any, overload
 
 from engine.drawing.picture import short
+from engine.modes import no_grad
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
-from engine.value import Value, data_of, no_grad, set_each
+from engine.value import Value, data_of, set_each
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
 from nn.module import size

@@ -11,12 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["engine.ieee", "engine.names", "engine.drawing.layout"],
+    ["engine.ieee", "engine.names", "engine.fork", "engine.drawing.layout"],
     ["engine.formula"],
     ["engine.backends.strides", "engine.backends.contraction", "engine.backends.library"],
     ["engine.ops", "engine.backends.steps"],
     ["engine.operators", "engine.backends.called", "engine.backends.matmul"],
-    ["engine.value", "engine.backends.ufuncs", "engine.backends.cformula"],
+    ["engine.modes", "engine.backends.ufuncs", "engine.backends.cformula"],
+    ["engine.value"],
     ["engine.functions", "engine.drawing.outline", "engine.tape", "engine.arguments"],
     [
         *("engine.derivatives", "engine.drawing.collapse", "engine.story.record", "engine.roll"),

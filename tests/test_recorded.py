@@ -7,6 +7,7 @@ import pytest
 
 import engine
 from engine import backends, value
+from engine.modes import modes
 from engine.recorded import Recorded
 from engine.replay import ReplayError, replay
 from engine.tape import is_recording, record
@@ -147,7 +148,7 @@ def test_the_child_of_a_fork_finds_no_lock_taken():
         w.zero_grad()
         step(3.0).backward()
         other = replay(lambda x: w * x * x)
-        watched = value.modes or is_recording() or type(vars(Value)["data"]) is property
+        watched = modes or is_recording() or type(vars(Value)["data"]) is property
         os._exit(0 if (w.grad, other(2.0).data, bool(watched)) == (3.0, 8.0, False) else 1)
 
     process = multiprocessing.get_context("fork").Process(target=child)

@@ -10,6 +10,7 @@ from graphs import GRAPHS, numbers, recorded
 
 import engine
 from engine import functions, tape, value
+from engine.modes import modes
 from engine.ops import OPS
 from engine.tape import Guard, is_recording, record
 from engine.value import Value, apply
@@ -297,7 +298,7 @@ def test_the_watch_goes_away():
             pass
         assert dict(vars(Value)) != before
     assert dict(vars(Value)) == before
-    assert value.modes == []
+    assert modes == []
     assert not is_recording()
 
 

@@ -13,8 +13,9 @@ import pytest
 from engine import backends
 from engine.backends.python import Lines
 from engine.functions import sum as sum_of
+from engine.modes import detect_anomaly, no_grad
 from engine.replay import Replay
-from engine.value import Value, detect_anomaly, no_grad
+from engine.value import Value
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron

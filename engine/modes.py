@@ -1,0 +1,145 @@
+"""Modes: what happens to every new node, and after every backward."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from engine.fork import after_fork
+from engine.operators import GENERATED
+
+Value = Any  # of engine/value.py, which is above this file
+Mode = Callable[[Value], Value]
+modes: list[Mode] = []  # those active in any thread: while it is empty, nobody has to ask further
+_active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
+
+
+@contextmanager
+def mode(change: Mode) -> Iterator[None]:
+    """Inside, every new node of this thread passes through `change`."""
+    changes = sorted((*_active.get(), change), key=lambda change: change is _as_leaf)
+    before = _active.set(tuple(changes))  # leaves come last: they forget what made them
+    modes.append(change)
+    try:
+        yield
+    finally:
+        modes.remove(change)
+        _active.reset(before)
+
+
+@after_fork
+def _renew() -> None:
+    """In the child of a fork other threads are gone, with the modes they held."""
+    modes[:] = _active.get()
+
+
+def is_watched() -> bool:
+    """Whether a mode is active in this thread."""
+    return bool(_active.get())
+
+
+def observed(v: Value) -> Value:
+    """A new node as the active modes want it."""
+    for change in _active.get():
+        v = change(v)
+    return v
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Inside `with no_grad():` results are leaves: no graph is kept.
+
+    >>> from engine.value import Value
+    >>> with no_grad():
+    ...     y = Value(3.0) * 2
+    >>> y.parents
+    ()
+    """
+    return mode(_as_leaf)
+
+
+@contextmanager
+def enable_grad() -> Iterator[None]:
+    """Inside a `no_grad()`, graphs are kept again.
+
+    >>> from engine.value import Value
+    >>> with no_grad(), enable_grad():
+    ...     y = Value(3.0) * 2
+    >>> y.parents
+    (Value(data=3.0, grad=0.0), 2.0)
+    """
+    before = _active.set(tuple(change for change in _active.get() if change is not _as_leaf))
+    try:
+        yield
+    finally:
+        _active.reset(before)
+
+
+def is_grad_enabled() -> bool:
+    """Whether graphs are kept: outside of `no_grad()`."""
+    return _as_leaf not in _active.get()
+
+
+def detect_anomaly() -> AbstractContextManager[None]:
+    """Inside `with detect_anomaly():` the first nan or inf is a FloatingPointError.
+
+    It names the operation, its operands and the line that made it; in a backward too.
+
+    >>> from engine.value import Value
+    >>> with detect_anomaly():  # doctest: +ELLIPSIS
+    ...     Value(0.0).log()
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: log(0.0) gave -inf, at ...
+    """
+    return mode(_examined)
+
+
+def _as_leaf(v: Value) -> Value:
+    return type(v)(v.data)
+
+
+def _examined(v: Value) -> Value:
+    if v.op:
+        v.line = _line_of_user()
+        if not math.isfinite(v.data):
+            raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
+    return v
+
+
+def examine_backward(order: Sequence[Value]) -> None:
+    """Raises at the first step of a backward that turned finite adjoints into nan or inf."""
+    if _examined not in _active.get():
+        return
+    for v in reversed(order):
+        if not math.isfinite(v.adjoint):
+            raise FloatingPointError(f"backward: the shares of {v!r} add up to {v.adjoint}")
+        for slope in v.partials:
+            if slope is not None:
+                share = v.adjoint * slope
+                if not math.isfinite(share):
+                    raise FloatingPointError(
+                        f"backward through {_in_words(v)}: {v.adjoint} * {slope} gave {share}, "
+                        f"made at {getattr(v, 'line', 'a line outside detect_anomaly')}"
+                    )
+
+
+def _in_words(v: Value) -> str:
+    operands = [f"{getattr(p, 'data', p)}" for p in v.parents]
+    name = v.op.name if v.op else "Value"
+    shown = operands if len(operands) <= 4 else [*operands[:3], f"... {len(operands)} operands"]
+    return f"{name}({', '.join(shown)})"
+
+
+def _line_of_user() -> str:
+    """File and line of the innermost caller outside the library."""
+    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = tuple(os.path.join(house, package, "") for package in ("engine", "nn"))
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename.startswith((*ours, GENERATED)):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
