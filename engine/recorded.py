@@ -31,6 +31,14 @@ ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far 
 Leaves = tuple[Sequence[float], Sequence[float]]  # the inputs and the parameters of one call
 
 
+class Sources(NamedTuple):
+    """What an output was computed from."""
+
+    parameters: tuple[Value, ...]
+    inputs: list[int]  # those that want a gradient
+    picks: list[int]  # the places of both among the gradients of a backward
+
+
 class Recorded:
     """One recording. Its kernel computes all outputs, and goes backward from the main one.
 
@@ -237,9 +245,9 @@ class Recorded:
             if self._constant[k]:
                 made.append(Value(z) if self._are_values[k] else z)
                 continue
-            parameters, wanted, picks = self.sources[k]
-            if wanted:
-                parameters += tuple([cast(Value, numbers[k]) for k in wanted])
+            parameters, inputs, picks = self.sources[k]
+            if inputs:
+                parameters += tuple([cast(Value, numbers[k]) for k in inputs])
             slopes = Slopes(self, leaves, k, picks)
             made.append(node(REPLAY, z, parameters, None, slopes, None))
         return made[0] if type(self.form) is float else rebuild(self.form, iter(made))
@@ -250,11 +258,8 @@ class Recorded:
         return [p < 0 and type(self.tape.leaves[-1 - p]) is float for p in self.tape.outputs]
 
     @cached_property
-    def sources(self) -> list[tuple[tuple[Value, ...], list[int], list[int]]]:
-        """Of each output: its parameters, its inputs that want a gradient, and their places.
-
-        The places are those of all of these among the gradients of a backward.
-        """
+    def sources(self) -> list[Sources]:
+        """What each output was computed from."""
         rows, leaves = self.tape.rows, self.tape.leaves
         above = [0] * (len(rows) + len(leaves))  # a bit for each output
         for k, place in enumerate(self.tape.outputs):
@@ -270,10 +275,9 @@ class Recorded:
         found = []
         for k in range(len(self.tape.outputs)):
             picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
-            inner = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
-            found.append(
-                (tuple([parameters[j] for j in picks if j < len(parameters)]), inner, picks)
-            )
+            below = tuple([parameters[j] for j in picks if j < len(parameters)])
+            inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
+            found.append(Sources(below, inputs, picks))
         return found
 
 

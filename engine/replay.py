@@ -36,7 +36,7 @@ class Replay:
     Numbers in the arguments, also in nested lists, tuples, dicts and arrays, are inputs and come
     to the function as Values; integers, texts and what else can be hashed are part of the shape.
     Values that the function takes from elsewhere are parameters. What comes back is a Value, or
-    lists of Values, like any other.
+    lists of Values, like any other. A function that changes its arguments is refused.
     """
 
     def __init__(

@@ -203,8 +203,7 @@ class Descent:
                 )
             is_exact = recorded.backend == "python"
             moved = set(self.optimizer.parameters)
-            of_loss, *_ = recorded.sources[0]
-            parameters = tuple(p for p in of_loss if p in moved)
+            parameters = tuple(p for p in recorded.sources[0].parameters if p in moved)
             movers = [old.mover for old in self._links.values()]
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
@@ -442,7 +441,8 @@ class _Link:
         of_recorded = list(enumerate(recorded.program.parameters, recorded.parameters.start))
         self._picks = [k for k, p in of_recorded if p in known]
         self._frozen = [(k, p) for k, p in of_recorded if p not in known]
-        self._others = [(k, p) for k, p in self._frozen if p in set(recorded.sources[0][0])]
+        of_loss = set(recorded.sources[0].parameters)
+        self._others = [(k, p) for k, p in self._frozen if p in of_loss]
 
     def lend(self, batch: _Batch) -> None:
         """Puts a batch and the parameters into the memory of the recording."""

@@ -124,7 +124,8 @@ def page() -> str:
         "",
         "Replayed by NumPy or C, a sum is added in another order. Its last digits may differ, and a",
         "sum of nothing but negative zeros may be 0.0 where it is -0.0 without replay. Replayed in",
-        "Python it has the same bits.",
+        "Python it has the same bits. A weight that several replays share gets their gradients one",
+        "replay after the other.",
     ]
     return "\n".join([*lines, ""])
 
