@@ -734,6 +734,18 @@ def test_an_update_by_hand_with_the_weight_itself_is_refused():
     assert not any(v.has_grad for v in (w, x, loss))
 
 
+@pytest.mark.parametrize(
+    "many", [lambda x: engine.dot([x], [math.inf]), lambda x: engine.sum([x * math.inf])]
+)
+def test_zero_times_infinity_is_nan_through_operations_of_many_operands_too(many):
+    grads = []
+    for function in (many, lambda x: x * math.inf):
+        x = Value(2.0)
+        (function(x) * 0.0).backward()
+        grads.append(x.grad)
+    assert all(map(math.isnan, grads))
+
+
 def test_a_backward_in_single_precision_is_refused():
     np = pytest.importorskip("numpy")
     w = Value(0.1)
