@@ -30,7 +30,9 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
         return kind, *(_grid(argument, numbers) or [flatten(part, numbers) for part in argument])
     if kind is dict:
         return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
-    if hasattr(argument, "tolist"):  # NumPy's arrays and numbers
+    if _is_array(argument):
+        return kind, *argument.shape, flatten(argument.ravel().tolist(), numbers)
+    if hasattr(argument, "tolist"):  # NumPy's numbers, the tensors of others
         return flatten(argument.tolist(), numbers)
     if isinstance(argument, Iterator) or not _is_hashable(argument):
         raise TypeError(
@@ -106,9 +108,16 @@ def rebuild(argument: Any, values: Iterator[Any]) -> Any:
         return kind(rebuild(part, values) for part in argument)
     if kind is dict:
         return {key: rebuild(part, values) for key, part in argument.items()}
-    if hasattr(argument, "tolist"):
-        return rebuild(argument.tolist(), values)
-    return argument
+    if _is_array(argument):
+        again = argument.astype(object)
+        again.flat = rebuild(argument.ravel().tolist(), values)
+        return again
+    return rebuild(argument.tolist(), values) if hasattr(argument, "tolist") else argument
+
+
+def _is_array(thing: object) -> bool:
+    """Whether it is an array of NumPy, of one dimension or more: a list to all, but for `+`."""
+    return type(thing).__module__ == "numpy" and getattr(thing, "ndim", 0) > 0
 
 
 def copies(numbers: Sequence[Operand]) -> list[Value]:
@@ -158,7 +167,7 @@ def numbers_of(result: Any) -> list[Operand]:
     todo = [flatten(result, found)]
     while todo:
         shape = todo.pop()
-        if type(shape) is tuple and shape and shape[0] in (list, tuple):
+        if type(shape) is tuple and shape and _is_sequence(shape[0]):
             todo += [part for part in shape[1:] if type(part) is not int]
         elif type(shape) is tuple and shape and shape[0] is dict:
             todo += [part for _, part in shape[1:]]
@@ -168,6 +177,10 @@ def numbers_of(result: Any) -> list[Operand]:
                 f"result, got {shape[0].__name__}"
             )
     return found
+
+
+def _is_sequence(kind: Any) -> bool:
+    return kind in (list, tuple) or hasattr(kind, "tolist")
 
 
 def changed_argument(function: Callable[..., Any], before: Shape, now: Shape) -> str:
@@ -191,7 +204,7 @@ def _changed(old: Any, new: Any, path: str) -> str:
     if type(old) is not tuple or type(new) is not tuple or old[0] is not new[0]:
         return f"{path} changes its type"
     kind = old[0]
-    if kind not in (list, tuple, dict):
+    if kind is not dict and not _is_sequence(kind):
         remedy = "; pass a number as a float, a class as a one-hot list" if kind is int else ""
         return (
             f"{path} changes, such as from {old[1]!r} to {new[1]!r}, and each {kind.__name__} is "

@@ -261,8 +261,8 @@ class Replay:
             map(id, after.numbers)
         ):
             raise ReplayError(
-                f"{self._name} changes a list or a dict that it was given: a replay has copies of "
-                "them, so that its caller would not see it; change a copy, and return it"
+                f"{self._name} changes a list, a dict or an array that it was given: a replay has "
+                "copies of them, so that its caller would not see it; change a copy, and return it"
             )
         return result
 

@@ -135,7 +135,50 @@ def test_arguments_of_many_shapes(arguments, others, backend):
     assert step.made == 1
 
 
-def test_arrays_count_as_lists():
+ARRAYS = {
+    "added, not joined": lambda w, xs: w * engine.sum([x for row in xs + xs for x in row]),
+    "scaled": lambda w, xs: w * engine.sum([x for row in 2 * xs for x in row]),
+    "a product": lambda w, xs: (xs @ xs.T).sum() * w,
+    "functions": lambda w, xs: __import__("numpy").tanh(xs).mean() * w,
+    "indexed": lambda w, xs: xs[1, 0] * xs[:, 1].sum() * w,
+    "asked": lambda w, xs: w * xs[0, 0] if (xs == 2.0).any() else w,
+}
+
+
+@each_backend
+@pytest.mark.parametrize("f", ARRAYS.values(), ids=ARRAYS)
+def test_arrays_stay_arrays(f, backend):
+    np = pytest.importorskip("numpy")
+    w = Value(2.0)
+    step = replay(lambda xs: f(w, xs), backend=backend)
+    for k in range(4):
+        xs = np.array([[0.5, k], [1.5, -1.0]])
+        assert step(xs).data == pytest.approx(f(w, xs).data, rel=1e-14)
+
+
+def test_arrays_come_back_as_arrays():
+    np = pytest.importorskip("numpy")
+    w = Value(3.0)
+    step = replay(lambda x: {"out": np.array([[w * x, w + x]]), "none": np.zeros((0, 2))})
+    for x in (1.0, 2.0, 4.0):
+        out = step(x)["out"]
+        assert ([v.data for v in (out * 2).flat], out.shape) == ([6 * x, 6 + 2 * x], (1, 2))
+        assert out[0, 1].parents == (w,)
+
+
+def test_an_array_is_not_the_list_of_its_numbers():
+    np = pytest.importorskip("numpy")
+    w = Value(3.0)
+    step = replay(lambda xs: engine.sum([w * x for x in xs + xs]))
+    for _ in range(3):
+        assert step(np.array([1.0, 2.0])).data == 18.0
+        assert step([1.0, 2.0]).data == 18.0
+    assert step.made == 2
+    with pytest.raises(ReplayError, match="changes a list, a dict or an array"):
+        replay(lambda xs: xs.sort() or xs[0] * w)(np.array([2.0, 1.0]))
+
+
+def test_what_reads_lists_reads_arrays():
     np = pytest.importorskip("numpy")
     w = Value(2.0)
     step = replay(lambda xs, y: sum(w * x for row in xs for x in row) - y)
@@ -1148,7 +1191,7 @@ def test_a_change_of_an_argument_is_refused(change, backend):
         return engine.sum(xs)
 
     xs = [2.0, 1.0]
-    with pytest.raises(ReplayError, match="f changes a list or a dict that it was given"):
+    with pytest.raises(ReplayError, match="f changes a list, a dict or an array that it was given"):
         replay(f, backend=backend)(xs)
     assert xs == [2.0, 1.0]
 
