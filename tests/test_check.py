@@ -74,6 +74,14 @@ def test_complex_step_near_zero(x):
     assert complex_step(lambda v: v**3, x) == pytest.approx(3 * x * x, rel=1e-14, abs=1e-250)
 
 
+@pytest.mark.parametrize("name", ["sqrt", "log", "log1p", "asin", "acos"])
+def test_complex_step_outside_the_domain_is_nan(name):
+    f = getattr(engine, name)
+    assert math.isnan(complex_step(f, -2.0))
+    assert math.isnan(complex_step(lambda x: f(x) * f(x) + 1, -2.0))
+    assert math.isnan(complex_step(lambda x: x**0.5, -2.0))
+
+
 @pytest.mark.parametrize(
     ("x", "y"), [(-3.0, 2.0), (-3.0, 3.0), (-3.0, -1.0), (-0.5, 4.0), (-1.01, 151.0)]
 )
@@ -196,6 +204,90 @@ def test_a_wrong_second_derivative_is_named():
     with pytest.raises(GradientError) as caught:
         check_grads(second, [2.0])
     assert str(caught.value).startswith("d (d f / d x) / d x at x = 2.0: the gradient says 12.0, ")
+
+
+@pytest.fixture
+def rows():
+    """Rows that are asked for no test; they leave the table."""
+    names = []
+
+    def define(name, formula, *partials, at):
+        names.append(name)
+        return function(engine.ops.define(name, name, formula, *partials, at=[at]))
+
+    yield define
+    for name in names:
+        del OPS[name]
+
+
+@pytest.mark.parametrize(
+    ("formula", "partials", "at"),
+    [
+        ("x * x", ["4.0"], (2.0,)),
+        ("x * x", ["0.0 * x"], (0.0,)),
+        ("exp(x)", ["1.0"], (0.0,)),
+        ("acos(x)", ["-70.71244595191452"], (0.9999,)),
+        ("x * y", ["3.0", "2.0"], (2.0, 3.0)),
+        ("x * y", ["y", "2.0"], (2.0, 3.0)),
+        ("x * y", ["y", "2.0"], (2.0, 1e6)),
+        ("x ** 3", ["3 * x * 2.0"], (2.0,)),
+    ],
+)
+def test_a_gradient_that_is_right_at_the_point_alone_is_found(rows, formula, partials, at):
+    bent = rows("bent", formula, *partials, at=at)
+    check_grads(bent, at, order=1)
+    with pytest.raises(GradientError, match=r"^d f / d input \d at .*the gradient says"):
+        check_grads(bent, at, order=2)
+
+
+def test_a_second_derivative_that_is_right_at_the_point_alone_is_found(rows):
+    rows("steep", "3 * x * x", "12.0", at=(2.0,))
+    cube = rows("bent", "x ** 3", "steep(x)", at=(2.0,))
+    check_grads(cube, [2.0], order=2)
+    with pytest.raises(GradientError, match=r"^d \(d f / d input 0\) / d input 0 at .* 2\.0073:"):
+        check_grads(cube, [2.0], order=3)
+
+
+def test_the_neighbour_is_left_again():
+    values = [Value(0.0), Value(-2.0), Value(1e300)]
+    check_grads(lambda: values[0] * values[1] + values[2] * 1e-300, values)
+    assert [v.data for v in values] == [0.0, -2.0, 1e300]
+
+
+FAR = [1e3, 1e4, 1e6, 1e8, -1e4, -1e8]
+SMOOTH = [  # functions that change within a few units, wherever the point is, with their slopes
+    (lambda x, c: x.sin(), lambda x, c: math.cos(x)),
+    (lambda x, c: (-((x - c) ** 2)).exp(), lambda x, c: -2 * (x - c) * math.exp(-((x - c) ** 2))),
+    (lambda x, c: (x - c).tanh(), lambda x, c: math.cosh(x - c) ** -2),
+    (lambda x, c: x - c + (x - c).cos(), lambda x, c: 1 - math.sin(x - c)),
+]
+
+
+@pytest.mark.parametrize("c", FAR)
+@pytest.mark.parametrize(("f", "slope"), SMOOTH)
+def test_a_large_input_needs_no_large_steps(f, slope, c):
+    x = c + 0.5
+    check_grads(lambda x: f(x, c), [x])
+    assert finite_difference(lambda x: f(x, c), x) == pytest.approx(slope(x, c), rel=1e-6)
+    for part in (-1.0, 0.0, 0.99, 2.0):  # of the right gradient
+        with pytest.raises(GradientError, match=r"the gradient says [^;]*$"):  # of no kink
+            check_grads(lambda x, k=part: k * f(x, c) + (1 - k) * f(x, c).detach(), [x])
+
+
+@pytest.mark.parametrize("width", [1e-4, 1e-6, 1e-8])
+def test_a_narrow_bump_is_no_flat_line(width):
+    def bump(x):
+        return (-((x / width - 3) ** 2)).exp()
+
+    check_grads(bump, [3.5 * width])
+    with pytest.raises(GradientError, match=r"says 0\.0, differences say -[^;]*$"):
+        check_grads(lambda x: bump(x).detach() + 0.0 * x, [3.5 * width], order=1)
+
+
+@pytest.mark.parametrize("x", [1e5 - 1.25, 1e8 - 1.25])
+def test_no_step_crosses_a_kink_that_is_far_for_smaller_ones(x):
+    assert finite_difference(lambda v: (v - round(x + 1.25)).relu(), x) == 0.0
+    assert finite_difference(lambda v: (-v - round(x + 1.25)).relu(), -x) == 0.0
 
 
 def test_a_cut_gradient_is_found():
