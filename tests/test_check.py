@@ -254,7 +254,7 @@ def test_the_neighbour_is_left_again():
     assert [v.data for v in values] == [0.0, -2.0, 1e300]
 
 
-FAR = [1e3, 1e4, 1e6, 1e8, -1e4, -1e8]
+FAR = [1e3, 1e4, 1e6, 1e8, 1e10, -1e4, -1e8]
 SMOOTH = [  # functions that change within a few units, wherever the point is, with their slopes
     (lambda x, c: x.sin(), lambda x, c: math.cos(x)),
     (lambda x, c: (-((x - c) ** 2)).exp(), lambda x, c: -2 * (x - c) * math.exp(-((x - c) ** 2))),
