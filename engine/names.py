@@ -11,6 +11,8 @@ def no_such(what: str, name: object, names: Collection[str]) -> str:
     "no activation 'Tanh', did you mean 'tanh'? There are: relu, tanh"
     """
     alike = {known.casefold(): known for known in names}
-    near = get_close_matches(str(name).casefold(), alike, n=1)
+    typed = str(name).casefold()
+    swapped = [known for known in alike if sorted(known) == sorted(typed)]
+    near = swapped or get_close_matches(typed, alike, n=1)
     hint = f", did you mean {alike[near[0]]!r}?" if near else "."
     return f"no {what} {name!r:.80}{hint} There are: {', '.join(names)}"

@@ -16,6 +16,7 @@ from engine.drawing.collapse import around
 from engine.drawing.outline import Names, boxes_of, named
 from engine.drawing.picture import Picture, picture, short, visible
 from engine.drawing.svg import svg
+from engine.names import no_such
 from engine.page.page import page
 from engine.story.differences import checks
 from engine.story.record import Record, Sweep, added, hasty, mirrored, record, replaced, sweep
@@ -415,7 +416,7 @@ def mistake(loss: Value, name: str, names: Names | None = None) -> Mistake:
     ('adjoint', 1.0, 2.0)
     """
     if name not in MISTAKES:
-        raise ValueError(f"mistake expected one of {', '.join(MISTAKES)}, got {name!r}")
+        raise ValueError(no_such("mistake", name, MISTAKES))
     recorded, words = recorded_with_words(loss, names)
     text, way, combine = MISTAKES[name]
     wrong = Steps(recorded, words, sweep(recorded, way, combine), adds=combine is added)

@@ -168,6 +168,12 @@ class Value:
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
+    def __float__(self) -> float:
+        raise TypeError(
+            "expected a number, got a Value: functions of Values are in engine, such as "
+            "engine.exp(v), and the number is v.data"
+        )
+
     def __bool__(self) -> bool:
         return bool(self.data)
 

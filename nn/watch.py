@@ -12,6 +12,7 @@ from typing import Any, overload
 
 from engine.drawing.picture import short
 from engine.modes import no_grad
+from engine.names import no_such
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
@@ -84,7 +85,7 @@ def watch(
         if steps is not None:
             raise ValueError("watch expected steps or a mistake, got both")
         if mistake not in MISTAKES:
-            raise ValueError(f"mistake expected one of {', '.join(MISTAKES)}, got {mistake!r}")
+            raise ValueError(no_such("mistake", mistake, MISTAKES))
         with _put_back(optimizer):
             return MISTAKES[mistake](scene, rows)
     if steps is None:

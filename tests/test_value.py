@@ -165,10 +165,9 @@ def test_mistakes_fail_loudly():
     v = Value(2.0)
     with pytest.raises(AttributeError):
         v.gard = 0
-    with pytest.raises(TypeError, match="must be real number, not Value"):
-        math.sin(v)
-    with pytest.raises(TypeError):
-        float(v)
+    for function in (math.sin, math.isfinite, float):
+        with pytest.raises(TypeError, match=r"got a Value: .*engine\.exp\(v\), .*v\.data"):
+            function(v)
     with pytest.raises(TypeError, match="mul expected 2 operands, got 1"):
         apply(OPS["mul"], v)
 
