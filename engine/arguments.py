@@ -161,6 +161,12 @@ def read(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Given:
     return Given(arguments, keywords, (shape, named), numbers)
 
 
+def identities(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Shape, list[int]]:
+    """What tells whether something was put in, taken out or moved in between."""
+    given = read(arguments, keywords)
+    return given.shape, list(map(id, given.numbers))
+
+
 def numbers_of(result: Any) -> list[Operand]:
     """The numbers of what a function returned; TypeError where it holds more than that."""
     found: list[Operand] = []

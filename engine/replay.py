@@ -12,7 +12,16 @@ from typing import Any, cast, overload
 from weakref import WeakSet
 
 from engine import backends
-from engine.arguments import Given, changed_argument, copies, digest, numbers_of, read, rebuild
+from engine.arguments import (
+    Given,
+    changed_argument,
+    copies,
+    digest,
+    identities,
+    numbers_of,
+    read,
+    rebuild,
+)
 from engine.backends.kernel import Kernel
 from engine.compare import ReplayError, change
 from engine.fork import after_fork
@@ -253,13 +262,10 @@ class Replay:
         floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
         unread = iter(values)
         arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
-        before = read(arguments, keywords)
+        before = identities(arguments, keywords)
         with standing_in(floats):
             result = self.function(*arguments, **keywords)
-        after = read(arguments, keywords)
-        if before.shape != after.shape or list(map(id, before.numbers)) != list(
-            map(id, after.numbers)
-        ):
+        if identities(arguments, keywords) != before:
             raise ReplayError(
                 f"{self._name} changes a list, a dict or an array that it was given: a replay has "
                 "copies of them, so that its caller would not see it; change a copy, and return it"
