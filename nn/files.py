@@ -12,6 +12,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as short
+from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
 from nn.module import finite
@@ -81,22 +82,39 @@ def write(path: str | PathLike[str], text: str) -> None:
     target = Path(path).resolve()
     fresh = target.with_name(f".brickgrad.{secrets.token_hex(8)}")
     try:
-        mode = _mode(target)
-        private = partial(os.open, mode=0o666 if mode is None else mode)
-        with open(fresh, "x", encoding="utf-8", opener=private) as file:
-            if mode is not None:
-                os.chmod(fresh, mode)  # what the umask took from it
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, target)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target)) from error
+        with _naming(target):
+            mode = _mode(target)
+            private = partial(os.open, mode=0o666 if mode is None else mode)
+            with open(fresh, "x", encoding="utf-8", opener=private) as file:
+                if mode is not None:
+                    os.chmod(fresh, mode)  # what the umask took from it
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(fresh, target)
     finally:
         with suppress(OSError):
             fresh.unlink()
     with suppress(OSError):
         _sync_folder(target.parent)
+
+
+def check_writable(path: str | PathLike[str]) -> None:
+    """OSError, naming the file, where nothing can be written by this name."""
+    target = Path(path).resolve()
+    with _naming(target):
+        _mode(target)
+        with TemporaryFile(dir=target.parent):
+            pass
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Errors inside name this file."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

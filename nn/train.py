@@ -22,6 +22,7 @@ from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
+from nn.files import check_writable
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, constant
@@ -221,7 +222,8 @@ def fit(
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
-    taking it. Raises ValueError where the first step finds no gradient in the optimizer's
+    taking it. Raises OSError, also before the first step, where no checkpoint can be written.
+    Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
     xs, ys = _plain(data)
@@ -246,6 +248,8 @@ def fit(
         )
     if resume is not None:
         backend = run.go_on(resume, backend)
+    if checkpoint is not None:
+        check_writable(checkpoint)
     history = run.history
     drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)

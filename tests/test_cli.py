@@ -645,6 +645,8 @@ def test_texts_that_are_no_utf8(trained, capsys):
             ["predict", "a.csv", "m.json"],
             "the model and then the data, got a.csv m.json: swap them",
         ),
+        ([*TRAIN, "--checkpoint", "none/run.json"], "none/run.json: No such file or directory"),
+        ([*TRAIN, "--checkpoint", "."], ": only a regular file can be replaced"),
         ([*TRAIN, "--ignore", "species"], "'species' cannot be both the target and left out"),
         ([*TRAIN, "--ignore", "specis"], "no column 'specis', did you mean 'species'?"),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nn.files import check_format, check_keys, check_type, parse, reading, write
+from nn.files import check_format, check_keys, check_type, check_writable, parse, reading, write
 
 ROOT = Path(__file__).parents[1]
 
@@ -255,6 +255,23 @@ def test_a_file_is_no_folder(path):
     with pytest.raises(NotADirectoryError) as caught:
         write(path / "b.json", "new")
     assert caught.value.filename == str(path / "b.json")
+
+
+@pytest.mark.parametrize("name", ["none/a.json", "folder", "n" * 300])
+def test_what_cannot_be_written_is_told_before(path, name):
+    path.with_name("folder").mkdir()
+    for look in (check_writable, lambda path: write(path, "text")):
+        with pytest.raises(OSError, match=r"No such file|regular file|too long") as caught:
+            look(path.parent / name)
+        assert caught.value.filename == str(path.parent / name)
+
+
+def test_a_look_leaves_nothing(path):
+    check_writable(path)
+    assert os.listdir(path.parent) == []
+    write(path, "text")
+    check_writable(path)
+    assert (os.listdir(path.parent), path.read_text()) == ([path.name], "text")
 
 
 class Full:
