@@ -32,8 +32,11 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
         return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
     if _is_array(argument):
         return kind, *argument.shape, flatten(argument.ravel().tolist(), numbers)
-    if hasattr(argument, "tolist"):  # NumPy's numbers, the tensors of others
-        return flatten(argument.tolist(), numbers)
+    if hasattr(argument, "tolist"):  # NumPy's numbers
+        things = argument.tolist()
+        if isinstance(things, list) and hasattr(argument, "__array__"):  # whose + would join lists
+            raise TypeError(f"replay expected lists or NumPy arrays, got {kind.__name__}")
+        return flatten(things, numbers)
     if isinstance(argument, Iterator) or not _is_hashable(argument):
         raise TypeError(
             "replay expected numbers, lists, tuples and dicts of them, or what can be told apart "
@@ -109,7 +112,8 @@ def rebuild(argument: Any, values: Iterator[Any]) -> Any:
     if kind is dict:
         return {key: rebuild(part, values) for key, part in argument.items()}
     if _is_array(argument):
-        again = argument.astype(object)
+        holds_numbers = argument.dtype.kind in "fO"
+        again = argument.astype(object) if holds_numbers else argument.copy()
         again.flat = rebuild(argument.ravel().tolist(), values)
         return again
     return rebuild(argument.tolist(), values) if hasattr(argument, "tolist") else argument

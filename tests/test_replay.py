@@ -178,6 +178,25 @@ def test_an_array_is_not_the_list_of_its_numbers():
         replay(lambda xs: xs.sort() or xs[0] * w)(np.array([2.0, 1.0]))
 
 
+def test_arrays_of_integers_and_flags_are_what_they_were():
+    np = pytest.importorskip("numpy")
+    w = Value(3.0)
+    step = replay(lambda xs, places, mask: w * (xs[places][mask].sum() + places.sum() / 2))
+    for k in range(4):
+        xs = np.array([1.0, 2.0, 4.0 + k])
+        z = step(xs, np.array([0, 2, 2]), np.array([True, False, True]))
+        assert z.data == 3.0 * (1.0 + 4.0 + k + 2.0)
+    assert step.made == 1
+
+
+def test_tensors_are_refused():
+    torch = pytest.importorskip("torch")
+    step = replay(lambda xs: engine.sum(list(xs + xs)))
+    with pytest.raises(TypeError, match="expected lists or NumPy arrays, got Tensor"):
+        step(torch.tensor([1.0, 2.0]))
+    assert step([torch.tensor(1.0)]).data == 2.0
+
+
 def test_what_reads_lists_reads_arrays():
     np = pytest.importorskip("numpy")
     w = Value(2.0)
