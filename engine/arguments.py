@@ -119,9 +119,10 @@ def rebuild(argument: Any, values: Iterator[Any]) -> Any:
     return rebuild(argument.tolist(), values) if hasattr(argument, "tolist") else argument
 
 
-def _is_array(thing: object) -> bool:
+def _is_array(thing: Any) -> bool:
     """Whether it is an array of NumPy, of one dimension or more: a list to all, but for `+`."""
-    return type(thing).__module__ == "numpy" and getattr(thing, "ndim", 0) > 0
+    kind = type(thing)
+    return (kind.__module__, kind.__name__) == ("numpy", "ndarray") and thing.ndim > 0
 
 
 def copies(numbers: Sequence[Operand]) -> list[Value]:

@@ -189,6 +189,14 @@ def test_arrays_of_integers_and_flags_are_what_they_were():
     assert step.made == 1
 
 
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")
+def test_matrices_are_refused():
+    np = pytest.importorskip("numpy")
+    for kind in (np.matrix, np.ma.array):
+        with pytest.raises(TypeError, match=r"expected lists or NumPy arrays, got [mM]a"):
+            replay(lambda xs: xs[0, 0])(kind([[1.0, 2.0]]))
+
+
 def test_tensors_are_refused():
     torch = pytest.importorskip("torch")
     step = replay(lambda xs: engine.sum(list(xs + xs)))
