@@ -16,6 +16,15 @@ def pytest_xdist_auto_num_workers(config):
     return None if config.args_source is config.ArgsSource.TESTPATHS else 0
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The README comes first: its examples stand on each other, and what is last may change hands.
+
+    A process that has nothing left to do takes over the end of another's list.
+    """
+    items.sort(key=lambda item: item.path.name != "README.md")
+
+
 @pytest.fixture(autouse=True)
 def no_operation_stays():
     """What a test or an example defines ends with it."""

@@ -1,5 +1,6 @@
 """`pytest --nightly` does the long counts; the figures reached are printed at the end of a run."""
 
+import signal
 import time
 
 import pytest
@@ -25,6 +26,12 @@ def pytest_collection_modifyitems(config, items):
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c_is_heard():
+    """A process that a shell runs in its background is deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
