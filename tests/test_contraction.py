@@ -96,7 +96,7 @@ AS_PYTHON = {
     r"(?:V(\d)|double) (s\w*) = .*": r"lanes['\2'] = int('\1' or 1); chain['\2'] = 0",
     r"(s\w*) \+= [xy].*": r"add('\1')",
     r"(?:V\d|double) [xy]_\w+ = .*": "met['loads'] += 1",
-    r"KEEP\(.*": "met['kept'] += 1",
+    r"KEEP\d\(.*": "met['kept'] += 1",
     r"\w+_packed\[.* = .*": "met['copies'] += 1",
     r"(?:AT\d\()?z.* \+?= .*": "met['stores'] += 1",
     r"s\w* \+= s.*|double \*restrict .*": "pass",

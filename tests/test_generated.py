@@ -72,7 +72,7 @@ C_WORDS = re.compile(
     "|memset|isfinite|isnan|INFINITY|NAN|pow|fabs|exp|expm1|log|log1p|sqrt|sin|cos|tan"
     "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|fma|exponential|power|power_of_two"
     "|shifted|bits|shift|half|rest|lost|top|best|term|sum|table|work|values|adjoints"
-    "|seeds|forward|forward_end|backward|backward_end|Memory|KEEP|PUBLIC|__attribute__"
+    "|seeds|forward|forward_end|backward|backward_end|Memory|PUBLIC|__attribute__"
     "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
 )
 C_NAMES = re.compile(

@@ -5,6 +5,7 @@ some axes, summed over the others. One axis is laid along the lanes of a vector 
 one over several registers, so that each number that is loaded is used several times.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
@@ -16,12 +17,23 @@ typedef double V2 __attribute__((vector_size(16)));
 typedef V8 __attribute__((aligned(8), may_alias)) U8;
 typedef V4 __attribute__((aligned(8), may_alias)) U4;
 typedef V2 __attribute__((aligned(8), may_alias)) U2;
+/* KEEP has a vector in a register, where one is as wide: gcc would load it again for each use */
 #if defined(__AVX512F__)
-#define KEEP(x) __asm__("" : "+v"(x)) /* in a register: gcc would load it again for each use */
-#elif defined(__x86_64__)
-#define KEEP(x) __asm__("" : "+x"(x))
+#define KEEP8(x) __asm__("" : "+v"(x))
+#define KEEP4(x) __asm__("" : "+v"(x))
+#define KEEP2(x) __asm__("" : "+v"(x))
+#elif defined(__AVX__)
+#define KEEP8(x)
+#define KEEP4(x) __asm__("" : "+x"(x))
+#define KEEP2(x) __asm__("" : "+x"(x))
 #else
-#define KEEP(x)
+#define KEEP8(x)
+#define KEEP4(x)
+#ifdef __x86_64__
+#define KEEP2(x) __asm__("" : "+x"(x))
+#else
+#define KEEP2(x)
+#endif
 #endif
 #define AT8(p) (*(U8 *)(p))
 #define AT4(p) (*(U4 *)(p))
@@ -292,16 +304,16 @@ class _Contraction:
     ) -> list[str]:
         """One step of the sum for all rows and pieces, each number loaded once."""
         loaded: dict[str, str] = {}
-        vectors: list[str] = []
+        vectors: list[tuple[str, int]] = []
         sums: list[str] = []
         for row in rows:
             for piece in pieces:
                 loads = [self._load(part, row, piece, live) for part in self.factors]
                 loaded |= {name: f"{kind} {name} = {value};" for name, kind, value in loads}
-                vectors += [name for name, kind, _ in loads if kind != "double"]
+                vectors += [(name, piece[1]) for name, kind, _ in loads if kind != "double"]
                 product = " * ".join(name for name, _, _ in loads)
                 sums.append(f"s{row}_{piece[0]}{copy} += {product};")
-        kept = [f"KEEP({name});" for name in loaded if vectors.count(name) > 1]
+        kept = [f"KEEP{n}({name});" for (name, n), uses in Counter(vectors).items() if uses > 1]
         return [*loaded.values(), *kept, *sums]
 
     def _block(self, rows: range, pieces: Sequence[Piece], live: Sequence[int]) -> list[str]:
