@@ -28,6 +28,7 @@ FLAGS = (
     *("-fPIC", "-shared", "-w"),
 )
 KEPT = 500  # libraries in the cache
+PROCESSOR = ("-march", "-mcpu", "-target", "--target")  # flags that name a processor
 
 
 def compiler() -> list[str] | None:
@@ -53,7 +54,10 @@ def compiler() -> list[str] | None:
 
 
 def target(command: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """The flags for the processor at hand, and all that the compiler says of itself and of it."""
+    """The flags for the processor, and all that the compiler says of itself and of it.
+
+    It is the processor at hand, unless the command names one.
+    """
     path = shutil.which(command[0]) or command[0]
     try:
         return _target(tuple(command), path, os.stat(path).st_mtime_ns)
@@ -63,7 +67,8 @@ def target(command: Sequence[str]) -> tuple[tuple[str, ...], str]:
 
 @cache
 def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[str, ...], str]:
-    for native in (("-march=native",), ("-mcpu=native",), ()):
+    is_named = any(word.startswith(PROCESSOR) for word in command)
+    for native in [()] if is_named else [("-march=native",), ("-mcpu=native",), ()]:
         with tempfile.TemporaryDirectory() as folder:
             empty = Path(folder, "empty.c")
             empty.touch()

@@ -1,0 +1,104 @@
+"""The generated C on processors that this machine may not have: compiled, and run where it can."""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import ran
+
+from engine import functions as fn
+from engine.backends import c, library
+from engine.backends.contraction import Machine
+from engine.ops import OPS
+from engine.value import Value, apply
+from nn.module import MLP
+
+pytestmark = [
+    pytest.mark.skipif(c.unavailable() is not None, reason="no C compiler here"),
+    pytest.mark.skipif(os.name == "nt", reason="commands of POSIX"),
+]
+
+LANES = {"x86-64": 2, "x86-64-v3": 4, "x86-64-v4": 8, "arm64": 2}
+NEEDS = {  # what gcc calls the most telling abilities
+    "x86-64": [],
+    "x86-64-v3": ["avx2", "bmi2", "fma"],
+    "x86-64-v4": ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
+}
+CROSS = "aarch64-linux-gnu-gcc"
+
+
+class Ran(ran.Ran):
+    """A function run as C and eagerly, and both results."""
+
+    backend = c
+
+
+@pytest.fixture(params=LANES)
+def processor(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """A processor that the compiler makes code for; a test ends as skipped where it would run."""
+    name = str(request.param)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    here = " ".join(library.compiler() or [])
+    if platform.machine() in ("arm64", "aarch64") and name == "arm64":
+        return name
+    if name == "arm64":
+        if not can_cross():
+            pytest.skip(f"{CROSS} or its C library is not installed: nothing compiled for arm64")
+        monkeypatch.setenv("CC", CROSS)
+    else:
+        monkeypatch.setenv("CC", f"{here} -march=x86-64")
+        try:
+            library.target(library.compiler() or [])
+        except RuntimeError:
+            pytest.skip(f"{here} makes no code for {name}")
+        is_here = has(NEEDS[name])
+        monkeypatch.setenv("CC", f"{here} -march={name}")
+        if is_here:
+            return name
+
+    def made(path: Path, *_: object) -> None:
+        assert path.stat().st_size > 1000
+        pytest.skip(f"compiled for {name}; this processor cannot run it")
+
+    monkeypatch.setattr(library, "_opened", made)
+    return name
+
+
+def can_cross() -> bool:
+    if not shutil.which(CROSS):
+        return False
+    command = [CROSS, "-x", "c", "-fsyntax-only", "-"]
+    said = subprocess.run(
+        command, input="#include <math.h>", text=True, capture_output=True, check=False
+    )
+    return said.returncode == 0
+
+
+def has(abilities: list[str]) -> bool:
+    """Whether this processor, and the system on it, can do all of this."""
+    asked = [f' && __builtin_cpu_supports("{ability}")' for ability in abilities]
+    return bool(library.load(f"int runs(void) {{ return 1{''.join(asked)}; }}").runs())
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["its own registers", "wider than registers"])
+def test_c_is_right_on(processor: str, wide: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert c.machine().lanes == LANES[processor]
+    if wide:
+        monkeypatch.setattr(c, "machine", lambda: Machine(8, 20))
+    draw = Random(8)
+    xs = [[Value(draw.uniform(-1, 1)) for _ in range(20)] for _ in range(19)]
+    points = [[op, *map(Value, at)] for op in OPS.values() if not op.many for at in op.at * 9]
+    model = MLP(20, [33, 7], "tanh", seed=1)
+
+    def run() -> list[Any]:
+        softmaxes = [y for x in xs for y in fn.softmax(model(x))]
+        return [*softmaxes, *(apply(op, *at) for op, *at in points)]
+
+    Ran(run, [*(v for x in xs for v in x), *(v for _, *at in points for v in at)]).check()
