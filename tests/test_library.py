@@ -1,10 +1,13 @@
 """The cache of compiled libraries: private, checked, and useful after any accident."""
 
 import ctypes
+import hashlib
 import os
+import signal
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,10 +36,10 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     seen: list[list[str]] = []
     run = library._run
 
-    def watched(command: list[str]) -> "subprocess.CompletedProcess[str]":
-        if "-shared" in command:
-            seen.append(command)
-        return run(command)
+    def watched(command: list[str], arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+        if "-shared" in arguments:
+            seen.append([*command, *arguments])
+        return run(command, arguments)
 
     monkeypatch.setattr(library, "_run", watched)
     return seen
@@ -85,6 +88,24 @@ def test_a_cache_that_others_may_write_to_is_not_used(home: Path) -> None:
     assert len(kept(home)) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+@pytest.mark.parametrize(
+    ("mode", "is_used"), [(0o777, False), (0o775, False), (0o1777, True), (0o755, True)]
+)
+@pytest.mark.parametrize("through", ["itself", "a link"])
+def test_a_cache_below_a_folder_that_others_may_write_to(
+    mode: int, is_used: bool, through: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = home / "shared"
+    (shared / "mine").mkdir(parents=True)
+    (home / "link").symlink_to(shared / "mine")
+    shared.chmod(mode)
+    base = shared / "mine" if through == "itself" else home / "link"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(base))
+    assert library.load(SOURCE % 13).answer() == 13
+    assert bool(kept(home)) == is_used
+
+
 def test_a_damaged_library_is_compiled_again(home: Path, commands: list[list[str]]) -> None:
     library.load(SOURCE % 6)
     (path,) = kept(home)
@@ -94,6 +115,51 @@ def test_a_damaged_library_is_compiled_again(home: Path, commands: list[list[str
     assert library.load(SOURCE % 6).answer() == 6
     assert len(commands) == 2
     assert len(kept(home)[0].read_bytes()) > len(whole) // 2
+
+
+ANOTHER = "int another(void) { return 1; }\n"
+
+
+@pytest.mark.parametrize("junk", ["junk", "half", "nothing", "another"])
+@pytest.mark.parametrize("is_named_after", [True, False])
+def test_a_file_that_was_not_made_here_is_not_loaded(
+    junk: str, is_named_after: bool, home: Path, commands: list[list[str]]
+) -> None:
+    library.load(ANOTHER)
+    (foreign,) = kept(home)
+    other = foreign.read_bytes()
+    library.load(SOURCE % 14)
+    (path,) = set(kept(home)) - {foreign}
+    whole = path.read_bytes()
+    content = {"junk": b"junk" * 999, "half": whole[: len(whole) // 2], "nothing": b""}.get(
+        junk, other
+    )
+    path.unlink()  # the one that is loaded keeps its bytes
+    if is_named_after:
+        key, _ = path.name.split("-")
+        path = path.with_name(f"{key}-{hashlib.sha256(content).hexdigest()[:32]}.lib")
+    path.write_bytes(content)
+    for _ in range(2):
+        assert library.load(SOURCE % 14, ["answer"]).answer() == 14
+    assert len(commands) == 3
+    assert content not in [path.read_bytes() for path in set(kept(home)) - {foreign}]
+
+
+def test_a_library_without_its_functions_is_not_kept(home: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"(?s)the C compiler failed.*another"):
+            library.load(SOURCE % 15, ["answer", "another"])
+        assert kept(home) == []
+
+
+def test_a_cache_that_lost_its_secret_is_made_anew(home: Path, commands: list[list[str]]) -> None:
+    library.load(SOURCE % 16)
+    (path,) = kept(home)
+    (path.parent / "secret").unlink()
+    assert library.load(SOURCE % 16).answer() == 16
+    assert len(commands) == 2
+    assert len(kept(home)) == 1
+    assert path not in kept(home)
 
 
 def test_a_crash_while_compiling_leaves_the_cache_usable(
@@ -229,6 +295,86 @@ def test_a_compiler_that_is_broken_is_one_error_and_none_in_auto(
     total.backward()
     assert (total.data, w.grad, step.backend) == (6.0, 3.0, "python")
     assert kept(home) == []
+
+
+SLEEP = 'echo $$ >> "$0.pids"; sleep 1000 & echo $! >> "$0.pids"; wait'
+
+
+def is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")  # one that nobody waits for is a zombie
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs shell scripts")
+@pytest.mark.parametrize("is_deaf", [False, True], ids=["never compiles", "never says what it is"])
+def test_a_compiler_that_never_returns_is_stopped(
+    is_deaf: bool, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = script(home, SLEEP)
+    if is_deaf:
+        Path(broken).write_text(f"#!/bin/sh\n{SLEEP}\n")
+    w = Value(2.0)
+    step = replay(lambda xs: sum(w * x for x in xs))
+    step([1.0, 2.0])
+    monkeypatch.setenv("CC", broken)
+    monkeypatch.setattr(library, "LIMIT", 0.5)
+    monkeypatch.setattr(backends, "COMPILING", (0.0, 0.0))
+    start = time.monotonic()
+    for _ in range(3):
+        total = step([1.0, 2.0])
+    total.backward()
+    assert (total.data, w.grad, step.backend) == (6.0, 3.0, "python")
+    message = rf"(?s)the C compiler was stopped.* 0\.5 seconds.*{broken} .*Set CC to another"
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match=message):
+            replay(lambda x: w * x, backend="c")(1.0)
+    assert time.monotonic() - start < 20
+    started = [int(line) for line in Path(f"{broken}.pids").read_text().split()]
+    assert len(started) == 2  # it is asked once
+    for _ in range(100):
+        if not any(map(is_running, started)):
+            break
+        time.sleep(0.05)
+    assert not any(map(is_running, started))
+    assert kept(home) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_ends_the_compiler_too(home: Path) -> None:
+    broken = script(home, SLEEP)
+    code = f"from engine.backends import library; library.load({SOURCE % 17!r})"
+    environment = {**os.environ, "CC": broken, "PYTHONPATH": os.getcwd()}
+    pids = Path(f"{broken}.pids")
+    with subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for _ in range(400):
+            if pids.exists() and len(pids.read_text().split()) == 2:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    time.sleep(0.2)
+    assert not any(is_running(int(line)) for line in pids.read_text().split())
+
+
+@pytest.mark.parametrize("flag", ["-march=x86-64", "-mcpu=native", "--target=x86_64-linux-gnu"])
+def test_a_processor_that_cc_names_is_kept(flag: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def run(command: list[str], arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+        asked.append(arguments)
+        return subprocess.CompletedProcess([], 0, "macros", "")
+
+    monkeypatch.setattr(library, "_run", run)
+    monkeypatch.setenv("CC", f"cc {flag} -g")
+    assert library.target(library.compiler() or []) == ((), "macros")
+    assert not any(word.startswith("-m") for word in asked[0])
 
 
 def test_a_blank_cc_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

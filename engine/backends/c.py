@@ -59,12 +59,9 @@ class CKernel:
         work, table, *calls = self._kept
         places = [_start(numbers) for numbers in (self.values, self.adjoints, work, self._seeds)]
         self._memory = _Memory(*places, _start(table), *(p for c in calls for p in _ends(c)))
-        self._library = library.load(code.source)
+        self._library = library.load(code.source, ("forward", "backward"))
         where = ctypes.byref(self._memory)
-        try:
-            run_forward, run_backward = self._library.forward, self._library.backward
-        except AttributeError as error:
-            raise RuntimeError(f"the C compiler made another library: {error}") from None
+        run_forward, run_backward = self._library.forward, self._library.backward
         run_forward.restype = run_backward.restype = None
         self._run_forward, self._run_backward, self._where = run_forward, run_backward, where
 

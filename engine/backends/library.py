@@ -1,18 +1,21 @@
 """C source as a loaded library: compiled once, kept in a cache, checked before it is loaded.
 
-A library is named by a hash of all that made it and a hash of its own bytes, and comes into the
-cache by one rename. So two processes that compile the same do not disturb each other and need no
-lock, a crash leaves at most a folder that nobody reads, and a damaged file is seen and made anew.
+A library is named by a hash of all that made it and a signature of its own bytes, and comes into
+the cache by one rename. So two processes that compile the same do not disturb each other and need
+no lock, a crash leaves at most a folder that nobody reads, and a file that is damaged or was not
+made here is seen before it is loaded, and made anew.
 """
 
 import atexit
 import ctypes
 import hashlib
+import hmac
 import importlib
 import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -28,7 +31,14 @@ FLAGS = (
     *("-fPIC", "-shared", "-w"),
 )
 KEPT = 500  # libraries in the cache
+LIMIT = 60.0  # seconds for a run of the compiler; gcc takes up to 4, zig 20 when it is new
 PROCESSOR = ("-march", "-mcpu", "-target", "--target")  # flags that name a processor
+
+_stopped: set[tuple[str, ...]] = set()  # compilers that took longer: one wait is enough
+
+
+class TimeLimitError(RuntimeError):
+    """The compiler took longer than LIMIT."""
 
 
 def compiler() -> list[str] | None:
@@ -72,16 +82,17 @@ def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[st
         with tempfile.TemporaryDirectory() as folder:
             empty = Path(folder, "empty.c")
             empty.touch()
-            said = _run([*command, *native, "-dM", "-E", str(empty)])
+            said = _run(command, [*native, "-dM", "-E", str(empty)])
         if said.returncode == 0:
             return native, said.stdout
     raise RuntimeError(_complaint(command, said.stderr))
 
 
-def load(source: str) -> ctypes.CDLL:
-    """The library of this source, from the cache or compiled.
+def load(source: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
+    """The library of this source, from the cache or compiled; it must have these functions.
 
-    Raises RuntimeError where the compiler is missing, refuses, or makes something else.
+    Raises RuntimeError where the compiler is missing, refuses, takes longer than LIMIT, or makes
+    something else.
     """
     command = compiler()
     if command is None:
@@ -94,9 +105,11 @@ def load(source: str) -> ctypes.CDLL:
     try:
         for folder in folders():
             try:  # in a folder that is full, or from which nothing may run, this fails
-                path = _kept(key, folder) or _compiled(source, [*command, *options], key, folder)
-                return _opened(path)
-            except (OSError, RuntimeError) as error:
+                path = _kept(key, folder) or _compiled(source, command, options, key, folder)
+                return _opened(path, tuple(functions))
+            except TimeLimitError:
+                raise
+            except (OSError, RuntimeError, AttributeError) as error:
                 complaint = str(error)
     except OSError as error:  # not even a temporary folder
         complaint = str(error)
@@ -104,9 +117,9 @@ def load(source: str) -> ctypes.CDLL:
 
 
 def _kept(key: str, folder: Path) -> Path | None:
-    """The library in a folder; those that are damaged are removed."""
+    """The library in a folder; those that are damaged or were not made here are removed."""
     for path in folder.glob(f"{key}-*.lib"):
-        if path.name == _name(key, path):
+        if path.name == _name(key, path, folder):
             with suppress(OSError):
                 os.utime(path)
             return path
@@ -115,11 +128,14 @@ def _kept(key: str, folder: Path) -> Path | None:
 
 
 @cache
-def _opened(path: Path) -> ctypes.CDLL:
-    """A library in memory, where it stays; a file that is none is removed."""
+def _opened(path: Path, functions: tuple[str, ...]) -> ctypes.CDLL:
+    """A library in memory, where it stays; a file that is none, or another, is removed."""
     try:
-        return ctypes.CDLL(str(path))
-    except OSError:
+        opened = ctypes.CDLL(str(path))
+        for function in functions:
+            getattr(opened, function)
+        return opened
+    except (OSError, AttributeError):
         path.unlink(missing_ok=True)
         raise
 
@@ -143,11 +159,23 @@ def _user_cache() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether nobody else can put a library there."""
+    """Whether nobody else can put a library there, nor another folder in the place of one above."""
     if os.name == "nt":
         return True
+    above = {*folder.absolute().parents, *folder.resolve().parents}
     found = folder.stat()
-    return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return found.st_uid == os.getuid() and not _is_open(found) and all(map(_is_safe, above))
+
+
+def _is_safe(folder: Path) -> bool:
+    """Whether others cannot rename what lies there; in a sticky folder such as /tmp they cannot."""
+    found = folder.stat()
+    is_sticky = bool(found.st_mode & stat.S_ISVTX)
+    return found.st_uid in (0, os.getuid()) and (is_sticky or not _is_open(found))
+
+
+def _is_open(found: os.stat_result) -> bool:
+    return bool(found.st_mode & (stat.S_IWGRP | stat.S_IWOTH))
 
 
 @cache
@@ -157,34 +185,79 @@ def _own_folder(process: int) -> Path:
     return Path(folder)
 
 
-def _compiled(source: str, command: Sequence[str], key: str, folder: Path) -> Path:
+def _compiled(
+    source: str, command: Sequence[str], options: Sequence[str], key: str, folder: Path
+) -> Path:
     with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as place:
         text, made = Path(place, "kernel.c"), Path(place, "kernel.lib")
         text.write_text(source, encoding="ascii")
-        said = _run([*command, str(text), "-o", str(made), "-lm"])
+        said = _run(command, [*options, str(text), "-o", str(made), "-lm"])
         if said.returncode or not made.exists():
             raise RuntimeError(said.stderr or "it made nothing")
-        path = folder / _name(key, made)
+        path = folder / _name(key, made, folder)
         with suppress(PermissionError):  # Windows: another process has loaded the very same
             os.replace(made, path)
     _forget_oldest(folder)
     return path
 
 
-def _name(key: str, path: Path) -> str:
-    return f"{key}-{hashlib.sha256(path.read_bytes()).hexdigest()[:32]}.lib"
+def _name(key: str, path: Path, folder: Path) -> str:
+    """What a library is called in a folder: only there do its name and its bytes fit."""
+    message = key.encode() + path.read_bytes()
+    return f"{key}-{hmac.new(_secret(folder), message, 'sha256').hexdigest()[:32]}.lib"
 
 
-def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(
-        command,
+def _secret(folder: Path) -> bytes:
+    """What the names of a folder are signed with. Where it is lost, all is compiled anew."""
+    path = folder / "secret"
+    with suppress(FileExistsError), path.open("xb") as new:
+        new.write(os.urandom(32))
+    return path.read_bytes()
+
+
+def _run(command: Sequence[str], arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """A run of the compiler, which ends within LIMIT, and its children with it."""
+    if tuple(command) in _stopped:
+        raise TimeLimitError(_slow(command, arguments))
+    with subprocess.Popen(
+        [*command, *arguments],
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        check=False,
-        env=environment,
+        env={**os.environ, "LC_ALL": "C"},
+        start_new_session=True,  # a group of its own, to be killed as one
+    ) as process:
+        try:
+            out, complaints = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            _stopped.add(tuple(command))
+            raise TimeLimitError(_slow(command, arguments)) from None
+        except BaseException:  # Ctrl-C, which another group does not hear
+            _kill(process)
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, complaints)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Ends a process and its children."""
+    if os.name == "nt":
+        tree = ["taskkill", "/F", "/T", "/PID", str(process.pid)]
+        subprocess.run(tree, capture_output=True, check=False)
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _slow(command: Sequence[str], arguments: Sequence[str]) -> str:
+    first = shlex.join([*command, *arguments][:3])
+    return (
+        f"the C compiler was stopped: it is to take at most {LIMIT:g} seconds, and took longer: "
+        f'{first} ...\nSet CC to another compiler, or use backend="numpy" or "python"; this '
+        "process does not ask it again"
     )
 
 
