@@ -4,7 +4,7 @@ import random
 import pytest
 
 import engine
-from engine.compare import change, difference, gradients
+from engine.compare import ReplayError, change, difference, gradients
 from engine.tape import record
 from engine.value import Value
 
@@ -29,6 +29,8 @@ W, V = Value(2.0), Value(2.0)
             "a number is 2.0 in the recording and 3.0 now",
             True,
         ),
+        (lambda x: x * 2.0 * 5.0, lambda x: x * 3.0 * 5.0, "a number is 2.0", True),
+        (lambda x: x * 2.0 * 5.0, lambda x: x * 3.0 * 6.0, "a number is 2.0", True),
         (lambda x: x * 0.0, lambda x: x * -0.0, "a number is 0.0 in the recording and -0.0", True),
         (lambda x: [x, Value(1.0)], lambda x: [x, Value(2.0)], "a number is 1.0", True),
         (lambda x: x * W, lambda x: x * V, "it reads Value(data=2.0", False),
@@ -60,6 +62,18 @@ def test_a_comparison_alone_may_be_rounding():
         return x * 1.0
 
     assert change(tape(f, [Value(2.0)]), tape(f, [Value(0.5)])).is_close
+
+
+@pytest.mark.parametrize("backend", ["eager", "python"])
+def test_a_number_that_changed_before_one_that_did_not_is_told(backend):
+    scale = [2.0]
+    step = engine.replay(lambda x: x * scale[0] + x * 5.0, backend=backend, check=1)
+    assert step(2.0).data == 14.0
+    scale[0] = 3.0
+    try:
+        assert step(2.0).data == 16.0
+    except ReplayError as error:
+        assert "a number is 2.0 in the recording and 3.0 now" in str(error)  # noqa: PT017
 
 
 # --- gradients ----------------------------------------------------------------------------------
@@ -106,6 +120,37 @@ def test_a_gradient_is_compared_with_its_own_size():
     z = f(a, b).data
     assert found(f, [z], [1e9, 1e-3], [a, b]) is None
     assert "a gradient is 0.00100001" in found(f, [z], [1e9, 1.00001e-3], [a, b])
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x * 3.0, lambda x: x.exp(), lambda x: (x * x).tanh(), lambda x: 1.0 / x]
+)
+def test_a_share_of_1e_11_is_no_rounding_of_a_few_operations(f):
+    x = Value(0.7)
+    z = f(x)
+    (slope,) = gradients(z, [x])
+    assert found(f, [z.data * (1 + 1e-15)], [slope * (1 - 1e-15)], [x]) is None
+    assert "the result is" in found(f, [z.data * (1 + 1e-11)], [slope], [x])
+    assert "a gradient is" in found(f, [z.data], [slope * (1 + 1e-11)], [x])
+
+
+def test_slopes_that_cancel_may_leave_any_small_number():
+    w, x = Value(1.0), Value(3.0)
+    one_order, another = (0.1 + 0.2) - 0.3, 0.1 + (0.2 - 0.3)
+    assert abs(one_order) > 1e-17
+    assert abs(one_order - another) > 1e-17
+    f = lambda w, x: 0.1 * (w * x) + 0.2 * (w * x) - 0.3 * (w * x)  # noqa: E731
+    for rest in (one_order, another):
+        assert found(f, [rest * 3.0], [rest * 3.0, rest], [w, x]) is None
+    assert found(f, [0.0], [0.0, 1e-12], [w, x]) is not None
+
+    def through(w, x):  # the slope of h cancels; those before it carry on what it is off by
+        h = w * x
+        return 0.1 * h + 0.2 * h - 0.3 * h
+
+    for rest in (one_order, another):
+        assert found(through, [rest * 3.0], [rest * 3.0, rest], [w, x]) is None
+    assert found(through, [0.0], [0.0, 1e-12], [w, x]) is not None
 
 
 def test_terms_in_another_order_are_no_difference():

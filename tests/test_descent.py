@@ -570,6 +570,34 @@ def test_a_parameter_that_a_callback_replaces(backend):
 
 
 @each_backend
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_value_that_nobody_moves_and_a_callback_sets(backend, kind):
+    available(backend)
+
+    def way(backend):
+        u, w, v = Value(1.0, "u"), Value(0.5, "w"), Value(0.2, "v")
+        halve = lambda step: setattr(u, "data", u.data / 2)  # noqa: E731
+        losses = []
+        fit(
+            lambda x: u * w * x + v,
+            mse,
+            ([1.0, 2.0], [2.0, 4.0]),
+            optimizer=kind([w, v], lr=0.05),
+            steps=9,
+            callbacks=[halve, lambda step: losses.append(step.loss)],
+            backend=backend,
+        )
+        return [u.data, w.data, v.data, *losses]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got, expected = way(backend), way("eager")
+    assert got == pytest.approx(expected, rel=1e-12)
+    assert got[0] == 2.0**-9
+    assert len(set(got[3:])) == 9
+
+
+@each_backend
 def test_gradients_of_parameters_that_nobody_moves_add_up(backend):
     available(backend)
 

@@ -113,6 +113,32 @@ def test_a_kernel_for_one_output_is_compared_with_python(monkeypatch):
         recorded.backward(((), [0.0625]), 1)
 
 
+@pytest.mark.parametrize(("share", "is_told"), [(1e-6, True), (1e-12, False)])
+def test_a_kernel_for_one_output_may_round_and_no_more(share, is_told, monkeypatch):
+    if "numpy" not in BACKENDS:
+        pytest.skip("numpy is not there")
+    w = Value(0.0)
+    recorded = made(lambda: [w * 3.0, w.sqrt()], "numpy", main=0)
+    module = backends.backend("numpy")
+    compile_ = module.compile
+
+    class Off:
+        def __init__(self, kernel):
+            self.kernel, self.values, self.adjoints = kernel, kernel.values, kernel.adjoints
+            self.forward = kernel.forward
+
+        def backward(self, seeds):
+            self.kernel.backward(seeds)
+            self.adjoints[:] = type(self.adjoints)("d", [g * (1 + share) for g in self.adjoints])
+
+    monkeypatch.setattr(module, "compile", lambda *of: Off(compile_(*of)))
+    if is_told:
+        with pytest.raises(ReplayError, match=r"gives a gradient of 2\.000002, that of Python 2"):
+            recorded.backward(((), [0.0625]), 1)
+    else:
+        assert recorded.backward(((), [0.0625]), 1) == pytest.approx([2.0], rel=1e-11)
+
+
 # --- results --------------------------------------------------------------------------------------
 
 
