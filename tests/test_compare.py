@@ -139,18 +139,25 @@ def test_slopes_that_cancel_may_leave_any_small_number():
     one_order, another = (0.1 + 0.2) - 0.3, 0.1 + (0.2 - 0.3)
     assert abs(one_order) > 1e-17
     assert abs(one_order - another) > 1e-17
-    f = lambda w, x: 0.1 * (w * x) + 0.2 * (w * x) - 0.3 * (w * x)  # noqa: E731
-    for rest in (one_order, another):
-        assert found(f, [rest * 3.0], [rest * 3.0, rest], [w, x]) is None
-    assert found(f, [0.0], [0.0, 1e-12], [w, x]) is not None
 
-    def through(w, x):  # the slope of h cancels; those before it carry on what it is off by
+    def f(w, x):  # the slope of h cancels; those before it carry on what it is off by
         h = w * x
         return 0.1 * h + 0.2 * h - 0.3 * h
 
     for rest in (one_order, another):
-        assert found(through, [rest * 3.0], [rest * 3.0, rest], [w, x]) is None
-    assert found(through, [0.0], [0.0, 1e-12], [w, x]) is not None
+        assert found(f, [rest * 3.0], [rest * 3.0, rest], [w, x]) is None
+    assert found(f, [0.0], [0.0, 1e-12], [w, x]) is not None
+
+
+def test_a_slope_of_many_terms_may_lose_many_small_ones():
+    x, small = Value(1.0), 5e-17
+    terms = [1.0, *[small] * 4000, -1.0]
+    kept = math.fsum(terms)  # as lanes of their own keep it
+    assert (sum(terms), kept) == (0.0, pytest.approx(2e-13))
+    f = lambda x: engine.sum([c * x for c in terms])  # noqa: E731
+    for slope in (0.0, kept):
+        assert found(f, [kept], [slope], [x]) is None
+    assert found(f, [kept], [100 * kept], [x]) is not None
 
 
 def test_terms_in_another_order_are_no_difference():
