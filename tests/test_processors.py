@@ -53,19 +53,20 @@ def processor(
             pytest.skip(f"{CROSS} or its C library is not installed: nothing compiled for arm64")
         monkeypatch.setenv("CC", CROSS)
     else:
-        monkeypatch.setenv("CC", f"{here} -march=x86-64")
+        flag = f"-march={name.replace('-', '_') if 'ziglang' in here else name}"
+        monkeypatch.setenv("CC", f"{here} {flag[: len('-march=x86-64')]}")
         try:
             library.target(library.compiler() or [])
         except RuntimeError:
             pytest.skip(f"{here} makes no code for {name}")
         is_here = has(NEEDS[name])
-        monkeypatch.setenv("CC", f"{here} -march={name}")
+        monkeypatch.setenv("CC", f"{here} {flag}")
         if is_here:
             return name
 
     def made(path: Path, *_: object) -> None:
         assert path.stat().st_size > 1000
-        pytest.skip(f"compiled for {name}; this processor cannot run it")
+        pytest.skip(f"compiled for {name}, not run: this processor is not known to run it")
 
     monkeypatch.setattr(library, "_opened", made)
     return name
@@ -83,8 +84,9 @@ def can_cross() -> bool:
 
 def has(abilities: list[str]) -> bool:
     """Whether this processor, and the system on it, can do all of this."""
-    asked = [f' && __builtin_cpu_supports("{ability}")' for ability in abilities]
-    return bool(library.load(f"int runs(void) {{ return 1{''.join(asked)}; }}").runs())
+    asked = "".join(f' && __builtin_cpu_supports("{ability}")' for ability in abilities)
+    source = f"int runs(void) {{ __builtin_cpu_init(); return 1{asked}; }}"
+    return bool(library.load(source).runs())
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["its own registers", "wider than registers"])
