@@ -109,7 +109,10 @@ ENDS = {  # what is called, and the replay in it
         "step = call = replayed(wrapped)"
     ),
     "partial": "step = call = replayed(functools.partial(f, None))",
-    "nested": "inner = replayed(f)\ndef outer(x):\n    return inner(x)\nstep = call = replayed(outer)",
+    "nested": (
+        "within = replayed(f)\ndef without(x):\n    return within(x)\n"
+        "step = call = replayed(without)"
+    ),
 }
 
 
@@ -269,17 +272,15 @@ def seen(result: Any, looked: Any, leaves: list[Value]) -> Seen:
 
 
 def slopes(v: Any, leaves: list[Value]) -> list[float | None]:
-    """The gradient of each leaf, None where there is none; the last of these are left out."""
+    """The gradient of each leaf, None where there is none."""
     if not isinstance(v, Value) or v.op is None:
-        return []
+        return [None] * len(leaves)
     for each in leaves:
         each.zero_grad()
     v.backward()
     found = [each.grad if each.has_grad else None for each in leaves]
     for each in leaves:
         each.zero_grad()
-    while found and found[-1] is None:
-        found.pop()
     return found
 
 
@@ -291,7 +292,7 @@ def difference(got: Seen, expected: Seen, is_exact: bool) -> str | None:
         if not alike(a, b, is_exact):
             return f"a number is {a!r}, plainly {b!r}"
     for ours, theirs in zip(got.gradients, expected.gradients, strict=True):
-        if len(ours) != len(theirs) or not all(map(alike, ours, theirs, [is_exact] * len(ours))):
+        if not all(map(alike, ours, theirs, [is_exact] * len(ours))):  # what both have
             return f"a gradient is {ours}, plainly {theirs}"
     return None
 
@@ -376,6 +377,7 @@ def compared(
     """Runs a program plainly, then a fresh one by replay, up to a refusal or a difference."""
     with forgotten():
         expected = list(run(build(text, way), way, calls, numbers))
+    with forgotten():
         world = build(text, way, lambda f: engine.replay(f, backend=backend))
         runs = Runs(world)
         replayed = run(world, way, calls, numbers, runs if counts else None)
