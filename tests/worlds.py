@@ -1,6 +1,8 @@
 """Programs that read and write what is outside their arguments, from texts, and random ones."""
 
 import ast
+import contextlib
+import functools
 import linecache
 import math
 import os
@@ -215,7 +217,7 @@ def build(text: Text, way: str, replayed: Callable[..., Any] = plain) -> World:
 
     tools = {"Box": Box, "Slotted": Slotted, "Thing": Thing, "Value": Value, "engine": engine}
     more = {"nn": nn, "leaf": leaf, "replayed": replayed, "types": types, "sys": sys, "math": math}
-    world.space.update(tools, **more, functools=__import__("functools"))
+    world.space.update(tools, **more, functools=functools, contextlib=contextlib)
     sys.modules[slug] = module
     lines = world.source.splitlines(keepends=True)
     linecache.cache[world.file] = (len(world.source), None, lines, world.file)
@@ -401,3 +403,158 @@ def beside(
         if wrong:
             return Outcome(0, "", wrong=f"call {call}: {wrong}")
     return Outcome(0, "")
+
+
+# --- random programs ----------------------------------------------------------------------------
+
+FUNCTIONS = (
+    "def twice(y):\n    return 2.0 * y\ndef more(y):\n    return y + 1.5\n"
+    "def bent(y):\n    return y * y - y"
+)
+KINDS = {  # what may stand somewhere: what it is at first, terms that read it at P, its changes
+    "number": (
+        ["3.0", "0.5", "2.0"],
+        ["w * x * P", "(x + P) * w", "w * x * (1 - P)", "w * x * min(1.0, P)", "P", "x * P**2"],
+        ["P = n", "P = P * 0.5", "P = P", "P = 2.0"],
+    ),
+    "int": (
+        ["3", "1"],
+        ["w * x * P", "sum(w * x for _ in range(P))", "x ** P", "[x, w, w * x][P % 3]"],
+        ["P = call", "P = 1", "P = P + 1"],
+    ),
+    "flag": (
+        ["True", "False"],
+        ["(w * x if P else w + x)", "(x if not P else w)", "(P and w * x or x)"],
+        ["P = not P", "P = True", "P = False"],
+    ),
+    "text": (
+        ["'a'", "'b'"],
+        ["(w * x if P == 'a' else w + x)", "{'a': w, 'b': x}[P]", "w * len(P)"],
+        ["P = 'ab'[call % 2]", "P = 'b'", "P = 'a'"],
+    ),
+    "none": (
+        ["None", "1.5"],
+        ["(w if P is None else P * x)", "w * x * (P or 0.5)"],
+        ["P = None if P else n", "P = n"],
+    ),
+    "value": (
+        ["leaf(1.5)", "leaf(-0.5)"],
+        ["P * x", "(P * w).tanh()", "(P if P > x else x)"],
+        ["P = leaf(n)", "P.data = n", "P = n", "P = w"],
+    ),
+    "list": (
+        ["[1.0, 2.0]", "[leaf(1.0), 0.5]", "[leaf(0.5)]"],
+        ["sum(v * x for v in P)", "P[0] * x", "P[-1] * w", "w * len(P)", "sum(P[1:], x)"],
+        ["P.append(n)", "P.append(leaf(n))", "P[0] = n", "P.reverse()", "P = [*P, n]", "P = list(P)"],
+    ),
+    "dict": (
+        ["{'a': 1.0, 'b': leaf(2.0)}", "{'a': 0.5}"],
+        ["P['a'] * x * w", "sum(v * x for v in P.values())", "P.get('z', 0.5) * w", "w * len(P)"],
+        ["P['a'] = n", "P['z'] = n", "P[f'k{call}'] = n", "P = {'a': n}", "P['a'] = leaf(n)"],
+    ),
+    "function": (
+        ["twice", "more"],
+        ["P(w * x)", "P(x) * w", "sum(map(P, [x, w]))"],
+        ["P = bent", "P = more", "P = lambda y: y * n"],
+    ),
+    "thing": (
+        ["Thing(3.0)", "Thing(0.5)"],
+        ["P.scaled(w * x)", "w * x * P.double", "w * x * P.k", "sum(map(P.scaled, [x, w]))"],
+        ["P.k = n", "P = Thing(n)", "P.scaled = lambda y: y + n"],
+    ),
+    "maybe": (
+        ["Box(k=2.0)", "Box()"],
+        ["w * x * getattr(P, 'k', 0.5)", "(w * x if hasattr(P, 'k') else x)"],
+        ["P.k = n", "P = Box()", "P = Box(k=n)"],
+    ),
+    "set": (
+        ["{1, 2}", "frozenset({1})"],
+        ["(w * x if 2 in P else x)", "w * len(P)"],
+        ["P = P | {call}", "P = {2}", "P = frozenset()"],
+    ),
+}
+STEPS = ("{}.p", "{}['p']", "{}[0]", "{}.k", "{}.own")  # from an object to what is in it
+INSIDE = {  # how each of these objects is made around what is in it
+    "{}.p": "Box(p={})",
+    "{}['p']": "{{'p': {}}}",
+    "{}[0]": "[{}]",
+    "{}.k": "Slotted({})",
+    "{}.own": "Kept({})",
+}
+KEPT = (
+    "class Kept:\n    shared = 1.0\n    def __init__(self, thing):\n        self.under = thing\n"
+    "    @property\n    def own(self):\n        return self.under\n"
+    "    @own.setter\n    def own(self, thing):\n        self.under = thing"
+)
+READS = (  # how a term is read
+    "total = total + T",
+    "y = T\ntotal = total + y",
+    "total = total + (lambda: T)()",
+    "total = sum([T for _ in [0]], total)",
+    "def inner():\n    return T\ntotal = total + inner()",
+    "for z in [T]:\n    total = total + z",
+)
+WRITES = {  # a setup, what is done, and whether the function reads it again
+    "count": ("s = Box(t=0)", "s.t = s.t + 1\ntotal = total * s.t"),
+    "append": ("s = []", "s.append(1.0)\ntotal = total + len(s)"),
+    "mean": ("s = {'m': 1.0}", "s['m'] = 0.5 * s['m'] + 1.0\ntotal = total * s['m']"),
+    "hidden": ("s = Box(h=None)", "s.h = total"),
+}
+
+
+class Random(NamedTuple):
+    """A random program, the way it is written, its calls, and whether it only reads."""
+
+    text: Text
+    way: str
+    calls: int
+    only_reads: bool
+
+
+def random_program(seed: int, calls: tuple[int, int] = (6, 10), terms: int = 4) -> Random:
+    """The same for the same seed."""
+    rng = random.Random(seed)
+    setup, body, changes = [FUNCTIONS, KEPT], ["total = w * x"], []
+    count = rng.randint(*calls)
+    for number in range(rng.randint(1, terms)):
+        paths, first, kind = somewhere(rng, f"r{number}")
+        setup.append(f"{paths[0]} = {first}")
+        _, reads, kind_changes = KINDS[kind]
+        for _ in range(rng.randint(1, 2)):
+            term = rng.choice(reads).replace("P", paths[-1])
+            body += rng.choice(READS).replace("T", term).splitlines()
+        some = [c.replace("P", paths[-1]) for c in rng.sample(kind_changes, 2)]
+        if len(paths) > 1:  # an object on the way is swapped for another
+            at = rng.randrange(len(paths) - 1)
+            some.append(f"{paths[at]} = {made(paths, at, rng.choice(KINDS[kind][0]))}")
+        for change in rng.sample(some, rng.randint(1, len(some))):
+            changes.append((rng.randint(2, count), change))
+    writes = rng.random() < 0.1
+    if writes:
+        more, done = rng.choice(list(WRITES.values()))
+        setup.append(more)
+        body += done.splitlines()
+    body.append(rng.choice(["return total", "return [total, w]", "return {'a': total}"]))
+    lines = [
+        f"if call == {call}:\n    with contextlib.suppress(AttributeError, TypeError):\n        {change}"
+        for call, change in sorted(changes)
+    ]
+    text = Text(f"random {seed}", "\n".join(setup), "\n".join(body), "\n".join(lines) or "pass")
+    return Random(text, rng.choice(SCOPES), count, not writes)
+
+
+def somewhere(rng: random.Random, name: str) -> tuple[list[str], str, str]:
+    """Paths from a name down to something, how the first is made, and the kind of the last."""
+    paths = [name]
+    for _ in range(rng.randint(0, 3)):
+        paths.append(rng.choice(STEPS).format(paths[-1]))
+    kind = rng.choice(list(KINDS))
+    return paths, made(paths, 0, rng.choice(KINDS[kind][0])), kind
+
+
+def made(paths: list[str], start: int, last: str) -> str:
+    """The expression for what stands at the start of a path whose end is `last`."""
+    for above, below in zip(reversed(paths[start:-1]), reversed(paths[start + 1 :]), strict=True):
+        step = next(step for step in STEPS if step.format(above) == below)
+        last = INSIDE[step].format(last)
+    return last
