@@ -25,6 +25,7 @@ from worlds import (
     build,
     compared,
     forgotten,
+    random_program,
     run,
     stored,
     told,
@@ -942,24 +943,27 @@ def _ways(row: _Row) -> list[str]:
     return [way for way in row.ways if not (sets and way == "default")]
 
 
-def _quick(number: int, row: _Row) -> list[str]:
-    """Those of every commit: as globals, cells, attributes, defaults, and in turn one more."""
-    ways = _ways(row)
-    others = [way for way in ways if way in WRAPS]
-    one = [others[number % len(others)]] if others else []
-    return [way for way in ways if way in SCOPES] + one
+def _in_turn(number: int, ways: list[str]) -> list[str]:
+    """One of some, another for each row."""
+    return [ways[number % len(ways)]] if ways else []
 
 
 def _cases(backend: str) -> list[Any]:
-    """The rows with their ways; those that only `--nightly` tries are marked."""
+    """The rows with their ways; those that only `--nightly` tries are marked.
+
+    In Python each commit tries all scopes and in turn one wrap, and each night all; elsewhere it is
+    one way, and in C every eighth row, and each night two.
+    """
     cases = []
     for number, (kind, row) in enumerate(ROWS):
-        quick = _quick(number, row)
-        if backend != "python":
-            quick = quick[number % len(quick) :][:1] if quick else []
-        if backend == "c" and number % C_ROWS:
-            quick = []
-        for way in _ways(row):
+        ways = _ways(row)
+        scopes, wraps = ([way for way in ways if way in some] for some in (SCOPES, WRAPS))
+        if backend == "python":
+            quick, all_ = [*scopes, *_in_turn(number, wraps)], ways
+        else:
+            quick = _in_turn(number, ways) if backend == "numpy" or number % C_ROWS == 0 else []
+            all_ = dict.fromkeys([*quick, *_in_turn(number, scopes), *_in_turn(number, wraps)])
+        for way in all_:
             marks = [] if way in quick else [pytest.mark.nightly]
             name = f"{kind}-{row.name}-{way}-{backend}"
             cases.append(pytest.param(row, way, backend, id=name, marks=marks))
@@ -1196,13 +1200,16 @@ FITTED = [row for kind, row in ROWS if kind not in ("forms", "chance") and "modu
 
 
 def _fit_cases() -> list[Any]:
-    """Each row at one place in Python; at all places, and in NumPy and C, with --nightly."""
+    """Rows at one place in turn, in Python every second; with --nightly all, there at all places."""
     cases = []
     for (number, row), place, backend in itertools.product(enumerate(FITTED), PLACES, BACKENDS):
         turn = PLACES[number % 3] == place
-        quick = turn and (number % 2 == 0 if backend == "python" else number % 24 == 0)
+        if not turn and backend != "python":
+            continue
+        quick = turn and number % (2 if backend == "python" else 24) == 0
         marks = [] if quick else [pytest.mark.nightly]
-        cases.append(pytest.param(row, place, backend, id=f"{row.name}-{place}-{backend}", marks=marks))
+        name = f"{row.name}-{place}-{backend}"
+        cases.append(pytest.param(row, place, backend, id=name, marks=marks))
     return cases
 
 
@@ -1521,3 +1528,31 @@ def test_each_loop_sees_it(row, loop):
         for way in ("python", "eager")
     ]
     _check_training(*trained, "python", row.expected)
+
+
+# --- random programs ----------------------------------------------------------------------------
+
+CHUNKS = 4  # in processes of their own, where there are several
+AMOUNTS = {"python": (2_000, 50_000), "c": (50, 1_000)}
+SMALL = {"c": {"calls": (6, 6), "terms": 2}}  # a C compiler takes its time
+
+
+@pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+@pytest.mark.parametrize("backend", [name for name in AMOUNTS if name in BACKENDS])
+def test_random_programs(backend, chunk, amount, figure):
+    count, wrong, only_read, refused = amount(*AMOUNTS[backend]), [], 0, 0
+    for seed in range(chunk, count, CHUNKS):
+        program = random_program(seed, **SMALL.get(backend, {}))
+        numbers = {call: 0.5 + 0.25 * call for call in range(2, program.calls + 1)}
+        text, way, calls, only_reads = program
+        outcome = compared(text, way, backend, calls, numbers, counts=False)
+        if outcome.wrong:
+            wrong.append(f"program {seed}: {outcome.wrong}")
+        only_read += only_reads
+        refused += only_reads and (outcome.refused_at is not None or outcome.backend == "eager")
+    what = f"random programs beside the plain functions, {backend}"
+    figure("h", f"{what}: silent differences", len(range(chunk, count, CHUNKS)), len(wrong), 0)
+    figure("h", f"{what}: refused of those that only read", only_read, 100 * refused / only_read, 5, "%")
+    assert not wrong, f"{len(wrong)} silent differences, such as {wrong[0]}"
+    assert refused < 0.05 * only_read

@@ -118,6 +118,7 @@ ENDS = {  # what is called, and the replay in it
 }
 
 
+@functools.lru_cache(maxsize=4)
 def source_of(text: Text, way: str) -> str:
     """The text as a module, in which the names are globals, closure cells, attributes ..."""
     setup, body, change, look = f"w = leaf(2.0)\n{text.setup}", text.body, text.change, text.look
@@ -145,6 +146,11 @@ def source_of(text: Text, way: str) -> str:
         parts = [function("make()", "\n".join([*parts, "return f, change, look"]), scope, [])]
         parts.append("f, change, look = make()")
     return "\n".join([*parts, ENDS.get(way, "step = call = replayed(f)"), ""])
+
+
+@functools.lru_cache(maxsize=4)
+def compiled(source: str, file: str) -> types.CodeType:
+    return compile(source, file, "exec")
 
 
 def function(head: str, body: str, scope: str, names: list[str]) -> str:
@@ -221,7 +227,7 @@ def build(text: Text, way: str, replayed: Callable[..., Any] = plain) -> World:
     sys.modules[slug] = module
     lines = world.source.splitlines(keepends=True)
     linecache.cache[world.file] = (len(world.source), None, lines, world.file)
-    exec(compile(world.source, world.file, "exec"), world.space)
+    exec(compiled(world.source, world.file), world.space)
     world.call, world.step = world.space["call"], world.space["step"]
     return world
 
