@@ -81,11 +81,13 @@ KINDS["numbers"] = [
     _number("attribute", "box = Box(k=3.0)", "box.k"),
     _number("attribute at depth 2", "box = Box(cfg=Box(k=3.0))", "box.cfg.k"),
     _number("attribute at depth 4", "box = Box(a=Box(b=Box(c=Box(k=3.0))))", "box.a.b.c.k"),
-    _number("attribute of an object swapped", "box = Box(a=Box(k=3.0))", "box.a.k", "box.a = Box(k=n)"),
+    _number("attribute of an object swapped", "box = Box(a=Box(k=3.0))", "box.a.k",
+            "box.a = Box(k=n)"),
     _number("slot", "box = Slotted(3.0)", "box.k"),
     _number("slot in a slot", "box = Slotted(Slotted(3.0))", "box.k.k"),
     _number("property", "box = Thing(3.0)", "box.double", "box.k = n"),
-    _number("property over a list", "class P:\n    @property\n    def at(self):\n        return self.ks[-1]\n"
+    _number("property over a list", "class P:\n    @property\n    def at(self):\n"
+            "        return self.ks[-1]\n"
             "box = P()\nbox.ks = [1.0, 3.0]", "box.at", "box.ks[-1] = n"),
     _number("cached property", "class P:\n    @functools.cached_property\n    def at(self):\n"
             "        return self.k * 2.0\nbox = P()\nbox.k = 3.0",
@@ -100,7 +102,8 @@ KINDS["numbers"] = [
             "if 'k' in vars(box):\n    del box.k\nelse:\n    box.k = n"),
     _number("name", "k = 3.0", "k"),
     _number("name of a helper", "k = 3.0\ndef g(y):\n    return y * k", "g(1.0)", "k = n"),
-    _number("name of a helper's helper", "k = 3.0\ndef h():\n    return k\ndef g():\n    return h()",
+    _number("name of a helper's helper", "k = 3.0\ndef h():\n    return k\ndef g():\n"
+            "    return h()",
             "g()", "k = n"),
     _number("name read by a lambda in a list", "k = 3.0\nhs = [lambda: k]", "hs[0]()", "k = n"),
     _number("default of a helper", "def g(y=3.0):\n    return y", "g()", "g.__defaults__ = (n,)"),
@@ -110,7 +113,8 @@ KINDS["numbers"] = [
             "g.__kwdefaults__['y'] = n"),
     _number("default that is a list", "def g(ys=[3.0]):\n    return ys[0]", "g()",
             "g.__defaults__[0][0] = n"),
-    _number("attribute of a function", "def g(y):\n    return y * g.k\ng.k = 3.0", "g(1.0)", "g.k = n"),
+    _number("attribute of a function", "def g(y):\n    return y * g.k\ng.k = 3.0", "g(1.0)",
+            "g.k = n"),
     _number("cell of a helper", "def outer(k):\n    return (lambda: k), None\n"
             "g = outer(3.0)[0]", "g()", "g.__closure__[0].cell_contents = n"),
     _number("closures made in a loop", "gs = [(lambda j: lambda: j)(j + 2.0) for j in range(3)]",
@@ -124,7 +128,8 @@ KINDS["numbers"] = [
     _number("unpacked", "ks = (1.0, 3.0)", "(lambda a, b: a * b)(*ks)", "ks = (1.0, n)"),
     _number("unpacked from a dict", "ks = {'a': 1.0, 'b': 3.0}", "(lambda a, b: a * b)(**ks)",
             "ks['b'] = n"),
-    _number("dataclass", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    k: float = 3.0\n"
+    _number("dataclass", "import dataclasses\n@dataclasses.dataclass\nclass C:\n"
+            "    k: float = 3.0\n"
             "cfg = C()", "cfg.k"),
     _number("dataclass with slots", "import dataclasses\n@dataclasses.dataclass(slots=True)\n"
             "class C:\n    k: float = 3.0\ncfg = C()", "cfg.k"),
@@ -150,8 +155,10 @@ KINDS["numbers"] = [
             "float(box.ks[1, 0])", "box.ks[1, 0] = n", most=8),
     _number("deque", "import collections\nks = collections.deque([1.0, 3.0])", "ks[1]"),
     _number("OrderedDict", "import collections\nks = collections.OrderedDict(a=3.0)", "ks['a']"),
-    _number("defaultdict", "import collections\nks = collections.defaultdict(float, a=3.0)", "ks['a']"),
-    _number("Counter", "import collections\nks = collections.Counter(a=3)", "ks['a']", "ks['a'] = call"),
+    _number("defaultdict", "import collections\nks = collections.defaultdict(float, a=3.0)",
+            "ks['a']"),
+    _number("Counter", "import collections\nks = collections.Counter(a=3)", "ks['a']",
+            "ks['a'] = call"),
     _number("ChainMap", "import collections\nks = collections.ChainMap({}, {'a': 3.0})", "ks['a']",
             expected=EITHER),
     _number("UserDict", "import collections\nks = collections.UserDict(a=3.0)", "ks['a']",
@@ -172,10 +179,12 @@ KINDS["numbers"] = [
     _number("subclass of dict", "class D(dict):\n    pass\nks = D(a=3.0)", "ks['a']"),
     _number("subclass of dict with __missing__", "class D(dict):\n    def __missing__(self, key):\n"
             "        return 3.0\nks = D()", "ks['a']"),
-    _number("subclass of float", "class F(float):\n    pass\nk = F(3.0)", "k", "k = type(k)(n)", most=8),
+    _number("subclass of float", "class F(float):\n    pass\nk = F(3.0)", "k", "k = type(k)(n)",
+            most=8),
     _number("fractions", "import fractions\nk = fractions.Fraction(3)", "float(k)",
             "k = fractions.Fraction(n)", most=8, expected=EITHER),
-    _number("own __getitem__", "class L:\n    def __getitem__(self, at):\n        return self.ks[at]\n"
+    _number("own __getitem__", "class L:\n    def __getitem__(self, at):\n"
+            "        return self.ks[at]\n"
             "ks = L()\nks.ks = [3.0]", "ks[0]", "ks.ks[0] = n"),
     _number("own __len__", "class L:\n    def __len__(self):\n        return self.n\n"
             "ks = L()\nks.n = 3", "len(ks)", "ks.n = call", most=8),
@@ -183,21 +192,25 @@ KINDS["numbers"] = [
             "box = F()\nbox.k = 3.0", "float(box)", "box.k = n", most=8),
     _number("own __iter__", "class L:\n    def __iter__(self):\n        yield self.k\n"
             "box = L()\nbox.k = 3.0", "sum(box)", "box.k = n"),
-    _number("own __contains__", "class L:\n    def __contains__(self, key):\n        return self.k > 1\n"
+    _number("own __contains__", "class L:\n    def __contains__(self, key):\n"
+            "        return self.k > 1\n"
             "box = L()\nbox.k = 3.0", "(2.0 if 5 in box else 1.0)", "box.k = n", most=8),
     _number("own __call__", "class L:\n    def __call__(self):\n        return self.k\n"
             "box = L()\nbox.k = 3.0", "box()", "box.k = n"),
     _number("own __enter__", "class L:\n    def __enter__(self):\n        return self.k\n"
             "    def __exit__(self, *_):\n        pass\nbox = L()\nbox.k = 3.0\n"
             "def g():\n    with box as k:\n        return k", "g()", "box.k = n"),
-    _number("descriptor", "class D:\n    def __get__(self, instance, owner):\n        return instance.k\n"
+    _number("descriptor", "class D:\n    def __get__(self, instance, owner):\n"
+            "        return instance.k\n"
             "class C:\n    at = D()\nbox = C()\nbox.k = 3.0", "box.at", "box.k = n"),
     _number("number in a descriptor", "class D:\n    def __get__(self, instance, owner):\n"
             "        return self.k\nclass C:\n    at = D()\nbox = C()\nvars(C)['at'].k = 3.0",
             "box.at", "vars(C)['at'].k = n"),
-    _number("metaclass", "class M(type):\n    @property\n    def k(cls):\n        return cls.under\n"
+    _number("metaclass", "class M(type):\n    @property\n    def k(cls):\n"
+            "        return cls.under\n"
             "class C(metaclass=M):\n    under = 3.0", "C.k", "C.under = n"),
-    _number("__getattr__", SPARE + "box = Spare()\nbox.at = {'k': 3.0}", "box.k", "box.at['k'] = n"),
+    _number("__getattr__", SPARE + "box = Spare()\nbox.at = {'k': 3.0}", "box.k",
+            "box.at['k'] = n"),
     _number("__getattr__ overtaken later", SPARE + "box = Spare()\nbox.at = {'k': 3.0}", "box.k"),
     _number("__getattribute__", OVER + "box = Over()\nbox.k = 3.0", "box.k"),
     _number("module __getattr__", CONFIG + "\ncfg.under = {'k': 3.0}\n"
@@ -217,12 +230,14 @@ KINDS["numbers"] = [
             "get(box)", "box.k = n", expected=EITHER),
     _number("itemgetter", "import operator\nks = {'k': 3.0}\nget = operator.itemgetter('k')",
             "get(ks)", "ks['k'] = n", expected=EITHER),
-    _number("methodcaller", "import operator\nbox = Thing(3.0)\nget = operator.methodcaller('scaled', 1.0)",
+    _number("methodcaller", "import operator\nbox = Thing(3.0)\n"
+            "get = operator.methodcaller('scaled', 1.0)",
             "get(box)", "box.k = n", expected=EITHER),
     _number("eval", "k = 3.0", "eval('k')", "k = n", ways=IN_MODULE, expected=EITHER),
     _number("sys.modules", CONFIG, "sys.modules['cfg_world'].scale", "cfg.scale = n",
             expected=EITHER),
-    _number("partial replaced", "def g(y, k):\n    return y * k\np = functools.partial(g, 1.0, 3.0)",
+    _number("partial replaced", "def g(y, k):\n    return y * k\n"
+            "p = functools.partial(g, 1.0, 3.0)",
             "p()", "p = functools.partial(g, 1.0, n)"),
     _number("keywords of a partial", "def g(y, k):\n    return y * k\n"
             "p = functools.partial(g, 1.0, k=3.0)", "p()", "p.keywords['k'] = n", expected=EITHER),
@@ -231,7 +246,8 @@ KINDS["numbers"] = [
     _number("partialmethod", "class C:\n    def at(self, j):\n        return self.ks[j]\n"
             "    first = functools.partialmethod(at, 0)\nbox = C()\nbox.ks = [3.0]", "box.first()",
             "box.ks[0] = n"),
-    _number("decorator with a state", "def times(by):\n    def wrap(g):\n        @functools.wraps(g)\n"
+    _number("decorator with a state", "def times(by):\n    def wrap(g):\n"
+            "        @functools.wraps(g)\n"
             "        def h():\n            return g() * by.k\n        return h\n    return wrap\n"
             "box = Box(k=3.0)\n@times(box)\ndef g():\n    return 1.0", "g()", "box.k = n"),
     _number("staticmethod", "k = 3.0\nclass C:\n    @staticmethod\n    def at():\n        return k",
@@ -239,7 +255,8 @@ KINDS["numbers"] = [
     _number("classmethod", "class C:\n    k = 3.0\n    @classmethod\n    def at(cls):\n"
             "        return cls.k", "C.at()", "C.k = n"),
     _number("super()", "class B:\n    def at(self):\n        return self.k\nclass C(B):\n"
-            "    def at(self):\n        return super().at() * 1.0\nbox = C()\nbox.k = 3.0", "box.at()",
+            "    def at(self):\n        return super().at() * 1.0\nbox = C()\nbox.k = 3.0",
+            "box.at()",
             "box.k = n"),
     _number("bound method kept", "box = Thing(3.0)\nat = box.scaled", "at(1.0)", "box.k = n"),
     _number("method of a list item", "things = [Thing(1.0), Thing(3.0)]", "things[1].scaled(1.0)",
@@ -319,7 +336,8 @@ KINDS["arithmetic"] = [
 # --- flags --------------------------------------------------------------------------------------
 
 MODES = "import enum\nclass Mode(enum.Enum):\n    TRAIN = 1\n    TEST = 2\n"
-TWO = "class A:\n    def at(self):\n        return 2.0\nclass B(A):\n    def at(self):\n        return 5.0\n"
+TWO = "class A:\n    def at(self):\n        return 2.0\nclass B(A):\n    def at(self):\n"
+"        return 5.0\n"
 KINDS["flags"] = [
     _Row("flag", "box = Box(on=True)", "w * x if box.on else w + x", "box.on = not box.on", most=2),
     _Row("flag of a class", "class C:\n    on = True", "w * x if C.on else w + x",
@@ -352,10 +370,12 @@ KINDS["flags"] = [
     _Row("match", "box = Box(mode='a')", "match box.mode:\n    case 'a':\n        return w * x\n"
          "    case str():\n        return w + x", "box.mode = 'ba'[call % 2]", most=2),
     _Row("match of an object", "box = Box(mode='a', k=3.0)", "match box:\n"
-         "    case Box(mode='a', k=k):\n        return w * x * k\n    case _:\n        return w + x",
+         "    case Box(mode='a', k=k):\n        return w * x * k\n    case _:\n"
+         "        return w + x",
          "box.mode = 'ba'[call % 2]\nbox.k = n", expected=EITHER),
     _Row("match of a dict", "cfg = {'mode': 'a', 'k': 3.0}", "match cfg:\n"
-         "    case {'mode': 'a', 'k': k}:\n        return w * x * k\n    case _:\n        return w + x",
+         "    case {'mode': 'a', 'k': k}:\n        return w * x * k\n    case _:\n"
+         "        return w + x",
          "cfg['mode'] = 'ba'[call % 2]\ncfg['k'] = n"),
     _Row("isinstance", TWO + "box = A()", "w * x if isinstance(box, B) else w + x",
          "box = B() if type(box) is A else A()", most=8),
@@ -373,12 +393,14 @@ KINDS["flags"] = [
          "box.at = None if box.at else abs", most=8),
     _Row("is", "a = Box()\nb = Box()\nbox = Box(one=a)", "w * x if box.one is a else w + x",
          "box.one = b if box.one is a else a", most=8),
-    _Row("== of objects", "class E:\n    def __eq__(self, other):\n        return self.k == other.k\n"
+    _Row("== of objects", "class E:\n    def __eq__(self, other):\n"
+         "        return self.k == other.k\n"
          "    __hash__ = None\na = E()\nb = E()\na.k = b.k = 1", "w * x if a == b else w + x",
          "a.k = call % 2", most=8),
     _Row("bool of an object", "class T:\n    def __bool__(self):\n        return self.on\n"
          "box = T()\nbox.on = True", "w * x if box else w + x", "box.on = not box.on"),
-    _Row("length of an object in an if", "class T:\n    def __len__(self):\n        return len(self.ks)\n"
+    _Row("length of an object in an if", "class T:\n    def __len__(self):\n"
+         "        return len(self.ks)\n"
          "box = T()\nbox.ks = []", "w * x if box else w + x", "box.ks.append(1)"),
     _Row("isinstance of the argument", "on = True", "w * x * 2 if isinstance(x, float) else w * x",
          most=1, ways=(*SCOPES, "wraps", "partial", "nested", "owned")),
@@ -424,7 +446,8 @@ KINDS["Values"] = [
     _Row("Value in a tuple", "box = Box(vs=(leaf(1.0), 2.0))", "box.vs[0] * x * box.vs[1]",
          "box.vs = (leaf(n), 2.0)"),
     _Row("Value of the same number", "box = Box(v=leaf(1.0))", "box.v * x", "box.v = leaf(1.0)"),
-    _Row("Value in a dataclass", "import dataclasses\n@dataclasses.dataclass\nclass C:\n    v: object\n"
+    _Row("Value in a dataclass", "import dataclasses\n@dataclasses.dataclass\nclass C:\n"
+         "    v: object\n"
          "box = C(leaf(1.0))", "box.v * x", "box.v = leaf(n)"),
     _Row("Value behind a property", "class P:\n    @property\n    def v(self):\n"
          "        return self.vs[-1]\nbox = P()\nbox.vs = [leaf(1.0)]", "box.v * x",
@@ -441,7 +464,8 @@ KINDS["Values"] = [
          "sum(v * x**k for k, v in enumerate(vs))", "vs.reverse()"),
     _Row("Values sorted by their numbers", "vs = [leaf(1.0), leaf(2.0)]", "max(vs) * x",
          "vs[0].data = n"),
-    _Row("shared Value", "v = leaf(1.0)\na = Box(v=v)\nb = Box(v=v)", "a.v * x + b.v", "b.v = leaf(n)"),
+    _Row("shared Value", "v = leaf(1.0)\na = Box(v=v)\nb = Box(v=v)", "a.v * x + b.v",
+         "b.v = leaf(n)"),
     _Row("result of an operation", "v = leaf(1.0)\nh = v * 2.0", "h * x", "h = v * n",
          expected=EITHER),
     _Row("label", "v = leaf(1.0, 'a')", "v * x if v.label == 'a' else v + x",
@@ -485,11 +509,14 @@ KINDS["Values"] = [
 
 KINDS["containers"] = [
     _Row("list grows by a number", "ks = [1.0]", "sum(k * x for k in ks) * w", "ks.append(n)"),
-    _Row("list grows by a Value", "vs = [leaf(1.0)]", "sum(v * x for v in vs)", "vs.append(leaf(n))"),
-    _Row("list shrinks", "vs = [leaf(k + 1.0) for k in range(9)]", "sum(v * x for v in vs)", "vs.pop()"),
+    _Row("list grows by a Value", "vs = [leaf(1.0)]", "sum(v * x for v in vs)",
+         "vs.append(leaf(n))"),
+    _Row("list shrinks", "vs = [leaf(k + 1.0) for k in range(9)]", "sum(v * x for v in vs)",
+         "vs.pop()"),
     _Row("list shrinks at its head", "vs = [leaf(k + 1.0) for k in range(9)]",
          "sum(v * x for v in vs)", "del vs[0]"),
-    _Row("list filled anew", "ks = [1.0]", "sum(k * x for k in ks) * w", "ks[:] = [n] * (1 + call % 3)"),
+    _Row("list filled anew", "ks = [1.0]", "sum(k * x for k in ks) * w",
+         "ks[:] = [n] * (1 + call % 3)"),
     _Row("list replaced", "ks = [1.0]", "sum(k * x for k in ks) * w", "ks = [n] * (1 + call % 3)"),
     _Row("list replaced by an equal one", "ks = [1.0, 3.0]", "sum(k * x for k in ks) * w",
          "ks = list(ks)"),
@@ -502,7 +529,8 @@ KINDS["containers"] = [
     _Row("last item", "ks = [1.0]", "w * x * ks[-1]", "ks.append(n)"),
     _Row("zip ends with the shorter", "a = [1.0, 2.0, 3.0]\nb = [1.0]",
          "sum(i * j * x for i, j in zip(a, b)) * w", "b.append(n)"),
-    _Row("enumerate", "ks = [1.0]", "sum(j * k * x for j, k in enumerate(ks, 1)) * w", "ks.append(n)"),
+    _Row("enumerate", "ks = [1.0]", "sum(j * k * x for j, k in enumerate(ks, 1)) * w",
+         "ks.append(n)"),
     _Row("reversed", "ks = [1.0]", "w * x * next(reversed(ks))", "ks.append(n)"),
     _Row("starred", "ks = [1.0]", "first, *rest = ks\nreturn w * x * (first + sum(rest))",
          "ks.append(n)"),
@@ -522,7 +550,8 @@ KINDS["containers"] = [
          "ks['a'] = n"),
     _Row("set grows", "ks = {1, 2}", "w * x * sum(sorted(ks))", "ks.add(call + 5)"),
     _Row("frozenset replaced", "ks = frozenset({1, 2})", "w * x * len(ks)", "ks = ks | {call + 5}"),
-    _Row("deque turned", "import collections\nks = collections.deque([1.0, 2.0, 3.0])", "w * x * ks[0]",
+    _Row("deque turned", "import collections\nks = collections.deque([1.0, 2.0, 3.0])",
+         "w * x * ks[0]",
          "ks.rotate(1)"),
     _Row("deque grows", "import collections\nks = collections.deque([1.0])",
          "sum(k * x for k in ks) * w", "ks.append(n)"),
@@ -536,7 +565,8 @@ KINDS["containers"] = [
     _Row("own list type grows", "class L(list):\n    def total(self):\n        return sum(self)\n"
          "ks = L([1.0])", "w * x * ks.total()", "ks.append(n)"),
     _Row("ring of objects grows", "box = Box(k=1.0, next=None)\nbox.next = box",
-         "total, at = box.k, box.next\nwhile at is not box:\n    total, at = total + at.k, at.next\n"
+         "total, at = box.k, box.next\nwhile at is not box:\n"
+         "    total, at = total + at.k, at.next\n"
          "return w * x * total", "box.next = Box(k=n, next=box.next)"),
     _Row("tree grows", "tree = {'k': 1.0, 'parts': []}\ndef total(node):\n"
          "    return node['k'] + sum(total(part) for part in node['parts'])", "w * x * total(tree)",
@@ -562,20 +592,23 @@ KINDS["functions"] = [
     _Row("function in a dict", FS + "hs = {'a': g}", "hs['a'](w * x)", "hs['a'] = h"),
     _Row("function of a helper", FS + "def outer(y):\n    return g(y)", "outer(w * x)", SWAP),
     _Row("code of a function", FS, "g(w * x)", "g.__code__, h.__code__ = h.__code__, g.__code__"),
-    _Row("lambda", "g = lambda y: y * 2.0", "g(w * x)", "g = (lambda y: y + n) if call % 2 else abs",
+    _Row("lambda", "g = lambda y: y * 2.0", "g(w * x)",
+         "g = (lambda y: y + n) if call % 2 else abs",
          ways=("module", "closure", "method")),
     _Row("method of a class", CLASS, "box.at(w * x)", "C.at = lambda self, y: y + n"),
     _Row("method of an instance", CLASS, "box.at(w * x)", "box.at = lambda y: y + n"),
     _Row("method of a class that is inherited", CLASS + "\nclass D(C):\n    pass\nbox = D()",
          "box.at(w * x)", "C.at = lambda self, y: y + n"),
-    _Row("method added to a subclass", CLASS + "\nclass D(C):\n    pass\nbox = D()", "box.at(w * x)",
+    _Row("method added to a subclass", CLASS + "\nclass D(C):\n    pass\nbox = D()",
+         "box.at(w * x)",
          "D.at = lambda self, y: y + n"),
     _Row("method of a subclass deleted", CLASS + "\nclass D(C):\n    def at(self, y):\n"
          "        return -y\nbox = D()", "box.at(w * x)", "if 'at' in vars(D):\n    del D.at"),
     _Row("base class changed", CLASS + "\nclass E:\n    def at(self, y):\n        return -y\n"
          "class D(C):\n    pass\nbox = D()", "box.at(w * x)",
          "D.__bases__ = (E,) if D.__bases__ == (C,) else (C,)"),
-    _Row("__call__ of a class", FS + "class C:\n    def __call__(self, y):\n        return y * 3.0\n"
+    _Row("__call__ of a class", FS + "class C:\n    def __call__(self, y):\n"
+         "        return y * 3.0\n"
          "box = C()", "box(w * x)", "C.__call__ = lambda self, y: y + n"),
     _Row("__call__ of an instance is not asked", FS + "class C:\n    def __call__(self, y):\n"
          "        return y * 3.0\nbox = C()", "box(w * x)", "box.__call__ = lambda y: y + n"),
@@ -609,14 +642,17 @@ KINDS["functions"] = [
          "box.at = ['exp', 'tanh'][call % 2]", expected=EITHER),
     _Row("lru_cache over a number", "k = 3.0\n@functools.lru_cache\ndef g(j):\n    return j * k",
          "w * x * g(2)", "k = n\ng.cache_clear()", expected=EITHER),
-    _Row("table of operations", "ops = {'a': (2.0, Value.tanh), 'b': (3.0, Value.exp)}\nway = ['a']",
+    _Row("table of operations", "ops = {'a': (2.0, Value.tanh), 'b': (3.0, Value.exp)}\n"
+         "way = ['a']",
          "y = w * x\nfor name in way:\n    k, op = ops[name]\n    y = op(y * k)\nreturn y",
          "way[0] = 'ba'[call % 2]", most=2),
     _Row("function made by exec", "space = {}\nexec('def g(y): return y * 2.0', space)",
          "space['g'](w * x)", "exec(f'def g(y): return y * {n}', space)"),
     _Row("global of another module's function", "space = {'k': 3.0}\n"
-         "exec('def made(y): return y * k', space)\ng = space['made']", "g(w * x)", "space['k'] = n"),
-    _Row("import inside", CONFIG, "import cfg_world\nreturn w * x * cfg_world.scale", "cfg.scale = n",
+         "exec('def made(y): return y * k', space)\ng = space['made']", "g(w * x)",
+         "space['k'] = n"),
+    _Row("import inside", CONFIG, "import cfg_world\nreturn w * x * cfg_world.scale",
+         "cfg.scale = n",
          expected=EITHER),
     _Row("import of a name inside", CONFIG, "from cfg_world import scale\nreturn w * x * scale",
          "cfg.scale = n", expected=EITHER),
@@ -642,7 +678,8 @@ KINDS["absent"] = [
          "try:\n    return w * x * k\nexcept NameError:\n    return w + x",
          "if call % 2:\n    del k\n    \nelse:\n    k = n", ways=()),
     _Row("cell that is filled later", "def outer():\n    def of(y):\n        return y * late\n"
-         "    def to(n):\n        nonlocal late\n        late = n\n    if False:\n        late = 0\n"
+         "    def to(n):\n        nonlocal late\n        late = n\n    if False:\n"
+         "        late = 0\n"
          "    return of, to\ng, fill = outer()",
          "try:\n    return g(w * x)\nexcept NameError:\n    return w + x", "fill(n)"),
     _Row("key that appears", "ks = {}", "w * x * ks.get('a', 3.0)", "ks['a'] = n"),
@@ -653,7 +690,8 @@ KINDS["absent"] = [
     _Row("slot that is filled", "box = Slotted.__new__(Slotted)",
          "try:\n    return w * x * box.k\nexcept AttributeError:\n    return w + x", "box.k = n"),
     _Row("module attribute that appears", CONFIG,
-         "try:\n    return w * x * cfg.late\nexcept AttributeError:\n    return w + x", "cfg.late = n"),
+         "try:\n    return w * x * cfg.late\nexcept AttributeError:\n    return w + x",
+         "cfg.late = n"),
     _Row("module that appears", "other = 1.0",
          "try:\n    import cfg_late\nexcept ImportError:\n    return w + x\nreturn w * x",
          "sys.modules['cfg_late'] = types.ModuleType('cfg_late')", expected=EITHER),
@@ -677,8 +715,10 @@ KINDS["forms"] = [
     _Row("text in a result", "box = Box(name='a')", "(w * x, box.name)", "box.name = f'k{call}'"),
     _Row("None in a result", "box = Box(at=None)", "[w * x, box.at]",
          "box.at = None if box.at else 'a'"),
-    _Row("flag in a result", "box = Box(on=True)", "[w * x, box.on]", "box.on = not box.on", most=2),
-    _Row("1, 1.0 and True", "box = Box(at=1)", "[w * x, box.at]", "box.at = [1, 1.0, True][call % 3]"),
+    _Row("flag in a result", "box = Box(on=True)", "[w * x, box.on]", "box.on = not box.on",
+         most=2),
+    _Row("1, 1.0 and True", "box = Box(at=1)", "[w * x, box.at]",
+         "box.at = [1, 1.0, True][call % 3]"),
     _Row("length of a result", "box = Box(k=1)", "[w * x] * box.k", "box.k = call"),
     _Row("nesting of a result", "box = Box(k=1)",
          "z = w * x\nfor _ in range(box.k):\n    z = [z]\nreturn z", "box.k = 1 + call % 5"),
@@ -693,7 +733,8 @@ KINDS["forms"] = [
     _Row("a dict outside itself", "ks = {'a': 1.0}", "[w * x, ks]", "ks['a'] = n\nks[call] = n"),
     _Row("a Value outside itself", "box = Box(v=leaf(1.0))", "[w * x, box.v]", "box.v = leaf(n)"),
     _Row("enough of a list", "vs = [leaf(1.0), leaf(2.0)]", "list(vs)", "vs.append(leaf(n))"),
-    _Row("keys from a counter outside", "box = Box(t=0)", "{f'step {box.t}': w * x}", "box.t = call"),
+    _Row("keys from a counter outside", "box = Box(t=0)", "{f'step {box.t}': w * x}",
+         "box.t = call"),
 ]  # fmt: skip
 
 # --- state that the function changes and reads --------------------------------------------------
@@ -702,7 +743,8 @@ KINDS["state"] = [
     _refused("running mean", "box = Box(mean=0.0)",
              "box.mean = 0.9 * box.mean + 0.1  # here\nreturn w * x * box.mean", "mean", 2),
     _refused("running mean of the outputs", "box = Box(mean=0.0)",
-             "z = w * x\nbox.mean = box.mean * 0.9 + z * 0.1  # here\nreturn z - box.mean", "mean", 2),
+             "z = w * x\nbox.mean = box.mean * 0.9 + z * 0.1  # here\nreturn z - box.mean", "mean",
+             2),
     _refused("counter that is a name", "total = 0",
              "total = total + 1  # here\nreturn w * x * total", "total", 2,
              ways=("module", "closure", "method", "wraps", "nested")),
@@ -714,15 +756,19 @@ KINDS["state"] = [
              "C.count += 1  # here\nreturn w * x * C.count", "count", 2),
     _refused("counter in a dict", "ks = {'a': 0}",
              "ks['a'] += 1  # here\nreturn w * x * ks['a']", "dict", 2),
-    _refused("counter in a list", "ks = [0]", "ks[0] += 1  # here\nreturn w * x * ks[0]", "list", 2),
-    _refused("counter in a slot", "box = Slotted(0)", "box.k += 1  # here\nreturn w * x * box.k", "k", 2),
+    _refused("counter in a list", "ks = [0]", "ks[0] += 1  # here\nreturn w * x * ks[0]", "list",
+             2),
+    _refused("counter in a slot", "box = Slotted(0)", "box.k += 1  # here\nreturn w * x * box.k",
+             "k", 2),
     _refused("counter in a helper", "box = Box(count=0)\ndef g():\n    box.count += 1  # here\n"
              "    return box.count", "w * x * g()", "count", 2),
     _refused("counter in a method", "class C:\n    count = 0\n    def at(self):\n"
-             "        self.count += 1  # here\n        return self.count\nbox = C()", "w * x * box.at()",
+             "        self.count += 1  # here\n        return self.count\nbox = C()",
+             "w * x * box.at()",
              "count", 2),
     _refused("counter in a property", "class C:\n    under = 0\n    @property\n    def at(self):\n"
-             "        self.under += 1  # here\n        return self.under\nbox = C()", "w * x * box.at",
+             "        self.under += 1  # here\n        return self.under\nbox = C()",
+             "w * x * box.at",
              "under", 2),
     _refused("counter by setattr", "box = Box(count=0)",
              "setattr(box, 'count', box.count + 1)  # here\nreturn w * x * box.count", "count", 2),
@@ -732,14 +778,17 @@ KINDS["state"] = [
              "ks[0] += 1  # here\nreturn w * x * float(ks[0])", "array", 2),
     _refused("array by a ufunc", "import numpy\nks = numpy.zeros(1)",
              "numpy.add(ks, 1.0, out=ks)  # here\nreturn w * x * float(ks[0])", "array", 2),
-    _refused("append", "seen = []", "seen.append(1.0)  # here\nreturn w * x * len(seen)", "list", 2),
+    _refused("append", "seen = []", "seen.append(1.0)  # here\nreturn w * x * len(seen)", "list",
+             2),
     _refused("append of the argument", "seen = []",
              "seen.append(x)  # here\nreturn w * sum(seen)", "list", 2),
-    _refused("append that is not read", "seen = []", "seen.append(1)  # here\nreturn w * x", "list", 2,
+    _refused("append that is not read", "seen = []", "seen.append(1)  # here\nreturn w * x",
+             "list", 2,
              look="len(seen)"),
     _refused("append to a deque", "import collections\nseen = collections.deque(maxlen=3)",
              "seen.append(x)  # here\nreturn w * sum(seen)", "deque", 2),
-    _refused("set", "seen = set()", "seen.add(len(seen))  # here\nreturn w * x * len(seen)", "set", 2),
+    _refused("set", "seen = set()", "seen.add(len(seen))  # here\nreturn w * x * len(seen)", "set",
+             2),
     _refused("queue", "ks = [float(k) for k in range(100)]",
              "return w * x * ks.pop()  # here", "list", 2),
     _refused("iterator", "ks = iter(range(100))", "return w * x * next(ks)  # here", "iterator", 2),
@@ -747,7 +796,8 @@ KINDS["state"] = [
              "return w * x * next(ks)  # here", "count", 2),
     _refused("generator", "def g():\n    k = 0\n    while True:\n        k += 1\n        yield k\n"
              "ks = g()", "return w * x * next(ks)  # here", "generator", 2),
-    _refused("generator by send", "def g():\n    k = 0\n    while True:\n        k = k + (yield k)\n"
+    _refused("generator by send", "def g():\n    k = 0\n    while True:\n"
+             "        k = k + (yield k)\n"
              "ks = g()\nnext(ks)", "return w * x * ks.send(1)  # here", "generator", 2),
     _refused("flag that the function turns", "box = Box(on=True)",
              "box.on = not box.on  # here\nreturn w * x if box.on else w + x", "on", 2),
@@ -761,7 +811,8 @@ KINDS["state"] = [
              "box.done = min(2, box.done + 1)  # here\nreturn w * x if box.done == 1 else w + x",
              "done", 2),
     _refused("nonlocal in a helper", "def outer():\n    count = 0\n    def up():\n"
-             "        nonlocal count\n        count += 1  # here\n        return count\n    return up\n"
+             "        nonlocal count\n        count += 1  # here\n        return count\n"
+             "    return up\n"
              "g = outer()", "w * x * g()", "count", 2),
     _refused("attribute of a function", "def g():\n    g.count += 1  # here\n    return g.count\n"
              "g.count = 0", "w * x * g()", "count", 2),
@@ -772,7 +823,8 @@ KINDS["state"] = [
     _refused("contextvar", "import contextvars\nk = contextvars.ContextVar('k', default=0)",
              "k.set(k.get() + 1)  # here\nreturn w * x * k.get()", "", 2),
     _refused("object made anew from itself", "box = Box(state=Box(k=1.0))",
-             "box.state = Box(k=box.state.k + 1.0)  # here\nreturn w * x * box.state.k", "state", 2),
+             "box.state = Box(k=box.state.k + 1.0)  # here\nreturn w * x * box.state.k", "state",
+             2),
     _refused("delete and set", "box = Box(k=1.0)",
              "k = box.k\ndel box.k\nbox.k = k + 1.0  # here\nreturn w * x * k", "k", 2),
     _refused("swap of two", "box = Box(a=1.0, b=2.0)",
@@ -792,7 +844,8 @@ KINDS["state"] = [
     _Row("lazily built in a dict", "vs = {}",
          "if 'v' not in vs:\n    vs['v'] = Value(1.5)\nreturn vs['v'] * x", look="vs['v']", most=2),
     _Row("lazily built again", "box = Box(v=None)",
-         "if box.v is None:\n    box.v = Value(1.5)\nreturn box.v * x", "box.v = None", look="box.v",
+         "if box.v is None:\n    box.v = Value(1.5)\nreturn box.v * x", "box.v = None",
+         look="box.v",
          most=16),
     _Row("cache of a number", "memo = {}",
          "if 'k' not in memo:\n    memo['k'] = math.exp(0.5)\nreturn w * x * memo['k']", most=2),
@@ -804,13 +857,15 @@ KINDS["state"] = [
 # --- what is set at every call and never read ---------------------------------------------------
 
 KINDS["set"] = [
-    _Row("attribute", "box = Box(h=None)", "box.h = w * x\nreturn box.h * 2.0", look="box.h", most=2),
+    _Row("attribute", "box = Box(h=None)", "box.h = w * x\nreturn box.h * 2.0", look="box.h",
+         most=2),
     _Row("attribute that was not there", "box = Box()", "box.h = w * x\nreturn w + x", look="box.h",
          most=2),
     _Row("attribute at depth", "box = Box(a=Box(h=None))", "box.a.h = w * x\nreturn w + x",
          look="box.a.h", most=2),
     _Row("slot", "box = Slotted()", "box.p = w * x\nreturn w + x", look="box.p", most=2),
-    _Row("class attribute", "class C:\n    h = None", "C.h = w * x\nreturn w + x", look="C.h", most=2),
+    _Row("class attribute", "class C:\n    h = None", "C.h = w * x\nreturn w + x", look="C.h",
+         most=2),
     _Row("name", "h = None", "h = w * x\nreturn w + x", look="h", most=2,
          ways=("module", "closure", "method", "wraps", "nested")),
     _Row("item of a dict", "hs = {}", "hs['h'] = w * x\nreturn w + x", look="hs['h']", most=2),
@@ -826,12 +881,14 @@ KINDS["set"] = [
          look="box.h", most=2),
     _Row("by setattr", "box = Box(h=None)", "setattr(box, 'h', w * x)\nreturn w + x", look="box.h",
          most=2),
-    _Row("by a method", "class C:\n    def at(self, z):\n        self.h = z * 2.0\n        return z\n"
+    _Row("by a method", "class C:\n    def at(self, z):\n        self.h = z * 2.0\n"
+         "        return z\n"
          "box = C()", "box.at(w * x)", look="box.h", most=2),
     _Row("by a property", "class C:\n    @property\n    def h(self):\n        return self.under\n"
          "    @h.setter\n    def h(self, z):\n        self.under = z\nbox = C()",
          "box.h = w * x\nreturn w + x", look="box.under", most=2),
-    _Row("by a helper", "box = Box(h=None)\ndef keep(z):\n    box.h = z\n    return z", "keep(w * x) * 2.0",
+    _Row("by a helper", "box = Box(h=None)\ndef keep(z):\n    box.h = z\n    return z",
+         "keep(w * x) * 2.0",
          look="box.h", most=2),
     _Row("in each layer", "layers = [Box(k=1.0, out=None), Box(k=2.0, out=None)]",
          "for layer in layers:\n    x = w * x * layer.k\n    layer.out = x\nreturn x",
@@ -839,7 +896,8 @@ KINDS["set"] = [
     _Row("beside a number that changes", "box = Box(k=3.0, h=None)",
          "box.h = w * x * box.k\nreturn box.h + w", "box.k = n", look="box.h", most=FEW),
     _Row("where a flag says so", "box = Box(on=True, h=None)",
-         "if box.on:\n    box.h = w * x\nreturn w + x", "box.on = not box.on", look="box.h", most=3),
+         "if box.on:\n    box.h = w * x\nreturn w + x", "box.on = not box.on", look="box.h",
+         most=3),
     _Row("and set back by somebody else", "box = Box(h=None)", "box.h = w * x\nreturn w + x",
          "box.h = n", look="box.h", most=3),
     _Row("by object.__setattr__", "box = Box(h=None)",
@@ -848,7 +906,8 @@ KINDS["set"] = [
          look="box.h", expected=EITHER),
     _Row("a list cleared and filled", "hs = []", "hs.clear()\nhs.append(w * x)\nreturn w + x",
          look="list(hs)", expected=EITHER),
-    _Row("a list filled by a slice", "hs = [None]", "hs[:] = [w * x]\nreturn w + x", look="list(hs)",
+    _Row("a list filled by a slice", "hs = [None]", "hs[:] = [w * x]\nreturn w + x",
+         look="list(hs)",
          expected=EITHER),
 ]  # fmt: skip
 
@@ -856,13 +915,17 @@ KINDS["set"] = [
 
 NUMPY = "import numpy\n"
 KINDS["chance"] = [
-    _refused("random.random", "import random", "return w * x * random.random()  # here", "random", 1),
-    _refused("random.gauss", "import random", "return w * x * random.gauss(0, 1)  # here", "gauss", 1),
+    _refused("random.random", "import random", "return w * x * random.random()  # here", "random",
+             1),
+    _refused("random.gauss", "import random", "return w * x * random.gauss(0, 1)  # here", "gauss",
+             1),
     _refused("random.choice", "import random", "return w * x * random.choice([1.0, 2.0])  # here",
              "choice", 1),
     _refused("random.shuffle", "import random",
-             "ks = [1.0, 2.0, 3.0]\nrandom.shuffle(ks)  # here\nreturn w * x * ks[0]", "shuffle", 1),
-    _refused("a name of random.random", "from random import random", "return w * x * random()  # here",
+             "ks = [1.0, 2.0, 3.0]\nrandom.shuffle(ks)  # here\nreturn w * x * ks[0]", "shuffle",
+             1),
+    _refused("a name of random.random", "from random import random",
+             "return w * x * random()  # here",
              "random", 1),
     _refused("a generator of one's own", "import random\nrng = random.Random(1)",
              "return w * x * rng.random()  # here", "random", 1),
@@ -874,13 +937,17 @@ KINDS["chance"] = [
              "return w * x * sum(map(rng.gauss, [0.0], [1.0]))  # here", "gauss", 1),
     _refused("random by map, in C", "import random\nrng = random.Random(1)",
              "return w * x * sum(map(rng.getrandbits, [3]))  # here", "random", 1),
-    _refused("random by sorted", "import random", "ks = sorted([1.0, 2.0], key=lambda _: random.random())"
+    _refused("random by sorted", "import random",
+             "ks = sorted([1.0, 2.0], key=lambda _: random.random())"
              "  # here\nreturn w * x * ks[0]", "random", 1),
-    _refused("random in a default", "import random\ndef g(draw=random.random):\n    return draw()  # here",
+    _refused("random in a default", "import random\ndef g(draw=random.random):\n"
+             "    return draw()  # here",
              "w * x * g()", "random", 1),
-    _refused("random in a helper of a helper", "import random\ndef h():\n    return random.random()  # here\n"
+    _refused("random in a helper of a helper", "import random\ndef h():\n"
+             "    return random.random()  # here\n"
              "def g():\n    return h()", "w * x * g()", "random", 1),
-    _refused("a generator made inside", "import random", "return w * x * random.Random().random()  # here",
+    _refused("a generator made inside", "import random",
+             "return w * x * random.Random().random()  # here",
              "random", 1),
     _refused("NumPy's random", NUMPY, "return w * x * numpy.random.rand()  # here", "rand", 1),
     _refused("NumPy's generator", NUMPY + "rng = numpy.random.default_rng(1)",
@@ -903,7 +970,8 @@ KINDS["chance"] = [
              "return w * x * datetime.datetime.now().microsecond  # here", "now", 1),
     _refused("date.today", "import datetime", "return w * x * datetime.date.today().day  # here",
              "today", 1),
-    _refused("os.environ", "import os", "return w * x * len(os.environ['PATH'])  # here", "environ", 1),
+    _refused("os.environ", "import os", "return w * x * len(os.environ['PATH'])  # here",
+             "environ", 1),
     _refused("os.environ.get", "import os",
              "return w * x * float(os.environ.get('CFG_WORLD', 1))  # here", "environ", 1),
     _refused("os.getenv", "import os", "return w * x * float(os.getenv('CFG_WORLD', 1))  # here",
@@ -911,19 +979,24 @@ KINDS["chance"] = [
     _refused("os.getcwd", "import os", "return w * x * len(os.getcwd())  # here", "getcwd", 1),
     _refused("os.urandom", "import os", "return w * x * os.urandom(1)[0]  # here", "urandom", 1),
     _refused("os.path.exists", "import os", "return w * x * os.path.exists('/')  # here", "", 1),
-    _refused("open", "import os", "with open(os.devnull) as file:  # here\n    return w * x", "open", 1),
-    _refused("pathlib", "import pathlib", "pathlib.Path('/dev/null').read_text()  # here\nreturn w * x",
+    _refused("open", "import os", "with open(os.devnull) as file:  # here\n    return w * x",
+             "open", 1),
+    _refused("pathlib", "import pathlib", "pathlib.Path('/dev/null').read_text()  # here\n"
+             "return w * x",
              "", 1),
     _refused("input", "import builtins", "input()  # here\nreturn w * x", "input", 1),
     _refused("a file in scope", "import io\nfile = io.StringIO('1\\n2\\n')",
              "return w * x * float(file.readline() or 1)  # here", "readline", 1),
     _refused("print", "other = 1.0", "print('a')  # here\nreturn w * x", "print", 1),
-    _refused("print of a Value's form", "other = 1.0", "print(type(x))  # here\nreturn w * x", "print", 1),
-    _refused("sys.stdout.write", "other = 1.0", "sys.stdout.write('a')  # here\nreturn w * x", "write", 1),
+    _refused("print of a Value's form", "other = 1.0", "print(type(x))  # here\nreturn w * x",
+             "print", 1),
+    _refused("sys.stdout.write", "other = 1.0", "sys.stdout.write('a')  # here\nreturn w * x",
+             "write", 1),
     _refused("uuid4", "import uuid", "return w * x * (uuid.uuid4().int % 7)  # here", "uuid", 1),
     _refused("secrets", "import secrets", "return w * x * secrets.randbelow(7)  # here", "", 1),
     _refused("logging that is heard", "import logging\nlog = logging.getLogger('cfg_world')\n"
-             "log.setLevel(10)\nlog.propagate = False\nlog.handlers = [logging.StreamHandler(sys.stdout)]",
+             "log.setLevel(10)\nlog.propagate = False\n"
+             "log.handlers = [logging.StreamHandler(sys.stdout)]",
              "log.debug('a')  # here\nreturn w * x", "", 1),
     _refused("warning", "import warnings", "warnings.warn('a')  # here\nreturn w * x", "warn", 1),
     _refused("chance that comes later", "import random\nbox = Box(at=lambda: 3.0)",
@@ -979,7 +1052,11 @@ def test_there_are_many_rows():
 STILL = {
     *("set to the same number", "set and set back", "a number that is not used"),
     *("a number read in another branch", "text that is made anew", "fused or not"),
-    *("list replaced by an equal one", "__call__ of an instance is not asked", "lazily built again"),
+    *(
+        "list replaced by an equal one",
+        "__call__ of an instance is not asked",
+        "lazily built again",
+    ),
     *("state that somebody else resets", "and set back by somebody else"),
 }
 
@@ -1200,7 +1277,7 @@ FITTED = [row for kind, row in ROWS if kind not in ("forms", "chance") and "modu
 
 
 def _fit_cases() -> list[Any]:
-    """Rows at one place in turn, in Python every second; with --nightly all, there at all places."""
+    """Rows at one place in turn, in Python every second one; each night all, there everywhere."""
     cases = []
     for (number, row), place, backend in itertools.product(enumerate(FITTED), PLACES, BACKENDS):
         turn = PLACES[number % 3] == place
@@ -1275,22 +1352,28 @@ FITS = {
              "model.beta *= 0.9", always=True),
         _Fit("clipped", _net("return self.a * x * min(1.0, self.beta)", "self.beta = 1.5") + RATE,
              "model.beta *= 0.9", always=True),
-        _Fit("step counter read by the model", _net("return self.a * x / (1 + self.t)", "self.t = 0")
+        _Fit("step counter read by the model", _net("return self.a * x / (1 + self.t)",
+             "self.t = 0")
              + RATE, "model.t += 1", always=True),
-        _Fit("gate that a callback opens", _net("return self.a * x if self.on else x + self.a * 0.1",
+        _Fit("gate that a callback opens",
+             _net("return self.a * x if self.on else x + self.a * 0.1",
              "self.on = False") + RATE, "model.on = call > 5"),
         _Fit("train and eval", _net("return self.a * x * (0.5 if self.training else 1.0)",
              "self.training = True") + RATE, "model.training = not model.training", always=True),
         _Fit("curriculum", _net("return sum((self.a * x * k for k in self.ks[: self.n]), self.a)",
-             "self.ks, self.n = [0.1, 0.2, 0.3, 0.4], 1") + RATE, "model.n = min(4, call // 3 + 1)"),
-        _Fit("parameter replaced", _net("return self.a * x + self.b", "self.b = Value(1.0)") + RATE, "model.a = Value(n)"),
+             "self.ks, self.n = [0.1, 0.2, 0.3, 0.4], 1") + RATE,
+             "model.n = min(4, call // 3 + 1)"),
+        _Fit("parameter replaced", _net("return self.a * x + self.b",
+             "self.b = Value(1.0)") + RATE, "model.a = Value(n)"),
         _Fit("parameter added", _net("return sum((v * x for v in self.more), self.a)",
              "self.more = []") + RATE, "model.more.append(Value(n))"),
-        _Fit("layer swapped", MLP, "inner.layers[0] = nn.Layer(1, 3, activation='tanh', seed=call)"),
+        _Fit("layer swapped",
+             MLP, "inner.layers[0] = nn.Layer(1, 3, activation='tanh', seed=call)"),
         _Fit("layer frozen by another list", MLP, "optimizer.lr = 0.05 / call"),
         _Fit("weight pruned", MLP, "inner.layers[0].neurons[call % 3].w[0] = Value(0.0)"),
         _Fit("activation replaced", MLP,
-             "for neuron in inner.layers[0].neurons:\n    neuron._activate = [Value.relu, Value.tanh]"
+             "for neuron in inner.layers[0].neurons:\n"
+             "    neuron._activate = [Value.relu, Value.tanh]"
              "[call % 2]"),
         _Fit("weights set by hand", MLP, "inner.layers[0].neurons[0].w[0].data = n * 0.1"),
         _Fit("model given another body", _net("return self.a * x") + RATE,
@@ -1314,86 +1397,108 @@ FITS = {
              "Mine.k = n"),
         _Fit("call on the instance, which Python does not ask", _net("return self.a * x") + RATE,
              "model.__call__ = lambda x: x * n"),
-        _Fit("parameters overridden in a class", _net("return self.a * x + self.b", "self.b = Value(1.0)",
-             more="    def parameters(self):\n        return [self.b]") + RATE, look="[model.a, model.b]"),
+        _Fit("parameters overridden in a class", _net("return self.a * x + self.b",
+             "self.b = Value(1.0)",
+             more="    def parameters(self):\n"
+             "        return [self.b]") + RATE, look="[model.a, model.b]"),
         _Fit("parameters overridden on the instance",
              _net("return self.a * x + self.b", "self.b = Value(1.0)")
              + "\nmodel.parameters = lambda: [model.b]" + RATE, look="[model.a, model.b]"),
-        _Fit("parameters that become others", _net("return self.a * x + self.b", "self.b = Value(1.0)")
+        _Fit("parameters that become others", _net("return self.a * x + self.b",
+             "self.b = Value(1.0)")
              + RATE, "model.parameters = lambda: [model.b]", look="[model.a, model.b]"),
-        _Fit("lazily built", _net("if self.b is None:\n    self.b = Value(0.5)\nreturn self.a * x + self.b",
+        _Fit("lazily built", _net("if self.b is None:\n    self.b = Value(0.5)\n"
+             "return self.a * x + self.b",
              "self.b = None") + "\nmodel(1.0)" + OPTIMIZER, look="model.b"),
-        _Fit("hidden numbers that a callback reads", _net("self.h = self.a * x\nreturn self.h.tanh()",
+        _Fit("hidden numbers that a callback reads", _net("self.h = self.a * x\n"
+             "return self.h.tanh()",
              "self.h = None") + OPTIMIZER + "\nhs = []", "hs.append(model.h.data)", look="hs",
              always=True),
-        _Fit("running mean", _net("z = self.a * x\nself.mean = 0.9 * self.mean + 0.1 * z.data  # here\n"
+        _Fit("running mean", _net("z = self.a * x\n"
+             "self.mean = 0.9 * self.mean + 0.1 * z.data  # here\n"
              "return z - self.mean", "self.mean = 0.0") + OPTIMIZER, "pass", "", "model.mean"),
         _Fit("running mean of plain numbers",
              _net("self.mean = 0.9 * self.mean + 0.1  # here\nreturn self.a * x * self.mean",
                   "self.mean = 0.0") + OPTIMIZER, "pass", "mean", "model.mean"),
-        _Fit("counts its calls", _net("self.calls += 1  # here\nreturn self.a * x", "self.calls = 0")
+        _Fit("counts its calls", _net("self.calls += 1  # here\nreturn self.a * x",
+             "self.calls = 0")
              + OPTIMIZER, "pass", "calls", "model.calls"),
-        _Fit("warms up by itself", _net("self.t += 1  # here\nreturn self.a * x * min(1.0, self.t / 20)",
+        _Fit("warms up by itself", _net("self.t += 1  # here\n"
+             "return self.a * x * min(1.0, self.t / 20)",
              "self.t = 0") + OPTIMIZER, "pass", "t", "model.t"),
         _Fit("collects its outputs", _net("self.seen.append(1)  # here\nreturn self.a * x",
              "self.seen = []") + OPTIMIZER, "pass", "list", "len(model.seen)"),
         _Fit("dropout", "import random\n" + _net("keep = self.rng.random() < 0.5  # here\n"
-             "return self.a * x * (2.0 if keep else 0.0) + 0.1 * self.a", "self.rng = random.Random(1)")
+             "return self.a * x * (2.0 if keep else 0.0) + 0.1 * self.a",
+             "self.rng = random.Random(1)")
              + OPTIMIZER, "pass", "random"),
         _Fit("dropout, one coin a step", "import random\nrandom.seed(3)\n"
-             + _net("return self.a * x * (0.5 if random.random() < 0.1 else 1.0)  # here") + OPTIMIZER,
+             + _net("return self.a * x * (0.5 if random.random() < 0.1 else 1.0)  # here")
+             + OPTIMIZER,
              "pass", "random"),
         _Fit("dropout that is off", "import random\n" + _net(
              "if self.rate > 0 and self.rng.random() < self.rate:\n    return 0.0 * self.a\n"
              "return self.a * x", "self.rng, self.rate = random.Random(1), 0.0") + OPTIMIZER),
         _Fit("dropout that is turned on", "import random\n" + _net(
-             "if self.rate > 0 and self.rng.random() < self.rate:  # here\n    return 0.1 * self.a\n"
+             "if self.rate > 0 and self.rng.random() < self.rate:  # here\n"
+             "    return 0.1 * self.a\n"
              "return self.a * x", "self.rng, self.rate = random.Random(1), 0.0") + OPTIMIZER,
              "model.rate = 0.5", "random"),
-        _Fit("noise of NumPy", "import numpy\n" + _net("return self.a * x + self.rng.normal()  # here",
+        _Fit("noise of NumPy",
+             "import numpy\n" + _net("return self.a * x + self.rng.normal()  # here",
              "self.rng = numpy.random.default_rng(1)") + OPTIMIZER, "pass", "normal"),
-        _Fit("a clock", "import time\n" + _net("start = time.perf_counter()  # here\nreturn self.a * x")
+        _Fit("a clock", "import time\n" + _net("start = time.perf_counter()  # here\n"
+             "return self.a * x")
              + OPTIMIZER, "pass", "perf_counter"),
         _Fit("target network", "import copy\n" + _net("return self.a * x + 0.1 * self.target.a",
              "self.target = Box(a=Value(1.0))") + "\noptimizer = nn.SGD([model.a], lr=0.05)",
              "model.target.a.data = model.a.data", look="model.target.a"),
-        _Fit("target network copied", "import copy\n" + _net("return self.a * x + 0.1 * self.target.a",
+        _Fit("target network copied",
+             "import copy\n" + _net("return self.a * x + 0.1 * self.target.a",
              "self.target = Box(a=Value(1.0))") + "\noptimizer = nn.SGD([model.a], lr=0.05)",
              "model.target = Box(a=copy.deepcopy(model.a))"),
         _Fit("mean of the weights in a callback", LINE + "\nmean = Box(a=0.0)",
              "mean.a = 0.9 * mean.a + 0.1 * model.a.data", look="mean.a", always=True),
-        _Fit("isinstance of the input", _net("return self.a * x * 2 if isinstance(x, float) else self.a")
+        _Fit("isinstance of the input",
+             _net("return self.a * x * 2 if isinstance(x, float) else self.a")
              + OPTIMIZER),
-        _Fit("attribute that appears", _net("return self.a * x * getattr(self, 'k', 1.0)") + OPTIMIZER,
+        _Fit("attribute that appears",
+             _net("return self.a * x * getattr(self, 'k', 1.0)") + OPTIMIZER,
              "model.k = n"),
         _Fit("function of a module", CONFIG + "\ncfg.act = Value.tanh\n"
              + _net("return cfg.act(self.a * x)") + OPTIMIZER,
              "cfg.act = [Value.sigmoid, Value.tanh][call % 2]"),
     ],
     "loss": [
-        _Fit("object with a weight", LINE + "\nclass Loss:\n    k = 1.0\n    def __call__(self, z, y):\n"
+        _Fit("object with a weight", LINE + "\nclass Loss:\n    k = 1.0\n"
+             "    def __call__(self, z, y):\n"
              "        return self.k * (z - y) ** 2\nloss = Loss()", "loss.k = n * n"),
         _Fit("object with an annealed weight", LINE + "\nclass Loss:\n    k = 1.0\n"
              "    def __call__(self, z, y):\n        return self.k * (z - y) ** 2\nloss = Loss()",
              "loss.k *= 0.9", always=True),
-        _Fit("function of a global", LINE + "\nk = 1.0\ndef loss(z, y):\n    return k * (z - y) ** 2",
+        _Fit("function of a global", LINE + "\nk = 1.0\ndef loss(z, y):\n"
+             "    return k * (z - y) ** 2",
              "k = n * n"),
-        _Fit("closure", LINE + "\ndef weighted(box):\n    return lambda z, y: box.k * (z - y) ** 2\n"
+        _Fit("closure", LINE + "\ndef weighted(box):\n"
+             "    return lambda z, y: box.k * (z - y) ** 2\n"
              "box = Box(k=1.0)\nloss = weighted(box)", "box.k = n * n"),
         _Fit("partial", LINE + "\ndef plain_loss(z, y, ks):\n    return ks[0] * (z - y) ** 2\n"
              "ks = [1.0]\nloss = functools.partial(plain_loss, ks=ks)", "ks[0] = n * n"),
         _Fit("its call replaced", LINE + "\nclass Loss:\n    def __call__(self, z, y):\n"
              "        return (z - y) ** 2\nloss = Loss()",
              "Loss.__call__ = lambda self, z, y: n * n * (z - y) ** 2"),
-        _Fit("call overridden in a subclass", LINE + "\nclass Base:\n    def __call__(self, z, y):\n"
-             "        return (z - y) ** 2\nclass Loss(Base):\n    k = 2.0\n    def __call__(self, z, y):\n"
+        _Fit("call overridden in a subclass", LINE + "\nclass Base:\n"
+             "    def __call__(self, z, y):\n"
+             "        return (z - y) ** 2\nclass Loss(Base):\n    k = 2.0\n"
+             "    def __call__(self, z, y):\n"
              "        return super().__call__(z, y) * self.k\nloss = Loss()", "Loss.k = n * n"),
         _Fit("switch between two", LINE + "\nhow = 'square'\ndef loss(z, y):\n"
              "    return (z - y) ** 2 if how == 'square' else abs(z - y)",
              "how = 'square' if how == 'abs' else 'abs'"),
         _Fit("label smoothing", LINE + "\nsmooth = [0.0]\ndef loss(z, y):\n"
              "    return (z - (1 - smooth[0]) * y) ** 2", "smooth[0] += 0.05", always=True),
-        _Fit("keeps the last", LINE + "\nclass Loss:\n    last = None\n    def __call__(self, z, y):\n"
+        _Fit("keeps the last", LINE + "\nclass Loss:\n    last = None\n"
+             "    def __call__(self, z, y):\n"
              "        self.last = (z - y) ** 2\n        return self.last\nloss = Loss()\nls = []",
              "ls.append(loss.last.data)", look="ls", always=True),
         _Fit("counts", LINE + "\nks = {'n': 0}\ndef loss(z, y):\n    ks['n'] += 1  # here\n"
@@ -1402,12 +1507,15 @@ FITS = {
              "    return (z - y) ** 2 if isinstance(y, float) else abs(z)"),
     ],
     "penalty": [
-        _Fit("of a global", LINE + "\nk = 0.1\npenalty = lambda model: k * model.a**2", "k = n * 0.1"),
+        _Fit("of a global", LINE + "\nk = 0.1\npenalty = lambda model: k * model.a**2",
+             "k = n * 0.1"),
         _Fit("annealed", LINE + "\nks = [0.5]\npenalty = lambda model: ks[0] * model.a**2",
              "ks[0] *= 0.9", always=True),
         _Fit("object", LINE + "\nclass P:\n    k = 0.1\n    def __call__(self, model):\n"
-             "        return self.k * nn.l2(model.parameters())\npenalty = P()", "penalty.k = n * 0.1"),
-        _Fit("of more parameters", LINE + "\npenalty = lambda model: 0.1 * nn.l2(model.parameters())",
+             "        return self.k * nn.l2(model.parameters())\npenalty = P()",
+             "penalty.k = n * 0.1"),
+        _Fit("of more parameters", LINE + "\n"
+             "penalty = lambda model: 0.1 * nn.l2(model.parameters())",
              "setattr(model, f'a{call}', Value(n))"),
         _Fit("turned on and off", LINE + "\non = True\n"
              "penalty = lambda model: 0.1 * model.a**2 if on else 0.0 * model.a", "on = not on"),
@@ -1418,8 +1526,10 @@ FITS = {
              "penalty = lambda model: rng.random() * model.a**2  # here", "pass", "random"),
     ],
     "schedule": [
-        _Fit("of a global", LINE + "\nrate = 0.05\nlr = lambda step: rate", "rate = 0.01 * (1 + call % 3)"),
-        _Fit("of an object", LINE + "\nbox = Box(rate=0.05)\nlr = lambda step: box.rate / (1 + step)",
+        _Fit("of a global", LINE + "\nrate = 0.05\nlr = lambda step: rate",
+             "rate = 0.01 * (1 + call % 3)"),
+        _Fit("of an object", LINE + "\nbox = Box(rate=0.05)\n"
+             "lr = lambda step: box.rate / (1 + step)",
              "box.rate = 0.02 * (1 + call % 3)"),
         _Fit("that counts its calls", LINE + "\ncalls = []\ndef lr(step):\n    calls.append(step)\n"
              "    return 0.05 / len(calls)", look="calls"),
@@ -1429,7 +1539,8 @@ FITS = {
         _Fit("set by a callback", LINE, "optimizer.lr = 0.02 * (1 + call % 3)"),
     ],
     "optimizer": [
-        _Fit("momentum set by a callback", LINE, "optimizer.momentum = 0.1 * (call % 5)", always=True),
+        _Fit("momentum set by a callback", LINE, "optimizer.momentum = 0.1 * (call % 5)",
+             always=True),
         _Fit("weight decay set by a callback", LINE, "optimizer.weight_decay = 0.1 * (call % 2)"),
         _Fit("nesterov set by a callback", LINE, "optimizer.nesterov = not optimizer.nesterov"),
         _Fit("its memory set by a callback", LINE, "optimizer.velocity = [0.0]"),
@@ -1437,15 +1548,18 @@ FITS = {
              + "\n".join("    " + line for line in CLIP.format("self").splitlines())
              + "\n    super().step()"), "pass", EITHER),
         _Fit("step of a subclass of Adam", _mine("def step(self):\n    for p in self.parameters:\n"
-             "        p.grad = p.grad * 0.5\n    super().step()", "Adam", "lr=0.05"), "pass", EITHER),
+             "        p.grad = p.grad * 0.5\n    super().step()", "Adam", "lr=0.05"), "pass",
+             EITHER),
         _Fit("step of a subclass that leaves some out", _mine("calls = 0\ndef step(self):\n"
              "    self.calls += 1\n    if self.calls % 2:\n        super().step()"), "pass", EITHER,
              "optimizer.calls"),
         _Fit("step on the instance", LINE + "\nformer = optimizer.step\ndef step():\n"
              + "\n".join("    " + line for line in CLIP.format("optimizer").splitlines())
              + "\n    former()\noptimizer.step = step", "pass", EITHER),
-        _Fit("step replaced by a callback", LINE + "\nformer = optimizer.step\ngrads = []\ndef mine():\n"
-             "    grads.append(model.a.grad)\n    former()", "optimizer.step = mine", EITHER, "grads"),
+        _Fit("step replaced by a callback", LINE + "\nformer = optimizer.step\ngrads = []\n"
+             "def mine():\n"
+             "    grads.append(model.a.grad)\n    former()", "optimizer.step = mine",
+             EITHER, "grads"),
         _Fit("step of the class replaced by a callback", _mine("pass") + "\ndef mine(self):\n"
              "    for p in self.parameters:\n        p.data -= 0.01 * p.grad",
              "Mine.step = mine", EITHER),
@@ -1456,12 +1570,16 @@ FITS = {
              "optimizer.take = lambda columns, steps: former([[min(1.2, x) for x in columns[0]],"
              " *columns[1:]], steps)", "pass", EITHER),
         _Fit("take that a callback replaces", LINE + "\nformer = optimizer.take\n"
-             "def take(columns, steps):\n    former([[min(1.2, x) for x in columns[0]], *columns[1:]],"
+             "def take(columns, steps):\n"
+             "    former([[min(1.2, x) for x in columns[0]], *columns[1:]],"
              " steps)", "optimizer.take = take", EITHER),
-        _Fit("zero_grad of a subclass", _mine("calls = 0\ndef zero_grad(self):\n    self.calls += 1\n"
-             "    if self.calls % 2:\n        super().zero_grad()", options="lr=0.01"), "pass", EITHER,
+        _Fit("zero_grad of a subclass", _mine("calls = 0\ndef zero_grad(self):\n"
+             "    self.calls += 1\n"
+             "    if self.calls % 2:\n        super().zero_grad()", options="lr=0.01"), "pass",
+             EITHER,
              "optimizer.calls"),
-        _Fit("zero_grad on the instance", LINE + "\noptimizer.zero_grad = lambda: None", "pass", EITHER),
+        _Fit("zero_grad on the instance", LINE + "\noptimizer.zero_grad = lambda: None", "pass",
+             EITHER),
         _Fit("moved of a subclass", _mine("k = 0.5\ndef moved(self, ps, gs, memory, rates):\n"
              "    return super().moved(ps, [self.k * g for g in gs], memory, rates)")),
         _Fit("moved of a subclass with a number that changes",
@@ -1469,11 +1587,13 @@ FITS = {
                    "    return super().moved(ps, [self.k * g for g in gs], memory, rates)"),
              "optimizer.k = n * 0.5", EITHER),
         _Fit("moved of a subclass, a global", _mine("def moved(self, ps, gs, memory, rates):\n"
-             "    return super().moved(ps, [factor * g for g in gs], memory, rates)") + "\nfactor = 0.5",
+             "    return super().moved(ps, [factor * g for g in gs], memory, rates)") + "\n"
+             "factor = 0.5",
              "factor = n * 0.5", EITHER),
         _Fit("moved that a callback replaces", LINE + "\nformer = optimizer.moved\n"
              "def moved(ps, gs, memory, rates):\n"
-             "    return former(ps, [0.5 * g for g in gs], memory, rates)", "optimizer.moved = moved",
+             "    return former(ps, [0.5 * g for g in gs], memory, rates)",
+             "optimizer.moved = moved",
              EITHER),
         _Fit("moved of chance", "import random\n" + _mine("rng = random.Random(1)\n"
              "def moved(self, ps, gs, memory, rates):\n"
@@ -1484,11 +1604,13 @@ FITS = {
         _Fit("rates with a number that changes", _mine("k = 0.5\ndef rates(self, steps):\n"
              "    first, *others = super().rates(steps)\n    return (first * self.k, *others)"),
              "optimizer.k = abs(n) * 0.5"),
-        _Fit("columns of a subclass", _mine("def columns(self):\n    return super().columns()"), "pass",
+        _Fit("columns of a subclass", _mine("def columns(self):\n"
+             "    return super().columns()"), "pass",
              EITHER),
         _Fit("check of a subclass", _mine("seen = 0\ndef check(self, *given):\n    self.seen += 1\n"
              "    super().check(*given)"), "pass", EITHER),
-        _Fit("a property for lr", _mine("k = 1.0\n@property\ndef lr(self):\n    return self.under * self.k\n"
+        _Fit("a property for lr", _mine("k = 1.0\n@property\ndef lr(self):\n"
+             "    return self.under * self.k\n"
              "@lr.setter\ndef lr(self, x):\n    self.under = x"), "optimizer.k = 0.5 + call % 2",
              EITHER),
     ],
@@ -1553,6 +1675,13 @@ def test_random_programs(backend, chunk, amount, figure):
         refused += only_reads and (outcome.refused_at is not None or outcome.backend == "eager")
     what = f"random programs beside the plain functions, {backend}"
     figure("h", f"{what}: silent differences", len(range(chunk, count, CHUNKS)), len(wrong), 0)
-    figure("h", f"{what}: refused of those that only read", only_read, 100 * refused / only_read, 5, "%")
+    figure(
+        "h",
+        f"{what}: refused of those that only read",
+        only_read,
+        100 * refused / only_read,
+        5,
+        "%",
+    )
     assert not wrong, f"{len(wrong)} silent differences, such as {wrong[0]}"
     assert refused < 0.05 * only_read

@@ -451,7 +451,7 @@ KINDS = {  # what may stand somewhere: what it is at first, terms that read it a
     "list": (
         ["[1.0, 2.0]", "[leaf(1.0), 0.5]", "[leaf(0.5)]"],
         ["sum(v * x for v in P)", "P[0] * x", "P[-1] * w", "w * len(P)", "sum(P[1:], x)"],
-        ["P.append(n)", "P.append(leaf(n))", "P[0] = n", "P.reverse()", "P = [*P, n]", "P = list(P)"],
+        ["P.append(n)", "P.append(leaf(n))", "P[0] = n", "P.reverse()", "P = [*P, n]"],
     ),
     "dict": (
         ["{'a': 1.0, 'b': leaf(2.0)}", "{'a': 0.5}"],
@@ -533,8 +533,8 @@ def random_program(seed: int, calls: tuple[int, int] = (6, 10), terms: int = 4) 
         if len(paths) > 1:  # an object on the way is swapped for another
             at = rng.randrange(len(paths) - 1)
             some.append(f"{paths[at]} = {made(paths, at, rng.choice(KINDS[kind][0]))}")
-        for change in rng.sample(some, rng.randint(1, len(some))):
-            changes.append((rng.randint(2, count), change))
+        some = rng.sample(some, rng.randint(1, len(some)))
+        changes += [(rng.randint(2, count), change) for change in some]
     writes = rng.random() < 0.1
     if writes:
         more, done = rng.choice(list(WRITES.values()))
@@ -542,7 +542,8 @@ def random_program(seed: int, calls: tuple[int, int] = (6, 10), terms: int = 4) 
         body += done.splitlines()
     body.append(rng.choice(["return total", "return [total, w]", "return {'a': total}"]))
     lines = [
-        f"if call == {call}:\n    with contextlib.suppress(AttributeError, TypeError):\n        {change}"
+        f"if call == {call}:\n    with contextlib.suppress(AttributeError, TypeError):\n"
+        f"        {change}"
         for call, change in sorted(changes)
     ]
     text = Text(f"random {seed}", "\n".join(setup), "\n".join(body), "\n".join(lines) or "pass")
