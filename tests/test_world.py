@@ -336,8 +336,10 @@ KINDS["arithmetic"] = [
 # --- flags --------------------------------------------------------------------------------------
 
 MODES = "import enum\nclass Mode(enum.Enum):\n    TRAIN = 1\n    TEST = 2\n"
-TWO = "class A:\n    def at(self):\n        return 2.0\nclass B(A):\n    def at(self):\n"
-"        return 5.0\n"
+TWO = (
+    "class A:\n    def at(self):\n        return 2.0\n"
+    "class B(A):\n    def at(self):\n        return 5.0\n"
+)
 KINDS["flags"] = [
     _Row("flag", "box = Box(on=True)", "w * x if box.on else w + x", "box.on = not box.on", most=2),
     _Row("flag of a class", "class C:\n    on = True", "w * x if C.on else w + x",
