@@ -125,10 +125,16 @@ def _is_array(thing: Any) -> bool:
     return (kind.__module__, kind.__name__) == ("numpy", "ndarray") and thing.ndim > 0
 
 
-def copies(numbers: Sequence[Operand]) -> list[Value]:
-    """Values of their own in place of the numbers, one for each Value however often it comes."""
-    made = {id(x): Value(x.data, x.label) for x in numbers if isinstance(x, Value)}
-    return [made[id(x)] if isinstance(x, Value) else Value(x) for x in numbers]
+def copies(numbers: Sequence[Operand], is_strict: bool = True) -> list[Value]:
+    """Values of their own in place of the numbers.
+
+    One for each Value however often it comes, or, unless `is_strict`, one for each place.
+    """
+    made = {id(x): Value(x.data, x.label) for x in numbers if isinstance(x, Value)} if is_strict else {}
+    return [
+        (made.get(id(x)) or Value(x.data, x.label)) if isinstance(x, Value) else Value(x)
+        for x in numbers
+    ]
 
 
 def twins(values: Sequence[Any]) -> list[int]:

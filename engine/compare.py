@@ -25,7 +25,12 @@ SUMS = {OPS[name] for name in ("add", "sub", "sum", "dot")}  # whose terms may c
 
 
 class ReplayError(RuntimeError):
-    """A function cannot be replayed, or its replay does not do what the function does."""
+    """A function cannot be replayed, or its replay does not do what the function does.
+
+    `result` holds what the function returned, where it ran: its effects are done.
+    """
+
+    result: tuple[Any, ...] = ()
 
 
 # --- tapes --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 from threading import RLock
 from types import ModuleType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 from engine import backends, functions
@@ -25,6 +25,7 @@ from engine.ops import Op
 from engine.roll import roll
 from engine.tape import Tape
 from engine.value import Operand, Value, data_of, node
+from engine.world import Cell, World, put
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
 ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
@@ -39,6 +40,22 @@ class Sources(NamedTuple):
     picks: list[int]  # the places of both among the gradients of a backward
 
 
+class Made(Protocol):
+    """What came of the run that was recorded."""
+
+    @property
+    def are_values(self) -> Sequence[bool]:
+        """Which of its numbers are Values to the caller."""
+
+    @property
+    def forms(self) -> Sequence[Any]:
+        """The result with all numbers zero; then, the same way, what the run set."""
+
+    @property
+    def sets(self) -> Sequence[Cell]:
+        """Where it set something."""
+
+
 class Recorded:
     """One recording. Its kernel computes all outputs, and goes backward from the main one.
 
@@ -50,13 +67,13 @@ class Recorded:
     def __init__(
         self,
         tape: Tape,
-        results: Sequence[Operand],
-        form: Any,
+        made: Made,
         backend: str,
+        world: World | None = None,
         number: int = 0,
         main: int | None = None,
     ) -> None:
-        self.main = main
+        self.main, self.world = main, world or World(())
         order, rows = tape.order, len(tape.order)
         if tape.outputs:  # only the last of the rows can have all others below it
             last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)
@@ -65,7 +82,10 @@ class Recorded:
                 order, self.main = below, last if main is None else main
         self._is_whole = len(order) == rows
         tape = replace(tape, order=order)
-        self.tape, self.program, self.form, self.number = tape, roll(tape), form, number
+        self.tape, self.program, self.number = tape, roll(tape), number
+        self.forms, self.sets = made.forms, made.sets
+        self._are_values = made.are_values
+        self.is_strict = True
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -84,7 +104,6 @@ class Recorded:
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
-        self._are_values = [isinstance(result, Value) for result in results]
         self._others: dict[int, _Other] = {}
         chosen = backends.first(self.program) if self.auto else backends.backend(backend)
         self.kernel: Kernel = chosen.compile(self.program, tape)
@@ -145,9 +164,11 @@ class Recorded:
     ) -> tuple[Leaves, list[float]] | None:
         """The leaves and the outputs for other numbers; None where the recording does not fit."""
         if self.grad_inputs:
-            if self._kin(numbers) != self._fitting:
+            if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
+        if self.world.free:
+            numbers = [*numbers, *self.world.numbers()]
         leaves = cast("Sequence[float]", numbers), [p.data for p in self.program.parameters]
         with self.lock:
             if not self.forward(leaves):
@@ -242,20 +263,37 @@ class Recorded:
         """What the function returns: its outputs as Values that know their sources."""
         made: list[Operand] = []
         for k, z in enumerate(outputs):
-            if self._constant[k]:
+            if self._constant[k] or not self._are_values[k]:
                 made.append(Value(z) if self._are_values[k] else z)
+                continue
+            itself = self._itself[k]
+            if itself is not None:  # what came in, or stands outside, goes out
+                made.append(numbers[itself] if type(itself) is int else itself)
                 continue
             parameters, inputs, picks = self.sources[k]
             if inputs:
                 parameters += tuple([cast(Value, numbers[k]) for k in inputs])
             slopes = Slopes(self, leaves, k, picks)
             made.append(node(REPLAY, z, parameters, None, slopes, None))
-        return made[0] if type(self.form) is float else rebuild(self.form, iter(made))
+        unread = iter(made)
+        result = rebuild(self.forms[0], unread)
+        for place, form in zip(self.sets, self.forms[1:], strict=True):
+            put(place, rebuild(form, unread))
+        return result
 
     @cached_property
     def _constant(self) -> list[bool]:
         """Which outputs no Value has a part in."""
         return [p < 0 and type(self.tape.leaves[-1 - p]) is float for p in self.tape.outputs]
+
+    @cached_property
+    def _itself(self) -> list[Any]:
+        """Which outputs are parameters, or Values that were passed in, by their number."""
+        leaves: list[Any] = [
+            *((k if is_wanted else None) for k, is_wanted in enumerate(self.tape.input_grads)),
+            *self.tape.leaves[self.tape.inputs :],
+        ]
+        return [leaves[-1 - place] if place < 0 else None for place in self.tape.outputs]
 
     @cached_property
     def sources(self) -> list[Sources]:

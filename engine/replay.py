@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from functools import partial, update_wrapper
 from itertools import repeat
 from threading import RLock
-from types import MethodType
-from typing import Any, cast, overload
+from types import CodeType, MethodType
+from typing import Any, NamedTuple, cast, overload
 from weakref import WeakSet
 
 from engine import backends
@@ -17,26 +19,60 @@ from engine.arguments import (
     changed_argument,
     copies,
     digest,
+    flatten,
     identities,
     numbers_of,
     read,
     rebuild,
 )
 from engine.backends.kernel import Kernel
-from engine.compare import ReplayError, change
+from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
+from engine.ops import OPS
 from engine.recorded import Leaves, Recorded
-from engine.tape import Recording, Tape, record, standing_in
+from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.value import Operand, Value, data_of
+from engine.witness import Witness
 from engine.words import in_words
+from engine.world import (
+    Cell,
+    Lent,
+    Reached,
+    World,
+    alike,
+    is_filled,
+    is_read,
+    lines_of,
+    now,
+    reach,
+    written,
+)
 
 LIMIT = 32  # recordings kept of one function
 TOO_MANY = 9  # recordings of one function: a warning; of one shape: no more are made
 FROZEN = (
-    "Random numbers, numbers and Values from outside the arguments, and flags are frozen when a "
-    "function is recorded: pass them as arguments"
+    "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
+    'backend="eager"'
 )
+
+
+class Run(NamedTuple):
+    """One run of the function, seen while it ran."""
+
+    seen: Recording
+    result: Any
+    results: list[Operand]  # the numbers in it, then those in what it set
+    are_values: list[bool]  # the others are plain numbers to the caller
+    forms: list[Any]  # of the result, then of what it set
+    sets: list[Cell]
+
+
+class _Ran(NamedTuple):
+    """What a run did: the code that ran, and what that code can reach by name."""
+
+    witness: Witness
+    reached: Reached
 
 
 class Replay:
@@ -69,6 +105,12 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
+        self._hits = 0  # calls that a recording answered
+        self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
+        self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
+        self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
+        self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
+        self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
         _living.add(self)
         update_wrapper(self, function)
@@ -86,11 +128,23 @@ class Replay:
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
-        result = self._replayed(given)
-        if result is None and not (self.wanted == "auto" and self.is_full(given)):
-            self.record(given)
-            result = self._replayed(given, is_first=True)
-        return result[0] if result else self._run(given, given.numbers)
+        found = self._replayed(given)
+        if found:
+            return found[0]
+        with turn() as is_ours:  # another thread's recording may wait for this one
+            if not is_ours or self._gives_up(given):
+                return self._run(given, given.numbers)
+            return self._first(given)
+
+    def _first(self, given: Given) -> Any:
+        """Runs the function once, and records it; the result is the recording's where one fits."""
+        try:
+            recorded, own = self.record(given)
+        except ReplayError as error:
+            self._causes.append(f"refused: {error}")
+            raise
+        computed = recorded and recorded.compute(given.numbers, False)
+        return recorded.result(given.numbers, *computed) if recorded and computed else own
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method, the instance is the first argument."""
@@ -135,88 +189,247 @@ class Replay:
         alike = [pattern for pattern in self.patterns if pattern.startswith(shape)]
         return len(alike) >= TOO_MANY or len(self.patterns) >= LIMIT
 
+    def _gives_up(self, given: Given) -> bool:
+        """Whether the function itself is to run: a recording would not be used again."""
+        if self.wanted == "auto" and (
+            self.is_full(given) or (self.made >= TOO_MANY and self._hits < self.made)
+        ):
+            return True
+        changes = [(place, now(place)) for place in self._moving(given, self._fixed)]
+        is_settled = len(changes) == len(self._waiting) and all(
+            a.key == b.key and alike(x, y)
+            for (a, x), (b, y) in zip(changes, self._waiting, strict=True)
+        )
+        self._waiting = changes
+        return bool(changes) and not is_settled
+
     def recall(self, patterns: Iterable[str]) -> None:
         """Counts the recordings of a run before, and makes each again where it is needed."""
         self.patterns = list(patterns)
         self._lost = set(patterns)
 
-    def record(self, given: Given) -> Any:
-        """Records the function anew, whatever there is; its result, as computed on the way.
+    def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
+        """Runs the function, once, and records it; the recording, and the function's own result.
 
-        A run that was recalled keeps no recording that the run before would not have made.
+        A run that sets something up for the next ones, such as a layer that is built when first
+        called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
+        ReplayError, with the result, where the next run would set something again.
         """
-        inputs = copies(given.numbers)
-        seen, result = self._watched_run(given, inputs)
-        if seen.made:  # a layer may be built when first called: its Values are there now
-            seen, result = self._watched_run(given, inputs)
-        results = numbers_of(result)
-        tape = self._tape(seen, given, inputs, results)
+        before = reach(self._roots(given), known=self._codes)
+        inputs = copies(given.numbers, self._is_strict(before))
+        places = [p for p in self._moving(given) if p.key not in self._fixed]
+        try:
+            run, ran = self._witnessed(given, inputs, places, before)
+        except Exception:
+            if not places:
+                raise
+            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can stand there
+            return self.record(given, keeps_all)
+        inputs += run.seen.lent
+        recorded = None
+        try:
+            is_set_up = self._judge(given, run, ran, before)
+            if keeps_all or not is_set_up:
+                recorded = self._recorded(given, inputs, run, ran.reached, places, is_set_up)
+        except ReplayError as error:
+            error.result = (self._own(given, inputs, run.result),)
+            raise
+        return recorded, self._own(given, inputs, run.result)
+
+    def _roots(self, given: Given) -> list[tuple[Any, str]]:
+        """What a walk through the world begins with: the function, and arguments but data."""
+        keywords = given.keywords.items()
+        named = [*((thing, "argument") for thing in given.arguments), *((b, a) for a, b in keywords)]
+        return [(self.function, ""), *(root for thing, name in named for root in _others(thing, name))]
+
+    def _is_strict(self, before: Reached) -> bool:
+        """Whether it counts which of the Values passed in are one: to `is`, or to the last digit."""
+        return self.wanted == "python" or before.names.asks_identity
+
+    def _moving(self, given: Given, only: Any = None) -> list[Cell]:
+        """The places of plain numbers in which the world of a recording differs from now.
+
+        None where it differs in more. `only` those places.
+        """
+        for recorded in reversed(self.recordings.get(given.shape, [])):
+            moved = recorded.world.moved()
+            if moved is not None:
+                return [place for place in moved if only is None or place.key in only]
+        return []
+
+    def _recorded(
+        self,
+        given: Given,
+        inputs: Sequence[Value],
+        run: Run,
+        after: Reached,
+        places: Sequence[Cell],
+        is_set_up: bool,
+    ) -> Recorded | None:
+        tape = self._tape(run, given, inputs)
         pattern = digest(given.shape) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
-            return result
-        recorded = Recorded(tape, results, _form(result), self.wanted, self.made + 1, self._main)
+            return None
+        sets = {cell.key for cell in run.sets}
+        cells = [c for k, c in after.cells.items() if k not in sets and is_read(after, c)]
+        world = World(cells, places)
+        recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
+        recorded.is_strict = self._is_strict(after)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
-        self._check_kernel(recorded, leaves, inputs, results)
-        if recorded.grad_inputs:
-            self._check_identity(given, results)
-        self._keep(given, recorded, pattern)
-        return result
+        self._check_kernel(recorded, leaves, inputs, run.results)
+        if recorded.grad_inputs and after.names.asks_identity and not is_set_up:
+            self._check_identity(given, run.results[: len(numbers_of(run.result))])
+        if not is_set_up:
+            self._keep(given, recorded, pattern)
+        return recorded
 
-    def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> bool:
+    def compare(
+        self, recorded: Recorded, leaves: Leaves, given: Given
+    ) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
 
-        False where it is another function by now, which the calls before did not miss: it is to be
-        recorded anew. Raises ReplayError where they may have missed it, where numbers alone have
-        changed, and where the kernel computes something else.
+        None where they agree. Its own result, in a tuple, where it is another function by now,
+        which the calls before did not miss: it is to be recorded anew. Raises ReplayError where
+        they may have missed it, where numbers alone have changed, and where the kernel computes
+        something else.
         """
-        inputs = copies(given.numbers)
+        inputs = copies(given.numbers, recorded.is_strict)
+        places = recorded.world.free
         try:
-            seen, result = self._watched_run(given, inputs)
-            results = numbers_of(result)
-            changed = change(recorded.tape, self._tape(seen, given, inputs, results))
+            run = self._watched_run(given, inputs, places, recorded.sets)
+            inputs += run.seen.lent
+            changed = change(recorded.tape, self._tape(run, given, inputs))
+            if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
+                changed = Change("its result has another form", is_frozen=True)
             if changed is None:
-                self._check_kernel(recorded, leaves, inputs, results)
-                if recorded.grad_inputs:
-                    self._check_identity(given, results)
+                self._check_kernel(recorded, leaves, inputs, run.results)
         except ReplayError:
             self._forget(recorded, given)
             raise
+        calls = recorded.compared, recorded.calls
         if changed is None:
-            calls = recorded.compared = recorded.calls
-            recorded.due = calls + self.check if self.check else 10 * calls
-            return True
+            recorded.compared = recorded.calls
+            recorded.due = calls[1] + self.check if self.check else 10 * calls[1]
+            return None
         self._forget(recorded, given)
-        was_missed = recorded.calls > recorded.compared + 1 and not changed.is_close
+        was_missed = calls[1] > calls[0] + 1 and not changed.is_close
         if changed.is_frozen or was_missed:
             raise ReplayError(
                 f"the replay of {self._name} differs from {self._name} itself: {changed.words}. "
                 f"{FROZEN}"
             )
-        return False
+        self._causes.append(changed.words)
+        return (self._own(given, inputs, run.result),)
 
     def _forget(self, recorded: Recorded, given: Given) -> None:
         with self._lock:
             kept = self.candidates(given)
             kept[:] = [other for other in kept if other is not recorded]
 
-    def _watched_run(self, given: Given, inputs: Sequence[Value]) -> tuple[Recording, Any]:
-        with record() as seen:
-            result = self._run(given, inputs)
+    def _witnessed(
+        self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
+    ) -> tuple[Run, _Ran]:
+        """A run, and what it did outside its arguments."""
+        witness = Witness()
+        run = self._watched_run(given, inputs, places, (), witness, before)
+        self._codes |= witness.codes
+        return run, _Ran(witness, reach(self._roots(given), witness.codes))
+
+    def _watched_run(
+        self,
+        given: Given,
+        inputs: Sequence[Value],
+        places: Sequence[Cell],
+        sets: Sequence[Cell],
+        witness: Witness | None = None,
+        before: Reached | None = None,
+    ) -> Run:
+        """A run with Values in the places of numbers that are inputs."""
+        lent = [Value(float(now(place))) for place in places]
+        floats = [v for v, x in zip(inputs, given.numbers, strict=True) if type(x) is not Value]
+        with record() as seen, Lent(places, lent), standing_in(lent):
+            result = self._run(given, inputs, witness)
+        seen.lent = lent
         if seen.escapes:
             what, line = seen.escapes[0]
-            raise ReplayError(
+            error = ReplayError(
                 f"{self._name} {what} of a Value at {line}: the number would be frozen in every "
                 "replay, and what is set would be set once; compute with Values (engine.max and "
                 'engine.softmax choose by value), or use backend="eager"'
             )
-        return seen, result
+            error.result = (self._own(given, inputs, result),)
+            raise error
+        if before is not None and witness is not None:
+            after = reach(self._roots(given), witness.codes)
+            sets = [
+                c._replace(value=value)
+                for c, value in written(before, after)
+                if not is_read(after, c) and _is_data(c, value)
+            ]
+        parts = [result, *(now(cell) for cell in sets)]
+        results, are_values = [], []
+        of_lent, of_all = {id(v): v for v in lent}, {id(v): v for v in [*lent, *floats]}
+        is_whole = any(type(now(place)) is int for place in places)
+        for k, part in enumerate(parts):
+            for x in numbers_of(part):
+                if is_whole and is_computed_from(x, [of_lent]):
+                    raise ReplayError("an integer would come back as a float")
+                results.append(x)
+                plain = is_computed_from(x, [of_all if k else of_lent])
+                are_values.append(isinstance(x, Value) and not plain)
+        return Run(seen, result, results, are_values, list(map(_form, parts)), list(sets))
 
-    def _tape(
-        self, seen: Recording, given: Given, inputs: Sequence[Value], results: Sequence[Operand]
-    ) -> Tape:
-        return seen.tape(inputs, results, [isinstance(x, Value) for x in given.numbers])
+    def _judge(self, given: Given, run: Run, ran: _Ran, before: Reached) -> bool:
+        """Whether the run set something up; ReplayError where it does at every call."""
+        after, refused = ran.reached, ran.witness.refused
+        sets = {cell.key for cell in run.sets}
+        state = [(c, x) for c, x in written(before, after) if c.key not in sets]
+        chance = [c for c, _ in state if c.kind == "random"]
+        is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
+        is_missed = not state and any(key not in before.cells for key in after.cells)
+        shape = digest(given.shape)
+        times = self._unsettled.get(shape, 0) + 1
+        most = TOO_MANY if is_cache else 2 if is_missed else 1
+        if (state or is_missed) and times <= most and len(chance) < len(state or "?"):
+            self._unsettled[shape] = times
+            return True
+        self._unsettled.pop(shape, None)
+        if refused or chance:
+            what, line = refused[0] if refused else _drawn(after, chance[0])
+            raise ReplayError(
+                f"{self._name} calls {what} at {line}: a replay would not call it again; call it "
+                'outside and pass what it gives as an argument, or use backend="eager"'
+            )
+        if state:
+            cell = state[0][0]
+            raise ReplayError(
+                f"{self._name} changes {cell.words} at {lines_of(after, cell)}, which it reads "
+                "itself: each call needs a run of its own; pass it as an argument and return what "
+                'it becomes, or use backend="eager"'
+            )
+        if after.unknown or after.names.reads_globals or is_missed:
+            names = dict(after.names.lines)
+            what = (after.unknown or [f"reads globals() at {names.get('globals', '')}"])[0]
+            what = "reads what cannot be found beforehand" if is_missed else what
+            raise ReplayError(
+                f"{self._name} {what}, whose changes a replay cannot see; pass it as an argument, "
+                'or use backend="eager"'
+            )
+        return False
+
+    def _own(self, given: Given, inputs: Sequence[Value], result: Any) -> Any:
+        """A run's own result, whose gradients arrive at the Values that were passed in."""
+        for v, x in zip(inputs, given.numbers, strict=False):
+            if isinstance(x, Value) and v.op is None:
+                v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
+        return result
+
+    def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
+        wanted = [isinstance(x, Value) for x in given.numbers]
+        wanted += [False] * (len(inputs) - len(wanted))
+        return run.seen.tape(inputs, run.results, wanted)
 
     def _check_kernel(
         self,
@@ -256,14 +469,16 @@ class Replay:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
 
-    def _run(self, given: Given, numbers: Iterable[Operand]) -> Any:
+    def _run(
+        self, given: Given, numbers: Iterable[Operand], witness: Witness | None = None
+    ) -> Any:
         """The function itself; numbers come to it as Values, as in a recording."""
         values = [x if type(x) is Value else Value(cast(float, x)) for x in numbers]
         floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
         unread = iter(values)
         arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
         before = identities(arguments, keywords)
-        with standing_in(floats):
+        with standing_in(floats), witness or nullcontext():
             result = self.function(*arguments, **keywords)
         if identities(arguments, keywords) != before:
             raise ReplayError(
@@ -272,15 +487,14 @@ class Replay:
             )
         return result
 
-    def _replayed(self, given: Given, is_first: bool = False) -> tuple[Any] | None:
+    def _replayed(self, given: Given) -> tuple[Any] | None:
         """The result of the recording that fits, in a tuple."""
         for recorded in tuple(self.recordings.get(given.shape, ())):
-            computed = recorded.compute(given.numbers, not is_first)
+            computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
-                is_due = recorded.calls >= recorded.due and not is_first
-                if is_due and not self.compare(recorded, computed[0], given):
-                    return None
-                return (recorded.result(given.numbers, *computed),)
+                self._hits += 1
+                own = recorded.calls >= recorded.due and self.compare(recorded, computed[0], given)
+                return own or (recorded.result(given.numbers, *computed),)
         return None
 
     def _keep(self, given: Given, recorded: Recorded, pattern: str) -> None:
@@ -332,6 +546,32 @@ def _detached(result: Any) -> Any:
     """The result as leaves."""
     numbers = (x.detach() if isinstance(x, Value) else x for x in numbers_of(result))
     return rebuild(result, numbers)
+
+
+def _others(thing: Any, name: str) -> list[tuple[Any, str]]:
+    """What is in an argument, but data."""
+    if type(thing) in (list, tuple):
+        return [root for part in thing for root in _others(part, name)]
+    if type(thing) is dict:
+        return [root for part in thing.values() for root in _others(part, name)]
+    is_data = type(thing) in (float, Value, int, str, bool, type(None)) or hasattr(thing, "tolist")
+    return [] if is_data else [(thing, name)]
+
+
+def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
+    """Which method of a source of random numbers was called, and the line."""
+    lines = dict(reversed(after.names.lines))
+    drawn = [n for n in after.names.attributes if n in lines and hasattr(source.owner, n)]
+    return ", ".join(sorted(drawn)) or "random numbers", lines.get(min(drawn, default=""), "")
+
+
+def _is_data(cell: Cell, value: Any) -> bool:
+    """Whether what was set can be set again at each call."""
+    try:
+        numbers_of(value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return cell.kind in ("attribute", "slot", "global", "closure", "module")
 
 
 def _form(result: Any) -> Any:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from numbers import Real
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 
 from engine import operators, value
@@ -97,6 +97,7 @@ class Recording:
     made: list[Value] = field(default_factory=list)  # leaves that the function made itself
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
+    lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
@@ -197,6 +198,17 @@ def is_recording() -> bool:
 
 
 @contextmanager
+def turn() -> Iterator[bool]:
+    """Whether this thread may record now: another one may wait for it while it records."""
+    is_ours = _one_at_a_time.acquire(blocking=False)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            _one_at_a_time.release()
+
+
+@contextmanager
 def record() -> Iterator[Recording]:
     """Inside `with record() as seen:` what this thread does with Values is noted in `seen`.
 
@@ -218,12 +230,14 @@ def record() -> Iterator[Recording]:
 @contextmanager
 def _watched() -> Iterator[None]:
     """The class with a watch over it."""
-    before = _attributes()
+    before, asked = _attributes(), _CLASS.fget
     for name, watch in _WATCH.items():
         setattr(Value, name, watch)
+    _CLASS.__init__(_class_of)  # what isinstance asks where the type is another
     try:
         yield
     finally:
+        _CLASS.__init__(asked)
         for name, attribute in before.items():
             setattr(Value, name, attribute)
 
@@ -248,24 +262,30 @@ def _noted(name: str) -> property:
     slot = _SLOTS[name]
 
     def look(v: Value) -> Any:
-        if _recording.get():
+        if sys._getframe(1).f_code not in _may_look and _recording.get():
             _note(f"looks at the .{name}", sys._getframe(1))
         return slot.__get__(v)
 
     def change(v: Value, x: Any) -> None:
-        if _recording.get():
+        if sys._getframe(1).f_code not in _may_look and _recording.get():
             _note(f"sets the .{name}", sys._getframe(1))
         slot.__set__(v, x)
 
     return property(look, change)
 
 
+_may_look: set[CodeType] = set()  # code that was found to be written out, or one of the readers
+
+
 def _note(what: str, frame: FrameType) -> None:
+    first = frame
     while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if frame.f_code.co_filename.startswith(GENERATED):
-        return
-    if _is_ours(frame) and _function(frame) in _READERS:
+    if frame.f_code.co_filename.startswith(GENERATED) or (
+        _is_ours(frame) and _function(frame) in _READERS
+    ):
+        if frame is first:
+            _may_look.add(frame.f_code)
         return
     while _is_ours(frame) and frame.f_back:
         frame = frame.f_back
@@ -318,7 +338,11 @@ def standing_in(values: Iterable[Value]) -> Iterator[None]:
 
 
 def _is_stand_in(v: object) -> bool:
-    known = _stand_ins.get()
+    return is_computed_from(v, _stand_ins.get())
+
+
+def is_computed_from(v: object, known: Sequence[Mapping[int, Value]]) -> bool:
+    """Whether it is one of these Values, or what was computed from them and numbers alone."""
     if not known or type(v) is not Value:
         return False
     met: set[int] = set()
@@ -332,6 +356,19 @@ def _is_stand_in(v: object) -> bool:
         met.add(id(v))
         unread += _operands(v)
     return True
+
+
+def _class_of(v: Value) -> type:
+    """Of a Value that stands for a float, for who asks outside the engine: float."""
+    frame = sys._getframe(1)
+    while frame.f_code.co_filename == "<frozen abc>" and frame.f_back:
+        frame = frame.f_back
+    if _is_ours(frame) or not _stand_ins.get() or not is_recording():
+        return Value
+    return float if _is_stand_in(v) else Value
+
+
+_CLASS: Any = vars(Value)["__class__"]
 
 
 def _equal(left: Value, right: object) -> Any:

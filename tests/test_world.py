@@ -1080,7 +1080,8 @@ def test_a_call_gives_what_the_plain_function_gives(row, way, backend, monkeypat
     monkeypatch.setattr("sys.stdin", io.StringIO("1\n" * 99))
     outcome = compared(row.text, way, backend, counts=backend == "python")
     assert outcome.wrong is None
-    assert outcome.runs <= 1, "the function ran twice in one call"
+    pure = row.expected == REPLAYS  # an input that cannot be one is found by a run that fails
+    assert outcome.runs <= 1 + pure, "the function ran twice in one call"
     if row.expected == REPLAYS:
         assert not outcome.message
         assert 1 <= outcome.made <= row.most

@@ -1,0 +1,251 @@
+"""Which code runs in a call, and whether it calls what a replay cannot repeat."""
+
+from __future__ import annotations
+
+import dis
+import os
+import sys
+import sysconfig
+from functools import cache, lru_cache
+from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
+from typing import Any, NamedTuple
+
+from engine.operators import GENERATED
+
+HOUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_PATHS = sysconfig.get_paths()
+_PYTHON = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib")})
+_PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
+
+# C functions whose results depend on the world, or which change it: modules, and single names.
+_MODULES = {
+    *("_io", "_posixsubprocess", "_random", "_socket", "_winapi", "io", "msvcrt", "nt", "posix"),
+    *("select", "termios", "time", "_queue"),
+}
+_NAMES = {
+    *(("builtins", name) for name in ("input", "print", "open", "breakpoint")),
+    *(("datetime", name) for name in ("now", "today", "utcnow")),
+    ("_warnings", "warn"),
+}
+_ENVIRONMENT = "_Environ."  # the methods of os.environ are Python
+
+# Who names one of these may read any attribute of what it reaches.
+_LOOKS_AROUND = {
+    *("getattr", "hasattr", "vars", "dir", "setattr", "delattr", "eval", "exec", "__dict__"),
+    *("__getattribute__", "__setattr__", "__delattr__", "attrgetter", "methodcaller", "asdict", "astuple", "replace"),
+    *("copy", "deepcopy", "AttributeError", "getmembers", "getattr_static"),
+}
+_NEW_EACH_TIME = {"globals", "locals"}
+
+
+class Names(NamedTuple):
+    """What a piece of code asks for by name."""
+
+    globals: frozenset[str]
+    attributes: frozenset[str]
+    set_attributes: frozenset[str]
+    set_globals: frozenset[str]
+    modules: frozenset[str]
+    values: frozenset[str]  # attributes that are taken as they are, not called at once
+    variables: frozenset[str]  # of enclosing functions, that are read
+    looks_around: bool
+    reads_globals: bool  # globals()["k"]
+    asks_identity: bool  # `is` between things, id()
+    texts: frozenset[str]
+    lines: tuple[tuple[str, int], ...]  # where each name stands
+
+
+@lru_cache(maxsize=4096)
+def names_of(code: CodeType) -> Names:
+    """The names in a code object, not those in functions that it makes.
+
+    >>> names_of((lambda box: box.scale * weight).__code__)[:2]
+    (frozenset({'weight'}), frozenset({'scale'}))
+    """
+    found: dict[str, set[str]] = {key: set() for key in ("g", "a", "sa", "sg", "m", "v", "d", "")}
+    lines: dict[str, int] = {}
+    asks, line, before = False, code.co_firstlineno, None
+    for step in dis.get_instructions(code):
+        name, does = step.argval, step.opname
+        line = step.positions.lineno or line if step.positions else line
+        kind = _kind(does)
+        if kind:
+            for each in kind:
+                found[each].add(name)
+            lines.setdefault(name, line)
+            lines[f"= {name}"] = line if does.startswith(("STORE", "DELETE")) else lines[name]
+        elif does == "IMPORT_NAME":
+            found["m"].add(name)
+        elif does == "IS_OP" and before not in ("LOAD_CONST", "RETURN_CONST"):
+            asks = True
+        before = does
+    texts = {text for constant in code.co_consts for text in _texts(constant)}
+    everything = found["g"] | found["a"]
+    around = bool(everything & _LOOKS_AROUND) or any(
+        step.opname == "MATCH_CLASS" for step in dis.get_instructions(code)
+    )
+    return Names(
+        *(frozenset(found[key]) for key in ("g", "a", "sa", "sg", "m", "v", "d")),
+        looks_around=around,
+        reads_globals="globals" in found["g"],
+        asks_identity=asks or "id" in found["g"],
+        texts=frozenset(texts),
+        lines=tuple(lines.items()),
+    )
+
+
+def _kind(does: str) -> tuple[str, ...]:
+    """Which of the names an instruction adds to."""
+    if does in ("LOAD_GLOBAL", "LOAD_NAME"):
+        return ("g",)
+    if does in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+        return ("sg",)
+    if does in ("STORE_ATTR", "DELETE_ATTR"):
+        return ("sa",)
+    if does in ("LOAD_METHOD", "LOAD_SUPER_METHOD"):
+        return ("a",)
+    if does in ("LOAD_ATTR", "IMPORT_FROM", "LOAD_SUPER_ATTR"):
+        return ("a", "v")
+    if does in ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
+        return ("d",)
+    return ("",) if does == "STORE_DEREF" else ()
+
+
+def _texts(constant: object) -> list[str]:
+    if isinstance(constant, str):
+        return [constant] if constant.isidentifier() else []
+    if isinstance(constant, (tuple, frozenset)):
+        return [text for part in constant for text in _texts(part)]
+    return []
+
+
+@lru_cache(maxsize=4096)
+def within(code: CodeType) -> tuple[CodeType, ...]:
+    """A code object and those of the functions that it makes."""
+    inner = [c for constant in code.co_consts if type(constant) is CodeType for c in within(constant)]
+    return code, *inner
+
+
+@lru_cache(maxsize=4096)
+def is_library(code: CodeType) -> bool:
+    """Whether nobody changes such code between two calls: the engine, Python's own, NumPy."""
+    file = code.co_filename
+    if file.startswith((HOUSE, GENERATED, "<frozen")):
+        return True
+    is_package = any(part in file for part in _PACKAGES)
+    if is_package:
+        return f"{os.sep}numpy{os.sep}" in file
+    return file.startswith(_PYTHON)
+
+
+@lru_cache(maxsize=4096)
+def is_installed(code: CodeType) -> bool:
+    """Whether it is a package's: too much to walk through before it has run."""
+    file = code.co_filename
+    return any(part in file for part in _PACKAGES) and not file.startswith(_NETS)
+
+
+_ALWAYS_THE_SAME = {"fspath"}
+
+
+@cache
+def _depends(module: str | None, name: str) -> str:
+    """The name of a C function that depends on the world; empty for others."""
+    if name in _ALWAYS_THE_SAME:
+        return ""
+    if module in _MODULES or (module, name) in _NAMES:
+        return f"{module}.{name}" if module != "builtins" else name
+    return ""
+
+
+def depends_on_the_world(called: Any) -> str:
+    """Its name, where it is a C function that depends on the world or changes it."""
+    owner = getattr(called, "__self__", None)
+    if owner is None or type(owner) is ModuleType:
+        return _depends(called.__module__, called.__name__)
+    kind = owner if isinstance(owner, type) else type(owner)
+    for each in kind.__mro__:
+        found = _depends(each.__module__, called.__name__)
+        if found:
+            return "random" if each.__module__ == "_random" else found
+    return ""
+
+
+def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
+    """Whether it is such as the `__new__` of a named tuple, or the formula of a row."""
+    home = str(its_globals.get("__name__", "engine."))
+    return code.co_filename.startswith("<") and home.startswith(("namedtuple_", "engine.", "builtins"))
+
+
+class Witness:
+    """Inside `with Witness() as seen:` notes what runs in this thread; a profiler waits as long.
+
+    >>> with Witness() as seen:
+    ...     _ = sorted([2, 1], key=lambda x: -x)
+    >>> [code.co_name for code in seen.codes]
+    ['<lambda>']
+    """
+
+    def __init__(self) -> None:
+        self.codes: dict[CodeType, dict[str, Any]] = {}  # with their globals
+        self.refused: list[tuple[str, str]] = []  # what was called, and the line
+        self._known: dict[CodeType, bool] = {}  # whether it is a library's
+        self._quiet: set[CodeType] = set()  # whose calls of C need no look
+        self._environment: set[CodeType] = set()
+
+    def __enter__(self) -> Witness:
+        self._before = sys.getprofile()
+        sys.setprofile(self._see)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        before: Any = self._before
+        if before is not None and not callable(before):  # cProfile's
+            sys.setprofile(None)
+            before.enable()
+        else:
+            sys.setprofile(before)
+
+    def _see(self, frame: FrameType, event: str, arg: Any) -> None:
+        code = frame.f_code
+        if event == "call":
+            if code not in self._known:
+                self._meet(code, frame)
+            if code in self._environment:
+                self._refuse("os.environ", frame)
+        elif event == "c_call" and code not in self._quiet:
+            found = depends_on_the_world(arg)
+            if found:
+                self._refuse(found, frame)
+
+    def _meet(self, code: CodeType, frame: FrameType) -> None:
+        library = self._known[code] = is_library(code)
+        if library:
+            if code.co_filename.startswith((HOUSE, GENERATED, "<frozen importlib")):
+                self._quiet.add(code)
+            if code.co_qualname.startswith(_ENVIRONMENT):
+                self._environment.add(code)
+        elif _is_made_by_library(code, frame.f_globals):
+            self._known[code] = True
+        elif code.co_name != "<module>":
+            self.codes[code] = frame.f_globals
+
+    def _refuse(self, what: str, frame: FrameType) -> None:
+        line = ""
+        step: FrameType | None = frame
+        while step:
+            code = step.f_code
+            if code.co_filename.startswith("<frozen importlib"):
+                return  # a module is read for the first time
+            if not line and not is_library(code):
+                line = f"{code.co_filename}:{step.f_lineno}"
+            elif not line:  # as the user called it
+                what = f"{step.f_globals.get('__name__', '')}.{code.co_name}"
+            step = step.f_back
+        self.refused.append((what, line))
+
+
+def is_builtin(thing: object) -> bool:
+    """Whether it is a function written in C."""
+    return type(thing) is BuiltinFunctionType
