@@ -25,7 +25,7 @@ from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size
-from nn.optim import SGD, Optimizer, Schedule, check_optimizer, constant
+from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.progress import Interrupt, reporting
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ def fit(
     points (None: all of them, in order): the next ones of a shuffled pass, or, with
     `replacement`, each drawn anew from all. `seed` fixes shuffling and draws.
 
-    `optimizer` is plain `SGD` unless given; `lr` is a number or a function of the step's number.
+    `optimizer` is plain `SGD` unless given. `lr` is a number or a function of the step's number,
+    set at every step; without it the optimizer's own counts, which `SGD` has only if it was given.
     `penalty(model)` is added to each step's loss, such as `lambda m: 1e-4 * l2(m.parameters())`.
     `validation` data is looked at after each pass; `early_stop=k` ends training after k looks
     without a lower loss, and leaves the parameters as they were at the lowest. Each of
@@ -367,6 +368,7 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
 
 def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
     if lr is None:
+        check_rate(optimizer)
         return lambda step: optimizer.lr
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 

@@ -21,7 +21,7 @@ from engine.value import Value, data_of, set_each
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
 from nn.module import size
-from nn.optim import SGD, Adam, Optimizer, check_optimizer
+from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
 
@@ -79,6 +79,7 @@ def watch(
     if not callable(loss):
         raise TypeError(f"watch expected a loss, a function such as nn.mse, got {loss!r:.60}")
     check_optimizer("watch", optimizer)
+    check_rate(optimizer)
     rows = _rows(data)
     scene = _Scene(model, loss, optimizer)
     if mistake is not None:

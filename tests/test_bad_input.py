@@ -259,7 +259,23 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         ValueError,
         "SGD can only move leaves: parameter 0 is the result of mul",
     ),
-    ("SGD([W, W], lr=0.1)", ValueError, "SGD expected each parameter once, got one of them twice"),
+    (
+        "SGD([W, W], lr=0.1)",
+        ValueError,
+        "SGD expected each parameter once, got one of them twice, at 0 and 1: of models that share a "
+        "layer write [*dict.fromkeys(a.parameters() + b.parameters())], or keep both in one Module, "
+        "whose parameters() has each once",
+    ),
+    (
+        "Neuron(2, nonlin=None)",
+        TypeError,
+        "nonlin expected True or False, got None",
+    ),
+    (
+        "MLP(2, [16, 1])(1.0, 2.0)",
+        TypeError,
+        "MLP expected its inputs as one list, such as net([1.0, 2.0]), got 2 arguments",
+    ),
     (
         "Adam([Value(1.0)], betas=(0.9, 1.0))",
         ValueError,
