@@ -122,7 +122,7 @@ class Neuron(Module):
         """
         activation, is_nonlinear = _activation("Neuron", nonlin, activation)
         reach = _reach(init, size("inputs", nin), 1)
-        uniform = random.uniform if seed is None else _generator(seed).uniform
+        uniform = random.uniform if seed is None else generator(seed).uniform
         self.w = [Value(uniform(-reach, reach)) for _ in range(nin)]
         self.b = Value(0.0)
         self.activation = activation
@@ -177,7 +177,7 @@ class Layer(Module):
         """A layer; raises ValueError and TypeError as `Neuron` does."""
         activation, is_nonlinear = _activation("Layer", nonlin, activation)
         reach = _reach(init, size("inputs", nin), size("neurons", nout))
-        seed = None if seed is None else _generator(seed)
+        seed = None if seed is None else generator(seed)
         self.neurons = [
             Neuron(nin, is_nonlinear, activation=activation, init=reach, fused=fused, seed=seed)
             for _ in range(nout)
@@ -224,7 +224,7 @@ class MLP(Module):
             )
         if not nouts:
             raise ValueError("MLP expected at least 1 layer, got 0: write [1] for a single neuron")
-        seed = None if seed is None else _generator(seed)
+        seed = None if seed is None else generator(seed)
         sizes = [nin, *nouts]
         self.layers = [
             Layer(a, b, k < len(nouts), activation=activation, init=init, fused=fused, seed=seed)
@@ -326,8 +326,14 @@ def _listed(things: Iterable[object]) -> str:
     )
 
 
-def _generator(seed: int | random.Random) -> random.Random:
-    return seed if isinstance(seed, random.Random) else random.Random(seed)
+def generator(seed: Seed) -> random.Random:
+    """The generator of random numbers that a seed stands for, itself where it is one."""
+    if isinstance(seed, random.Random):
+        return seed
+    try:
+        return random.Random(seed)
+    except TypeError:
+        raise TypeError(f"seed expected an int or a random.Random, got {short(seed)}") from None
 
 
 def _reach(init: str | float, nin: int, nout: int) -> float:

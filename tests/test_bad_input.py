@@ -262,9 +262,9 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         "SGD([W, W], lr=0.1)",
         ValueError,
-        "SGD expected each parameter once, got one of them twice, at 0 and 1: of models that share a "
-        "layer write [*dict.fromkeys(a.parameters() + b.parameters())], or keep both in one Module, "
-        "whose parameters() has each once",
+        "SGD expected each parameter once, got one of them twice, at 0 and 1: of models that share "
+        "a layer write [*dict.fromkeys(a.parameters() + b.parameters())], or keep both in one "
+        "Module, whose parameters() has each once",
     ),
     (
         "Neuron(2, nonlin=None)",
@@ -372,7 +372,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "ys[0] expected a finite number, got None",
     ),
     ("moons(2)", ValueError, "expected at least 4 points, got 2"),
-    ("moons(10, noise=-1)", ValueError, "noise must be a number of at least 0, got -1"),
+    ("moons(10, noise=-1)", ValueError, "noise expected a finite number of at least 0, got -1"),
     (
         "split(XY, 2.0)",
         ValueError,
