@@ -17,6 +17,7 @@ from engine.functions import cross_entropy as cross_entropy_of_one
 from engine.functions import sum as sum_of
 from engine.ops import row
 from engine.value import Value
+from nn.module import MLP, Layer, Neuron
 
 # No chance of something infinite is nothing: 0 times inf would be nan, and a class given as its
 # number would not have the loss that it has as a row of 0 and 1.
@@ -112,6 +113,21 @@ def l2(parameters: Iterable[Value]) -> Value:
     return squares
 
 
+def check_loss(who: str, model: object, loss: object) -> None:
+    """TypeError, with an example, for what is no loss, or stands where the model should."""
+    if not callable(loss):
+        raise TypeError(f"{who} expected a loss, a function such as nn.mse, got {loss!r:.60}")
+    if any(model is known for known in LOSSES) or isinstance(loss, Neuron | Layer | MLP):
+        raise TypeError(
+            f"{who} expected the model and then the loss, such as {who}(net, mse, ...), "
+            f"got {_named(model)} and {_named(loss)}: swap them"
+        )
+
+
+def _named(thing: object) -> str:
+    return str(getattr(thing, "__name__", type(thing).__name__))
+
+
 def _surprise(z: Value, t: Value | float) -> Value:
     if isinstance(t, Value):  # also where `fit` made a number of a class one
         some: Value = call(SHARE, t, (-z).softplus()) + call(SHARE, 1 - t, z.softplus())
@@ -171,3 +187,6 @@ def _is_many(x: object) -> bool:
 
 def _mean(losses: list[Value]) -> Value:
     return losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)
+
+
+LOSSES: tuple[Callable[..., Value], ...] = (mse, mae, hinge, binary_cross_entropy, cross_entropy)

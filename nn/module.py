@@ -246,10 +246,15 @@ class MLP(Module):
 
 def activation_named(name: str) -> Callable[[Value], Value]:
     """The operation of one operand of that name; ValueError with the choices if there is none."""
-    others = {op.name: op for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS}
-    if name not in ACTIVATIONS and name not in others:
+    if not is_activation(name):
+        others = [op.name for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS]
         raise ValueError(no_such("activation", name, [*ACTIVATIONS, *others]))
-    return ACTIVATIONS.get(name) or partial(apply, others[name])
+    return ACTIVATIONS.get(name) or partial(apply, OPS[name])
+
+
+def is_activation(name: object) -> bool:
+    """Whether there is an operation of one operand of that name, one that was defined too."""
+    return isinstance(name, str) and (name in ACTIVATIONS or (name in OPS and OPS[name].arity == 1))
 
 
 def switch(name: str, x: Any) -> bool:

@@ -344,13 +344,14 @@ class AdamW(Adam):
         return 1 - self.lr * self.weight_decay, 0.0
 
 
-def check_optimizer(who: str, thing: object) -> None:
-    """TypeError, with an example, for anything but an optimizer."""
+def check_optimizer(who: str, thing: object) -> Optimizer:
+    """An optimizer; TypeError, with an example, for anything else."""
     if not isinstance(thing, Optimizer):
         raise TypeError(
             f"{who} expected an optimizer, such as SGD(model.parameters(), lr=0.1), "
             f"got {thing!r:.60}"
         )
+    return thing
 
 
 def check_rate(optimizer: Optimizer) -> None:

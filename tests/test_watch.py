@@ -216,6 +216,22 @@ def test_what_is_no_loss_or_no_optimizer(loss, make, message):
         watch(model, loss, (X, Y), make(model.parameters()))
 
 
+def test_arguments_that_are_missing_or_in_the_wrong_order():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    words = r"^watch expected the model and then the loss, .* got mse and MLP: swap them"
+    with pytest.raises(TypeError, match=words):
+        watch(mse, model, (X, Y), optimizer)
+    for data in [(), ((X, Y),)]:
+        words = (
+            r"^watch expected an optimizer, such as SGD\(model.parameters\(\), lr=0.1\), got None"
+        )
+        with pytest.raises(TypeError, match=words):
+            watch(model, mse, *data)
+    with pytest.raises(ValueError, match="watch expected an example"):
+        watch(model, mse, optimizer=optimizer)
+
+
 # --- mistakes ---------------------------------------------------------------------------------
 
 
