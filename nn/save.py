@@ -76,8 +76,8 @@ def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:
         if is_activation(activation) or not isinstance(activation, str):
             return _model(document), document["meta"]
     raise ValueError(
-        f"{path} is a net of the activation {activation!r:.80}, which is not defined here: if it is "
-        "an operation of your own, `define` it first, as before saving; else there is "
+        f"{path} is a net of the activation {activation!r:.80}, which is not defined here: if it "
+        "is an operation of your own, `define` it first, as before saving; else there is "
         f"{no_such('activation', activation, ACTIVATIONS)}"
     )
 

@@ -528,7 +528,7 @@ class _Training:
     validation: _Validation | None
     per_pass: int
     total: int
-    identity: Identity = field(default_factory=dict)
+    identity: Identity = field(default_factory=Identity)
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
