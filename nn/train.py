@@ -222,11 +222,12 @@ def fit(
     `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
     The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
     parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
-    from the very start; give both to go on writing. Another training is refused; functions are
-    compared by name, and lambdas, inner functions and partials by the names and numbers in them.
-    What callbacks hold, and other numbers from outside, are theirs to keep. Name a `backend` for
-    the same bits: "auto" changes it by the clock. A run that was eager goes on so. Where rounding
-    decides a comparison, the last bits may differ.
+    from the very start; give both to go on writing. Another training is refused, and the error
+    says what differs: model, loss, penalty and schedule are compared by their names, by the code
+    that is yours, and by what they hold, as it was at the start or when the file was written.
+    Globals, and what callbacks hold, are theirs to keep. Name a `backend` for the same bits: "auto"
+    changes it by the clock. A run that was eager goes on so. Where rounding decides a comparison,
+    the last bits may differ.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
