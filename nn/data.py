@@ -16,7 +16,7 @@ from typing import Any
 from engine.drawing.picture import many, visible
 from engine.names import no_such
 from engine.value import data_of
-from nn.module import finite, generator, size
+from nn.module import finite, generator, size, switch
 
 MOST_CATEGORIES = 32
 MOST_PROBLEMS_SHOWN = 5
@@ -426,6 +426,7 @@ def load_csv(
 
     DataError (a ValueError) for every file that does not fit, with the line numbers.
     """
+    as_classes = switch("as_classes", as_classes)
     table = _table(fspath(path))
     for name in (*ignore, *([] if target is None else [target])):
         table.cells(name)

@@ -16,6 +16,7 @@ from engine.value import Value, apply, number, set_each
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None
+USUAL = "".join("relu")  # no other "relu" is this object: whether one was given can be told
 WRITTEN_OUT = 4  # things that are alike and side by side; more of them are counted
 
 
@@ -111,7 +112,7 @@ class Neuron(Module):
         nin: int,
         nonlin: bool | str = True,
         *,
-        activation: str | None = None,
+        activation: str = USUAL,
         init: str | float = "uniform",
         fused: bool = True,
         seed: Seed = None,
@@ -169,7 +170,7 @@ class Layer(Module):
         nout: int,
         nonlin: bool | str = True,
         *,
-        activation: str | None = None,
+        activation: str = USUAL,
         init: str | float = "uniform",
         fused: bool = True,
         seed: Seed = None,
@@ -302,16 +303,15 @@ def _same(x: Value) -> Value:
     return x
 
 
-def _activation(kind: str, nonlin: object, activation: str | None) -> tuple[str, bool]:
+def _activation(kind: str, nonlin: object, activation: str) -> tuple[str, bool]:
     """The activation's name, and whether there is one at work; a text as `nonlin` names it too."""
     if isinstance(nonlin, str):
-        if activation not in (None, nonlin):
+        if activation is not USUAL and activation != nonlin:
             raise ValueError(
                 f"{kind} expected one activation, got {nonlin!r:.40} and {activation!r:.40}"
             )
         return nonlin, nonlin != "linear"
-    name = "relu" if activation is None else activation
-    return name, switch("nonlin", nonlin) and name != "linear"
+    return activation, switch("nonlin", nonlin) and activation != "linear"
 
 
 def _not_a_list(kind: str, *given: object) -> TypeError:

@@ -240,6 +240,7 @@ def fit(
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     replacement = switch("replacement", replacement)
+    progress = None if progress is None else switch("progress", progress)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)

@@ -287,6 +287,13 @@ def test_of_two_columns_that_a_feature_may_come_from_the_longer_name_counts(writ
     assert again.xs == [[1, 0, 0, 1]]
 
 
+def test_as_classes_is_true_or_false(write):
+    path = write("a,y\n1,2\n3,4\n")
+    assert load_csv(path, "y", as_classes=1) == load_csv(path, "y", as_classes=True)
+    with pytest.raises(TypeError, match="as_classes expected True or False, got 'no'"):
+        load_csv(path, "y", as_classes="no")
+
+
 def test_two_of_one_name_are_refused(write):
     message = "two features have the name 'a=b': rename a column, or a text in it"
     with pytest.raises(DataError, match=message):

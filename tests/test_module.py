@@ -169,6 +169,8 @@ def test_a_text_in_the_place_of_nonlin_is_the_activation(make):
         make("tahn")
     with pytest.raises(ValueError, match="expected one activation, got 'tanh' and 'relu'"):
         make("tanh", activation="relu")
+    with pytest.raises(ValueError, match="no activation None"):
+        make(activation=None)
     x = [0.3, -0.4]
     assert make("tanh", seed=1)(x).data == make(activation="tanh", seed=1)(x).data
 

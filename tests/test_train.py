@@ -728,6 +728,11 @@ def test_model_and_loss_in_the_wrong_order(loss):
             call(loss, Neuron(1), ([[0.0]], [1]))
 
 
+def test_progress_is_true_or_false_or_not_said():
+    with pytest.raises(TypeError, match="progress expected True or False, got 'no'"):
+        fit(Neuron(1), mse, ([[0.0]], [1]), lr=0.1, steps=1, progress="no")
+
+
 @pytest.mark.parametrize("replacement", ["no", None, 2])
 def test_replacement_is_true_or_false(replacement):
     with pytest.raises(
