@@ -338,7 +338,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         "fit(NET, None, XY, lr=0.1, steps=1)",
         TypeError,
-        "loss expected a function such as nn.mse, got None",
+        "fit expected a loss, a function such as nn.mse, got None",
     ),
     (
         "fit(NET, mse, ([], []), lr=0.1, steps=1)",
