@@ -13,6 +13,7 @@ from nn.data import spirals as spirals
 from nn.data import split as split
 from nn.data import standardise as standardise
 from nn.data import xor as xor
+from nn.elsewhere import __getattr__ as __getattr__
 from nn.loss import binary_cross_entropy as binary_cross_entropy
 from nn.loss import cross_entropy as cross_entropy
 from nn.loss import hinge as hinge
@@ -40,6 +41,7 @@ from nn.timeline import Run as Run
 from nn.train import DivergedError as DivergedError
 from nn.train import History as History
 from nn.train import Step as Step
+from nn.train import TrainingInterrupted as TrainingInterrupted
 from nn.train import evaluate as evaluate
 from nn.train import fit as fit
 from nn.train import gradient_descent as gradient_descent

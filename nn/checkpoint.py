@@ -1,22 +1,34 @@
 """Where a training stands, as a file of JSON: a run that was interrupted goes on, bit for bit."""
 
+import hashlib
 import json
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from functools import partial
 from os import PathLike
 from reprlib import repr as short
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from engine import backends
 from engine.arguments import digest
 from engine.value import Value, set_each
+from nn.described import (
+    PYTHON,
+    counted,
+    described,
+    described_before,
+    first_difference,
+    without_code,
+)
 from nn.files import check_format, check_keys, check_type, parse, reading, write
 from nn.module import Module, finite
 from nn.optim import Optimizer
 
 FORMAT = "brickgrad checkpoint"
-VERSION = 1
+VERSION = 2  # 1 said less of functions and objects, and had no checksum
 _PARTS = {
     "training": dict,
     "backend": str,
@@ -28,7 +40,18 @@ _PARTS = {
 }
 ABSENT = ("nan", "inf", "-inf")  # JSON has no numbers for these losses of validation data
 Weights = dict[str, Value]
-Identity = Mapping[str, str | float | None]
+Facts = Mapping[str, str | float | None]
+
+
+class Identity(NamedTuple):
+    """What a training is, in words; and in those that files of version 1 have.
+
+    `now` tells again what may hold numbers that change: a loss may read one that a callback sets.
+    """
+
+    start: Facts = MappingProxyType({})
+    before: Facts = MappingProxyType({})
+    now: Callable[[], Facts] = dict
 
 
 class Watched(NamedTuple):
@@ -63,8 +86,14 @@ def weights_of(model: Any, optimizer: Optimizer) -> Weights:
         parameters: list[Value] = getattr(model, "parameters", list)()
         named = {str(k): p for k, p in enumerate(parameters)}
     known = set(named.values())
-    others = [p for p in optimizer.parameters if p not in known]
-    return named | {f"optimizer.{k}": p for k, p in enumerate(others)}
+    unknown = [p for p in optimizer.parameters if p not in known]
+    others = {f"optimizer.{k}": p for k, p in enumerate(unknown)}
+    if twice := named.keys() & others.keys():
+        raise ValueError(
+            f"two parameters have the name {min(twice)!r}: one of the model, and one that only the "
+            "optimizer has; call the model's something else, or keep both in one Module"
+        )
+    return named | others
 
 
 def identity(
@@ -78,37 +107,44 @@ def identity(
     **settings: int,
 ) -> Identity:
     """What must be the same in a training that goes on; `settings` are those of its batches."""
-    state = optimizer.state_dict()
-    kept = [name for name in state if name not in ("lr", "steps", *optimizer.MEMORY)]
-    words = ", ".join(f"{name}={state[name]!r}" for name in kept)
-    return {
-        "model": repr(model) if isinstance(model, Module) else _told(model),
-        "parameters": len(weights_of(model, optimizer)),
-        "loss": _told(loss),
-        "penalty": penalty and _told(penalty),
-        "optimizer": f"{type(optimizer).__name__}({words})",
+    weights = weights_of(model, optimizer)
+    known = {
+        "parameters": len(weights),
+        "optimizer": _settings(optimizer),
         "examples": len(data[0]),
         "data": digest(data),
         "validation": validation and digest(validation),
         **settings,
-        "lr": _told(lr) if callable(lr) else lr,
+        "python": PYTHON,
     }
 
+    def outside(tell: Callable[[Any], str]) -> dict[str, str | float | None]:
+        """What is the user's own, and may hold what changes."""
+        return {
+            "model": repr(model) if isinstance(model, Module) else tell(model),
+            "loss": tell(loss),
+            "penalty": penalty and tell(penalty),
+            "lr": tell(lr) if callable(lr) else lr,
+        }
 
-def _told(thing: Any) -> str:
-    """A function by its name; a lambda, inner function or partial also by what stands in it."""
-    name = str(getattr(thing, "__qualname__", type(thing).__qualname__))
-    code = getattr(thing, "__code__", None)
-    if isinstance(thing, partial):
-        name, inside = _told(thing.func), (*thing.args, *thing.keywords.values())
-    elif code and "<" in name:
-        cells = [cell.cell_contents for cell in thing.__closure__ or ()]
-        defaults = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
-        inside = (*code.co_names, *code.co_consts, *cells, *defaults)
-    else:
-        return name
-    known = [getattr(x, "__qualname__", x) for x in inside]
-    return f"{name}({', '.join([str(x) for x in known if isinstance(x, (str, int, float))])})"
+    def now() -> Facts:
+        tell = partial(described, parameters=weights.values())
+        more = {"model_state": tell(model), "optimizer_kind": tell(type(optimizer))}
+        return outside(tell) | more
+
+    start, before = (
+        {"model": None, **known, **facts} for facts in (now(), outside(described_before))
+    )
+    del before["python"]
+    return Identity(start, before, now)
+
+
+def _settings(optimizer: Optimizer) -> str:
+    """The optimizer with its settings; the rate is told apart from them."""
+    state = optimizer.state_dict()
+    kept = [name for name in state if name not in ("lr", "steps", *optimizer.MEMORY)]
+    words = ", ".join(f"{name}={state[name]!r}" for name in kept)
+    return f"{type(optimizer).__name__}({words})"
 
 
 # --- there and back ---------------------------------------------------------------------------
@@ -126,7 +162,8 @@ def save(
     document = {
         "format": FORMAT,
         "version": VERSION,
-        "training": dict(identity),
+        "training": dict(identity.start),
+        "training_now": _changed(identity),
         "backend": standing.backend,
         "recorded": standing.recorded,
         "weights": {name: p.data for name, p in weights.items()},
@@ -141,6 +178,7 @@ def save(
             "validation_loss": [*map(_written, standing.columns["validation_loss"])],
         },
     }
+    document["checksum"] = _checksum(document)
     write(path, json.dumps(document, allow_nan=False) + "\n")
 
 
@@ -154,15 +192,13 @@ def resume(
     """Sets weights and optimizer as they were when the file was written, or, on an error, neither.
 
     Raises ValueError, naming the file, where it is damaged, belongs to another training, or has
-    more than `most` steps.
+    more than `most` steps. A file of version 1 is compared by what it says, and warned about where
+    the settings of its optimizer are not those that its training began with.
     """
     with reading(path, "a checkpoint of this training") as text:
         document = _document(text)
-        former, saved = document["training"], document["weights"]
-        check_keys("training", former, tuple(identity))
-        for name, ours in identity.items():
-            if former[name] != ours:
-                raise ValueError(_difference(name, former[name], ours))
+        saved, is_old = document["weights"], document["version"] < VERSION
+        _compare(identity.before if is_old else identity.start, document)
         if saved.keys() != weights.keys():
             raise ValueError(f"its weights are {short(list(saved))}, here {short(list(weights))}")
         numbers = [finite(name, saved[name]) for name in weights]
@@ -172,21 +208,69 @@ def resume(
             raise ValueError(
                 f"it has {done} steps already, which is more than the {most} asked for"
             )
-        optimizer.load_state_dict(document["optimizer"])
+        of_file = copy(optimizer)
+        of_file.load_state_dict(document["optimizer"])
+        if not is_old and document["checksum"] != _checksum(document):
+            raise ValueError(
+                "its numbers are not those that were written, as its checksum says: the file was "
+                "changed since. Take an unchanged copy, or train from the start"
+            )
+        vars(optimizer).update(vars(of_file))
+    if is_old and _settings(optimizer) != document["training"]["optimizer"]:
+        warnings.warn(
+            f"{path} goes on with {_settings(optimizer)}, its training began with "
+            f"{document['training']['optimizer']}: right if a callback changed the optimizer",
+            stacklevel=4,
+        )
     set_each("data", weights.values(), numbers)
     return standing
+
+
+def _changed(identity: Identity) -> Facts:
+    """What is told in other words than at the start."""
+    return {name: fact for name, fact in identity.now().items() if fact != identity.start[name]}
+
+
+def _compare(ours: Facts, document: Mapping[str, Any]) -> None:
+    """ValueError, saying what differs, where a file is of another training.
+
+    What changed until the file was written may be as it was at the start, or as it was then.
+    """
+    former, later = document["training"], document.get("training_now", {})
+    check_keys("training", former, tuple(ours))
+    is_same_python = former.get("python", PYTHON) == PYTHON
+    read = str if is_same_python else without_code
+    hint = "" if is_same_python else f"; it was written by {former['python']!r:.40}: go on with it"
+    for name in [name for name in ours if name != "python"]:
+        facts = former[name], later.get(name, former[name]), ours[name]
+        there, then, here = (read(x) if isinstance(x, str) else x for x in facts)
+        if name == "model" and isinstance(there, str):
+            there = counted(there)
+        if here not in (there, then):
+            raise ValueError(f"{_difference(name, there, here)}{hint}")
 
 
 def _difference(name: str, former: object, ours: object) -> str:
     if name in ("data", "validation"):
         return f"its {name} differs: the same rows, columns, share and seed are expected"
+    if isinstance(former, str) and isinstance(ours, str):
+        former, ours = first_difference(former, ours)
     return f"its {name} is {former!r:.200}, here it is {ours!r:.200}"
+
+
+def _checksum(document: Mapping[str, Any]) -> str:
+    """Of all that a file says besides."""
+    said = {key: part for key, part in document.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _document(text: str) -> dict[str, Any]:
     document: dict[str, Any] = parse(text)
-    check_format(document, FORMAT, VERSION, tuple(_PARTS))
-    for part, kind in _PARTS.items():
+    check_type("the file", document, dict)
+    is_old = document.get("version") == 1 and document["version"] is not True
+    parts = _PARTS if is_old else {**_PARTS, "training_now": dict, "checksum": str}
+    check_format(document, FORMAT, 1 if is_old else VERSION, tuple(parts))
+    for part, kind in parts.items():
         check_type(part, document[part], kind)
     for pattern in document["recorded"]:
         check_type("each of recorded", pattern, str)
@@ -221,8 +305,8 @@ def _whole(name: str, x: object) -> int:
     return x
 
 
-def _or_none(name: str, x: object) -> float | None:
-    return None if x is None else finite(name, x)
+def _share_or_none(name: str, x: object) -> float | None:
+    return None if x is None else finite(name, x, least=0.0, most=1.0)
 
 
 def _loss(name: str, x: object) -> float:
@@ -241,11 +325,11 @@ _NOT_NEGATIVE = partial(finite, least=0.0)
 _COLUMNS: dict[str, Callable[[str, Any], Any]] = {
     "step": _whole,
     "loss": finite,
-    "accuracy": _or_none,
+    "accuracy": _share_or_none,
     "gradient_norm": _NOT_NEGATIVE,
     "learning_rate": _NOT_NEGATIVE,
     "seconds": _NOT_NEGATIVE,
     "points_seen": _whole,
     "validation_loss": _loss_or_none,
-    "validation_accuracy": _or_none,
+    "validation_accuracy": _share_or_none,
 }

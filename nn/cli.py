@@ -6,6 +6,7 @@ import math
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +28,7 @@ from nn.task import Task, load_task
 from nn.train import (
     DivergedError,
     History,
+    TrainingInterrupted,
     evaluate,
     fit,
     gradient_descent,
@@ -502,8 +504,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known.error(reason)
     options = known.parse_args(given or ["--help"])
     try:
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
+            warnings.showwarning = lambda message, *_: remark(str(message))
+            run: Callable[[argparse.Namespace], int] = options.run
+            return run(options)
     except KeyboardInterrupt:
         print("brickgrad: stopped by Ctrl-C", file=sys.stderr)
         return INTERRUPTED

@@ -5,6 +5,8 @@ import io
 import math
 import random
 import re
+import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
@@ -14,11 +16,13 @@ from typing import Any
 from engine.drawing.picture import many, visible
 from engine.names import no_such
 from engine.value import data_of
+from nn.module import finite, generator, size, switch
 
 MOST_CATEGORIES = 32
 MOST_PROBLEMS_SHOWN = 5
 EMPTY = "empty"
 DELIMITERS = (",", ";", "\t")
+ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
 
 Rows = list[list[float]]
 
@@ -88,19 +92,15 @@ def _bell(rng: random.Random) -> float:
 
 
 def _scatter(points: list[tuple[float, float]], noise: float, seed: int) -> Rows:
-    _not_negative("noise", noise)
-    rng = random.Random(seed)
+    noise, rng = finite("noise", noise, least=0.0), generator(seed)
     return [[round(c + noise * _bell(rng), 9) + 0.0 for c in point] for point in points]
 
 
-def _not_negative(name: str, x: float) -> None:
-    if not 0 <= x < math.inf:
-        raise ValueError(f"{name} must be a number of at least 0, got {x}")
-
-
-def _at_least(smallest: int, n: int) -> None:
-    if n < smallest:
+def _at_least(smallest: int, n: int) -> int:
+    """`n` as an int; TypeError for what is none, ValueError for too few points."""
+    if size("points", n) < smallest:
         raise ValueError(f"expected at least {smallest} points, got {n}")
+    return size("points", n)
 
 
 def moons(n: int = 100, *, noise: float = 0.1, seed: int = 0) -> tuple[Rows, list[int]]:
@@ -111,7 +111,7 @@ def moons(n: int = 100, *, noise: float = 0.1, seed: int = 0) -> tuple[Rows, lis
     >>> moons(4, noise=0)
     ([[1.0, 0.0], [0.0, 0.5], [-1.0, 0.0], [2.0, 0.5]], [-1, 1, -1, 1])
     """
-    _at_least(4, n)
+    n = _at_least(4, n)
     points, ys = [], []
     for i in range(n):
         lower = i % 2
@@ -130,8 +130,7 @@ def circles(
     >>> circles(4, noise=0)
     ([[1.0, 0.0], [0.5, 0.0], [-1.0, 0.0], [-0.5, 0.0]], [-1, 1, -1, 1])
     """
-    _at_least(2, n)
-    _not_negative("factor", factor)
+    n, factor = _at_least(2, n), finite("factor", factor, least=0.0)
     points, ys = [], []
     for i in range(n):
         inner = i % 2
@@ -148,7 +147,7 @@ def xor(n: int = 4, *, noise: float = 0.0, seed: int = 0) -> tuple[Rows, list[in
     >>> xor()
     ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [-1, 1, 1, -1])
     """
-    _at_least(1, n)
+    n = _at_least(1, n)
     bits = [(i // 2 % 2, i % 2) for i in range(n)]
     corners = [(float(a), float(b)) for a, b in bits]
     return _scatter(corners, noise, seed), [1 if a != b else -1 for a, b in bits]
@@ -163,9 +162,8 @@ def spirals(
     >>> xs[3:], ys
     ([[-0.5, -0.866025404], [1.0, 0.0], [-0.5, 0.866025404]], [0, 1, 2, 0, 1, 2])
     """
-    if classes < 1:
-        raise ValueError(f"spirals expected at least 1 class, got {classes}")
-    _at_least(2 * classes, n)
+    classes = size("classes", classes)
+    n = _at_least(2 * classes, n)
     points, ys = [], []
     for i in range(n):
         arm = i % classes
@@ -386,6 +384,13 @@ def _column(table: _Table, feature: str) -> str:
     return max(textual, key=len, default=feature)
 
 
+def _refuse_twice(table: _Table, names: Sequence[str], what: str, which: str) -> None:
+    """DataError for two of one name: only one of them would be learned from."""
+    (name, count), *_ = [*Counter(names).most_common(1), ("", 0)]
+    if count > 1:
+        raise DataError(f"{table.path}: two {what} have the name {name!r}: rename {which}")
+
+
 def _feature_columns(table: _Table, features: Sequence[str]) -> list[list[float]]:
     """One list of numbers for each feature, be it a column or `column=category`."""
     categories: dict[str, list[str]] = {}
@@ -421,6 +426,7 @@ def load_csv(
 
     DataError (a ValueError) for every file that does not fit, with the line numbers.
     """
+    as_classes = switch("as_classes", as_classes)
     table = _table(fspath(path))
     for name in (*ignore, *([] if target is None else [target])):
         table.cells(name)
@@ -429,6 +435,8 @@ def load_csv(
     if features is None:
         others = [name for name in table.columns if name != target and name not in ignore]
         features = [feature for name in others for feature in _feature_names(table, name)]
+    _refuse_twice(table, features, "features", "a column, or a text in it")
+    _refuse_twice(table, classes or (), "classes", "a class")
     if not features:
         raise DataError(f"{table.path}: no column is left to learn from besides {target!r}")
     xs = [list(row) for row in zip(*_feature_columns(table, features), strict=True)]
@@ -460,14 +468,15 @@ def split(data: Data, fraction: float = 0.8, *, seed: int = 0) -> tuple[Dataset,
     """
     whole = as_dataset(data)
     n = len(whole.xs)
-    size = round(fraction * n) if 0 < fraction < 1 else 0
-    if not 0 < size < n:
+    share = 0.0 if fraction != fraction else finite("split: the fraction", fraction)
+    count = round(share * n) if 0 < share < 1 else 0
+    if not 0 < count < n:
         raise ValueError(
             f"split expected a fraction between 0 and 1 that leaves rows on both sides, "
             f"got {fraction} of {n} rows"
         )
-    order = shuffled(n, random.Random(seed))
-    return whole.pick(order[:size]), whole.pick(order[size:])
+    order = shuffled(n, generator(seed))
+    return whole.pick(order[:count]), whole.pick(order[count:])
 
 
 @dataclass(frozen=True)
@@ -500,19 +509,30 @@ def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
     except OverflowError:
         mean = math.inf
     scale = math.hypot(*(x - mean for x in column)) / math.sqrt(len(column))
+    least, most = min(column), max(column)
     if not math.isfinite(scale):
-        least, most = min(column), max(column)
         raise ValueError(
             f"standardise expected smaller numbers, got a column from {least:g} to {most:g}: "
             "its sum or its spread is too large for a float"
         )
-    return mean, scale
+    return (mean, scale) if is_apart(least, most) else (mean, 1.0)
+
+
+def is_apart(least: float, most: float) -> bool:
+    """Whether two numbers differ by more than rounding: a spread that counts as one.
+
+    >>> is_apart(0.3, 0.1 + 0.2), is_apart(0.3, 0.3000001)
+    (False, True)
+    """
+    return most - least > ROUNDING * max(abs(least), abs(most))
 
 
 def standardise(data: Data) -> tuple[Dataset, Scaler]:
     """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
 
-    A constant column becomes 0. Raises ValueError for numbers that are not finite, or too large.
+    A constant column becomes 0, and one whose numbers differ by no more than rounding keeps the
+    scale 1. Raises ValueError for rows that are none, and for numbers that are not finite, or too
+    large.
 
     >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
     >>> scaled.xs, scaler([[5.0, 8.0]])
@@ -520,13 +540,26 @@ def standardise(data: Data) -> tuple[Dataset, Scaler]:
     """
     whole = as_dataset(data)
     for i, row in enumerate(whole.xs):
+        if not hasattr(row, "__len__") or isinstance(row, str):
+            raise ValueError(
+                f"standardise expected rows, lists of numbers, got {row!r:.60} in xs[{i}]"
+            )
         for j, x in enumerate(row):
-            if not math.isfinite(x):
-                raise ValueError(f"standardise expected finite numbers, got {x} in xs[{i}][{j}]")
+            if not _is_finite(x):
+                raise ValueError(
+                    f"standardise expected finite numbers, got {x!s:.60} in xs[{i}][{j}]"
+                )
     columns = list(zip(*whole.xs, strict=True))
     means, scales = zip(*map(_mean_and_scale, columns), strict=True)
     scaler = Scaler(means, scales)
     return replace(whole, xs=scaler(whole.xs)), scaler
+
+
+def _is_finite(x: Any) -> bool:
+    try:
+        return math.isfinite(x)
+    except (TypeError, OverflowError):
+        return False
 
 
 def one_hot(index: int, classes: int) -> list[float]:
@@ -535,8 +568,8 @@ def one_hot(index: int, classes: int) -> list[float]:
     >>> one_hot(1, 3)
     [0.0, 1.0, 0.0]
     """
-    if not 0 <= index < classes:
-        raise ValueError(f"one_hot expected an index from 0 to {classes - 1}, got {index}")
+    if not _is_finite(index) or index not in range(classes):
+        raise ValueError(f"one_hot expected an index from 0 to {classes - 1}, got {index!s:.60}")
     return [float(i == index) for i in range(classes)]
 
 

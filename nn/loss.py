@@ -7,13 +7,21 @@ mean. Lists may be nested as long as both have the same shape.
 2.5
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from itertools import compress
 from typing import Any
 
+from engine.functions import call, dot, logsumexp
 from engine.functions import cross_entropy as cross_entropy_of_one
-from engine.functions import dot
 from engine.functions import sum as sum_of
+from engine.ops import row
 from engine.value import Value
+from nn.module import MLP, Layer, Neuron
+
+# No chance of something infinite is nothing: 0 times inf would be nan, and a class given as its
+# number would not have the loss that it has as a row of 0 and 1.
+SHARE = row("share", "*", "0.0 if x == 0 else x * y", "y", "x", at=[(1.5, 2.0), (-3.0, 0.5)])
 
 Prediction = Value | Sequence[Any]
 Target = Value | float | Sequence[Any]
@@ -68,8 +76,9 @@ def binary_cross_entropy(logit: Prediction, target: Target) -> Value:
 def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
     """The mean of -log softmax(logits)[target].
 
-    The target of an example is the index of its class, or a list with the chance of each class.
-    A batch is a list of lists of logits with a list of targets.
+    The target of an example is the index of its class, or a list with the chance of each class:
+    one without a chance adds nothing, though its logit be -inf. A batch is a list of lists of
+    logits with a list of targets.
 
     >>> f"{cross_entropy([Value(0.0), Value(0.0)], 1):.4f}"  # log 2
     '0.6931'
@@ -85,6 +94,8 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
             f"{len(logits) if _is_many(logits) else 'a single number'}:"
             " for two classes told apart by one logit there is binary_cross_entropy"
         )
+    if _is_many(target) and not isinstance(target, Mapping | Set) and len(target) == len(logits):
+        return _surprise_of_chances(logits, target)
     loss: Value = cross_entropy_of_one(logits, target)
     return loss
 
@@ -102,10 +113,41 @@ def l2(parameters: Iterable[Value]) -> Value:
     return squares
 
 
+def check_loss(who: str, model: object, loss: object) -> None:
+    """TypeError, with an example, for what is no loss, or stands where the model should."""
+    if not callable(loss):
+        raise TypeError(f"{who} expected a loss, a function such as nn.mse, got {loss!r:.60}")
+    if any(model is known for known in LOSSES) or isinstance(loss, Neuron | Layer | MLP):
+        raise TypeError(
+            f"{who} expected the model and then the loss, such as {who}(net, mse, ...), "
+            f"got {_named(model)} and {_named(loss)}: swap them"
+        )
+
+
+def _named(thing: object) -> str:
+    return str(getattr(thing, "__name__", type(thing).__name__))
+
+
 def _surprise(z: Value, t: Value | float) -> Value:
-    if isinstance(t, Value) or 0 < t < 1:
+    if isinstance(t, Value):  # also where `fit` made a number of a class one
+        some: Value = call(SHARE, t, (-z).softplus()) + call(SHARE, 1 - t, z.softplus())
+        return some
+    if 0 < t < 1:
         return t * (-z).softplus() + (1 - t) * z.softplus()
     return (-z if t else z).softplus()
+
+
+def _surprise_of_chances(logits: Sequence[Any], chances: Sequence[Any]) -> Value:
+    total = logsumexp(logits)
+    gaps = [total - z for z in logits]
+    if any(isinstance(chance, Value) for chance in chances):
+        gaps = [call(SHARE, chance, gap) for chance, gap in zip(chances, gaps, strict=True)]
+        chances = [1.0] * len(gaps)  # so that both ways add in the same order
+    else:
+        counts = [bool(chance) or gap < math.inf for chance, gap in zip(chances, gaps, strict=True)]
+        chances, gaps = (list(compress(column, counts)) for column in (chances, gaps))
+    mean: Value = dot(chances, gaps)
+    return mean
 
 
 def _pairs(name: str, prediction: Any, target: Any) -> list[tuple[Value, Value | float]]:
@@ -145,3 +187,6 @@ def _is_many(x: object) -> bool:
 
 def _mean(losses: list[Value]) -> Value:
     return losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)
+
+
+LOSSES: tuple[Callable[..., Value], ...] = (mse, mae, hinge, binary_cross_entropy, cross_entropy)

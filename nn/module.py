@@ -2,10 +2,12 @@
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from operator import index
 from reprlib import repr as short
+from typing import Any, NoReturn
 
 from engine.functions import dot
 from engine.names import no_such
@@ -14,6 +16,8 @@ from engine.value import Value, apply, number, set_each
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None
+USUAL = "".join("relu")  # no other "relu" is this object: whether one was given can be told
+WRITTEN_OUT = 4  # things that are alike and side by side; more of them are counted
 
 
 class Module:
@@ -32,17 +36,24 @@ class Module:
         """Every parameter once, as (dotted path, Value), attributes in the order they were set.
 
         A parameter is a Value that stands in an attribute and is not the result of an operation.
+        Raises ValueError where two of them would have one name, such as those of `{1: v, "1": w}`.
 
         >>> [name for name, _ in Neuron(2).named_parameters()]
         ['w.0', 'w.1', 'b']
         """
-        found: dict[int, tuple[str, object]] = {}
-        _collect(self, "", found)
-        return [(name, value) for name, value in found.values() if isinstance(value, Value)]
+        places: dict[str, str] = {}
+        for name, place, _ in _parameters(self):
+            if name in places:
+                raise ValueError(
+                    f"two parameters of {type(self).__name__} have the name {name!r:.80}: "
+                    f"{places[name]:.80} and {place:.80}; call one of them something else"
+                )
+            places[name] = place
+        return [(name, value) for name, _, value in _parameters(self)]
 
     def parameters(self) -> list[Value]:
         """The same without the names: each neuron's weights and then its bias."""
-        return [value for _, value in self.named_parameters()]
+        return [value for _, _, value in _parameters(self)]
 
     def zero_grad(self) -> None:
         """Forgets the gradient of every parameter."""
@@ -76,8 +87,9 @@ class Neuron(Module):
     """activation(b + w1 * x1 + w2 * x2 + ...) for `nin` inputs: one `dot` node and one more.
 
     `nonlin=False` leaves the activation out. `activation` is "linear" or an operation of the
-    calculus with one operand, such as "relu", "tanh", "sigmoid" or "gelu". With `fused=False` every
-    product and every sum is a node of its own.
+    calculus with one operand, such as "relu", "tanh", "sigmoid" or "gelu"; a text in the place of
+    `nonlin` is the activation too: `Neuron(2, "tanh")`. With `fused=False` every product and every
+    sum is a node of its own.
 
     The bias starts at 0, each weight at a random number between -r and r, where r is given by
     `init`, as a number or as one of these names:
@@ -98,25 +110,31 @@ class Neuron(Module):
     def __init__(
         self,
         nin: int,
-        nonlin: bool = True,
+        nonlin: bool | str = True,
         *,
-        activation: str = "relu",
+        activation: str = USUAL,
         init: str | float = "uniform",
         fused: bool = True,
         seed: Seed = None,
     ) -> None:
-        """A neuron; raises ValueError for a size below 1 and for names that are not there."""
+        """A neuron; raises ValueError for a size below 1 and for names that are not there.
+
+        Raises TypeError for a switch that is neither True nor False, nor 1 nor 0.
+        """
+        activation, is_nonlinear = _activation("Neuron", nonlin, activation)
         reach = _reach(init, size("inputs", nin), 1)
-        uniform = random.uniform if seed is None else _generator(seed).uniform
+        uniform = random.uniform if seed is None else generator(seed).uniform
         self.w = [Value(uniform(-reach, reach)) for _ in range(nin)]
         self.b = Value(0.0)
         self.activation = activation
-        self.nonlin = nonlin and activation != "linear"
-        self.fused = fused
+        self.nonlin = is_nonlinear
+        self.fused = switch("fused", fused)
         self._activate = activation_named(activation)
 
-    def __call__(self, x: Inputs) -> Value:
+    def __call__(self, x: Inputs, *more: NoReturn) -> Value:
         """The output for one example, a list of `nin` numbers or Values."""
+        if more:
+            raise _not_a_list("Neuron", x, *more)
         try:
             given = len(x)
         except TypeError:
@@ -150,27 +168,30 @@ class Layer(Module):
         self,
         nin: int,
         nout: int,
-        nonlin: bool = True,
+        nonlin: bool | str = True,
         *,
-        activation: str = "relu",
+        activation: str = USUAL,
         init: str | float = "uniform",
         fused: bool = True,
         seed: Seed = None,
     ) -> None:
-        """A layer; raises ValueError as `Neuron` does."""
+        """A layer; raises ValueError and TypeError as `Neuron` does."""
+        activation, is_nonlinear = _activation("Layer", nonlin, activation)
         reach = _reach(init, size("inputs", nin), size("neurons", nout))
-        seed = None if seed is None else _generator(seed)
+        seed = None if seed is None else generator(seed)
         self.neurons = [
-            Neuron(nin, nonlin, activation=activation, init=reach, fused=fused, seed=seed)
+            Neuron(nin, is_nonlinear, activation=activation, init=reach, fused=fused, seed=seed)
             for _ in range(nout)
         ]
 
-    def __call__(self, x: Inputs) -> list[Value]:
+    def __call__(self, x: Inputs, *more: NoReturn) -> list[Value]:
         """The outputs for one example: always a list, of `nout` Values."""
+        if more:
+            raise _not_a_list("Layer", x, *more)
         return [neuron(x) for neuron in self.neurons]
 
     def __repr__(self) -> str:
-        return f"Layer of [{', '.join(map(repr, self.neurons))}]"
+        return f"Layer of [{_listed(self.neurons)}]"
 
 
 class MLP(Module):
@@ -181,6 +202,8 @@ class MLP(Module):
 
     >>> MLP(2, [1, 1])
     MLP of [Layer of [ReLUNeuron(2)], Layer of [LinearNeuron(1)]]
+    >>> MLP(2, [16, 1])
+    MLP of [Layer of [16 x ReLUNeuron(2)], Layer of [LinearNeuron(16)]]
     >>> len(MLP(2, [16, 16, 1]).parameters())
     337
     """
@@ -195,37 +218,56 @@ class MLP(Module):
         fused: bool = True,
         seed: Seed = None,
     ) -> None:
-        """A net; raises ValueError as `Neuron` does, and for a net without layers."""
+        """A net; raises ValueError and TypeError as `Neuron` does, and for a net without layers."""
         if not isinstance(nouts, Sequence):
             raise TypeError(
                 f"MLP expected a list of layer sizes such as [16, 1], got {type(nouts).__name__}"
             )
         if not nouts:
             raise ValueError("MLP expected at least 1 layer, got 0: write [1] for a single neuron")
-        seed = None if seed is None else _generator(seed)
+        seed = None if seed is None else generator(seed)
         sizes = [nin, *nouts]
         self.layers = [
             Layer(a, b, k < len(nouts), activation=activation, init=init, fused=fused, seed=seed)
             for k, (a, b) in enumerate(zip(sizes, nouts, strict=False), 1)
         ]
 
-    def __call__(self, x: Inputs) -> Value | list[Value]:
+    def __call__(self, x: Inputs, *more: NoReturn) -> Value | list[Value]:
         """The output for one example, a list of `nin` numbers or Values."""
+        if more:
+            raise _not_a_list("MLP", x, *more)
         outputs = self.layers[0](x)
         for layer in self.layers[1:]:
             outputs = layer(outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def __repr__(self) -> str:
-        return f"MLP of [{', '.join(map(repr, self.layers))}]"
+        return f"MLP of [{_listed(self.layers)}]"
 
 
 def activation_named(name: str) -> Callable[[Value], Value]:
     """The operation of one operand of that name; ValueError with the choices if there is none."""
-    others = {op.name: op for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS}
-    if name not in ACTIVATIONS and name not in others:
+    if not is_activation(name):
+        others = [op.name for op in OPS.values() if op.arity == 1 and op.name not in ACTIVATIONS]
         raise ValueError(no_such("activation", name, [*ACTIVATIONS, *others]))
-    return ACTIVATIONS.get(name) or partial(apply, others[name])
+    return ACTIVATIONS.get(name) or partial(apply, OPS[name])
+
+
+def is_activation(name: object) -> bool:
+    """Whether there is an operation of one operand of that name, one that was defined too."""
+    return isinstance(name, str) and (name in ACTIVATIONS or (name in OPS and OPS[name].arity == 1))
+
+
+def switch(name: str, x: Any) -> bool:
+    """`x` as True or False, where it is one of them, or 1 or 0, as micrograd's code has; TypeError.
+
+    A text is refused: any text, "False" too, would count as true.
+    """
+    try:
+        known = (0, 1).index(x)  # NumPy's True is 1 as well
+    except ValueError:  # it is neither, or an array
+        raise TypeError(f"{name} expected True or False, got {short(x)}") from None
+    return known == 1
 
 
 def size(what: str, n: int) -> int:
@@ -237,15 +279,22 @@ def size(what: str, n: int) -> int:
     return index(n)
 
 
-def finite(name: str, x: object, least: float = -math.inf, below: float = math.inf) -> float:
-    """`x` as a float, where it is a finite number with `least <= x < below`; else ValueError."""
+def finite(
+    name: str,
+    x: object,
+    least: float = -math.inf,
+    below: float = math.inf,
+    most: float = math.inf,
+) -> float:
+    """`x` as a float, where it is finite, `least <= x < below` and `x <= most`; else ValueError."""
     try:
         z = math.nan if isinstance(x, bool) else number(x)
     except (TypeError, OverflowError):
         z = math.nan
-    if not (math.isfinite(z) and least <= z < below):
+    if not (math.isfinite(z) and least <= z < below and z <= most):
         bounds = f" of at least {least:g}" if least > -math.inf else ""
         bounds += f" and below {below:g}" if below < math.inf else ""
+        bounds += f" and at most {most:g}" if most < math.inf else ""
         raise ValueError(f"{name} expected a finite number{bounds}, got {short(x)}")
     return z
 
@@ -254,8 +303,42 @@ def _same(x: Value) -> Value:
     return x
 
 
-def _generator(seed: int | random.Random) -> random.Random:
-    return seed if isinstance(seed, random.Random) else random.Random(seed)
+def _activation(kind: str, nonlin: object, activation: str) -> tuple[str, bool]:
+    """The activation's name, and whether there is one at work; a text as `nonlin` names it too."""
+    if isinstance(nonlin, str):
+        if activation is not USUAL and activation != nonlin:
+            raise ValueError(
+                f"{kind} expected one activation, got {nonlin!r:.40} and {activation!r:.40}"
+            )
+        return nonlin, nonlin != "linear"
+    return activation, switch("nonlin", nonlin) and activation != "linear"
+
+
+def _not_a_list(kind: str, *given: object) -> TypeError:
+    numbers = ", ".join("..." if isinstance(x, Value) else f"{x!r:.20}" for x in given[:3])
+    more = ", ..." * (len(given) > 3)
+    return TypeError(
+        f"{kind} expected its inputs as one list, such as net([{numbers}{more}]), "
+        f"got {len(given)} arguments"
+    )
+
+
+def _listed(things: Iterable[object]) -> str:
+    """All of them, those that are alike and side by side counted where they are many."""
+    runs = [(words, len(list(run))) for words, run in groupby(map(repr, things))]
+    return ", ".join(
+        ", ".join([words] * n) if n <= WRITTEN_OUT else f"{n} x {words}" for words, n in runs
+    )
+
+
+def generator(seed: Seed) -> random.Random:
+    """The generator of random numbers that a seed stands for, itself where it is one."""
+    if isinstance(seed, random.Random):
+        return seed
+    try:
+        return random.Random(seed)
+    except TypeError:
+        raise TypeError(f"seed expected an int or a random.Random, got {short(seed)}") from None
 
 
 def _reach(init: str | float, nin: int, nout: int) -> float:
@@ -266,16 +349,27 @@ def _reach(init: str | float, nin: int, nout: int) -> float:
     return finite("init", init, least=0.0)
 
 
-def _collect(thing: object, name: str, found: dict[int, tuple[str, object]]) -> None:
+def _parameters(module: Module) -> Iterator[tuple[str, str, Value]]:
+    """Each parameter with its name, and with its place as one would write it in Python."""
+    found: dict[int, tuple[str, str, object]] = {}
+    _collect(module, "", "", found)
+    for name, place, value in found.values():
+        if isinstance(value, Value):
+            yield name, place, value
+
+
+def _collect(
+    thing: object, name: str, place: str, found: dict[int, tuple[str, str, object]]
+) -> None:
     children: Iterable[tuple[object, object]]
     if isinstance(thing, Value):
         if thing.op is None:
-            found.setdefault(id(thing), (name, thing))
+            found.setdefault(id(thing), (name, place, thing))
         return
     if isinstance(thing, Module):
         if id(thing) in found:
             return
-        found[id(thing)] = (name, thing)
+        found[id(thing)] = (name, place, thing)
         children = vars(thing).items()
     elif isinstance(thing, (list, tuple)):
         children = enumerate(thing)
@@ -283,8 +377,10 @@ def _collect(thing: object, name: str, found: dict[int, tuple[str, object]]) -> 
         children = thing.items()
     else:
         return
+    is_module = isinstance(thing, Module)
     for key, child in children:
-        _collect(child, f"{name}.{key}" if name else str(key), found)
+        there = f"{place}.{key}".lstrip(".") if is_module else f"{place}[{key!r}]"
+        _collect(child, f"{name}.{key}" if name else str(key), there, found)
 
 
 INITS: dict[str, Callable[[int, int], float]] = {

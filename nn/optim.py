@@ -1,7 +1,16 @@
 """Optimisers, which move parameters against their gradients, and schedules of the learning rate.
 
-Arguments, defaults and every step are those of torch.optim. A parameter without a computed
-gradient stays as it is. A step to numbers that are not finite is refused, where torch takes it.
+Arguments, defaults and every step are those of torch.optim, with these differences:
+
+- Plain descent has no learning rate of its own, as no number suits all slopes: `SGD`, and the
+  loops that use it, insist on one. (torch takes 0.001.) Adam's steps have a size of their own, so
+  `Adam` and `AdamW` keep the default of 0.001.
+- A step to numbers that are not finite is refused, where torch takes it.
+- `momentum` and `dampening` are at most 1. (torch sets no limit: above 1 a velocity grows by
+  itself, whatever the gradients, or goes uphill.)
+
+A parameter without a computed gradient stays as it is. Settings may be set between steps, and are
+checked then as they are at first.
 """
 
 import math
@@ -14,7 +23,7 @@ from typing import Any, ClassVar
 
 from engine.functions import sqrt as sqrt_of_value
 from engine.value import NOT_COMPUTED, Value, forget_each, set_each
-from nn.module import finite, size
+from nn.module import finite, size, switch
 
 Schedule = Callable[[int], float]
 Numbers = Sequence[Any]  # floats, or Values
@@ -32,10 +41,15 @@ class Optimizer(ABC):
         self.parameters = _checked(type(self).__name__, parameters)
         self._settings = tuple(settings)
         for name, setting in settings.items():
-            setattr(self, name, _SETTINGS[name](name, setting))
+            setattr(self, name, setting)
         self.steps = [0] * len(self.parameters)
         for name in self.MEMORY:
             setattr(self, name, [0.0] * len(self.parameters))
+
+    def __setattr__(self, name: str, thing: Any) -> None:
+        """Settings are checked whenever they are set: 1 as `nesterov` is True, 1 as `lr` is 1.0."""
+        read = _SETTINGS.get(name)
+        object.__setattr__(self, name, read(name, thing) if read else thing)
 
     @abstractmethod
     def rates(self, steps: int) -> tuple[float, ...]:
@@ -121,6 +135,7 @@ class Optimizer(ABC):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Goes on from a `state_dict()` of its kind; ValueError, and no change, if it is none."""
         kind = type(self).__name__
+        state = self._completed(state)
         if state.keys() != self.state_dict().keys():
             raise ValueError(f"{kind} expected {list(self.state_dict())}, got {list(state)!r:.300}")
         fresh = type(self)(self.parameters, **{name: state[name] for name in self._settings})
@@ -135,6 +150,10 @@ class Optimizer(ABC):
             setattr(fresh, name, [read(name, e, least) for e in entries])
         vars(self).update(vars(fresh))
 
+    def _completed(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A state with what the version that wrote it did not write."""
+        return state
+
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._settings)
         return f"{type(self).__name__}({len(self.parameters)} parameters, {settings})"
@@ -144,8 +163,13 @@ class SGD(Optimizer):
     """Gradient descent: `p -= lr * gradient`, with momentum if wanted.
 
     With momentum the step goes along a velocity, `v = momentum * v + (1 - dampening) * gradient`,
-    or with `nesterov` along `gradient + momentum * v`. `weight_decay` adds `weight_decay * p` to
-    the gradient.
+    or with `nesterov` along `gradient + momentum * v`; the first velocity of a parameter is its
+    gradient, also where momentum is turned on later. `weight_decay` adds `weight_decay * p` to the
+    gradient.
+
+    `lr` has no default, as no number suits all slopes: give it here, to `fit`, or set it before
+    the first step. `momentum` and `dampening` go from 0 to 1: a velocity of more than 1 times
+    itself grows whatever the gradients, and a dampening above 1 would push it uphill.
 
     >>> p = Value(3.0)
     >>> optimizer = SGD([p], lr=0.1)
@@ -155,23 +179,24 @@ class SGD(Optimizer):
     '2.4000'
     """
 
-    MEMORY: ClassVar = {"velocity": -math.inf}
+    MEMORY: ClassVar = {"velocity": -math.inf, "has_velocity": 0.0}
     momentum: float
     dampening: float
     weight_decay: float
     nesterov: bool
     velocity: list[float]
+    has_velocity: list[float]  # 1 from the first step with momentum on, 0 before: arithmetic, too
 
     def __init__(
         self,
         parameters: Iterable[Value],
-        lr: float = 1e-3,
+        lr: float | None = None,
         momentum: float = 0.0,
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
     ) -> None:
-        """Raises ValueError for negative settings, and for nesterov without plain momentum."""
+        """Raises ValueError for settings out of range, and for nesterov without plain momentum."""
         super().__init__(
             parameters,
             lr=lr,
@@ -180,39 +205,59 @@ class SGD(Optimizer):
             weight_decay=weight_decay,
             nesterov=nesterov,
         )
-        if nesterov and not (self.momentum > 0 and self.dampening == 0):
+        if self.nesterov and not (self.momentum > 0 and self.dampening == 0):
             raise ValueError(
                 "nesterov expected a momentum above 0 and a dampening of 0, "
                 f"got momentum={momentum}, dampening={dampening}"
             )
 
+    def __setattr__(self, name: str, thing: Any) -> None:
+        """As of every optimiser; `lr` may also be None, until it is needed."""
+        if name == "lr" and thing is None:
+            object.__setattr__(self, name, None)
+        else:
+            super().__setattr__(name, thing)
+
     def step(self) -> None:
         """As every optimiser does; in one pass where a step is `p - lr * gradient` and no more."""
+        check_rate(self)
         is_plain = type(self) is SGD and not (self.weight_decay or self.momentum)
         ps, lr, t = self.parameters if is_plain else (), self.lr, self.steps[0] + 1
         data = [p.data - lr * p.grad for p in ps if p.grad is not NOT_COMPUTED]
         if self.steps.count(self.steps[0]) == len(data) == len(self.parameters):
-            self.take((data, self.velocity), [t] * len(data))
+            self.take((data, self.velocity, self.has_velocity), [t] * len(data))
         else:
             super().step()
 
     def rates(self, steps: int) -> tuple[float, ...]:
-        """The settings; the first velocity is the gradient itself."""
-        kept, fresh = (0.0, 1.0) if steps == 1 else (self.momentum, 1 - self.dampening)
-        return self.lr, self.weight_decay, self.momentum, kept, fresh
+        """The settings."""
+        return self.lr, self.weight_decay, self.momentum, self.dampening
 
     def moved(
         self, ps: Numbers, gs: Numbers, memory: Sequence[Numbers], rates: Sequence[Any]
     ) -> tuple[Numbers, ...]:
-        """The parameters and their velocities."""
-        lr, decay, momentum, kept, fresh = rates
-        (vs,) = memory
+        """The parameters, their velocities, and which of these there are."""
+        lr, decay, momentum, dampening = rates
+        vs, known = memory
         if decay:
             gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
         if momentum:
-            vs = [kept * v + fresh * g for v, g in zip(vs, gs, strict=True)]
+            vs = [
+                momentum * v + (1 - dampening * is_known) * g  # a velocity that is new is 0
+                for v, is_known, g in zip(vs, known, gs, strict=True)
+            ]
+            known = [0 * is_known + 1.0 for is_known in known]
             gs = [g + momentum * v for g, v in zip(gs, vs, strict=True)] if self.nesterov else vs
-        return [p - lr * g for p, g in zip(ps, gs, strict=True)], vs
+        return [p - lr * g for p, g in zip(ps, gs, strict=True)], vs, known
+
+    def _completed(self, state: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Of the version before: one with momentum has a velocity from its first step on."""
+        if "has_velocity" in state or not {"momentum", "steps", "velocity"} <= state.keys():
+            return state
+        pairs = zip(*(_listed(name, state[name]) for name in ("steps", "velocity")), strict=False)
+        is_on = bool(state["momentum"])
+        known = [float(v != 0 or (is_on and steps != 0)) for steps, v in pairs]
+        return {**state, "has_velocity": known}
 
 
 class Adam(Optimizer):
@@ -299,12 +344,22 @@ class AdamW(Adam):
         return 1 - self.lr * self.weight_decay, 0.0
 
 
-def check_optimizer(who: str, thing: object) -> None:
-    """TypeError, with an example, for anything but an optimizer."""
+def check_optimizer(who: str, thing: object) -> Optimizer:
+    """An optimizer; TypeError, with an example, for anything else."""
     if not isinstance(thing, Optimizer):
         raise TypeError(
             f"{who} expected an optimizer, such as SGD(model.parameters(), lr=0.1), "
             f"got {thing!r:.60}"
+        )
+    return thing
+
+
+def check_rate(optimizer: Optimizer) -> None:
+    """ValueError where nobody gave the optimizer a learning rate."""
+    if optimizer.lr is None:
+        raise ValueError(
+            f"{type(optimizer).__name__} expected a learning rate, as no number suits all slopes: "
+            "write SGD(model.parameters(), lr=0.1), or give `fit` its lr"
         )
 
 
@@ -378,8 +433,20 @@ def _checked(kind: str, parameters: Iterable[Value]) -> list[Value]:
                 f"{kind} can only move leaves: parameter {k} is the result of {p.op.name}"
             )
     if len(set(parameters)) < len(parameters):
-        raise ValueError(f"{kind} expected each parameter once, got one of them twice")
+        raise ValueError(
+            f"{kind} expected each parameter once, got one of them twice, at {_twice(parameters)}: "
+            "of models that share a layer write [*dict.fromkeys(a.parameters() + b.parameters())], "
+            "or keep both in one Module, whose parameters() has each once"
+        )
     return parameters
+
+
+def _twice(parameters: Sequence[Value]) -> str:
+    """The first two places of a parameter that comes twice."""
+    seen: dict[Value, int] = {}
+    return next(
+        f"{seen[p]} and {k}" for k, p in enumerate(parameters) if seen.setdefault(p, k) != k
+    )
 
 
 def _listed(name: str, numbers: Any) -> Sequence[Any]:
@@ -402,17 +469,19 @@ def _two_means(name: str, setting: tuple[float, float]) -> tuple[float, float]:
     return beta1, beta2
 
 
-def _switch(name: str, setting: bool) -> bool:
-    if not isinstance(setting, bool):
-        raise ValueError(f"{name} expected True or False, got {short(setting)}")
-    return setting
+def _switch(name: str, setting: object) -> bool:
+    try:
+        return switch(name, setting)
+    except TypeError as error:
+        raise ValueError(error) from None
 
 
 _NOT_NEGATIVE = partial(finite, least=0.0)
+_SHARE = partial(finite, least=0.0, most=1.0)
 _SETTINGS: dict[str, Callable[[str, Any], Any]] = {
     "lr": _NOT_NEGATIVE,
-    "momentum": _NOT_NEGATIVE,
-    "dampening": _NOT_NEGATIVE,
+    "momentum": _SHARE,
+    "dampening": _SHARE,
     "weight_decay": _NOT_NEGATIVE,
     "nesterov": _switch,
     "betas": _two_means,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.drawing.picture import visible
 from engine.modes import no_grad
-from nn.data import Data, Rows, as_dataset, decision
+from nn.data import Data, Rows, as_dataset, decision, is_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -188,7 +188,7 @@ def _fit_height(axes: "Axes") -> None:
     low, high = min(heights), max(heights)
     if _log_if_wide(axes.set_yscale, heights):
         axes.set_ylim(low / 1.5, high * 1.5)
-    elif low < high:
+    elif is_apart(low, high):
         axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
 
 
@@ -205,7 +205,9 @@ def _log_if_wide(set_scale: Callable[[str], object], numbers: Sequence[float]) -
 def _ticks(numbers: Sequence[float]) -> list[float]:
     """GRID numbers from a little below the lowest to a little above the highest."""
     low, high = min(numbers), max(numbers)
-    margin = 0.08 * (high - low) or 1.0
+    if not is_apart(low, high):
+        high = low
+    margin = 0.08 * (high - low) or max(1.0, 1e-6 * abs(low))
     step = (high - low + 2 * margin) / (GRID - 1)
     return [low - margin + step * i for i in range(GRID)]
 

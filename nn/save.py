@@ -8,8 +8,9 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any
 
+from engine.names import no_such
 from nn.files import check_format, check_keys, check_type, parse, reading, write
-from nn.module import MLP, size
+from nn.module import ACTIVATIONS, MLP, is_activation, size
 
 FORMAT = "brickgrad model"
 VERSION = 1
@@ -65,10 +66,20 @@ def load(path: str | Path) -> MLP:
 
 
 def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:
-    """The net and the `meta` that `save` wrote; ValueError naming the file where it is damaged."""
+    """The net and the `meta` that `save` wrote; ValueError naming the file where it is damaged.
+
+    Raises ValueError too where the net's activation is an operation that is not defined here.
+    """
     with reading(path, "a model") as text:
         document = _document(text)
-        return _model(document), document["meta"]
+        activation = document["model"].get("activation")
+        if is_activation(activation) or not isinstance(activation, str):
+            return _model(document), document["meta"]
+    raise ValueError(
+        f"{path} is a net of the activation {activation!r:.80}, which is not defined here: if it "
+        "is an operation of your own, `define` it first, as before saving; else there is "
+        f"{no_such('activation', activation, ACTIVATIONS)}"
+    )
 
 
 def _document(text: str) -> dict[str, Any]:

@@ -4,14 +4,15 @@ import csv
 import gc
 import math
 import random
+import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice, repeat
 from os import PathLike
-from reprlib import repr as short
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
@@ -23,9 +24,9 @@ from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
-from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
-from nn.module import MLP, finite, size
-from nn.optim import SGD, Optimizer, Schedule, check_optimizer, constant
+from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
+from nn.module import MLP, finite, size, switch
+from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.progress import Interrupt, reporting
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 Batch = tuple[Sequence[Any], Sequence[Any]]
-ALL_DONE = "all steps done"
+ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 
 
 class Step(NamedTuple):
@@ -141,6 +142,10 @@ class DivergedError(FloatingPointError):
     history: History
 
 
+class TrainingInterrupted(UserWarning):
+    """Ctrl-C ended training before all steps were done; `history.ended` says "interrupted"."""
+
+
 # --- the loops --------------------------------------------------------------------------------
 
 
@@ -194,7 +199,8 @@ def fit(
     points (None: all of them, in order): the next ones of a shuffled pass, or, with
     `replacement`, each drawn anew from all. `seed` fixes shuffling and draws.
 
-    `optimizer` is plain `SGD` unless given; `lr` is a number or a function of the step's number.
+    `optimizer` is plain `SGD` unless given. `lr` is a number or a function of the step's number,
+    set at every step; without it the optimizer's own counts, which `SGD` has only if it was given.
     `penalty(model)` is added to each step's loss, such as `lambda m: 1e-4 * l2(m.parameters())`.
     `validation` data is looked at after each pass; `early_stop=k` ends training after k looks
     without a lower loss, and leaves the parameters as they were at the lowest. Each of
@@ -209,16 +215,19 @@ def fit(
     eagerly, as with a loss that cannot be recorded. `backend="eager"` turns replay off.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
-    Ctrl-C ends training after the current step, with the history so far; a second one at once.
+    Ctrl-C ends training after the current step, with the history so far; a second one at once. The
+    program goes on then, after a `TrainingInterrupted` warning: to end it instead, make this an
+    error, `warnings.simplefilter("error", TrainingInterrupted)`, or ask `history.ended`.
 
     `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
     The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
     parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
-    from the very start; give both to go on writing. Another training is refused; functions are
-    compared by name, and lambdas, inner functions and partials by the names and numbers in them.
-    What callbacks hold, and other numbers from outside, are theirs to keep. Name a `backend` for
-    the same bits: "auto" changes it by the clock. A run that was eager goes on so. Where rounding
-    decides a comparison, the last bits may differ.
+    from the very start; give both to go on writing. Another training is refused, and the error
+    says what differs: model, loss, penalty and schedule are compared by their names, by the code
+    that is yours, and by what they hold, as it was at the start or when the file was written.
+    Globals, and what callbacks hold, are theirs to keep. Name a `backend` for the same bits: "auto"
+    changes it by the clock. A run that was eager goes on so. Where rounding decides a comparison,
+    the last bits may differ.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
@@ -227,9 +236,11 @@ def fit(
     parameters: they are not those of the model, or `no_grad` is on.
     """
     xs, ys = _plain(data)
-    decide = _fitting(model, loss, xs, ys)
+    decide = _fitting("fit", model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
+    replacement = switch("replacement", replacement)
+    progress = None if progress is None else switch("progress", progress)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
@@ -267,7 +278,7 @@ def fit(
                     keep()
             keep()
         except KeyboardInterrupt:
-            history.ended = "interrupted"
+            history.ended = INTERRUPTED
         except DivergedError as error:
             error.history = history
             raise
@@ -275,6 +286,9 @@ def fit(
             descent.store()
     if held_out and early_stop is not None:
         held_out.restore()
+    if history.ended == INTERRUPTED:
+        words = f"training interrupted at step {len(history)} of {total}"
+        warnings.warn(words, TrainingInterrupted, stacklevel=_outside())
     return history
 
 
@@ -288,7 +302,7 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
     (0.25, 1.0)
     """
     xs, ys = _plain(data)
-    return _mean_and_accuracy(model, loss, _fitting(model, loss, xs, ys), xs, ys)
+    return _mean_and_accuracy(model, loss, _fitting("evaluate", model, loss, xs, ys), xs, ys)
 
 
 # --- one step ---------------------------------------------------------------------------------
@@ -367,6 +381,7 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
 
 def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
     if lr is None:
+        check_rate(optimizer)
         return lambda step: optimizer.lr
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
@@ -383,6 +398,14 @@ def batches(
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
             yield [xs[i] for i in some], [ys[i] for i in some]
+
+
+def _outside() -> int:
+    """How many calls up the stack the user's line is, seen from where this is called."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_code.co_filename == __file__:
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 @contextmanager
@@ -417,13 +440,12 @@ def _numbers(thing: Any, where: str) -> Any:
     return [_numbers(part, f"{where}[{i}]") for i, part in enumerate(thing)]
 
 
-def _fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
+def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
     The model runs once for each length of its input.
     """
-    if not callable(loss):
-        raise TypeError(f"loss expected a function such as nn.mse, got {short(loss)}")
+    check_loss(who, model, loss)
     outputs: dict[int | None, Any] = {}
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
@@ -508,7 +530,7 @@ class _Training:
     validation: _Validation | None
     per_pass: int
     total: int
-    identity: Identity = field(default_factory=dict)
+    identity: Identity = field(default_factory=Identity)
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
@@ -533,7 +555,7 @@ class _Training:
         reasons = {
             "a callback said so": is_called_off,
             "early stop": is_tired,
-            "interrupted": is_interrupted,
+            INTERRUPTED: is_interrupted,
         }
         return next((reason for reason, holds in reasons.items() if holds), ALL_DONE)
 
@@ -589,7 +611,7 @@ def _validation(
             raise ValueError("early_stop expected validation data to look at")
         return None
     held_out = _plain(validation, "validation ")
-    _fitting(model, loss, *held_out)
+    _fitting("fit", model, loss, *held_out)
     look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
     if patience is not None:
         size("looks before an early stop", patience)

@@ -23,7 +23,7 @@ from nn.optim import SGD
 from nn.plot import plot_comparison, plot_decision_boundary
 from nn.save import save
 from nn.task import Task, learn
-from nn.train import History, Step, evaluate
+from nn.train import INTERRUPTED, History, Step, evaluate
 from nn.watch import watch
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
     """Whether Ctrl-C ended one of them."""
-    return any(trial.history.ended == "interrupted" for trial in trials.values())
+    return any(trial.history.ended == INTERRUPTED for trial in trials.values())
 
 
 # --- what a training leaves -------------------------------------------------------------------

@@ -20,8 +20,9 @@ from engine.story.sentences import Words
 from engine.value import Value, data_of, set_each
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
+from nn.loss import check_loss
 from nn.module import size
-from nn.optim import SGD, Adam, Optimizer, check_optimizer
+from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
 
@@ -49,8 +50,8 @@ def watch(
 def watch(
     model: Model,
     loss: Loss,
-    data: Example,
-    optimizer: Optimizer,
+    data: Example | None = None,
+    optimizer: Optimizer | None = None,
     *,
     steps: int | None = None,
     batch_size: int | None = 1,
@@ -76,9 +77,9 @@ def watch(
     >>> print(story[-1])
     done: the loss went from 6.064 to 1.516
     """
-    if not callable(loss):
-        raise TypeError(f"watch expected a loss, a function such as nn.mse, got {loss!r:.60}")
-    check_optimizer("watch", optimizer)
+    check_loss("watch", model, loss)
+    optimizer = check_optimizer("watch", optimizer)
+    check_rate(optimizer)
     rows = _rows(data)
     scene = _Scene(model, loss, optimizer)
     if mistake is not None:
@@ -101,11 +102,11 @@ def watch(
     return Run(taken, points, rows, (before, scene.mean_loss(alike)))
 
 
-def _rows(data: Example) -> Dataset:
+def _rows(data: Example | None) -> Dataset:
     """One example or many as a Dataset with names for its columns."""
     if not isinstance(data, Dataset):
         try:
-            x, y = (part.tolist() if hasattr(part, "tolist") else part for part in data)
+            x, y = (part.tolist() if hasattr(part, "tolist") else part for part in data or ())
         except (TypeError, ValueError):
             raise ValueError("watch expected an example (x, y), or lists (xs, ys)") from None
         is_many = isinstance(x, Sequence) and bool(x) and isinstance(x[0], Sequence)

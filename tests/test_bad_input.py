@@ -259,7 +259,23 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         ValueError,
         "SGD can only move leaves: parameter 0 is the result of mul",
     ),
-    ("SGD([W, W], lr=0.1)", ValueError, "SGD expected each parameter once, got one of them twice"),
+    (
+        "SGD([W, W], lr=0.1)",
+        ValueError,
+        "SGD expected each parameter once, got one of them twice, at 0 and 1: of models that share "
+        "a layer write [*dict.fromkeys(a.parameters() + b.parameters())], or keep both in one "
+        "Module, whose parameters() has each once",
+    ),
+    (
+        "Neuron(2, nonlin=None)",
+        TypeError,
+        "nonlin expected True or False, got None",
+    ),
+    (
+        "MLP(2, [16, 1])(1.0, 2.0)",
+        TypeError,
+        "MLP expected its inputs as one list, such as net([1.0, 2.0]), got 2 arguments",
+    ),
     (
         "Adam([Value(1.0)], betas=(0.9, 1.0))",
         ValueError,
@@ -322,7 +338,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         "fit(NET, None, XY, lr=0.1, steps=1)",
         TypeError,
-        "loss expected a function such as nn.mse, got None",
+        "fit expected a loss, a function such as nn.mse, got None",
     ),
     (
         "fit(NET, mse, ([], []), lr=0.1, steps=1)",
@@ -356,7 +372,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "ys[0] expected a finite number, got None",
     ),
     ("moons(2)", ValueError, "expected at least 4 points, got 2"),
-    ("moons(10, noise=-1)", ValueError, "noise must be a number of at least 0, got -1"),
+    ("moons(10, noise=-1)", ValueError, "noise expected a finite number of at least 0, got -1"),
     (
         "split(XY, 2.0)",
         ValueError,

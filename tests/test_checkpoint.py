@@ -1,11 +1,12 @@
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
 import warnings
-from functools import partial
+from functools import partial, wraps
 from itertools import product
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from mutated import mutated_bytes, mutated_json
 
 from engine import backends
 from engine.value import Value
+from nn.checkpoint import _checksum
 from nn.data import iris, split, standardise
+from nn.described import counted
 from nn.loss import cross_entropy, l2, mae, mse
 from nn.module import MLP, Module
 from nn.optim import SGD, Adam, AdamW, cosine
@@ -335,7 +338,10 @@ OTHERS = {
     "replacement": ({"replacement": True}, "its replacement is False, here it is True"),
     "seed": ({"seed": 4}, "its seed is 3, here it is 4"),
     "validation": ({"validation": None}, "its validation differs: the same rows"),
-    "schedule": ({"lr": cosine(0.06, STEPS)}, "its lr is '.*', here it is '.*0.06, 12"),
+    "schedule": (
+        {"lr": cosine(0.06, STEPS)},
+        r"its lr is 'cosine.<locals>.at\(.*lr=0.05, .*', here it is '.*lr=0.06, steps=12",
+    ),
     "rate": ({"lr": 0.5}, "its lr is '.*', here it is 0.5"),
     "rate of the optimizer": ({"lr": None}, "its lr is '.*', here it is 0.01"),
     "penalty": ({"penalty": lambda m: l2(m.parameters())}, "its penalty is None, here it is"),
@@ -358,6 +364,59 @@ def weighted(loss, weight, z, y):
     return weight * loss(z, y)
 
 
+def weighting(z, y, weight, offset):
+    return weight * mse(z, y) + offset
+
+
+class Weighted:
+    """A loss that is an object."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, z, y):
+        if isinstance(self.weight, list):
+            return self.weight[0](z, y)
+        return self.weight * mse(z, y)
+
+    def call(self, z, y):
+        return self(z, y)
+
+
+class Slotted:
+    __slots__ = ("weight",)
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, z, y):
+        return self.weight * mse(z, y)
+
+
+def made_class(operator, rate=1.0):
+    """A class as if its file had been edited between two runs."""
+    text = f"class Made:\n    rate = {rate}\n    def __call__(self, z, y):\n"
+    text += f"        return self.rate * (z - y) ** 2 {operator} 2.0"
+    scope = {"__name__": __name__}
+    exec(text, scope)
+    return scope["Made"]
+
+
+def made_function(operator):
+    scope = {"__name__": __name__}
+    exec(f"def made(z, y):\n    return (z - y) ** 2 {operator} 2.0", scope)
+    return scope["made"]
+
+
+def twice(loss):
+    @wraps(loss, updated=())
+    def doubled(z, y):
+        return 2 * loss(z, y)
+
+    doubled.__qualname__ = "doubled"
+    return doubled
+
+
 def weighing(loss, weight):
     def inner(z, y):
         return weight * loss(z, y)
@@ -374,6 +433,35 @@ PAIRS = {  # with the same name
     "outer functions": (weighing(mse, 1.0), weighing(mae, 1.0)),
     "numbers of partials": (partial(weighted, mse, 1.0), partial(weighted, mse, 2.0)),
     "functions of partials": (partial(weighted, mse, 1.0), partial(weighted, mae, 1.0)),
+    "keywords of partials": (
+        partial(weighting, weight=1.0, offset=2.0),
+        partial(weighting, offset=1.0, weight=2.0),
+    ),
+    "tuples": [lambda z, y, ws=ws: ws[0] * mse(z, y) for ws in ((1.0,), (2.0,))],
+    "lists": [lambda z, y, ws=ws: ws[0][-1] * mse(z, y) for ws in ([[0, 1.0]], [[0, 2.0]])],
+    "dicts": [lambda z, y, ws=ws: ws["a"] * mse(z, y) for ws in ({"a": 1.0}, {"a": 2.0})],
+    "constant tuples": (
+        lambda z, y: (1.0, 2.0)[0] * mse(z, y),
+        lambda z, y: (2.0, 2.0)[0] * mse(z, y),
+    ),
+    "operators": (lambda z, y: (z + y) ** 2, lambda z, y: (z - y) ** 2),
+    "nested code": (
+        lambda z, y: sum(map(lambda e: e * e, [z - y])),  # noqa: C417
+        lambda z, y: sum(map(lambda e: e * e * e * e, [z - y])),  # noqa: C417
+    ),
+    "nested names": (
+        lambda z, y: sum(map(lambda e: mse(z, e), [y])),  # noqa: C417
+        lambda z, y: sum(map(lambda e: mae(z, e), [y])),  # noqa: C417
+    ),
+    "state": (Weighted(1.0), Weighted(2.0)),
+    "state within state": (Weighted([Weighted(1.0)]), Weighted([Weighted(2.0)])),
+    "state in slots": (Slotted(1.0), Slotted(2.0)),
+    "methods": (Weighted(1.0).call, Weighted(2.0).call),
+    "code of a method": (made_class("*")(), made_class("+")()),
+    "a number in the class": (made_class("*", 1.0)(), made_class("*", 2.0)()),
+    "what a decorator holds": (twice(Weighted(1.0)), twice(Weighted(2.0))),
+    "Values": [lambda z, y, w=w: w * mse(z, y) for w in (Value(1.0), Value(2.0))],
+    "bodies of named functions": (made_function("*"), made_function("+")),
 }
 
 
@@ -385,9 +473,185 @@ def test_functions_of_one_name_are_told_apart(path, name):
 
     loss, other = PAIRS[name]
     taught(loss, steps=2, checkpoint=path)
-    with pytest.raises(ValueError, match=r"its loss is '.*', here it is '"):
+    with pytest.raises(ValueError, match=r"its loss is ['\"].*, here it is ['\"]") as caught:
         taught(other, steps=3, resume=path)
+    there, here = re.search("its loss is (.*), here it is (.*)", str(caught.value)).groups()
+    assert there != here
     assert taught(loss, steps=3, resume=path).loss == taught(loss, steps=3).loss
+
+
+def test_a_schedule_and_a_penalty_that_are_objects(path):
+    class Penalty:
+        def __init__(self, *shares):
+            self.shares = shares
+
+        def __call__(self, model):
+            return self.shares[0] * l2(model.parameters())
+
+    class Rate:
+        def __init__(self, **settings):
+            vars(self).update(settings)
+
+        def __call__(self, step):
+            return self.first / (1 + step)
+
+    given = {"lr": Rate(first=0.1, more=[1]), "penalty": Penalty(0.01, 2)}
+    run(steps=9, checkpoint=path, **given)
+    assert run(resume=path, **given) == run(**given)
+    again = {"lr": Rate(first=0.1, more=[1]), "penalty": Penalty(0.01, 2)}
+    assert run(resume=path, **again) == run(**given)
+    with pytest.raises(ValueError, match=r"its lr is '.*Rate\(first=0.1, .* it is '.*first=0.2"):
+        run(resume=path, **{**given, "lr": Rate(first=0.2, more=[1])})
+    with pytest.raises(ValueError, match=r"its lr is '.*more=\[1\].* it is '.*more=\[2\]"):
+        run(resume=path, **{**given, "lr": Rate(first=0.1, more=[2])})
+    with pytest.raises(ValueError, match=r"its penalty is '.*\[0.01, 2\].* is '.*\[0.02, 2\]"):
+        run(resume=path, **{**given, "penalty": Penalty(0.02, 2)})
+
+
+def test_a_model_of_other_settings(path):
+    def trained(scale, **settings):
+        return fit(Scaled(scale), mse, ([1.0, 2.0], [2.0, 4.0]), lr=0.01, **settings).loss
+
+    trained(1.0, steps=2, checkpoint=path)
+    with pytest.raises(ValueError, match=r"its model_state is '.*scale=1.0.* it is '.*scale=2.0"):
+        trained(2.0, steps=4, resume=path)
+    assert trained(1.0, steps=4, resume=path) == trained(1.0, steps=4)
+
+
+def test_a_training_goes_on_with_the_objects_of_its_first_part(path):
+    """As in a notebook: the weights are others by now, and a model may keep what it computed."""
+    model, other = Scaled(1.0), Scaled(1.0)
+    settings = {"data": ([1.0, 2.0], [2.0, 4.0]), "lr": 0.01, "backend": "eager"}
+    whole = fit(other, mse, steps=6, penalty=Charge(other), **settings).loss
+    penalty = Charge(model)
+    fit(model, mse, steps=3, checkpoint=path, penalty=penalty, **settings)
+    fit(model, mse, steps=2, penalty=penalty, **settings)
+    assert fit(model, mse, steps=6, resume=path, penalty=penalty, **settings).loss == whole
+
+
+def test_numbers_that_callbacks_set_may_be_those_of_the_start_or_of_the_file(path):
+    def changing(start, **settings):
+        model, held = net(), [start]
+        history = fit(
+            model,
+            lambda z, y: held[0] * cross_entropy(z, y),
+            TRAINING,
+            lr=0.1,
+            callbacks=[lambda step: held.__setitem__(0, 1.0 if step.step < 4 else 1.5)],
+            backend="eager",
+            **settings,
+        )
+        return history.loss
+
+    whole = changing(1.0, steps=12)
+    changing(1.0, steps=8, checkpoint=path)
+    assert changing(1.5, steps=12, resume=path) == whole
+    assert changing(1.0, steps=12, resume=path)[:8] == whole[:8]
+    with pytest.raises(
+        ValueError, match=r"its loss is .*held=\[1.0\].*, here it is .*held=\[2.5\]"
+    ):
+        changing(2.5, steps=12, resume=path)
+
+
+class Scaled(Module):
+    def __init__(self, scale):
+        self.scale, self.w, self.seen = scale, Value(0.5), None
+
+    def __call__(self, x):
+        self.seen = self.w * x * self.scale
+        return self.seen
+
+
+class Charge:
+    def __init__(self, model):
+        self.model = model
+
+    def __call__(self, model):
+        return 0.01 * self.model.w
+
+
+def test_what_a_callback_changed_goes_on(path):
+    def turning(**settings):
+        model = net()
+        optimizer = SGD(model.parameters(), lr=0.1)
+
+        def turn(step):
+            if step.step == 2:
+                optimizer.momentum = 0.9
+
+        data = {"callbacks": [turn], "optimizer": optimizer, "backend": "python"}
+        return fit(model, cross_entropy, TRAINING, **data, **settings).loss
+
+    turning(steps=6, checkpoint=path)
+    assert turning(steps=12, resume=path) == turning(steps=12)
+
+
+def test_two_parameters_of_one_name(path):
+    class Odd(Module):
+        def __init__(self):
+            self.optimizer = [Value(0.5)]
+
+        def __call__(self, x):
+            return self.optimizer[0] * x
+
+    model, other = Odd(), Value(1.0)
+    optimizer = SGD([*model.parameters(), other], lr=0.1)
+    data, settings = ([1.0], [2.0]), {"optimizer": optimizer, "steps": 1}
+    fit(model, lambda z, y: other * mse(z, y), data, **settings)
+    with pytest.raises(ValueError, match=r"two parameters have the name 'optimizer\.0'"):
+        fit(model, lambda z, y: other * mse(z, y), data, checkpoint=path, **settings)
+
+
+# --- files of the version before --------------------------------------------------------------
+
+FORMER = Path(__file__).with_name("former") / "checkpoint-1.json"  # of run(steps=9)
+
+
+def test_a_file_of_version_1_goes_on():
+    numbers, state, columns, ended = run(resume=FORMER)
+    wanted = run()
+    assert [float.fromhex(x) for x in numbers] == pytest.approx(
+        [float.fromhex(x) for x in wanted[0]], rel=1e-12
+    )
+    assert (state["steps"], len(columns["step"]), ended) == (wanted[1]["steps"], 12, wanted[3])
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_version_1_does_not_go_on_as_another(name):
+    settings, _ = OTHERS[name]
+    with pytest.raises(ValueError, match=r"its \w+( \w+)* (is|differs)"):
+        run(resume=FORMER, **settings)
+
+
+def test_a_file_of_version_1_names_each_neuron_of_a_net(path):
+    document = json.loads(FORMER.read_text())
+    wide = "Layer of [" + ", ".join(["TanhNeuron(4)"] * 4) + "]"
+    assert document["training"]["model"].startswith(f"MLP of [{wide}")
+    assert counted(f"MLP of [{', '.join([wide] * 6)}]") == f"MLP of [6 x {wide}]"
+    model = MLP(4, [7, 7, 5, 3], "tanh")
+    written = [", ".join(map(repr, layer.neurons)) for layer in model.layers]
+    assert counted(f"MLP of [{', '.join(f'Layer of [{w}]' for w in written)}]") == repr(model)
+
+
+@pytest.mark.parametrize("name", ["eps", "weight_decay"])
+def test_settings_of_version_1_that_are_not_those_of_the_start_are_said(path, name):
+    document = json.loads(FORMER.read_text())
+    document["optimizer"][name] = 0.125
+    path.write_text(json.dumps(document))
+    with pytest.warns(UserWarning, match=rf"goes on with Adam\(.*{name}=0.125.*training began"):
+        run(resume=path)
+
+
+def test_a_file_of_another_python(path, document):
+    document["training"]["python"] = "cpython-310"
+    document["training"]["loss"] += "#0123456789ab"
+    del document["checksum"]
+    path.write_text(json.dumps({**document, "checksum": _checksum(document)}))
+    assert run(resume=path) == run()
+    document["training"]["loss"] += "other"
+    path.write_text(json.dumps({**document, "checksum": _checksum(document)}))
+    with pytest.raises(ValueError, match=r"its loss is .* written by 'cpython-310': go on with it"):
+        run(resume=path)
 
 
 @pytest.mark.parametrize(
@@ -428,8 +692,21 @@ def test_every_is_a_number_of_steps(path):
 
 FIRST = "layers.0.neurons.0.w.0"
 DAMAGE = [
-    (("format",), "brickgrad model", "expected format 'brickgrad checkpoint' version 1"),
-    (("version",), 2, "version 2"),
+    (("format",), "brickgrad model", "expected format 'brickgrad checkpoint' version 2"),
+    (("version",), 3, "version 3"),
+    (("version",), 1, "the file expected the keys "),
+    (("training_now",), [], "training_now expected an object"),
+    (("training_now", "loss"), "mse", "its numbers are not those that were written"),
+    (("checksum",), None, "checksum expected a string, got None"),
+    (("checksum",), "0" * 64, "its numbers are not those that were written"),
+    (("weights", "layers.0.neurons.0.w.0"), 0.5, "its numbers are not those that were written"),
+    (("optimizer", "eps"), 0.1, "its numbers are not those .*: the file was changed since"),
+    (("optimizer", "weight_decay"), 0.1, "its numbers are not those that were written"),
+    (("optimizer", "lr"), 0.1, "its numbers are not those that were written"),
+    (("history", "loss"), [0.5] * 9, "its numbers are not those that were written"),
+    (("history", "accuracy"), [1e18] * 9, "accuracy expected a finite number .* at most 1"),
+    (("history", "accuracy"), [-0.5] * 9, "accuracy expected a finite number of at least 0"),
+    (("history", "validation_accuracy"), [2] * 9, "validation_accuracy expected .* at most 1"),
     (("version",), True, "version True"),
     (("extra",), 1, "the file expected the keys"),
     (("training",), [], "training expected an object"),
@@ -473,7 +750,7 @@ DAMAGE = [
     (("history", "step"), [0] * 9, "history expected the steps from 0 on"),
     (("history", "step"), [*range(1, 10)], "history expected the steps from 0 on"),
     (("history", "step"), [0.0] * 9, "step expected a whole number"),
-    (("history", "accuracy"), [True] * 9, "accuracy expected a finite number, got True"),
+    (("history", "accuracy"), [True] * 9, "accuracy expected a finite number .*, got True"),
     (("history", "seconds"), [-1] * 9, "seconds expected a finite number of at least 0"),
     (("history", "points_seen"), [2**0.5] * 9, "points_seen expected a whole number"),
     (("history", "validation_loss"), ["infinite"] * 9, "validation_loss expected a finite number"),
@@ -545,6 +822,16 @@ def go_on(model, optimizer, steps, **settings):
     )
 
 
+def sealed(content):
+    """With the checksum of what it says by now, so that the checks before that one are tried."""
+    try:
+        document = json.loads(content)
+        document["checksum"] = _checksum(document)
+        return json.dumps(document).encode()
+    except (AttributeError, ValueError, TypeError, RecursionError):
+        return content
+
+
 MUTATIONS = {  # with counts, and the share of files that is accepted at least
     "their bytes": (mutated_bytes, (200, 25_000), 0.0),
     "what their JSON says": (mutated_json, (200, 12_500), 0.05),
@@ -563,8 +850,9 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
     good, rng, count = path.read_bytes(), random.Random(f"e3 {kind}"), amount(*counts)
     taken, most = 0, 0
     tracemalloc.start()
-    for _ in range(count):
+    for k in range(count):
         content, model, refusal = mutated(good, rng), small(), ""
+        content = sealed(content) if k % 4 else content
         path.write_bytes(content)
         tracemalloc.reset_peak()
         start = tracemalloc.get_traced_memory()[0]

@@ -805,7 +805,7 @@ def test_ctrl_c_keeps_what_was_learned(arguments, start):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in err
+    assert err == ""  # no raw warning of Python's either
     steps = len(Path("brickgrad-train/history.csv").read_text().splitlines()) - 1
     assert f"Stopped by Ctrl-C after {steps:,} steps; what was learned until then is kept." in out
     load_task("brickgrad-train/model.json")

@@ -28,6 +28,7 @@ from nn.data import (
     standardise,
     xor,
 )
+from nn.task import learn
 
 MADE = [moons, circles, xor, spirals]
 
@@ -88,19 +89,21 @@ def test_making_data_leaves_the_global_generator_alone(make):
 @pytest.mark.parametrize("make", MADE)
 @pytest.mark.parametrize("noise", [-0.1, math.nan, math.inf])
 def test_noise_must_be_a_size(make, noise):
-    with pytest.raises(ValueError, match="noise must be a number of at least 0"):
+    with pytest.raises(ValueError, match="noise expected a finite number of at least 0"):
         make(30, noise=noise)
 
 
 @pytest.mark.parametrize("factor", [-0.1, math.nan, math.inf])
 def test_the_inner_circle_must_have_a_size(factor):
-    with pytest.raises(ValueError, match="factor must be a number of at least 0"):
+    with pytest.raises(ValueError, match="factor expected a finite number of at least 0"):
         circles(10, factor=factor)
 
 
 @pytest.mark.parametrize("classes", [0, -1])
 def test_spirals_have_arms(classes):
-    with pytest.raises(ValueError, match=f"expected at least 1 class, got {classes}"):
+    with pytest.raises(
+        ValueError, match=f"the number of classes must be at least 1, got {classes}"
+    ):
         spirals(10, classes=classes)
 
 
@@ -112,8 +115,56 @@ def test_standardise_needs_finite_numbers(x):
 
 @pytest.mark.parametrize("make", MADE)
 def test_too_few_points_are_refused(make):
-    with pytest.raises(ValueError, match=r"expected at least \d+ points, got 0"):
+    with pytest.raises(ValueError, match=r"points must be at least 1, got 0"):
         make(0)
+
+
+@pytest.mark.parametrize("make", [moons, circles, spirals])
+def test_shapes_need_some_points(make):
+    with pytest.raises(ValueError, match=r"^expected at least \d points, got 1$"):
+        make(1)
+
+
+@pytest.mark.parametrize("make", MADE)
+@pytest.mark.parametrize(
+    ("arguments", "settings", "message"),
+    [
+        (["a"], {}, "^the number of points must be an int, got 'a'"),
+        ([10.0], {}, r"^the number of points must be an int, got 10\.0"),
+        ([None], {}, "^the number of points must be an int, got None"),
+        ([[1.0]], {}, r"^the number of points must be an int, got \[1\.0\]"),
+        ([], {"noise": "a"}, "^noise expected a finite number of at least 0, got 'a'"),
+        ([], {"noise": None}, "^noise expected a finite number of at least 0, got None"),
+        ([], {"seed": [1]}, r"^seed expected an int or a random\.Random, got \[1\]"),
+    ],
+)
+def test_makers_name_what_is_of_another_kind(make, arguments, settings, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make(*arguments, **settings)
+
+
+def test_other_arguments_of_another_kind():
+    with pytest.raises(ValueError, match="factor expected a finite number of at least 0, got 'a'"):
+        circles(10, factor="a")
+    with pytest.raises(TypeError, match=r"the number of classes must be an int, got 2\.5"):
+        spirals(10, classes=2.5)
+    with pytest.raises(ValueError, match="the fraction expected a finite number, got 'a'"):
+        split(iris(), "a")
+    with pytest.raises(TypeError, match="seed expected an int"):
+        split(iris(), 0.5, seed=[1])
+    with pytest.raises(ValueError, match="one_hot expected an index from 0 to 2, got a"):
+        one_hot("a", 3)
+    with pytest.raises(ValueError, match=r"one_hot expected an index from 0 to 2, got 1\.5"):
+        one_hot(1.5, 3)
+    with pytest.raises(ValueError, match=r"finite numbers, got a in xs\[0\]\[1\]"):
+        standardise(([[1.0, "a"]], [0]))
+    with pytest.raises(ValueError, match=r"lists of numbers, got 1\.0 in xs\[0\]"):
+        standardise(([1.0, 2.0], [0, 1]))
+
+
+def test_counts_and_seeds_of_other_libraries():
+    np = pytest.importorskip("numpy")
+    assert moons(np.int64(10), seed=3) == moons(10, seed=random.Random(3))
 
 
 @pytest.mark.parametrize(("make", "theirs"), [(moons, "make_moons"), (circles, "make_circles")])
@@ -226,6 +277,31 @@ def test_a_column_or_category_with_an_equals_sign(write):
     assert data.features == ("a=b=p=q", "a=b=r")
     again = load_csv(write("a=b\nr\n"), features=data.features)
     assert again.xs == [[0, 1]]
+
+
+def test_of_two_columns_that_a_feature_may_come_from_the_longer_name_counts(write):
+    data = load_csv(write("a,a=b,y\nu,p,1\nv,q,2\n"), "y")
+    assert data.features == ("a=u", "a=v", "a=b=p", "a=b=q")
+    assert data.xs == [[1, 0, 1, 0], [0, 1, 0, 1]]
+    again = load_csv(write("a=b,a\nq,u\n"), features=data.features)
+    assert again.xs == [[1, 0, 0, 1]]
+
+
+def test_as_classes_is_true_or_false(write):
+    path = write("a,y\n1,2\n3,4\n")
+    assert load_csv(path, "y", as_classes=1) == load_csv(path, "y", as_classes=True)
+    with pytest.raises(TypeError, match="as_classes expected True or False, got 'no'"):
+        load_csv(path, "y", as_classes="no")
+
+
+def test_two_of_one_name_are_refused(write):
+    message = "two features have the name 'a=b': rename a column, or a text in it"
+    with pytest.raises(DataError, match=message):
+        load_csv(write("a,a=b,y\nb,1,1\nc,2,2\n"), "y")
+    with pytest.raises(DataError, match="two features have the name 'a'"):
+        load_csv(write("a,y\n1,2\n"), "y", features=["a", "a"])
+    with pytest.raises(DataError, match="two classes have the name 'u'"):
+        load_csv(write("a,y\n1,u\n2,v\n"), "y", classes=("u", "u", "v"))
 
 
 PLAIN = "a,b,y\n1,2,no\n3,4,yes\n"
@@ -483,6 +559,30 @@ def test_a_constant_column_becomes_0(constant):
     scaled, scaler = standardise(([[constant, 1.0], [constant, 2.0], [constant, 4.0]], [0, 1, 0]))
     assert [row[0] for row in scaled.xs] == [0, 0, 0]
     assert scaler.scales[0] == 1
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [0.3, 0.30000000000000004],
+        [0.1 * k / k for k in range(1, 50)],
+        [1e16, 1e16 + 2],
+        [-1e300, math.nextafter(-1e300, 0)],
+        [5.0] * 99 + [5.0 + 1e-15],
+    ],
+)
+def test_a_spread_below_the_rounding_of_a_column_is_none(column):
+    """It would be scaled up to 1, by 1e16."""
+    scaled, scaler = standardise(([[x] for x in column], [0] * len(column)))
+    assert scaler.scales == (1.0,)
+    assert max(abs(x) for (x,) in scaled.xs) <= 1e-15 * max(map(abs, column))
+    assert learn(Dataset([[x] for x in column], column, ("x",))).answers.scales == (1.0,)
+
+
+@pytest.mark.parametrize("column", [[1.0, 1.0 + 1e-12], [1e9, 1e9 + 1e-4], [0.0, 1e-300], [-1, 1]])
+def test_a_small_spread_that_is_more_than_rounding_counts(column):
+    scaled, _ = standardise(([[x] for x in column], [0, 1]))
+    assert [x for (x,) in scaled.xs] == pytest.approx([-1.0, 1.0], rel=1e-2)
 
 
 def test_huge_columns_do_not_overflow():

@@ -3,8 +3,12 @@ import random
 
 import pytest
 
+from engine import backends
 from engine.value import Value, toposort
+from nn.data import one_hot
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mae, mse
+from nn.module import Module
+from nn.train import fit
 
 RNG = random.Random(5)
 SCORES = [RNG.gauss(0, 3) for _ in range(12)]
@@ -267,3 +271,95 @@ def test_binary_targets_are_chances(target):
 def test_cross_entropy_refuses(logits, target, error, message):
     with pytest.raises(error, match=f"cross_entropy expected .*{message}"):
         cross_entropy(logits, target)
+
+
+# --- no chance of something infinite is nothing -----------------------------------------------
+
+INF = math.inf
+
+
+@pytest.mark.parametrize(
+    ("logits", "index"),
+    [
+        ([1.0, 2.0, -INF], 1),
+        ([-INF, 2.0, -INF], 1),
+        ([1.0, 2.0, -INF], 2),
+        ([1.0, INF, 0.5], 0),
+        ([1.0, INF, 0.5], 1),
+        ([-INF, -INF], 0),
+        ([1.0, math.nan, 0.5], 0),
+        ([1e308, -1e308, 0.0], 0),
+        ([1e308, -1e308, 0.0], 1),
+        ([0.25, -1.5, 3.0], 2),
+    ],
+)
+@pytest.mark.parametrize("kind", [float, int, Value])
+def test_a_class_and_its_row_have_one_loss(logits, index, kind):
+    def loss_and_slopes(target):
+        values = list(map(Value, logits))
+        loss = cross_entropy(values, target)
+        loss.backward()
+        return [loss.data, *(v.grad for v in values)]
+
+    row = [kind(k) for k in one_hot(index, len(logits))]
+    assert loss_and_slopes(row) == pytest.approx(loss_and_slopes(index), rel=1e-15, nan_ok=True)
+
+
+def test_chances_of_nothing_but_some():
+    z = [Value(0.5), Value(-INF), Value(1.5)]
+    want = cross_entropy([z[0], z[2]], [0.25, 0.75]).data
+    assert cross_entropy(z, [0.25, 0.0, 0.75]).data == want
+    assert cross_entropy(z, [Value(0.25), Value(0.0), Value(0.75)]).data == want
+    assert cross_entropy(z, [0.25, 0.25, 0.5]).data == INF
+
+
+@pytest.mark.parametrize("logit", [-INF, INF, -1e308, 3.0])
+@pytest.mark.parametrize("target", [0, 1])
+def test_a_binary_target_and_its_value_have_one_loss(logit, target):
+    def loss_and_slope(t):
+        z = Value(logit)
+        loss = binary_cross_entropy(z, t)
+        loss.backward()
+        return loss.data, z.grad
+
+    assert loss_and_slope(Value(target)) == loss_and_slope(target) == loss_and_slope(float(target))
+
+
+class Masked(Module):
+    """Says that the last class is out of the question."""
+
+    def __init__(self, count):
+        self.ws = [Value(0.5 - 0.8 * k) for k in range(count)]
+
+    def __call__(self, x):
+        known = [w * x[0] for w in self.ws]
+        if len(known) > 1:
+            return [*known, Value(-INF)]
+        return known[0] if x[0] > 0 else known[0] - INF
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+@pytest.mark.parametrize("batch_size", [None, 1, 2])
+@pytest.mark.parametrize(
+    ("loss", "count", "ys"), [(cross_entropy, 2, [0, 1, 1, 0]), (binary_cross_entropy, 1, [0] * 4)]
+)
+def test_fit_and_its_conversions_meet_infinite_logits(backend, batch_size, loss, count, ys):
+    if backend in backends.NAMES:
+        try:
+            backends.backend(backend)
+        except RuntimeError as reason:
+            pytest.skip(str(reason))
+
+    def trained(**settings):
+        model = Masked(count)
+        xs = [[1.0], [2.0], [-0.5], [0.0]] if count > 1 else [[1.0], [2.0], [0.5], [0.0]]
+        history = fit(model, loss, (xs, ys), lr=0.1, steps=25, batch_size=batch_size, **settings)
+        return [*history.loss, *(p.data for p in model.parameters())]
+
+    assert trained(backend=backend) == pytest.approx(trained(backend="eager"), rel=1e-12)
+
+
+@pytest.mark.parametrize("target", [{0: 1, 1: 0}, {0, 1}, "01", [1.0], [1.0, 0.0, 0.0], [None, 1]])
+def test_targets_that_are_no_chances(target):
+    with pytest.raises((TypeError, ValueError)):
+        cross_entropy([Value(0.5), Value(1.0)], target)

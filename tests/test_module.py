@@ -2,6 +2,7 @@ import copy
 import math
 import pickle
 import random
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -157,6 +158,40 @@ def test_names_of_neurons(activation, title):
     assert repr(Neuron(3, activation=activation)) == f"{title}Neuron(3)"
 
 
+@pytest.mark.parametrize(
+    "make", [lambda *a, **s: Layer(2, 1, *a, **s).neurons[0], partial(Neuron, 2)]
+)
+def test_a_text_in_the_place_of_nonlin_is_the_activation(make):
+    assert repr(make("tanh")) == repr(make(activation="tanh")) == "TanhNeuron(2)"
+    assert repr(make(nonlin="linear")) == "LinearNeuron(2)"
+    assert repr(make("tanh", activation="tanh")) == "TanhNeuron(2)"
+    with pytest.raises(ValueError, match="no activation 'tahn', did you mean 'tanh'"):
+        make("tahn")
+    with pytest.raises(ValueError, match="expected one activation, got 'tanh' and 'relu'"):
+        make("tanh", activation="relu")
+    with pytest.raises(ValueError, match="no activation None"):
+        make(activation=None)
+    x = [0.3, -0.4]
+    assert make("tanh", seed=1)(x).data == make(activation="tanh", seed=1)(x).data
+
+
+@pytest.mark.parametrize("make", [partial(Neuron, 2), partial(Layer, 2, 1)])
+def test_switches_are_true_or_false(make):
+    np = pytest.importorskip("numpy")
+    for off in (False, 0, np.False_):
+        assert "Linear" in repr(make(off))
+        assert "Linear" in repr(make(nonlin=off, activation="tanh"))
+    for on in (True, 1, np.True_):
+        assert "ReLU" in repr(make(on))
+    for wrong in (None, 2, 0.5, [], [1], Value(1.0), np.ones(2)):
+        with pytest.raises(TypeError, match=r"^nonlin expected True or False, got "):
+            make(wrong)
+    with pytest.raises(TypeError, match=r"^fused expected True or False, got 'no'"):
+        make(fused="no")
+    with pytest.raises(TypeError, match=r"^fused expected True or False, got 'no'"):
+        MLP(2, [1], fused="no")
+
+
 # --- layers and nets -------------------------------------------------------------------------
 
 
@@ -237,6 +272,19 @@ def test_an_input_without_its_list(x):
         TypeError, match=rf"^Neuron\(2\) expected a list of 2 .* got {type(x).__name__}$"
     ):
         MLP(2, [2, 1])(x)
+
+
+@pytest.mark.parametrize("kind", [Neuron, lambda n: Layer(n, 2), lambda n: MLP(n, [2, 1])])
+def test_inputs_without_their_list(kind):
+    model = kind(2)
+    name = type(model).__name__
+    with pytest.raises(
+        TypeError, match=rf"^{name} expected .* one list, such as net\(\[1.0, 2.0\]\), got 2 arg"
+    ):
+        model(1.0, 2.0)
+    with pytest.raises(TypeError, match=r"such as net\(\[1.0, \.\.\., 3, \.\.\.\]\), got 4 arg"):
+        model(1.0, Value(2.0), 3, 4)
+    assert repr(model(x=[1.0, 2.0])) == repr(model([1.0, 2.0]))
 
 
 @pytest.mark.parametrize(
@@ -342,6 +390,56 @@ def test_names_of_a_net():
         *("layers.0.neurons.1.w.0", "layers.0.neurons.1.w.1", "layers.0.neurons.1.b"),
         *("layers.1.neurons.0.w.0", "layers.1.neurons.0.w.1", "layers.1.neurons.0.b"),
     ]
+
+
+class Holding(Module):
+    def __init__(self, **parts):
+        vars(self).update(parts)
+
+
+@pytest.mark.parametrize(
+    ("parts", "name", "places"),
+    [
+        ({"d": {1: Value(1.0), "1": Value(2.0)}}, "d.1", r"d\[1\] and d\['1'\]"),
+        (
+            {"d": {"b.c": Value(1.0), "b": {"c": Value(2.0)}}},
+            "d.b.c",
+            r"d\['b.c'\] and d\['b'\]\['c'\]",
+        ),
+        (
+            {"d": {"b.w": Value(1.0), "b": Holding(w=Value(2.0))}},
+            "d.b.w",
+            r"d\['b.w'\] and d\['b'\].w",
+        ),
+        ({"a.w": Value(1.0), "a": Holding(w=Value(2.0))}, "a.w", "a.w and a.w"),
+        ({"d": {True: [Value(1.0)], "True": [Value(1.0)]}}, "d.True.0", r"d\[True\]\[0\] and "),
+    ],
+)
+def test_two_parameters_of_one_name_are_refused_by_all_that_name_them(parts, name, places):
+    model = Holding(**parts)
+    message = rf"^two parameters of Holding have the name '{name}': {places}"
+    for use in (model.state_dict, model.named_parameters, lambda: model.load_state_dict({name: 1})):
+        with pytest.raises(ValueError, match=message):
+            use()
+    assert len(model.parameters()) == 2
+
+
+def test_one_parameter_under_two_names_has_the_first():
+    shared = Value(1.0)
+    assert Holding(d={1: shared, "1": shared}, e=shared).state_dict() == {"d.1": 1.0}
+
+
+def test_what_is_alike_is_counted_where_it_is_many():
+    model = MLP(2, [16, 16, 16, 16, 16, 16, 5, 4, 1], "tanh")
+    assert repr(model) == (
+        "MLP of [Layer of [16 x TanhNeuron(2)], 5 x Layer of [16 x TanhNeuron(16)], "
+        "Layer of [5 x TanhNeuron(16)], "
+        "Layer of [TanhNeuron(5), TanhNeuron(5), TanhNeuron(5), TanhNeuron(5)], "
+        "Layer of [LinearNeuron(4)]]"
+    )
+    layer = Layer(2, 6)
+    layer.neurons[0] = Neuron(2, "tanh")
+    assert repr(layer) == "Layer of [TanhNeuron(2), 5 x ReLUNeuron(2)]"
 
 
 def test_a_module_shows_how_many_parameters_it_has():

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import backends
 from engine.value import Value
+from nn.data import moons
+from nn.loss import mse
+from nn.module import MLP, Layer, Module
 from nn.optim import SGD, Adam, AdamW, constant, cosine, linear, step
+from nn.train import fit
+from nn.watch import watch
 
 START = [0.7, -1.3, 2.0, 1e-3]
 
@@ -17,7 +23,7 @@ def gradients(n, seed=1):
     return [[rng.gauss(0, 1) * 10 ** rng.uniform(-4, 2) for _ in START] for _ in range(n)]
 
 
-def ours_moved(kind, options, pushes, *, skip=(), rates=None):
+def ours_moved(kind, options, pushes, *, skip=(), rates=None, changes=()):
     """The parameters after each step; in the steps `skip` the last one has no gradient."""
     parameters = [Value(x) for x in START]
     optimizer = kind(parameters, **options)
@@ -27,12 +33,14 @@ def ours_moved(kind, options, pushes, *, skip=(), rates=None):
         for p, g in list(zip(parameters, push, strict=True))[: -1 if k in skip else None]:
             (p * g).backward()
         optimizer.lr = rates(k) if rates else optimizer.lr
+        for name, setting in dict(changes).get(k, {}).items():
+            setattr(optimizer, name, setting)
         optimizer.step()
         path.append([p.data for p in parameters])
     return path
 
 
-def theirs_moved(kind, options, pushes, *, skip=(), rates=None):
+def theirs_moved(kind, options, pushes, *, skip=(), rates=None, changes=()):
     torch = pytest.importorskip("torch")
     parameters = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in START]
     optimizer = getattr(torch.optim, kind.__name__)(parameters, **options)
@@ -43,6 +51,7 @@ def theirs_moved(kind, options, pushes, *, skip=(), rates=None):
             p.grad = torch.tensor(g, dtype=torch.float64)
         if rates:
             optimizer.param_groups[0]["lr"] = rates(k)
+        optimizer.param_groups[0].update(dict(changes).get(k, {}))
         optimizer.step()
         path.append([p.item() for p in parameters])
     return path
@@ -56,7 +65,6 @@ def assert_steps_of_torch(kind, options, n=60, **how):
 
 
 RULES = [
-    (SGD, {}),
     (SGD, {"lr": 0.01}),
     (SGD, {"lr": 0.01, "weight_decay": 0.1}),
     (SGD, {"lr": 0.01, "momentum": 0.9}),
@@ -95,6 +103,50 @@ def test_a_parameter_without_gradient_stays_and_so_does_its_memory(kind, options
 def test_the_rate_may_change_between_steps(kind, options):
     rates = cosine(0.05, 60, final=0.001)
     assert_steps_of_torch(kind, options, rates=rates)
+
+
+TURNED = {
+    "momentum on": {3: {"momentum": 0.9}},
+    "momentum on, off, on": {3: {"momentum": 0.9}, 9: {"momentum": 0.0}, 20: {"momentum": 0.5}},
+    "dampening": {5: {"dampening": 0.1}, 6: {"momentum": 0.7}, 30: {"dampening": 1.0}},
+    "nesterov as an int": {3: {"momentum": 0.8}, 10: {"nesterov": 1}, 20: {"nesterov": 0}},
+    "ints": {3: {"momentum": 1, "dampening": 0}, 10: {"weight_decay": 1}, 12: {"momentum": 0}},
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+@pytest.mark.parametrize("skip", [(), {0, 1, 2, 3, 4}, {4, 5, 17}])
+def test_settings_that_are_turned_between_steps(name, skip):
+    options = {"lr": 0.01, "dampening": 0.4}
+    assert_steps_of_torch(SGD, options, skip=skip, changes=TURNED[name].items())
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy", "c"])
+@pytest.mark.parametrize("name", TURNED)
+def test_settings_that_are_turned_while_steps_are_replayed(name, backend):
+    try:
+        backends.backend(backend)
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+
+    def trained(backend):
+        model = MLP(2, [3, 1], "tanh", seed=0)
+        optimizer = SGD(model.parameters(), lr=0.01, dampening=0.4)
+
+        def turn(step):
+            for setting in TURNED[name].get(step.step + 1, {}).items():
+                setattr(optimizer, *setting)
+
+        data = moons(8, seed=0)
+        options = {"optimizer": optimizer, "callbacks": [turn], "steps": 40, "backend": backend}
+        return fit(model, mse, data, **options).loss, optimizer.state_dict()
+
+    (loss, state), (want, wanted) = trained(backend), trained("eager")
+    exact = {"rel": 0.0, "abs": 0.0} if backend == "python" else {"rel": 1e-9, "abs": 1e-12}
+    assert loss == pytest.approx(want, **exact)
+    assert state.keys() == wanted.keys()
+    for key, numbers in wanted.items():
+        assert state[key] == pytest.approx(numbers, **exact)
 
 
 RATE, DECAY = st.floats(1e-5, 0.02), st.sampled_from([0.0, 1e-3, 0.3])
@@ -156,8 +208,32 @@ def test_arguments_and_defaults_are_those_of_torch(kind):
     torch = pytest.importorskip("torch")
     theirs = getattr(torch.optim, kind.__name__)([torch.zeros(1, requires_grad=True)]).defaults
     ours = kind([Value(0.0)]).state_dict()
+    if kind is SGD:  # the loops insist on a rate, so it does too
+        assert (ours.pop("lr"), theirs["lr"]) == (None, 1e-3)
     for name in ours.keys() - kind.MEMORY.keys() - {"steps"}:
         assert ours[name] == theirs[name], name
+
+
+def test_plain_descent_insists_on_a_rate_wherever_it_comes_from():
+    p, data = Value(1.0), ([1.0], [2.0])
+    p.grad = 1.0
+    optimizer = SGD([p], momentum=0.9)
+    message = (
+        r"SGD expected a learning rate.*write SGD\(model.parameters\(\), lr=0.1\), or give `fit`"
+    )
+    with pytest.raises(ValueError, match=message):
+        optimizer.step()
+    with pytest.raises(ValueError, match=message):
+        fit(lambda x: p * x, mse, data, steps=1, optimizer=optimizer)
+    with pytest.raises(ValueError, match=message):
+        watch(lambda x: p * x, mse, (1.0, 2.0), optimizer)
+    assert (p.data, optimizer.steps) == (1.0, [0])
+    fit(lambda x: p * x, mse, data, steps=1, optimizer=optimizer, lr=0.25)
+    assert p.data == 1.5
+    assert optimizer.lr == 0.25
+    assert SGD([p]).lr is None
+    optimizer.load_state_dict(SGD([p]).state_dict())
+    assert optimizer.lr is None
 
 
 # --- by hand ---------------------------------------------------------------------------------
@@ -218,7 +294,9 @@ def test_zero_grad_forgets_every_gradient(kind):
 
 
 @pytest.mark.parametrize("g", [1e150, -1e150, 5e-324, 0.0])
-@pytest.mark.parametrize(("kind", "options"), [(SGD, {"momentum": 0.9}), (Adam, {}), (AdamW, {})])
+@pytest.mark.parametrize(
+    ("kind", "options"), [(SGD, {"lr": 1e-3, "momentum": 0.9}), (Adam, {}), (AdamW, {})]
+)
 def test_extreme_gradients(kind, options, g):
     torch = pytest.importorskip("torch")
     ours, theirs = Value(1.0), torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
@@ -269,7 +347,11 @@ def test_settings_that_torch_refuses_too(kind, options, message):
         (SGD, {"lr": math.inf}, "lr expected .*, got inf"),
         (SGD, {"lr": "0.1"}, "lr expected .*, got '0.1'"),
         (SGD, {"dampening": -0.1}, "dampening expected .*, got -0.1"),
-        (SGD, {"nesterov": 1, "momentum": 0.9}, "nesterov expected True or False, got 1"),
+        (SGD, {"nesterov": 2, "momentum": 0.9}, "nesterov expected True or False, got 2"),
+        (SGD, {"nesterov": "no", "momentum": 0.9}, "nesterov expected True or False, got 'no'"),
+        (SGD, {"momentum": 2}, "momentum expected .* at least 0 and at most 1, got 2"),
+        (SGD, {"momentum": 0.9, "dampening": 1.5}, "dampening expected .* at most 1, got 1.5"),
+        (Adam, {"lr": None}, "lr expected .*, got None"),
         (Adam, {"eps": 0.0}, "eps expected .*, got 0.0"),
         (Adam, {"betas": (0.9,)}, "betas expected 2 numbers, got 1"),
     ],
@@ -277,6 +359,27 @@ def test_settings_that_torch_refuses_too(kind, options, message):
 def test_settings_that_only_we_refuse(kind, options, message):
     with pytest.raises(ValueError, match=message):
         kind([Value(1.0)], **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"), [("lr", -1), ("lr", "0.1"), ("momentum", 2), ("nesterov", "no")]
+)
+def test_settings_are_checked_when_they_are_set_later(name, setting):
+    optimizer = SGD([Value(1.0)], lr=0.1)
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=f"{name} expected"):
+        setattr(optimizer, name, setting)
+    assert optimizer.state_dict() == before
+
+
+def test_settings_are_numbers_of_one_kind():
+    np = pytest.importorskip("numpy")
+    optimizer = SGD([Value(1.0)], lr=np.float32(0.5), momentum=1, nesterov=np.True_)
+    optimizer.weight_decay = np.int64(0)
+    assert json.dumps(optimizer.state_dict()) == (
+        '{"lr": 0.5, "momentum": 1.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": true, '
+        '"steps": [0], "velocity": [0.0], "has_velocity": [0.0]}'
+    )
 
 
 @pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
@@ -287,12 +390,25 @@ def test_settings_that_only_we_refuse(kind, options, message):
         ([1.0], TypeError, "expected Values, got float as parameter 0"),
         (3, TypeError, r"expected a list of parameters, got int: write model.parameters\(\)"),
         ([Value(1.0), Value(1.0) * 2], ValueError, "parameter 1 is the result of mul"),
-        ([Value(1.0)] * 2, ValueError, "each parameter once"),
+        ([Value(1.0)] * 2, ValueError, "each parameter once, got one of them twice, at 0 and 1"),
     ],
 )
 def test_parameters_that_are_refused(kind, parameters, error, message):
     with pytest.raises(error, match=message):
         kind(parameters)
+
+
+def test_models_that_share_a_layer():
+    class Both(Module):
+        def __init__(self, *models):
+            self.models = models
+
+    shared = Layer(2, 2, seed=0)
+    a, b = Both(shared, Layer(2, 1, seed=1)), Both(Layer(2, 2, seed=2), shared)
+    with pytest.raises(ValueError, match=r"twice, at 0 and 15: .*dict\.fromkeys\(a.*one Module"):
+        SGD(a.parameters() + b.parameters(), lr=0.1)
+    once = [*dict.fromkeys(a.parameters() + b.parameters())]
+    assert SGD(once, lr=0.1).parameters == SGD(Both(a, b).parameters(), lr=0.1).parameters
 
 
 # --- going on from a state -------------------------------------------------------------------
@@ -320,6 +436,22 @@ def test_a_run_resumed_from_json_has_the_same_bits(kind, options):
     resumed = kind([Value(x) for x in numbers])
     resumed.load_state_dict(state)
     assert step_by(resumed, pushes[20:]) == step_by(whole, pushes)
+
+
+@pytest.mark.parametrize("options", [{"momentum": 0.9, "dampening": 0.5}, {"momentum": 0.0}])
+def test_a_state_of_the_version_before_goes_on(options):
+    """It did not say which velocities there are."""
+    pushes, options = gradients(12), {"lr": 0.01, **options}
+    whole, half = (SGD([Value(x) for x in START], **options) for _ in range(2))
+    numbers = step_by(half, pushes[:6])
+    state = half.state_dict()
+    del state["has_velocity"]
+    resumed = SGD([Value(x) for x in numbers], lr=1.0)
+    resumed.load_state_dict(state)
+    for optimizer in (whole, resumed):
+        step_by(optimizer, pushes[:6] if optimizer is whole else [])
+        optimizer.momentum = 0.5
+    assert step_by(resumed, pushes[6:]) == step_by(whole, pushes[6:])
 
 
 def test_a_state_does_not_change_with_the_next_step():

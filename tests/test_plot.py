@@ -286,3 +286,13 @@ def test_the_extra_that_is_missing_is_named(monkeypatch):
     _figure_class.cache_clear()
     with pytest.raises(ImportError, match="plots need matplotlib: pip install matplotlib"):
         history([2.0, 1.0]).plot()
+
+
+def test_a_column_that_differs_by_rounding_has_a_plane():
+    """Its 80 ticks would be one number."""
+    rows = [[0.3, 1.0], [0.1 + 0.2, 2.0], [1e17, 3.0], [1e17, 4.0]]
+    for xs in (rows[:2], rows[2:]):
+        figure = plot_decision_boundary(lambda x: Value(x[1] - 1.5), (xs, [0, 1]))
+        low, high = figure.axes[0].get_xlim()
+        assert low < xs[0][0] < high
+        assert high - low > 1e-7 * xs[0][0]

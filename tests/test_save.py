@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import ops
+from engine.functions import define
 from nn.module import MLP, Module
 from nn.save import load, load_with_meta, save
 
@@ -201,8 +203,6 @@ NAME = "layers.0.neurons.1.w.0"
         (["model", "nouts"], [3, -2], "must be at least 1, got -2"),
         (["model", "nouts"], [3, True], "must be an int, got True"),
         (["model", "nouts"], [[3], 2], r"must be an int, got \[3\]"),
-        (["model", "activation"], "rellu", "no activation 'rellu', did you mean 'relu'"),
-        (["model", "activation"], "__init__", "no activation '__init__'"),
         (["model", "activation"], 3, "activation expected a string, got 3"),
         (["model", "activation"], ["relu"], "activation expected a string, got"),
         (["model", "fused"], 1, "fused expected true or false, got 1"),
@@ -222,6 +222,39 @@ def test_documents_that_are_no_model(path, document, where, what, message):
     part[where[-1]] = what
     path.write_text(json.dumps(document))
     refuses(path, message)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("swoosh", r"no activation 'swoosh', .* There are: linear, "),
+        ("rellu", "no activation 'rellu', did you mean 'relu'"),
+        ("__init__", "no activation '__init__'"),
+    ],
+)
+def test_a_net_of_an_operation_that_is_not_defined_here(path, document, name, words):
+    document["model"]["activation"] = name
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=words) as caught:
+        load(path)
+    start = f"{path} is a net of the activation {name!r}, which is not defined here: if it is an op"
+    assert str(caught.value).startswith(start)
+    assert "your own, `define` it first, as before saving; else there is " in str(caught.value)
+
+
+def test_a_net_of_an_operation_of_ones_own(path):
+    bump = {"name": "bumpy", "symbol": "bumpy", "formula": "exp(-x * x)"}
+    define(*bump.values(), "-2 * x * z", at=[(0.5,)])
+    model = MLP(2, [2, 1], "bumpy", seed=0)
+    save(model, path)
+    op = ops.OPS.pop("bumpy")
+    try:
+        with pytest.raises(ValueError, match=r"the activation 'bumpy', .*`define` it first"):
+            load(path)
+    finally:
+        ops.enter(op)
+    assert load(path).state_dict() == model.state_dict()
+    del ops.OPS["bumpy"]
 
 
 @pytest.mark.parametrize("key", ["format", "version", "model", "weights", "meta"])

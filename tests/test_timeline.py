@@ -196,7 +196,9 @@ def test_a_run_is_a_sequence_with_a_timeline():
     assert lines[0] == f" 1. point {run.points[0][0]}: {text}"
     assert lines[10].startswith("11. ")
     assert f"{last['loss_before']:.4g}" in lines[10]
-    whole = watch(model, mse, moons(9, seed=0), SGD(model.parameters()), steps=1, batch_size=None)
+    whole = watch(
+        model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.001), steps=1, batch_size=None
+    )
     assert whole.transcript().startswith("1. 9 points: loss ")
 
 
@@ -252,4 +254,4 @@ def test_one_example_again_and_again():
 def test_steps_are_counted_from_one(steps):
     model = net()
     with pytest.raises(ValueError, match="at least 1"):
-        watch(model, mse, (X, Y), SGD(model.parameters()), steps=steps)
+        watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.001), steps=steps)

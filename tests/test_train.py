@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -24,6 +25,7 @@ from nn.train import (
     DivergedError,
     History,
     Step,
+    TrainingInterrupted,
     evaluate,
     fit,
     gradient_descent,
@@ -456,7 +458,9 @@ def interrupting(at):
 def test_ctrl_c_ends_after_the_step_with_the_history_so_far():
     model, other = iris_net(), iris_net()
     data = small_iris()
-    history = fit(model, cross_entropy, data, lr=0.1, steps=50, callbacks=[interrupting(6)])
+    with pytest.warns(TrainingInterrupted, match="^training interrupted at step 7 of 50$") as seen:
+        history = fit(model, cross_entropy, data, lr=0.1, steps=50, callbacks=[interrupting(6)])
+    assert [warning.filename for warning in seen] == [__file__]
     assert history.ended == "interrupted"
     assert len(history) == 7
     fit(other, cross_entropy, data, lr=0.1, steps=7)
@@ -474,7 +478,8 @@ def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end():
         return (prediction - y) ** 2
 
     model = Slope()
-    history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend="eager")
+    with pytest.warns(TrainingInterrupted, match="at step 5 of 50"):
+        history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend="eager")
     assert (len(history), history.ended) == (5, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15**5)
 
@@ -490,7 +495,8 @@ def test_a_second_ctrl_c_does_not_wait():
     steps = []
     model = Slope()
     settings = {"callbacks": [steps.append], "backend": "eager"}
-    history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, **settings)
+    with pytest.warns(TrainingInterrupted, match="at step 1 of 50"):
+        history = fit(model, impatient, DOUBLES, lr=0.1, steps=50, **settings)
     assert (len(history), history.ended) == (1, "interrupted")
     assert model.w.data == pytest.approx(2 - 2 / 15)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -501,7 +507,9 @@ def test_a_keyboard_interrupt_of_any_origin_keeps_the_history():
         if step.step == 2:
             raise KeyboardInterrupt
 
-    history = fit(Slope(), mse, DOUBLES, lr=0.1, steps=50, callbacks=[stop])
+    with pytest.warns(TrainingInterrupted, match="at step 3 of 50") as seen:
+        history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=50, callbacks=[stop])
+    assert [warning.filename for warning in seen] == [__file__]  # also through another function
     assert (len(history), history.ended) == (3, "interrupted")
 
 
@@ -657,7 +665,8 @@ def test_ctrl_c_in_a_replayed_step(monkeypatch, twice):
     monkeypatch.setattr(Lines, "backward", interrupted)
     model, other = iris_net(), iris_net()
     settings = {"steps": 50, "lr": 0.1, "backend": "python"}
-    history = fit(model, cross_entropy, small_iris(), callbacks=[done.append], **settings)
+    with pytest.warns(TrainingInterrupted):
+        history = fit(model, cross_entropy, small_iris(), callbacks=[done.append], **settings)
     assert history.ended == "interrupted"
     assert len(history) == (4 if twice else 5)
     fit(other, cross_entropy, small_iris(), lr=0.1, steps=len(history), backend="eager")
@@ -705,8 +714,31 @@ MISFITS = {
 
 @pytest.mark.parametrize("loss", ["mse", None, 0.5])
 def test_a_loss_is_a_function(loss):
-    with pytest.raises(TypeError, match=f"^loss expected a function such as nn.mse, got {loss!r}$"):
+    words = f"^fit expected a loss, a function such as nn.mse, got {loss!r}$"
+    with pytest.raises(TypeError, match=words):
         gradient_descent(Neuron(1), loss, ([[0.0]], [1]), lr=0.1, steps=1)
+
+
+@pytest.mark.parametrize("loss", [mse, hinge, lambda z, y: (z - y) ** 2])
+def test_model_and_loss_in_the_wrong_order(loss):
+    name = "<lambda>" if "lambda" in loss.__name__ else loss.__name__
+    for who, call in {"fit": partial(fit, lr=0.1, steps=1), "evaluate": evaluate}.items():
+        words = rf"^{who} expected the model .* {who}\(net, mse, ...\), got {name} and Neuron: swap"
+        with pytest.raises(TypeError, match=words):
+            call(loss, Neuron(1), ([[0.0]], [1]))
+
+
+def test_progress_is_true_or_false_or_not_said():
+    with pytest.raises(TypeError, match="progress expected True or False, got 'no'"):
+        fit(Neuron(1), mse, ([[0.0]], [1]), lr=0.1, steps=1, progress="no")
+
+
+@pytest.mark.parametrize("replacement", ["no", None, 2])
+def test_replacement_is_true_or_false(replacement):
+    with pytest.raises(
+        TypeError, match=f"^replacement expected True or False, got {replacement!r}"
+    ):
+        fit(Neuron(1), mse, ([[0.0]], [1]), lr=0.1, steps=1, replacement=replacement)
 
 
 @pytest.mark.parametrize(("model", "loss", "data", "message"), MISFITS.values(), ids=MISFITS.keys())

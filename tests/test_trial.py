@@ -12,6 +12,7 @@ from nn.trial import (
     doubts,
     goal,
     hardest,
+    leave,
     plan_for,
     print_table,
     step_graph,
@@ -178,6 +179,24 @@ def test_histories_side_by_side(plan, tmp_path):
     rows = list(csv.DictReader((tmp_path / "h.csv").read_text().splitlines()))
     assert [row["method"] for row in rows] == ["2", "2", "3", "3", "3"]
     assert rows[0]["loss"] == rows[2]["loss"]
+
+
+def test_plots_of_an_earlier_training_do_not_stay(tmp_path, capsys):
+    """One without classes has no boundary to draw: the old picture would be of another net."""
+    kept = {"boundary.svg", "curves.svg", "mine.svg"}
+    for name in kept:
+        (tmp_path / name).write_text("of an earlier training")
+    rows = Dataset([[1.0], [2.0], [3.0]], [1.0, 2.0, 3.0], ("x",), target="y")
+    plan = plan_for(rows, (2,), 0, 0)
+    model = plan.net()
+    history = gradient_descent(model, plan.task.loss, plan.training, lr=0.1, steps=2)
+    leave(tmp_path, plan, {"sgd": trial(plan, model, history, {})})
+    has_curves = "curves.svg" in capsys.readouterr().out
+    assert not (tmp_path / "boundary.svg").exists()
+    assert (tmp_path / "curves.svg").exists() is has_curves
+    assert (tmp_path / "mine.svg").read_text() == "of an earlier training"
+    if has_curves:
+        assert "<svg" in (tmp_path / "curves.svg").read_text()
 
 
 def test_one_history_is_its_own_file(plan, tmp_path):

@@ -201,12 +201,12 @@ def test_a_model_that_changes_its_graph():
 def test_data_that_is_none(data):
     model = Neuron(1)
     with pytest.raises(ValueError, match=r"expected|length|rows|pair"):
-        watch(model, mse, data, SGD(model.parameters()))
+        watch(model, mse, data, SGD(model.parameters(), lr=0.001))
 
 
 @pytest.mark.parametrize(("loss", "make", "message"), [
     ("mse", SGD, "expected a loss, a function such as nn.mse, got 'mse'"),
-    (lambda z, y: 1.0, SGD, "a loss that returns a Value, got 1.0"),
+    (lambda z, y: 1.0, lambda ps: SGD(ps, lr=0.1), "a loss that returns a Value, got 1.0"),
     (mse, lambda ps: 0.1, r"an optimizer, such as SGD\(model.parameters\(\), lr=0.1\), got 0.1"),
     (mse, lambda ps: SGD, "an optimizer, such as .*, got <class 'nn.optim.SGD'>"),
 ])  # fmt: skip
@@ -214,6 +214,22 @@ def test_what_is_no_loss_or_no_optimizer(loss, make, message):
     model = net()
     with pytest.raises(TypeError, match=message):
         watch(model, loss, (X, Y), make(model.parameters()))
+
+
+def test_arguments_that_are_missing_or_in_the_wrong_order():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    words = r"^watch expected the model and then the loss, .* got mse and MLP: swap them"
+    with pytest.raises(TypeError, match=words):
+        watch(mse, model, (X, Y), optimizer)
+    for data in [(), ((X, Y),)]:
+        words = (
+            r"^watch expected an optimizer, such as SGD\(model.parameters\(\), lr=0.1\), got None"
+        )
+        with pytest.raises(TypeError, match=words):
+            watch(model, mse, *data)
+    with pytest.raises(ValueError, match="watch expected an example"):
+        watch(model, mse, optimizer=optimizer)
 
 
 # --- mistakes ---------------------------------------------------------------------------------
