@@ -43,6 +43,7 @@ class Op:
     many: bool = False
     callees: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
     key: str = field(init=False)  # a name that no other row has
+    made: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)  # from its texts
 
     def __post_init__(self) -> None:
         version = next(_versions[self.name])
