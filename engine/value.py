@@ -381,10 +381,11 @@ def _seed(gradient: object) -> float:
 
 def _refused(label: object, op: object, children: object) -> str:
     """Words for a Value that was to be more than a number and its label."""
-    got = f"{type(label).__name__} ({_short(label)})"
     if op is not None or children is not None:
-        got = "children or an operation too"
-    return f"Value expected a str as label, got {got}; {_OF_YOUR_OWN}"
+        return f"Value expected a number and a label, got children or an operation; {_OF_YOUR_OWN}"
+    is_micrograds = isinstance(label, tuple | set | list)
+    advice = _OF_YOUR_OWN if is_micrograds else "operations of your own are made with engine.define"
+    return f"Value expected a str as label, got {type(label).__name__} ({_short(label)}); {advice}"
 
 
 def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
