@@ -18,9 +18,9 @@ def grad(output: Value, inputs: Iterable[Value]) -> list[Value]: ...
 def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     """d output / d input for each input, as Values that can be differentiated again.
 
-    No `.grad` changes. Raises RuntimeError where the data of an operand was changed
-    after the forward pass: the formulas would see other numbers than the graph did. Raises
-    TypeError for a float in place of a Value.
+    No `.grad` changes. Raises RuntimeError where a slope is another one than in the forward pass,
+    because `.data` was changed: that of `a * a`, not that of `a * 3`. Raises TypeError for a float
+    in place of a Value.
 
     >>> x = Value(2.0)
     >>> slope = grad(x**3, x)
