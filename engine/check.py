@@ -20,7 +20,7 @@ from typing import Any
 from engine import formula as formulas
 from engine import ieee, ops
 from engine.derivatives import jacobian
-from engine.ops import Op
+from engine.ops import Op, kept_by_row
 from engine.value import Operand, Value, number, toposort
 
 Input = tuple[str, Value]
@@ -551,14 +551,13 @@ def _row(op: Op, with_rules: bool, *arguments: Any) -> complex:
     return _compiled(op, with_rules)(*arguments)
 
 
+@kept_by_row
 def _compiled(op: Op, with_rules: bool) -> Callable[..., complex]:
-    """A row's formula as a function of complex numbers; it ends with the row."""
-    key = "complex", with_rules
-    if key not in op.made:
-        rows = {name: partial(_row, row, with_rules) for name, row in op.callees.items()}
-        text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
-        op.made[key] = eval(text, {**rows, **COMPLEX, **(RULES if with_rules else {})})
-    return op.made[key]  # type: ignore[no-any-return]
+    """A row's formula as a function of complex numbers."""
+    rows = {name: partial(_row, row, with_rules) for name, row in op.callees.items()}
+    text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
+    names = {**rows, **COMPLEX, **(RULES if with_rules else {})}
+    return eval(text, names)  # type: ignore[no-any-return]
 
 
 def _abs(x: complex) -> complex:

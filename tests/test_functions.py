@@ -509,6 +509,23 @@ def test_a_definition_ends_when_nothing_was_made_with_it():
     assert (x.grad, y.op.formula) == (1.5, "x * 1.5")
 
 
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_a_definition_that_was_replayed_ends_too(backend):
+    if backend == "numpy":
+        pytest.importorskip("numpy")
+
+    def use():
+        f = engine.define("again", "again", "x * 1.5", "1.5", at=[(0.5,)])
+        w = Value(2.0)
+        total = engine.replay(lambda x: f(w * x), backend=backend)
+        assert [total(x).data for x in (1.0, 2.0)] == [3.0, 6.0]
+        return weakref.ref(OPS["again"])
+
+    ops = [use() for _ in range(5)]
+    gc.collect()
+    assert sum(op() is not None for op in ops) <= 1
+
+
 def test_a_second_definition_replaces_the_first(swish):
     """So that a cell of a notebook can run twice, also after a change."""
     double = engine.define("swish_", "swish", "x * x", "2 * x", at=[(3.0,)])
