@@ -337,6 +337,8 @@ def test_a_net_with_a_constant():
         (lambda x: x.sigmoid(), 36.0),
         (lambda x: x.softplus() + 1, -40.0),
         (lambda x: engine.softmax([x, 40.0, 3.0])[1], 0.5),
+        (lambda x: x * 1e-30 + x * 0.1 + x * 0.2 - x * 0.3, 1.0),  # rounded in another order
+        (lambda x: (x - x.detach()).exp().log() + x.detach() - x + 0.5, 0.7),  # as by hand
     ],
 )
 def test_what_is_right_passes_where_slopes_vanish(f, x):

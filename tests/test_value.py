@@ -252,7 +252,10 @@ def test_what_was_computed_from_it_is_a_float_too(x):
     x = pytest.importorskip("numpy").float64(0.1) if x == "float64" else x
     v, w, same = Value(0.0), Value(2.0), Value(float(x))
     v.data = x
-    for f in (lambda v: v * v + w * v, lambda v: v / w - v.exp(), lambda v: v**2 + v.relu() * w):
+    for f in (
+        *(lambda v: v * v + w * v, lambda v: v / w - v.exp(), lambda v: v**2 + v.relu() * w),
+        *(lambda v: v * v * v, lambda v: (v - w) * v.log()),
+    ):
         v.zero_grad()
         same.zero_grad()
         v.data = x
@@ -262,6 +265,16 @@ def test_what_was_computed_from_it_is_a_float_too(x):
         assert [(a.data, a.grad, floats(a)) for a in toposort(y)] == [
             (a.data, a.grad, floats(a)) for a in toposort(z)
         ]
+
+
+def test_what_was_computed_before_its_operand_became_a_float_is_one_too():
+    np = pytest.importorskip("numpy")
+    v = Value(0.0)
+    v.data = np.float64(3.0)
+    y = v * v
+    v.backward()
+    y.backward()
+    assert (y.data, floats(y)) == (9.0, [float] * 4)
 
 
 def test_a_gradient_that_was_scaled_by_numpy_is_a_float_after_the_next_backward():
@@ -463,6 +476,7 @@ def test_a_gradient_through_a_replay(backend):
             x.zero_grad()
             line, square = f(inputs)
             line.backward(5.0)
+            assert (line.grad, square.has_grad) == (5.0, False)
             square.backward(-0.5)
             square.backward(gradient=1)
             assert w.grad == 10.0 - 6.0 + 12.0, first
