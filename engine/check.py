@@ -11,11 +11,11 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from itertools import pairwise
 from numbers import Real
 from operator import mul
-from typing import Any
+from typing import Any, cast
 
 from engine import formula as formulas
 from engine import ieee, ops
@@ -302,35 +302,36 @@ def _compare(
 ) -> None:
     """Raises GradientError where an exact derivative by `x` is not what differences say."""
     found, scales = [NOTHING] * len(exact), _scales(x)
+    graphs = cache(lambda: _graphs(outputs, x))
     for scale in scales:
         tried = _differences(outputs, x, scale)
         found = [min(pair, key=_doubt) for pair in zip(found, tried, strict=True)]
         pairs = list(zip(exact, found, strict=True))
-        # That both are 0 tells nothing where the steps leave the part of f that is not flat.
-        if all(_agree(g, y, tolerance) and (y or not error) for g, (error, y) in pairs):
-            return
         judged = [_verdict(g, *estimate, tolerance) for g, estimate in pairs]
         wrong = [i for i, words in enumerate(judged) if words]
         if wrong and scale == scales[0] and (kink := _kink(outputs, x, scale, wrong[0])):
             g, (_, y) = pairs[wrong[0]]
             raise GradientError(f"{questions[wrong[0]]}: {_said(g, y)}{kink}")
+        # That both are 0 tells nothing where the steps leave the part of f that is not flat.
+        if all(_agree(g, y, tolerance) and (y or error <= tolerance) for g, (error, y) in pairs):
+            break
     for i, (g, (error, y)) in enumerate(pairs):
-        is_hidden = error > SURE * max(abs(g), abs(y))
-        words = judged[i] or (is_hidden and _decided(outputs, x, i, (g, y, error), tolerance))
-        if words:
-            raise GradientError(f"{questions[i]}: {words}")
+        if not judged[i] and error > SURE * max(abs(g), abs(y)):
+            judged[i] = _decided([made[i] for made in graphs()], x, (g, y, error), tolerance)
+        if judged[i]:
+            raise GradientError(f"{questions[i]}: {judged[i]}")
 
 
 def _decided(
-    outputs: Outputs, x: Value, index: int, numbers: tuple[float, float, float], tolerance: float
+    graphs: Sequence[Value], x: Value, numbers: tuple[float, float, float], tolerance: float
 ) -> str:
     """Words where the complex step does not find the gradient that differences cannot see."""
     exact, found, error = numbers
-    y = outputs()[index]
-    slope, paths = _complex_slope(outputs, x, index), _sizes(y).get(x, 0.0)
+    order = toposort(graphs[0])
+    slope, paths = _complex_slope(graphs, x), _sizes(order).get(x, 0.0)
     if slope is None:
         return _hidden(exact, found, error) if error > tolerance * paths else ""
-    rounding = ROUNDING * len(toposort(y)) * paths
+    rounding = ROUNDING * len(order) * paths
     # On a kink the complex step takes a side, which the differences contradict.
     if _agree(exact, slope, tolerance, rounding + NOUGHT) or abs(slope - found) > error:
         return ""
@@ -392,19 +393,21 @@ def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, 
 
 def _largest(y: Value) -> float:
     """The size of the largest result on the way to `y`, as `y` sees it: each was rounded."""
-    sizes = _sizes(y)
-    seen = (sizes[v] * abs(v.data) for v in toposort(y) if v.op)
+    sizes = _sizes(toposort(y))
+    seen = (size * abs(v.data) for v, size in sizes.items() if v.op)
     return max(filter(math.isfinite, seen), default=0.0)
 
 
-def _sizes(y: Value) -> dict[Value, float]:
-    """For each value below `y` the size of its paths: products of slopes, added without signs."""
-    order = toposort(y)
-    sizes = {**dict.fromkeys(order, 0.0), y: 1.0}
+def _sizes(order: Sequence[Value]) -> dict[Value, float]:
+    """Of each value of a sorted graph the size of its paths: products of slopes, without signs."""
+    sizes = dict.fromkeys(order, 0.0)
+    sizes[order[-1]] = 1.0
     for v in reversed(order):
-        for parent, slope in zip(v.parents, v.partials, strict=True):
-            if isinstance(parent, Value) and slope and sizes[v]:  # 0 times inf is no path
-                sizes[parent] += sizes[v] * abs(slope)
+        size = sizes[v]
+        if v.op and size:
+            for parent, slope in zip(v.parents, v.partials, strict=True):
+                if slope:  # neither 0, through which nothing goes, nor that of a constant
+                    sizes[cast(Value, parent)] += size * abs(slope)
     return sizes
 
 
@@ -502,22 +505,27 @@ def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
 # --- the complex step -----------------------------------------------------------------------------
 
 
-def _complex_slope(outputs: Outputs, x: Value, index: int) -> float | None:
+def _graphs(outputs: Outputs, x: Value) -> list[list[Value]]:
+    """The outputs where `x` is, and a small step to both sides."""
+    step = _steps(outputs, x, _scales(x)[0])[-1]
+    made = [outputs()]
+    for data in (x.data - step, x.data + step):
+        with _at(x, data):
+            made.append(outputs())
+    return made
+
+
+def _complex_slope(graphs: Sequence[Value], x: Value) -> float | None:
     """The derivative of an output by `x`; None where its graph does not tell it.
 
     It does not where a constant or a leaf of it is another one when `x` moves: a number that left
     the graph, as by `detach()`.
     """
-    y = outputs()[index]
-    step = _steps(outputs, x, _scales(x)[0])[-1]
-    sides = [repr(_constants(y, x))]
-    for data in (x.data - step, x.data + step):
-        with _at(x, data):
-            sides.append(repr(_constants(outputs()[index], x)))
-    if len(set(sides)) > 1:
+    home, *sides = (_constants(y, x) for y in graphs)
+    if any(side != home for side in sides):
         return None
     try:
-        slope = _slope_by(toposort(y), x, HIDDEN, with_rules=True)
+        slope = _slope_by(toposort(graphs[0]), x, HIDDEN, with_rules=True)
     except (ArithmeticError, ValueError):  # cmath has no inf where a number is too large
         return None
     return slope if math.isfinite(slope) else None
@@ -526,7 +534,7 @@ def _complex_slope(outputs: Outputs, x: Value, index: int) -> float | None:
 def _constants(y: Value, x: Value) -> list[object]:
     """The operations below `y` with their constants, and the leaves but `x`."""
     return [
-        (v.op, [p for p in v.parents if not isinstance(p, Value)]) if v.op else v.data
+        (v.op, [p for p in v.parents if type(p) is float]) if v.op else v.data
         for v in toposort(y)
         if v is not x
     ]
