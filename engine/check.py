@@ -60,8 +60,8 @@ def check_grads(f: Callable[..., Any], point: Any, order: int = 2, tolerance: fl
     `tolerance` times the size of the gradient (the products of slopes along all paths, added
     up without signs). The message names the input and says where a kink is near. For an order
     above 1 it does the same once more at a neighbouring point, up to one order less: a
-    gradient that is right at the point alone has a wrong derivative. n inputs cost 13n to 26n
-    calls of `f`; for order 2 twice as many, and 13n to 26n of its gradient. No step sees what
+    gradient that is right at the point alone has a wrong derivative. n inputs cost 13n to 29n
+    calls of `f`; for order 2 twice as many, and 13n to 29n of its gradient. No step sees what
     `f` does within 2e-6 of an input (of a small input x: within 2e-6 x), or within 1e-11 of
     the size of a large one.
 
