@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MappingView,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+)
 from itertools import chain, count, islice
+from numbers import Real
 from typing import Any, NamedTuple
 
 from engine.value import Operand, Value
@@ -15,6 +26,9 @@ PLAIN = (type(None), bool, int, str)  # what a result may hold beside numbers
 
 def flatten(argument: Any, numbers: list[Operand]) -> Any:
     """Appends the numbers of an argument; what is left is its shape, equal for equal shapes.
+
+    TypeError for what is no data and cannot stand for itself either, such as a container that
+    changes; ValueError for a list that contains itself.
 
     >>> numbers = []
     >>> flatten([[1.0, 2.0], 3.0, True], numbers)[1]
@@ -26,23 +40,58 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
     if kind is float or kind is Value:
         numbers.append(argument)
         return kind
-    if kind is list or kind is tuple:
-        return kind, *(_grid(argument, numbers) or [flatten(part, numbers) for part in argument])
-    if kind is dict:
-        return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
-    if _is_array(argument):
-        return kind, *argument.shape, flatten(argument.ravel().tolist(), numbers)
-    if hasattr(argument, "tolist"):  # NumPy's numbers
-        things = argument.tolist()
-        if isinstance(things, list) and hasattr(argument, "__array__"):  # whose + would join lists
-            raise TypeError(f"replay expected lists or NumPy arrays, got {kind.__name__}")
-        return flatten(things, numbers)
-    if isinstance(argument, Iterator) or not _is_hashable(argument):
+    try:
+        if kind is list or kind is tuple:
+            return kind, *(_grid(argument, numbers) or [flatten(p, numbers) for p in argument])
+        if kind is dict:
+            return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
+        if _is_array(argument):
+            _check_kept(argument)
+            return kind, *argument.shape, flatten(argument.ravel().tolist(), numbers)
+        if hasattr(argument, "tolist"):  # NumPy's numbers
+            return flatten(_plain(argument), numbers)
+    except RecursionError:
+        raise ValueError(
+            f"replay expected numbers in lists, got a {kind.__name__} that contains itself, or is "
+            "nested too deep"
+        ) from None
+    if kind not in PLAIN:
+        _check_constant(argument)
+    return _told(argument)
+
+
+def _check_kept(array: Any) -> None:
+    """TypeError for an array whose parts come out anew each time, or cannot be Values."""
+    if array.dtype.kind in "cmMSV":
+        remedy = "split it into .real and .imag" if array.dtype.kind == "c" else "pass a list"
+        raise TypeError(
+            f"replay expected arrays of real numbers or texts, got one of {array.dtype}: {remedy}"
+        )
+
+
+def _plain(thing: Any) -> Any:
+    """What NumPy's numbers, and arrays of no dimension, are in Python; TypeError for others."""
+    plain, name = thing.tolist(), type(thing).__name__
+    if isinstance(plain, list) and hasattr(thing, "__array__"):  # whose + would join lists
+        raise TypeError(f"replay expected lists or NumPy arrays, got {name}")
+    if type(plain) is type(thing):
+        remedy = "float(x)" if isinstance(thing, Real) else "x.real and x.imag"
+        raise TypeError(f"replay expected numbers as Python has them, got {name}: pass {remedy}")
+    return plain
+
+
+def _check_constant(thing: Any) -> None:
+    """TypeError for what cannot stand for itself: a container may have changed by the next call."""
+    changing = (Iterator, MappingView, MutableSequence, MutableSet, MutableMapping)
+    is_changing = hasattr(thing, "__iter__") and isinstance(thing, changing)  # the first is fast
+    if is_changing or not _is_hashable(thing):
+        makes = ((MutableSet, "sorted"), (Mapping, "dict"), (Iterable, "list"))
+        make = next((make for kind, make in makes if isinstance(thing, kind)), "")
         raise TypeError(
             "replay expected numbers, lists, tuples and dicts of them, or what can be told apart "
-            f"by hashing, got {kind.__name__}"
+            f"by hashing, got {type(thing).__name__}"
+            + (f": pass {make}(...) of it" if make else "")
         )
-    return _told(argument)
 
 
 class _Same(NamedTuple):

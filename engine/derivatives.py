@@ -1,7 +1,6 @@
 """Derivatives of derivatives: the rows of the calculus evaluated again, this time on Values."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 from typing import Any, cast, overload
 
 from engine import formula as formulas
@@ -19,9 +18,9 @@ def grad(output: Value, inputs: Iterable[Value]) -> list[Value]: ...
 def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     """d output / d input for each input, as Values that can be differentiated again.
 
-    No `.grad` changes. Raises RuntimeError where the data of an operand was changed
-    after the forward pass: the formulas would see other numbers than the graph did. Raises
-    TypeError for a float in place of a Value.
+    No `.grad` changes. Raises RuntimeError where a slope is another one than in the forward pass,
+    because `.data` was changed: that of `a * a`, not that of `a * 3`. Raises TypeError for a float
+    in place of a Value.
 
     >>> x = Value(2.0)
     >>> slope = grad(x**3, x)
@@ -54,7 +53,7 @@ def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
         g = adjoints[v]
         for (parent, text, x, y), saved in zip(op.edges(v.parents), v.partials, strict=True):
             if isinstance(parent, Value) and parent in on_path:
-                slope = _compiled(op, text)(x, y, v)
+                slope = (op.made.get(text) or _compiled(op, text))(x, y, v)
                 _check_unchanged(op, data_of(slope), cast(float, saved))
                 share = g * slope
                 adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
@@ -113,12 +112,13 @@ def jvp(
     return grad(_as_value(functions.dot(pullback, tangents)), weights)
 
 
-@cache
 def _compiled(op: Op, text: str) -> Partial:
-    """A partial of a row as a function of x, y and z, each a Value or a float."""
+    """A partial of a row as a function of x, y and z, each a Value or a float; kept by the row."""
     called = {**{name: OPS[name] for name in BASICS}, **op.callees}
     names = {**{name: _on_values(row) for name, row in called.items()}, "_key": _key}
-    return cast(Partial, eval(f"lambda x, y, z: {formulas.generic(text)}", names))
+    made: Partial = eval(f"lambda x, y, z: {formulas.generic(text)}", names)
+    op.made[text] = made
+    return made
 
 
 def _key(x: Operand) -> Any:

@@ -7,7 +7,7 @@ number that stands for a condition `number != 0.0`. So all that run a formula re
 
 import ast
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import cast
 
 from engine.names import no_such
@@ -33,12 +33,18 @@ def check(text: str, variables: Collection[str], functions: Mapping[str, int]) -
         ...
     ValueError: formula 'x ^ 3': BitXor is not allowed here; a power is written x ** 3
     """
+    if not isinstance(text, str):
+        raise TypeError(
+            f"a formula is a text, such as 'x * x', got {type(text).__name__} ({text!r:.40})"
+        )
     try:
         node = ast.parse(text, mode="eval").body
         for part in ast.walk(node):
             _check_part(part, functions)
         _check_names(node, frozenset(variables), set())
         tree(text)
+    except (MemoryError, RecursionError):  # as Python's parser has them
+        raise ValueError(f"formula {text[:40]!r}...: too many parts in each other") from None
     except SyntaxError as error:
         raise ValueError(f"formula {text!r}: {error.msg}") from None
     except ValueError as error:
@@ -107,7 +113,7 @@ def _check_names(node: ast.AST, known: frozenset[str], named: set[str]) -> froze
     return known
 
 
-@cache
+@lru_cache(maxsize=1000)  # many times the texts of all rows
 def tree(text: str) -> ast.expr:
     """A formula with its numbers and conditions told apart, and its constants as floats.
 

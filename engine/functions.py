@@ -5,6 +5,7 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
+from keyword import iskeyword
 from typing import Any, Protocol, overload
 
 from engine import operators, ops
@@ -15,6 +16,7 @@ from engine.value import Operand, Value, apply, data_of, number, written
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
 LIBRARY = frozenset([*OPS, *ops.BASICS, *ops.MANY])  # names that stay as they are
+EXAMPLE = "define('square', 'square', 'x * x', '2 * x', at=[(0.5,), (-2.0,)])"
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
 
@@ -58,8 +60,9 @@ def define(
     operations that the texts call are those of now, whatever is defined later.
     The texts are run as code: they are trusted. `at` holds points, away from kinks, where the
     partials are compared with small steps. Raises ValueError where they differ, for a name of the
-    library, a text that is no formula, or a point of the wrong length. A second definition of a
-    name takes the place of the first.
+    library, a text that is no formula, or a point of the wrong length, TypeError for arguments
+    that are no texts and no numbers. A second definition of a name takes the place of the first;
+    results of the first keep it.
 
     >>> swish = define("swish", "swish", "x * sigmoid(x)",
     ...                "sigmoid(x) * (1 + x * (1 - sigmoid(x)))", at=[(0.3,), (-2.0,)])
@@ -68,28 +71,50 @@ def define(
     >>> x.grad
     0.5
     """
-    if not name.isidentifier() or name.startswith("_"):
+    texts = {"name": name, "symbol": symbol, "formula": formula}
+    texts |= {f"partial d/d{x}": text for x, text in zip("xy", partials, strict=False)}
+    for what, text in texts.items():
+        if not isinstance(text, str):
+            raise TypeError(
+                f"define expected a text as {what}, got {type(text).__name__} ({text!r:.40}): "
+                f"write {EXAMPLE}"
+            )
+    if (
+        not name.isidentifier()
+        or name.startswith("_")
+        or iskeyword(name)
+        or name in ("x", "y", "z")
+    ):
         raise ValueError(f"define expected a name such as 'swish', got {name!r}")
     if name in LIBRARY:
         raise ValueError(f"define: the library has an operation {name!r}; choose another name")
     if len(partials) not in (1, 2):
         raise ValueError(
             f"define({name!r}) expected one partial for each operand, x or x and y, "
-            f"got {len(partials)}"
+            f"got {len(partials)}: write {EXAMPLE}"
         )
-    op = ops.row(name, symbol, formula, *partials, at=at)
-    example = (0.5, 2.0)[: len(partials)]
-    if not at:
-        raise ValueError(f"define({name!r}) expected points to test at, such as at=[{example}]")
-    for point in at:
-        if not isinstance(point, Sequence) or len(point) != len(partials):
-            raise ValueError(
-                f"define({name!r}) has {len(partials)} partials and expected points such as "
-                f"{example}, got {point!r}"
-            )
-    for point in at:
+    points = _points(name, at, (0.5, 2.0)[: len(partials)])
+    op = ops.row(name, symbol, formula, *partials, at=points)
+    for point in points:
         _check_partials(op, point)
     return _function(ops.enter(op))
+
+
+def _points(name: str, at: Any, example: Point) -> list[Point]:
+    """The points to test at, as tuples of floats."""
+    if not isinstance(at, Iterable) or isinstance(at, str | dict | set):
+        kind = type(at).__name__
+        raise TypeError(f"define({name!r}) expected points, such as at=[{example}], got {kind}")
+    points = list(at)
+    if not points:
+        raise ValueError(f"define({name!r}) expected points to test at, such as at=[{example}]")
+    for point in points:
+        if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != len(example):
+            raise ValueError(
+                f"define({name!r}) has {len(example)} partials and expected points such as "
+                f"{example}, got {point!r:.40}"
+            )
+    return [tuple(map(number, point)) for point in points]
 
 
 def _check_partials(op: Op, point: Point) -> None:

@@ -1,7 +1,9 @@
-"""Names that were mistyped."""
+"""Names: those that a package shows, and those that were mistyped."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from types import ModuleType
+from typing import Any
 
 
 def no_such(what: str, name: object, names: Collection[str]) -> str:
@@ -16,3 +18,27 @@ def no_such(what: str, name: object, names: Collection[str]) -> str:
     near = swapped or get_close_matches(typed, alike, n=1)
     hint = f", did you mean {alike[near[0]]!r}?" if near else "."
     return f"no {what} {name!r:.80}{hint} There are: {', '.join(names)}"
+
+
+def show(package: dict[str, Any], but: Collection[str] = ()) -> None:
+    """Makes `dir` of a package, given by its globals, show no modules that it is made of.
+
+    `import *` takes the same names, all `but` some. Type checkers do not see this: to them what is
+    not in `__all__` could not be imported by name either.
+
+    >>> import math
+    >>> package = {"exp": math.exp, "sum": sum, "math": math, "__name__": "engine"}
+    >>> show(package, but=["sum"])
+    >>> package["__all__"], package["__dir__"]()
+    (['exp'], ['__name__', 'exp', 'sum'])
+    """
+
+    def names() -> list[str]:
+        return sorted(
+            name
+            for name, thing in package.items()
+            if not isinstance(thing, ModuleType) and name not in ("__all__", "__dir__")
+        )
+
+    package["__all__"] = [name for name in names() if name[0] != "_" and name not in but]
+    package["__dir__"] = names

@@ -14,12 +14,13 @@ from engine.ops import OPS, Op
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 
-# In a template three lines stand for others: `make xy` computes z and the partials of the operands
-# that are Values and makes the node, `finish` fills the other slots, `zero` lets `0 + v` be v.
+# In a template three lines stand for others: `make xy of a, b` computes z and the partials of those
+# operands a, b that are Values and makes the node, `finish` fills the other slots, `zero` lets
+# `0 + v` be v.
 _UNARY = """\
 def {name}(self):
     x = self.data
-    make x
+    make x of self
     node.x = self
     node.y = None
     finish
@@ -29,20 +30,24 @@ def {name}(self, other):
     x = self.data
     if type(other) is Value:
         y = other.data
-        make xy
+        make xy of self, other
     else:
-        y = other = number(other)
-        make x
+        if type(other) is not float:
+            other = number(other)
+        y = other
+        make x of self, other
     node.x = self
     node.y = other
     finish
 """
 _REFLECTED = """\
 def {name}(self, other):
-    x = other = number(other)
+    if type(other) is not float:
+        other = number(other)
+    x = other
     zero
     y = self.data
-    make y
+    make y of other, self
     node.x = other
     node.y = self
     finish
@@ -125,7 +130,8 @@ def _method(template: str, name: str, op: Op, **texts: object) -> str:
         statement = line.lstrip()
         indent = line.removesuffix(statement)
         if statement.startswith("make "):
-            lines += [indent + made for made in _make(op, statement.removeprefix("make "))]
+            values, _, operands = statement.removeprefix("make ").partition(" of ")
+            lines += [indent + made for made in _make(op, values, operands)]
         elif statement == "finish":
             lines += [indent + end for end in _FINISH.format(row=op.name).splitlines()]
         elif statement == "zero":
@@ -135,17 +141,22 @@ def _method(template: str, name: str, op: Op, **texts: object) -> str:
     return "\n".join(lines)
 
 
-def _make(op: Op, values: str) -> list[str]:
-    """Lines that make a node from the floats x and y; `values` says which of them are Values'."""
-    operands = "xy"[: op.arity]
-    slopes = {f"d{x}": plain(text) for x, text in zip(operands, op.partials, strict=True)}
+def _make(op: Op, values: str, operands: str) -> list[str]:
+    """Lines that make a node from the floats x and y; `values` says which of them are Values'.
+
+    Where one is no float after all, `apply` computes with the `operands`, or says which is none.
+    """
+    variables = "xy"[: op.arity]
+    slopes = {f"d{x}": plain(text) for x, text in zip(variables, op.partials, strict=True)}
     kept = {d: text for d, text in slopes.items() if d[1] in values}
     return [
         "try:",
         f"    z = {plain(op.formula)}",
         *(f"    {d} = {text}" for d, text in kept.items()),
-        "except (ArithmeticError, ValueError):",
-        f"    z, {', '.join(slopes)} = {op.name}_careful({', '.join(operands)})",
+        "except (ArithmeticError, TypeError, ValueError):",
+        f"    if {' or '.join(f'type({x}) is not float' for x in variables)}:",
+        f"        return apply({op.name}_op, {operands})",
+        f"    z, {', '.join(slopes)} = {op.name}_careful({', '.join(variables)})",
         "node = _new(Value)",
         *(f"node.{d} = {d if d in kept else None}" for d in ("dx", "dy")),
     ]

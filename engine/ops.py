@@ -14,14 +14,15 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from itertools import count, repeat
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from engine import formula as formulas
 from engine import ieee
 
 T = TypeVar("T")
+P = ParamSpec("P")
 Point = tuple[float, ...]
 
 _versions: defaultdict[str, Iterator[int]] = defaultdict(count)  # of the rows of one name
@@ -43,6 +44,7 @@ class Op:
     many: bool = False
     callees: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
     key: str = field(init=False)  # a name that no other row has
+    made: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)  # from its texts
 
     def __post_init__(self) -> None:
         version = next(_versions[self.name])
@@ -133,6 +135,19 @@ class Op:
             slopes = f"({', '.join([*lists, *partials[2:]])},)"  # those of the bias last
         text = f"lambda {self.variables}: ((z := {rewrite(self.formula)}), {slopes})"
         return eval(text, {**functions, **self.callees, **MANY})  # type: ignore[no-any-return]
+
+
+def kept_by_row(make: Callable[Concatenate[Op, P], T]) -> Callable[Concatenate[Op, P], T]:
+    """Makes something of a row once; the row keeps it, so that it ends with the row."""
+
+    @wraps(make)
+    def made(op: Op, /, *rest: P.args, **none: P.kwargs) -> T:
+        key = make, *rest
+        if key not in op.made:
+            op.made[key] = make(op, *rest, **none)
+        return cast(T, op.made[key])
+
+    return made
 
 
 def fsum(xs: Sequence[float]) -> float:

@@ -57,13 +57,12 @@ class Value:
     adjoint: Any
     line: str
 
-    def __init__(self, data: float, label: str = "") -> None:
-        if not isinstance(label, str):
-            raise TypeError(
-                f"Value expected a str as label, got {type(label).__name__} ({_short(label)}); "
-                "operations of your own are made with engine.define"
-            )
-        self.data = number(data)
+    def __init__(
+        self, data: float, label: str = "", _op: object = None, _children: object = None
+    ) -> None:
+        if _op is not None or _children is not None or not isinstance(label, str):
+            raise TypeError(_refused(label, _op, _children))
+        self.data = data if type(data) is float else number(data)
         self.grad = NOT_COMPUTED
         self.label = label
         self.op = self.x = self.y = self.dx = self.dy = self.adjoint = None
@@ -108,34 +107,45 @@ class Value:
     def _op(self) -> str:
         return self.op.symbol if self.op else ""
 
-    def backward(self) -> None:
-        """Adds d self / d leaf to the `grad` of every leaf below, and sets it on inner values.
+    def backward(self, gradient: float = 1.0) -> None:
+        """Adds `gradient` * d self / d leaf to the `grad` of every leaf below.
 
-        All gradients change at once, at the end: an interrupt leaves them as they were.
+        Inner values get theirs set. `gradient` is d loss / d self, of a loss that was computed
+        elsewhere; it is a number, a TypeError tells what else came. All gradients change at once,
+        at the end: an interrupt leaves them as they were. TypeError where a leaf has no number as
+        `data` or `grad`.
+
+        >>> x = Value(3.0)
+        >>> (x * x).backward(5.0)
+        >>> x.grad
+        30.0
         """
+        if type(gradient) is not float:
+            gradient = _seed(gradient)
         _check_alone()
         with sweeping:
             if getattr(self.dx, "reach_leaves", False) and not modes:
-                self._pass_to_leaves()
+                self._pass_to_leaves(gradient)
                 return
             order = _sorted(self)
             former = [v.grad for v in order]
             try:
-                leaves = _sweep(order)
+                leaves = _sweep(order, gradient)
                 if modes:
                     examine_backward(order)
-                set_each("grad", leaves, [_summed(v.grad, v.adjoint) for v in leaves])
+                set_each("grad", leaves, _summed(leaves, [v.adjoint for v in leaves]))
             except BaseException:
                 set_each("grad", order, former)
                 raise
 
-    def _pass_to_leaves(self) -> None:
+    def _pass_to_leaves(self, gradient: float) -> None:
         """The backward of a replayed value, right above all of its leaves: nothing to sort."""
-        leaves, slopes = cast(tuple[Value, ...], self.x), self.dx
+        leaves, shares = cast(tuple[Value, ...], self.x), self.dx.shares(gradient)
         grads = [v.grad for v in leaves]
         is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
-        self.grad = 1.0
-        set_each("grad", leaves, slopes if is_first else list(map(add, grads, slopes)))
+        sums = shares if is_first else _summed(leaves, shares)
+        self.grad = gradient
+        set_each("grad", leaves, sums)
 
     def sweep(self) -> list[Value]:
         """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
@@ -144,7 +154,7 @@ class Value:
             order = _sorted(self)
             former = [v.grad for v in order]
             try:
-                _sweep(order)
+                _sweep(order, 1.0)
             finally:
                 set_each("grad", order, former)
             return order
@@ -164,31 +174,49 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self.data}, grad={self.grad}{label})"
+        return f"Value(data={_shown(self.data)}, grad={self.grad}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
     def __float__(self) -> float:
         raise TypeError(
-            "expected a number, got a Value: functions of Values are in engine, such as "
-            "engine.exp(v), and the number is v.data"
+            "expected a number, got a Value: those functions that dir(engine) lists are written "
+            "engine.exp(v), others are made with operators or engine.define, and the number is "
+            "v.data"
+        )
+
+    def __int__(self) -> int:
+        raise TypeError(
+            "int expected a number, got a Value: write int(v.data); no gradient flows through it"
         )
 
     def __bool__(self) -> bool:
-        return bool(self.data)
+        return bool(data_of(self))
 
     def __lt__(self, other: Value | float) -> bool:
-        return self.data < data_of(other)
+        try:
+            return self.data < (other.data if type(other) is Value else number(other))
+        except TypeError:  # says which of them is no number
+            return data_of(self) < data_of(other)
 
     def __le__(self, other: Value | float) -> bool:
-        return self.data <= data_of(other)
+        try:
+            return self.data <= (other.data if type(other) is Value else number(other))
+        except TypeError:  # says which of them is no number
+            return data_of(self) <= data_of(other)
 
     def __gt__(self, other: Value | float) -> bool:
-        return self.data > data_of(other)
+        try:
+            return self.data > (other.data if type(other) is Value else number(other))
+        except TypeError:  # says which of them is no number
+            return data_of(self) > data_of(other)
 
     def __ge__(self, other: Value | float) -> bool:
-        return self.data >= data_of(other)
+        try:
+            return self.data >= (other.data if type(other) is Value else number(other))
+        except TypeError:  # says which of them is no number
+            return data_of(self) >= data_of(other)
 
     def leaky_relu(self, slope: Value | float = 0.01) -> Value:
         """`x` above zero, `slope * x` below."""
@@ -209,7 +237,7 @@ class Value:
                 f"cannot pickle the result of an operation ({self.op.name}): "
                 "save the leaves it was computed from, or model.state_dict()"
             )
-        return Value, (self.data, self.label)
+        return Value, (data_of(self), self.label)
 
     if TYPE_CHECKING:  # made from the rows of the calculus, at the end of this file
         # fmt: off
@@ -252,12 +280,52 @@ class Value:
 
 Operand = Value | float
 
+_OF_YOUR_OWN = (
+    "an operation of your own (micrograd's Value(t, (v,), 'swish') with a _backward) is written "
+    "swish = engine.define('swish', 'swish', 'x * sigmoid(x)', 'z + sigmoid(x) * (1 - z)', "
+    "at=[(0.3,), (-2.0,)]), and then swish(v)"
+)
+_STATE = "keep it in a dict, state[v] = 0.0 (a Value is a key), or take an optimiser of nn"
+_ELSEWHERE = {
+    **dict.fromkeys(("_backward", "_prev", "_op"), _OF_YOUR_OWN),
+    **dict.fromkeys(("m", "v", "velocity", "momentum", "cache", "state"), _STATE),
+    "name": "write v.label",
+    "requires_grad": "all Values have a gradient; v.detach() is a constant, and engine.no_grad()",
+}
+
+
+class _Elsewhere:
+    """A name that programs for other engines set on a Value, with where to keep it here.
+
+    Other names meet Python's own AttributeError: a `__setattr__` with words for all of them would
+    be called ten times for each new node.
+    """
+
+    def __init__(self, name: str, read: Callable[[Value], object] | None = None) -> None:
+        self.name, self.read = name, read
+
+    def __get__(self, v: Value | None, owner: type[Value]) -> object:
+        if v is None:
+            return self
+        if self.read:
+            return self.read(v)
+        raise AttributeError(f"Value has no {self.name}: {_ELSEWHERE[self.name]}")
+
+    def __set__(self, v: Value, x: object) -> None:
+        raise AttributeError(
+            f"cannot set {self.name} of a Value, which has slots alone: {_ELSEWHERE[self.name]}"
+        )
+
+
+for _name in _ELSEWHERE:
+    setattr(Value, _name, _Elsewhere(_name, getattr(vars(Value).get(_name), "fget", None)))
+
 
 def number(x: object) -> float:
     """`x` as a float; TypeError unless it is a real number (NumPy's scalars are)."""
     if type(x) is float:
         return x
-    if not isinstance(x, Real) and not _is_numpy_bool(x):
+    if type(x) is not int and not isinstance(x, Real) and not _is_numpy_bool(x):
         raise TypeError(f"expected a real number, got {type(x).__name__} ({_short(x)})")
     try:
         return float(x)  # type: ignore[arg-type]
@@ -273,8 +341,52 @@ def _is_numpy_bool(x: object) -> bool:
 
 
 def data_of(x: Operand) -> float:
-    """The number of a Value, or of a constant."""
-    return x.data if isinstance(x, Value) else number(x)
+    """The number of a Value, or of a constant; TypeError where it has something else as data.
+
+    `data` is a slot, because all that computes reads it: anything can be set there. What is a
+    number but no float, such as NumPy's, is turned into one here and by `backward`.
+    """
+    if type(x) is Value:
+        data = x.data
+        return data if type(data) is float else _as_float(x)
+    return number(x)
+
+
+def _as_float(v: Value) -> float:
+    try:
+        return number(v.data)
+    except TypeError:
+        raise TypeError(
+            f"expected a number as the data of a Value, got {type(v.data).__name__}: write an "
+            f"update by hand as w.data -= lr * w.grad, with lr a number; it was set on {v!r}"
+        ) from None
+
+
+def _shown(data: object) -> object:
+    """What was set as data, as a float where it is a number."""
+    try:
+        return number(data)
+    except (OverflowError, TypeError):
+        return data if isinstance(data, Real) else _short(data)
+
+
+def _seed(gradient: object) -> float:
+    try:
+        return number(gradient)
+    except TypeError:
+        raise TypeError(
+            "backward expected a number as the gradient to begin with, "
+            f"got {type(gradient).__name__} ({_short(gradient)}): write y.backward(5.0)"
+        ) from None
+
+
+def _refused(label: object, op: object, children: object) -> str:
+    """Words for a Value that was to be more than a number and its label."""
+    if op is not None or children is not None:
+        return f"Value expected a number and a label, got children or an operation; {_OF_YOUR_OWN}"
+    is_micrograds = isinstance(label, tuple | set | list)
+    advice = _OF_YOUR_OWN if is_micrograds else "operations of your own are made with engine.define"
+    return f"Value expected a str as label, got {type(label).__name__} ({_short(label)}); {advice}"
 
 
 def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
@@ -390,16 +502,10 @@ def _sorted(root: Value) -> list[Value]:
             v = parent
 
 
-def _sweep(order: Sequence[Value]) -> list[Value]:
+def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
     """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
-    if not isinstance(order[-1].data, float | int):
-        kind = type(order[-1].data).__name__
-        raise TypeError(
-            f"backward expected floats as data, got {kind}: write an update by hand as "
-            "w.data -= lr * w.grad, with lr a float"
-        )
     leaves = []
-    order[-1].adjoint = 1.0
+    order[-1].adjoint = gradient
     for v in reversed(order):
         g, x, y = v.adjoint, v.x, v.y
         if type(x) is Value:
@@ -420,12 +526,38 @@ def _sweep(order: Sequence[Value]) -> list[Value]:
                     parent.adjoint += g * d
         else:
             leaves.append(v)
+    if type(order[-1].data) is not float or not _are_floats([v.data for v in leaves]):
+        _make_floats(order)
+        return _sweep(_sorted(order[-1]), gradient)
     return leaves
 
 
-def _summed(grad: float, adjoint: float) -> float:
+def _are_floats(numbers: Sequence[object]) -> bool:
+    return list(map(type, numbers)).count(float) == len(numbers)
+
+
+def _make_floats(order: Sequence[Value]) -> None:
+    """Turns numbers that are no floats into those: some were set as data, others came of them.
+
+    TypeError where one is no number, or where a result lost digits that a float has.
+    """
+    for v in order:
+        if v.op and not isinstance(v.data, float | int):
+            raise TypeError(
+                f"backward expected floats as data, got {type(v.data).__name__} ({_short(v.data)}) "
+                f"as the result of {v.op.name}: .data was set to one, as by w.data -= lr * w.grad "
+                "with such an lr; make lr a float, and compute the result again"
+            )
+        v.data = _as_float(v)
+        if v.op and type(v.x) is not tuple:
+            v.dx, v.dy = (d if d is None else float(d) for d in (v.dx, v.dy))
+
+
+def _summed(leaves: Sequence[Value], shares: Iterable[float]) -> list[float]:
+    """The gradients of leaves with what a backward adds to them."""
     try:
-        return grad + adjoint
+        sums = list(map(add, [v.grad for v in leaves], shares))
+        return sums if _are_floats(sums) else list(map(number, sums))
     except TypeError:
         raise TypeError(
             "backward expected a number as the grad of every leaf, to add to: "
@@ -459,7 +591,7 @@ def apply(op: Op, *operands: Operand) -> Value:
     >>> apply(OPS["mul"], Value(3.0), 2.0)
     Value(data=6.0, grad=0.0)
     """
-    kept = tuple(p if type(p) is Value else number(p) for p in operands)
+    kept = tuple([p if type(p) is Value else number(p) for p in operands])
     if not op.many and len(kept) != op.arity:
         raise TypeError(f"{op.name} expected {op.arity} operands, got {len(kept)}")
     z, *slopes = op.forward(op.arguments([data_of(p) for p in kept]))

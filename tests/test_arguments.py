@@ -1,9 +1,12 @@
+import collections
 import math
+import types
 from dataclasses import dataclass
 
 import pytest
 
 from engine.arguments import copies, flatten, numbers_of, read, rebuild, twins
+from engine.replay import replay
 from engine.value import Value
 
 
@@ -83,3 +86,87 @@ def test_copies_keep_labels_and_who_is_who():
     assert (a.label, a.data, b.data, d.label) == ("v", 1.0, 2.0, "")
     assert d is not a
     assert twins([v, w, v, v]) == [0, 1, 0, 0]
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+class Layers(list):
+    """A container that calls itself hashable."""
+
+    __hash__ = object.__hash__
+
+
+SCALES = {"a": 1.0, "b": 2.0}
+CHANGING = [
+    (SCALES.values(), "got dict_values: pass list"),
+    (SCALES.keys(), "got dict_keys: pass list"),
+    (SCALES.items(), "got dict_items: pass list"),
+    ({1.0}, "got set: pass sorted"),
+    (collections.deque([1.0]), "got deque: pass list"),
+    (bytearray(b"a"), "got bytearray: pass list"),
+    (Layers([1.0]), "got Layers: pass list"),
+    (collections.UserList([1.0]), "got UserList: pass list"),
+    (collections.OrderedDict(SCALES), "got OrderedDict: pass dict"),
+    (collections.defaultdict(float), "got defaultdict: pass dict"),
+    (types.MappingProxyType(SCALES), "got mappingproxy: pass dict"),
+    ((x for x in [1.0]), "got generator: pass list"),
+    (map(float, [1]), "got map: pass list"),
+    (types.SimpleNamespace(a=1.0), "got SimpleNamespace$"),
+]
+
+
+@pytest.mark.parametrize(("container", "words"), CHANGING, ids=[w for _, w in CHANGING])
+def test_a_container_that_may_change_is_no_constant(container, words):
+    for argument in (container, [container], {"k": (1.0, container)}):
+        with pytest.raises(TypeError, match=words):
+            replay(lambda x: Value(1.0))(argument)
+
+
+def test_what_is_advised_is_data():
+    w = Value(2.0)
+    total = replay(lambda xs: sum(w * x for x in xs), backend="python")
+    scales = dict(SCALES)
+    for scales["a"] in (1.0, 5.0):
+        assert total(list(scales.values())).data == 2 * sum(scales.values())
+    assert total.made == 1
+
+
+def test_what_contains_itself_is_told_so():
+    things = [1.0]
+    things.append(things)
+    named = {}
+    named["self"] = named
+    for argument, kind in ((things, "list"), (named, "dict"), ((1.0, things), "list")):
+        with pytest.raises(ValueError, match=f"got a {kind} that contains itself, or is nested"):
+            flatten(argument, [])
+    array = pytest.importorskip("numpy").array([None, 1.0], dtype=object)
+    array[0] = array
+    with pytest.raises(ValueError, match="that contains itself"):
+        flatten(array, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("longdouble", r"float\(x\)"), ("clongdouble", r"x\.real and x\.imag")],
+)
+def test_numbers_of_numpy_that_python_has_not_are_named(name, advice):
+    x = getattr(pytest.importorskip("numpy"), name)(1)
+    for argument in (x, [x], {"k": (x,)}):
+        with pytest.raises(TypeError, match=rf"as Python has them, got {name}: pass {advice}"):
+            replay(lambda x: Value(1.0))(argument)
+
+
+@pytest.mark.parametrize("kind", ["complex128", "clongdouble", "M8[D]", "m8[s]", "S3"])
+def test_an_array_of_other_things_is_named_as_the_cause(kind):
+    array = pytest.importorskip("numpy").ones(2, dtype="i8").astype(kind)
+    with pytest.raises(TypeError, match=r"arrays of real numbers or texts, got one of .*: "):
+        replay(lambda x: Value(1.0))(array)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f2", "i8", "?", "U3", "O"])
+def test_an_array_of_numbers_or_texts_is_taken(kind):
+    array = pytest.importorskip("numpy").ones(2, dtype="i8").astype(kind)
+    w = Value(3.0)
+    f = replay(lambda x: w * float(x[0]) if kind == "U3" else w * x[0], backend="python")
+    assert [f(array).data for _ in range(3)] == [3.0, 3.0, 3.0]

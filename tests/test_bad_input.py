@@ -158,7 +158,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "replay(lambda x: x)({1, 2})",
         TypeError,
         "replay expected numbers, lists, tuples and dicts of them, or what can be told apart "
-        "by hashing, got set",
+        "by hashing, got set: pass sorted(...) of it",
     ),
     ("replay(lambda x: x).source()", ReplayError, "<lambda> has no recording yet: call it first"),
     ("draw(3)", TypeError, "draw expected a Value, such as a loss, got int"),

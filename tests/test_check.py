@@ -1,7 +1,9 @@
 import math
+import random
 import re
 
 import pytest
+from dags import grow
 
 import engine
 from engine.check import GradientError, check_grads, complex_step, finite_difference
@@ -254,6 +256,131 @@ def test_the_neighbour_is_left_again():
     assert [v.data for v in values] == [0.0, -2.0, 1e300]
 
 
+def test_inputs_move_aside_each_another_way(rows):
+    """Here the gradient is right wherever both inputs have moved alike."""
+    bent = rows("bent", "x * y", "y + (x - y - 1.0)", "x", at=(3.0, 2.0))
+    check_grads(bent, [3.0, 2.0], order=1)
+    with pytest.raises(GradientError, match=r"^d f / d input 0 at .*the gradient says"):
+        check_grads(bent, [3.0, 2.0], order=2)
+
+
+@pytest.mark.parametrize("size", [1e9, 3e9])
+@pytest.mark.parametrize(
+    "f", [lambda x, c: (x * c + x.exp()) - x * c, lambda x, c: (x + c - c) ** 2]
+)
+def test_what_was_rounded_on_the_way_is_no_mistake(f, size):
+    for k in range(20):
+        check_grads(lambda x: f(x, size), [0.3 + k / 20], order=1)
+
+
+# --- gradients far below the numbers on the way ---------------------------------------------------
+
+CONSTANTS = [6.6e-34, 1e-20, 1e-13, 1e20]  # of physics: beside numbers near 1
+SAMPLE = [row for row in ROWS if not row.values[0].many]
+
+
+def scaled(op, constant, offset):
+    return lambda *xs: offset + constant * apply(op, *xs)
+
+
+@pytest.mark.parametrize(("op", "at"), SAMPLE)
+def test_a_wrong_formula_times_a_constant_is_found(op, at):
+    for part in (0.0, 0.5, 2.0):
+        partials = [f"{part} * ({text})" for text in op.partials]
+        wrong = engine.ops.row("wrong", "w", op.formula, *partials, at=[at])
+        if not any(op.forward(at)[1:]):  # a slope of 0 stays as it is
+            continue
+        for constant in CONSTANTS:
+            for offset in (0.0, 1.0):
+                with pytest.raises(GradientError, match=r"the gradient says .*, .* says? "):
+                    check_grads(scaled(wrong, constant, offset), at, order=1)
+
+
+@pytest.mark.parametrize(("op", "at"), SAMPLE)
+def test_a_right_formula_times_a_constant_passes(op, at):
+    for constant in CONSTANTS:
+        for offset in (0.0, 1.0):
+            check_grads(scaled(op, constant, offset), at)
+
+
+@pytest.mark.parametrize("constant", CONSTANTS[:3])
+def test_a_cut_gradient_times_a_constant_is_no_success(constant):
+    def cut(x):
+        return constant * (x.detach() * x)
+
+    with pytest.raises(GradientError, match=r"the gradient says .*, differences say [^;]*$"):
+        check_grads(cut, [2.0], order=1)
+    if constant < 1e-14:  # below the rounding of 1
+        with pytest.raises(GradientError, match=r"cannot tell: .* leave large constants out"):
+            check_grads(lambda x: 1 + cut(x), [2.0], order=1)
+
+
+def test_a_net_with_a_constant():
+    for activation in ("tanh", "relu", "sigmoid", "gelu"):
+        model = MLP(3, [4, 2], activation, seed=3)
+        for constant in CONSTANTS:
+            check_grads(
+                lambda model=model, c=constant: (
+                    c * engine.cross_entropy(model([0.5, -1.0, 2.0]), 1)
+                ),
+                model.named_parameters(),
+                order=1,
+            )
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (lambda x: x.gelu(), 9.0),
+        (lambda x: x.erf(), 5.5),
+        (lambda x: x.erfc() + 1, 5.5),
+        (lambda x: x.sigmoid(), 36.0),
+        (lambda x: x.softplus() + 1, -40.0),
+        (lambda x: engine.softmax([x, 40.0, 3.0])[1], 0.5),
+        (lambda x: x * 1e-30 + x * 0.1 + x * 0.2 - x * 0.3, 1.0),  # rounded in another order
+        (lambda x: (x - x.detach()).exp().log() + x.detach() - x + 0.5, 0.7),  # as by hand
+    ],
+)
+def test_what_is_right_passes_where_slopes_vanish(f, x):
+    check_grads(f, [x])
+
+
+def end_of(dag, constant, offset):
+    return lambda *xs: offset + constant * dag.run(xs)[-1]
+
+
+def test_random_graphs_with_a_constant(amount):
+    refused = []
+    for k in range(amount(20, 400)):
+        dag, _ = grow(f"check {k}", most=12)
+        for constant in (1.0, 1e-20, 1e20):
+            for offset in (0.0, 1.0):
+                try:
+                    check_grads(end_of(dag, constant, offset), dag.leaves, order=1)
+                except GradientError as error:
+                    refused.append(str(error))
+    assert all("cannot tell" in words for words in refused)
+    assert len(refused) <= amount(20, 400) / 20
+
+
+# --- functions that are not functions -----------------------------------------------------------
+
+
+def test_a_function_that_gives_other_numbers_each_time_is_told_so():
+    rng, seen = random.Random(0), []
+    for f in (
+        lambda x: x * rng.random(),
+        lambda x: x + rng.gauss(0, 1e-12),
+        lambda x: x * len([*seen, seen.append(x)]),
+    ):
+        for check in (check_grads, finite_difference):
+            with pytest.raises((GradientError, ValueError)) as caught:
+                check(f, [1.0])
+            assert "f gives other numbers at each call" in str(caught.value)
+    check_grads(lambda x: x * random.Random(0).random(), [1.0])
+    check_grads(lambda x: [x * math.nan, x][1:], [1.0])
+
+
 FAR = [1e3, 1e4, 1e6, 1e8, 1e10, -1e4, -1e8]
 SMOOTH = [  # functions that change within a few units, wherever the point is, with their slopes
     (lambda x, c: x.sin(), lambda x, c: math.cos(x)),
@@ -391,10 +518,48 @@ def test_differences_are_right_to_nine_digits(x):
     assert found == pytest.approx(want, rel=1e-9)
 
 
+def two(x, y):
+    return x * y
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
         (lambda: check_grads(engine.exp, [1.0], order=0), ValueError, "order of 1 or more, got 0"),
+        (lambda: check_grads(two, 2.0, 3.0), TypeError, r"with 1 .*\(f, \[2\.0, 3\.0\]\)"),
+        (lambda: check_grads(two, [2.0, 3.0, 4.0]), TypeError, r"with 3 arguments, .*f\(x, y\)"),
+        (
+            lambda: check_grads(engine.exp, 2.0, 3.0),
+            TypeError,
+            r"as order, got 3\.0: .*\[2\.0, 3\.0\]",
+        ),
+        (
+            lambda: check_grads(engine.exp, 2.0, True),
+            TypeError,
+            "a whole number as order, got True",
+        ),
+        (
+            lambda: check_grads([2.0], two),
+            TypeError,
+            "a function and then a point, got list and fun",
+        ),
+        (lambda: check_grads(Value(1.0), [1.0]), TypeError, r"then a point, got Value and list"),
+        (lambda: check_grads(two, None), TypeError, r"a number or a list, got NoneType: write"),
+        (lambda: check_grads(engine.exp, Value(1.0)), TypeError, r"got Value: .*lambda: .*\[x\]\)"),
+        (
+            lambda: check_grads(two, [Value(1.0), Value(2.0)]),
+            TypeError,
+            r"moved in place and f takes no",
+        ),
+        (lambda: check_grads(engine.exp, 1.0, tolerance=-1), ValueError, "tolerance of 0 or more"),
+        (lambda: check_grads(engine.exp, 1.0, tolerance="a"), TypeError, "a real number, got str"),
+        (
+            lambda: check_grads(lambda x: None, 1.0),
+            TypeError,
+            "f to return a Value .* got NoneType",
+        ),
+        (lambda: finite_difference(two, 2.0), TypeError, r"finite_difference\(f, \[2\.0, 3\.0\]\)"),
+        (lambda: complex_step([2.0], two), TypeError, "complex_step expected a function and then"),
         (lambda: check_grads(engine.exp, []), ValueError, "a point of at least one number or"),
         (lambda: check_grads(engine.exp, ["a"]), TypeError, "expected a real number, got str"),
         (lambda: check_grads(max, [Value(1.0), 2.0]), TypeError, "of numbers, or of Values, got b"),

@@ -310,6 +310,13 @@ def test_changed_data_is_noticed(f, name, then, now):
     )
 
 
+def test_changed_data_that_no_slope_reads_changes_nothing():
+    x = Value(2.0)
+    y = x * 3
+    x.data = 5.0
+    assert grad(y, x).data == 3.0
+
+
 @pytest.mark.parametrize(("then", "now"), [(3.0, math.nan), (math.nan, 3.0)])
 def test_a_change_from_or_to_nan_is_noticed(then, now):
     x = Value(then)

@@ -1,6 +1,9 @@
+import gc
 import linecache
 import math
 import random
+import tracemalloc
+import weakref
 
 import mpmath as mp
 import pytest
@@ -402,6 +405,10 @@ def test_a_defined_operation_works_everywhere(swish):
         (("fsum", "e", "x", "1.0"), [], "define: the library has an operation 'fsum'"),
         (("a b", "e", "x", "1.0"), [], "define expected a name such as 'swish', got 'a b'"),
         (("_e", "e", "x", "1.0"), [], "define expected a name such as 'swish', got '_e'"),
+        (("if", "e", "x", "1.0"), [], "define expected a name such as 'swish', got 'if'"),
+        (("x", "e", "x", "1.0"), [], "define expected a name such as 'swish', got 'x'"),
+        (("e", "e", "x" + " + x" * 99_999, "1.0"), [(1.0,)], "too many parts in each other"),
+        (("e", "e", "x", "1"), ["1"], r"points such as \(0\.5,\), got '1'"),
         (("e", "e", "x"), [], r"define\('e'\) expected one partial for each operand.*got 0"),
         (("e", "e", "x", "1", "1", "1"), [], r"define\('e'\) expected one partial .*got 3"),
         (("e", "e", "x", "1"), [(1.0, 2.0)], r"points such as \(0\.5,\), got \(1\.0, 2\.0\)"),
@@ -426,6 +433,97 @@ def test_define_refuses_bad_rows(arguments, at, words):
     with pytest.raises(ValueError, match=words):
         engine.define(*arguments, at=at)
     assert before == OPS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "at", "words"),
+    [
+        (("e", "e", lambda x: x, "1.0"), [(1.0,)], r"a text as formula, got function \(<fun"),
+        (("e", "e", "x", lambda x: 1.0), [(1.0,)], "a text as partial d/dx, got function"),
+        (("e", "e", "x * y", "y", ["x"]), [(1.0, 1.0)], "a text as partial d/dy, got list"),
+        (("e", "e", "x", 1.0), [(1.0,)], "a text as partial d/dx, got float"),
+        (("e", None, "x", "1.0"), [(1.0,)], "a text as symbol, got NoneType"),
+        ((3, "e", "x", "1.0"), [(1.0,)], r"a text as name, got int \(3\)"),
+        (("e", "e", b"x", "1.0"), [(1.0,)], "a text as formula, got bytes"),
+    ],
+)
+def test_define_names_what_is_no_text_with_an_example_that_runs(arguments, at, words):
+    before = dict(OPS)
+    with pytest.raises(TypeError, match=words) as caught:
+        engine.define(*arguments, at=at)
+    assert before == OPS
+    square = eval(str(caught.value).partition("write ")[2], {"define": engine.define})
+    assert square(3.0) == 9.0
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (0.5, r"define\('e'\) expected points, such as at=\[\(0\.5,\)\], got float"),
+        (None, "expected points, such as .* got NoneType"),
+        ("0.5", "expected points, such as .* got str"),
+        ([("a",)], "expected a real number, got str"),
+        ([(Value(0.5),)], "expected a real number, got Value"),
+    ],
+)
+def test_define_names_what_are_no_points(at, words):
+    with pytest.raises(TypeError, match=words):
+        engine.define("e", "e", "x * x", "2 * x", at=at)
+    assert "e" not in OPS
+
+
+def test_points_that_can_be_read_once_are_tested_all_the_same():
+    with pytest.raises(ValueError, match=r"the partial d/dx 'x' is 2 at"):
+        engine.define("e", "e", "x * x", "x", at=((x,) for x in (2.0, 3)))
+    engine.define("e", "e", "x * x", "2 * x", at=((x,) for x in (2.0, 3)))
+    assert OPS["e"].at == ((2.0,), (3.0,))
+
+
+def test_a_definition_ends_when_nothing_was_made_with_it():
+    def use(k):
+        f = engine.define("again", "again", f"x * {1 + k % 7}.5", f"{1 + k % 7}.5", at=[(0.5,)])
+        x = Value(1.0)
+        y = f(x)
+        engine.grad(y, x)
+        engine.complex_step(f, 1.0)
+        return y, x
+
+    first = use(0)
+    for k in range(20):
+        use(k)
+    gc.collect()
+    ops, lines = [weakref.ref(use(k)[0].op) for k in range(1000)], len(linecache.cache)
+    gc.collect()
+    tracemalloc.start()
+    for k in range(1000):
+        use(k)
+    gc.collect()
+    grown = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert sum(op() is not None for op in ops) <= 1
+    assert grown < 200 * 1000
+    assert len(linecache.cache) == lines
+    y, x = first
+    assert (engine.grad(y, x).data, engine.complex_step(lambda x: y, 1.0)) == (1.5, 0.0)
+    y.backward()
+    assert (x.grad, y.op.formula) == (1.5, "x * 1.5")
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_a_definition_that_was_replayed_ends_too(backend):
+    if backend == "numpy":
+        pytest.importorskip("numpy")
+
+    def use():
+        f = engine.define("again", "again", "x * 1.5", "1.5", at=[(0.5,)])
+        w = Value(2.0)
+        total = engine.replay(lambda x: f(w * x), backend=backend)
+        assert [total(x).data for x in (1.0, 2.0)] == [3.0, 6.0]
+        return weakref.ref(OPS["again"])
+
+    ops = [use() for _ in range(5)]
+    gc.collect()
+    assert sum(op() is not None for op in ops) <= 1
 
 
 def test_a_second_definition_replaces_the_first(swish):

@@ -7,6 +7,7 @@ import math
 import os
 import pickle
 import random
+import re
 import signal
 import textwrap
 import threading
@@ -165,11 +166,158 @@ def test_mistakes_fail_loudly():
     v = Value(2.0)
     with pytest.raises(AttributeError):
         v.gard = 0
-    for function in (math.sin, math.isfinite, float):
+    for function in (math.sin, math.floor, math.isfinite, float):
         with pytest.raises(TypeError, match=r"got a Value: .*engine\.exp\(v\), .*v\.data"):
             function(v)
     with pytest.raises(TypeError, match="mul expected 2 operands, got 1"):
         apply(OPS["mul"], v)
+
+
+@pytest.mark.parametrize("function", [math.floor, math.ceil, lambda v: math.hypot(v, v), float])
+def test_no_message_names_a_function_that_engine_has_not(function):
+    with pytest.raises(TypeError) as caught:
+        function(Value(2.0))
+    named = re.findall(r"engine\.(\w+)", str(caught.value))
+    assert named
+    assert all(hasattr(engine, name) for name in named)
+
+
+def test_an_int_of_a_value_says_what_to_write():
+    with pytest.raises(TypeError, match=r"write int\(v\.data\)"):
+        int(Value(2.0))
+
+
+# --- what programs for other engines write ------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["m", "v", "velocity", "momentum", "cache", "state"])
+def test_the_state_of_an_optimiser_is_kept_elsewhere(name):
+    v = Value(2.0)
+    with pytest.raises(AttributeError, match=rf"cannot set {name} of .* in a dict, state\[v\]"):
+        setattr(v, name, 0.0)
+    assert not hasattr(v, name)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v: Value(0.5, (v,), "swish"),
+        lambda v: Value(0.5, {v}),
+        lambda v: Value(0.5, _children=(v,), _op="swish"),
+        lambda v: Value(0.5, _children=(v,)),
+        lambda v: Value(0.5, "label", _op="swish"),
+        lambda v: setattr(v, "_backward", lambda: None),
+        lambda v: setattr(v, "_prev", {v}),
+        lambda v: setattr(v, "_op", "swish"),
+    ],
+)
+def test_an_operation_written_for_micrograd_is_answered_with_a_line_that_runs(write):
+    with pytest.raises((TypeError, AttributeError)) as caught:
+        write(Value(2.0))
+    line = re.search(r"swish = (engine\.define\(.*\)), and then", str(caught.value))[1]
+    swish, x = eval(line, {"engine": engine}), Value(0.0)
+    swish(x).backward()
+    assert x.grad == 0.5
+
+
+# --- data that was set --------------------------------------------------------------------------
+
+
+NUMBERS = [3, True, 2**70, fractions.Fraction(3, 4), *("float64", "float32", "int64", "bool_")]
+
+
+@pytest.fixture(params=NUMBERS, ids=str)
+def no_float(request):
+    """A number that is no Python float: as it is set by `w.data -= lr * w.grad` with such an lr."""
+    if isinstance(request.param, str):
+        return getattr(pytest.importorskip("numpy"), request.param)(1)
+    return request.param
+
+
+def floats(v):
+    return [type(x) for x in (v.data, v.grad, *v.partials)]
+
+
+def test_a_number_that_was_set_as_data_is_a_float_after_a_backward(no_float):
+    v = Value(0.0)
+    v.data = no_float
+    assert repr(v) == f"Value(data={float(no_float)}, grad=0.0)"
+    assert f"{v}" == repr(v)
+    v.backward()
+    assert (v.data, v.grad, floats(v)) == (float(no_float), 1.0, [float, float])
+
+
+@pytest.mark.parametrize("x", [3, True, 2**70, "float64"])
+def test_what_was_computed_from_it_is_a_float_too(x):
+    x = pytest.importorskip("numpy").float64(0.1) if x == "float64" else x
+    v, w, same = Value(0.0), Value(2.0), Value(float(x))
+    v.data = x
+    for f in (
+        *(lambda v: v * v + w * v, lambda v: v / w - v.exp(), lambda v: v**2 + v.relu() * w),
+        *(lambda v: v * v * v, lambda v: (v - w) * v.log()),
+    ):
+        v.zero_grad()
+        same.zero_grad()
+        v.data = x
+        y, z = f(v), f(same)
+        y.backward()
+        z.backward()
+        assert [(a.data, a.grad, floats(a)) for a in toposort(y)] == [
+            (a.data, a.grad, floats(a)) for a in toposort(z)
+        ]
+
+
+def test_what_was_computed_before_its_operand_became_a_float_is_one_too():
+    np = pytest.importorskip("numpy")
+    v = Value(0.0)
+    v.data = np.float64(3.0)
+    y = v * v
+    v.backward()
+    y.backward()
+    assert (y.data, floats(y)) == (9.0, [float] * 4)
+
+
+def test_a_gradient_that_was_scaled_by_numpy_is_a_float_after_the_next_backward():
+    np = pytest.importorskip("numpy")
+    x = Value(3.0)
+    x.grad = np.float32(0.5)
+    (x * 2.0).backward()
+    assert (x.grad, type(x.grad)) == (2.5, float)
+
+
+@pytest.mark.parametrize("x", ["x", None, [1.0], b"1", 1j, Value(1.0), "array"])
+def test_no_number_as_data_is_named_by_what_meets_it_first(x):
+    x = pytest.importorskip("numpy").array([1.0, 2.0]) if x == "array" else x
+    v = Value(0.0, "w")
+    v.data = x
+    meets = [v.backward, v.__bool__, lambda: engine.sum([v, 1.0]), lambda: engine.max(v, 1.0)]
+    if isinstance(x, (str, list, bytes)):  # else it has an arithmetic of its own
+        meets += [v.relu, lambda: v * 2.0, lambda: 2.0 - v, lambda: v < 1.0, lambda: -v]
+    for meet in meets:
+        with pytest.raises(
+            TypeError,
+            match=rf"number as the data of a Value, got {type(x).__name__}: .*label='w'",
+        ):
+            meet()
+    assert not v.has_grad
+    assert repr(v).endswith("grad=0.0, label='w')")
+
+
+def test_no_number_as_data_never_comes_through_a_backward():
+    v = Value(0.0, "w")
+    v.data = "x"
+    twice = v + v  # texts can be added
+    with pytest.raises(TypeError, match=r"got str: .*label='w'"):
+        twice.backward()
+    assert not v.has_grad
+
+
+def test_data_beyond_all_floats_is_refused():
+    v = Value(0.0)
+    v.data = 10**400
+    for f in (lambda: v * 2.0, (v + v).backward):
+        with pytest.raises(OverflowError, match="a number that fits a float"):
+            f()
 
 
 # --- signatures -------------------------------------------------------------------------------
@@ -267,6 +415,74 @@ def test_backward_on_a_leaf():
     x.backward()
     x.backward()
     assert x.grad == 2.0
+
+
+@pytest.mark.parametrize("gradient", [5.0, 5, -0.5, 0.0, math.inf, True])
+def test_a_backward_begins_with_a_gradient(gradient):
+    x, y = Value(3.0), Value(4.0)
+    inner = x * y
+    root = inner * 2.0
+    root.backward(gradient)
+    assert (root.grad, inner.grad, x.grad, y.grad) == (
+        *(gradient, 2.0 * gradient, 8.0 * gradient, 6.0 * gradient),
+    )
+    assert type(root.grad) is float
+    root.backward(gradient=gradient)
+    assert (root.grad, x.grad) == (gradient, 16.0 * gradient)
+    x.zero_grad()
+    x.backward(gradient)
+    assert x.grad == gradient
+
+
+def test_a_gradient_reaches_the_leaves_of_many_operands():
+    xs = [Value(1.0), Value(2.0)]
+    engine.dot(xs, [3.0, 4.0]).backward(0.5)
+    assert [x.grad for x in xs] == [1.5, 2.0]
+
+
+@pytest.mark.parametrize("gradient", [None, "5", [5.0], 5j, Value(5.0)])
+def test_a_gradient_to_begin_with_is_a_number(gradient):
+    x = Value(3.0)
+    words = rf"a number as the gradient to begin with, got {type(gradient).__name__} .*: write"
+    with pytest.raises(TypeError, match=words):
+        (x * 2.0).backward(gradient)
+    assert not x.has_grad
+
+
+def test_a_gradient_in_the_modes():
+    x = Value(3.0)
+    with engine.no_grad():
+        y = x * 2.0
+    y.backward(5.0)
+    assert (y.grad, x.has_grad) == (5.0, False)
+    with engine.detect_anomaly():
+        (x * 2.0).backward(5.0)
+        assert x.grad == 10.0
+        with pytest.raises(FloatingPointError, match="add up to inf"):
+            (x * 2.0).backward(math.inf)
+    assert x.grad == 10.0
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy", "auto"])
+def test_a_gradient_through_a_replay(backend):
+    if backend == "numpy":
+        pytest.importorskip("numpy")
+    w = Value(3.0)
+    f = engine.replay(lambda x: [w * x, w * w * x], backend=backend)
+    for first in (True, False):
+        x = Value(2.0)
+        for inputs in (x, x * 1.0, 2.0):
+            w.zero_grad()
+            x.zero_grad()
+            line, square = f(inputs)
+            line.backward(5.0)
+            assert (line.grad, square.has_grad) == (5.0, False)
+            square.backward(-0.5)
+            square.backward(gradient=1)
+            assert w.grad == 10.0 - 6.0 + 12.0, first
+            assert x.grad == (0.0 if inputs == 2.0 else 15.0 - 4.5 + 9.0)
+            (square * 2.0 + line).backward(0.5)
+            assert w.grad == 16.0 + 12.0 + 1.0
 
 
 def test_micrograd_style_zeroing_with_an_int():

@@ -12,13 +12,12 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
 from engine.backends.kernel import Kernel, side_by_side
-from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op
+from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op, kept_by_row
 from engine.roll import Program
 from engine.tape import Tape
 from engine.value import Value
@@ -152,12 +151,12 @@ def _text(tree: ast.expr, kills: bool = False) -> _Text:
     return _Text(ast.unparse(tree), reads, binds, kills)
 
 
-@cache
+@kept_by_row
 def _formula(op: Op, rewrite: Rewrite) -> _Text:
     return _text(_blanks(op, rewrite(op.formula), op.variables.split(", ")))
 
 
-@cache
+@kept_by_row
 def _share(op: Op, partial: str, rewrite: Rewrite) -> _Text:
     """g * partial, without the product where that is 1, and inside `a if condition else b`."""
     tree = _blanks(op, rewrite(partial), "xyz")
@@ -171,7 +170,7 @@ def _share(op: Op, partial: str, rewrite: Rewrite) -> _Text:
     return replace(share, text=f"({share.text})") if isinstance(tree, ast.IfExp) else share
 
 
-@cache
+@kept_by_row
 def _reads(
     op: Op, rewrite: Rewrite
 ) -> tuple[bool, tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from functools import cache
 from itertools import chain
 from math import prod
 from typing import NamedTuple
 
 from engine import formula as formulas
 from engine.backends.steps import Writer
-from engine.ops import OPS, Op
+from engine.ops import OPS, Op, kept_by_row
 from engine.roll import Access, Loop
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
@@ -91,7 +90,7 @@ def _text(loop: Loop, scalars: list[str], terms: list[str]) -> str:
     return _placed(loop.op, loop.op.formula, 0)
 
 
-@cache
+@kept_by_row
 def _placed(op: Op, text: str, z: int) -> str:
     """A formula of numbers in memory; the slot of z has number `z`, those of x and y follow."""
     slots = {name: f"values[{{{z + k}}}]" for k, name in enumerate("zxy")}
