@@ -134,7 +134,7 @@ class Op:
             lists = [f"*[{partial} {each}]" for partial in partials[:2]]
             slopes = f"({', '.join([*lists, *partials[2:]])},)"  # those of the bias last
         text = f"lambda {self.variables}: ((z := {rewrite(self.formula)}), {slopes})"
-        return eval(text, {**functions, **self.callees, **MANY})  # type: ignore[no-any-return]
+        return eval(text, {**functions, **self.callees, **MANY, "__name__": __name__})  # type: ignore[no-any-return]
 
 
 def kept_by_row(make: Callable[Concatenate[Op, P], T]) -> Callable[Concatenate[Op, P], T]:

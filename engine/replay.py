@@ -32,10 +32,13 @@ from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.value import Operand, Value, data_of
+from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
 from engine.world import (
+    MISSING,
+    NUMBERS,
+    SETTABLE,
     Cell,
     Lent,
     Reached,
@@ -43,9 +46,12 @@ from engine.world import (
     alike,
     is_filled,
     is_read,
-    lines_of,
+    line_of,
+    line_on,
     now,
+    places_set,
     reach,
+    spelled,
     written,
 )
 
@@ -66,13 +72,16 @@ class Run(NamedTuple):
     are_values: list[bool]  # the others are plain numbers to the caller
     forms: list[Any]  # of the result, then of what it set
     sets: list[Cell]
+    state: list[tuple[Cell, Any]]  # what else it set, and to what
+    refused: list[tuple[str, str]]  # what it called that no replay can repeat, and where
 
 
-class _Ran(NamedTuple):
-    """What a run did: the code that ran, and what that code can reach by name."""
+class _Mark(NamedTuple):
+    """A place that was set before: Values of our own stand there, to see whether they are read."""
 
-    witness: Witness
-    reached: Reached
+    cell: Cell
+    thing: Any
+    values: list[Value]
 
 
 class Replay:
@@ -108,6 +117,8 @@ class Replay:
         self._hits = 0  # calls that a recording answered
         self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
         self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
+        self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
+        self._set: set[Any] = set()  # places that the last run set
         self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
         self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
@@ -178,7 +189,7 @@ class Replay:
 
     def candidates(self, given: Given) -> list[Recorded]:
         """The recordings for such arguments; which of them fits, the guards say."""
-        return self.recordings.setdefault(given.shape, [])
+        return self.recordings.get(given.shape, [])
 
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
@@ -217,9 +228,14 @@ class Replay:
         """
         before = reach(self._roots(given), known=self._codes)
         inputs = copies(given.numbers, self._is_strict(before))
-        places = [p for p in self._moving(given) if p.key not in self._fixed]
+        self._moved |= {place.key: place for place in self._moving(given)}
+        places = [
+            place
+            for key, place in self._moved.items()
+            if key not in self._fixed and type(now(place)) in NUMBERS
+        ]
         try:
-            run, ran = self._witnessed(given, inputs, places, before)
+            run, after = self._witnessed(given, inputs, places, before)
         except Exception:
             if not places:
                 raise
@@ -228,9 +244,9 @@ class Replay:
         inputs += run.seen.lent
         recorded = None
         try:
-            is_set_up = self._judge(given, run, ran, before)
+            is_set_up = self._judge(given, run, before, after)
             if keeps_all or not is_set_up:
-                recorded = self._recorded(given, inputs, run, ran.reached, places, is_set_up)
+                recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
             error.result = (self._own(given, inputs, run.result),)
             raise
@@ -271,7 +287,12 @@ class Replay:
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
         sets = {cell.key for cell in run.sets}
-        cells = [c for k, c in after.cells.items() if k not in sets and is_read(after, c)]
+        owners = {id(cell.owner) for cell in run.sets if cell.kind == "item"}
+        cells = [
+            c
+            for key, c in after.cells.items()
+            if key not in sets and is_read(after, c) and not (key[1] in owners and key[2] is None)
+        ]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
         recorded.is_strict = self._is_strict(after)
@@ -298,8 +319,9 @@ class Replay:
         inputs = copies(given.numbers, recorded.is_strict)
         places = recorded.world.free
         try:
-            run = self._watched_run(given, inputs, places, recorded.sets)
-            inputs += run.seen.lent
+            seen, result = self._watched_run(given, inputs, places)
+            run = self._told(given, seen, result, inputs, places, recorded.sets)
+            inputs += seen.lent
             changed = change(recorded.tape, self._tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
@@ -330,26 +352,42 @@ class Replay:
 
     def _witnessed(
         self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
-    ) -> tuple[Run, _Ran]:
-        """A run, and what it did outside its arguments."""
+    ) -> tuple[Run, Reached]:
+        """A run with a look at the world before and after it."""
         witness = Witness()
-        run = self._watched_run(given, inputs, places, (), witness, before)
+        marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
+        seen, result = self._watched_run(given, inputs, places, marks, witness)
         self._codes |= witness.codes
-        return run, _Ran(witness, reach(self._roots(given), witness.codes))
+        after = reach(self._roots(given), witness.codes)
+        unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
+        changed = written(before, after)
+        sets, state = [], []
+        for cell, value in changed:
+            places_in = places_set(cell, value)
+            is_unread = cell.key in unread or not is_read(after, cell)
+            if is_unread and all(map(_is_data, places_in)):
+                sets += places_in
+            else:
+                state.append((cell, value))
+        self._set = {cell.key for cell, _ in changed}
+        return self._told(given, seen, result, inputs, places, sets, state, witness), after
 
     def _watched_run(
         self,
         given: Given,
         inputs: Sequence[Value],
         places: Sequence[Cell],
-        sets: Sequence[Cell],
+        marks: Sequence[_Mark] = (),
         witness: Witness | None = None,
-        before: Reached | None = None,
-    ) -> Run:
-        """A run with Values in the places of numbers that are inputs."""
+    ) -> tuple[Recording, Any]:
+        """A run with Values in the places of numbers that are inputs, and with marks."""
         lent = [Value(float(now(place))) for place in places]
-        floats = [v for v, x in zip(inputs, given.numbers, strict=True) if type(x) is not Value]
-        with record() as seen, Lent(places, lent), standing_in(lent):
+        cells = [*places, *(mark.cell for mark in marks)]
+        with (
+            record() as seen,
+            Lent(cells, [*lent, *(mark.thing for mark in marks)]),
+            standing_in(lent),
+        ):
             result = self._run(given, inputs, witness)
         seen.lent = lent
         if seen.escapes:
@@ -361,17 +399,26 @@ class Replay:
             )
             error.result = (self._own(given, inputs, result),)
             raise error
-        if before is not None and witness is not None:
-            after = reach(self._roots(given), witness.codes)
-            sets = [
-                c._replace(value=value)
-                for c, value in written(before, after)
-                if not is_read(after, c) and _is_data(c, value)
-            ]
+        return seen, result
+
+    def _told(
+        self,
+        given: Given,
+        seen: Recording,
+        result: Any,
+        inputs: Sequence[Value],
+        places: Sequence[Cell],
+        sets: Sequence[Cell],
+        state: Sequence[tuple[Cell, Any]] = (),
+        witness: Witness | None = None,
+    ) -> Run:
+        """What a run gave: the numbers in its result and in what it set, and their forms."""
+        pairs = zip(inputs, given.numbers, strict=False)
+        of_lent = {id(v): v for v in seen.lent}
+        of_all = {**of_lent, **{id(v): v for v, x in pairs if type(x) is not Value}}
+        is_whole = any(type(now(place)) is int for place in places)
         parts = [result, *(now(cell) for cell in sets)]
         results, are_values = [], []
-        of_lent, of_all = {id(v): v for v in lent}, {id(v): v for v in [*lent, *floats]}
-        is_whole = any(type(now(place)) is int for place in places)
         for k, part in enumerate(parts):
             for x in numbers_of(part):
                 if is_whole and is_computed_from(x, [of_lent]):
@@ -379,13 +426,12 @@ class Replay:
                 results.append(x)
                 plain = is_computed_from(x, [of_all if k else of_lent])
                 are_values.append(isinstance(x, Value) and not plain)
-        return Run(seen, result, results, are_values, list(map(_form, parts)), list(sets))
+        forms, refused = list(map(_form, parts)), witness.refused if witness else []
+        return Run(seen, result, results, are_values, forms, list(sets), list(state), refused)
 
-    def _judge(self, given: Given, run: Run, ran: _Ran, before: Reached) -> bool:
+    def _judge(self, given: Given, run: Run, before: Reached, after: Reached) -> bool:
         """Whether the run set something up; ReplayError where it does at every call."""
-        after, refused = ran.reached, ran.witness.refused
-        sets = {cell.key for cell in run.sets}
-        state = [(c, x) for c, x in written(before, after) if c.key not in sets]
+        state, refused = run.state, run.refused
         chance = [c for c, _ in state if c.kind == "random"]
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
         is_missed = not state and any(key not in before.cells for key in after.cells)
@@ -405,17 +451,17 @@ class Replay:
         if state:
             cell = state[0][0]
             raise ReplayError(
-                f"{self._name} changes {cell.words} at {lines_of(after, cell)}, which it reads "
+                f"{self._name} changes {cell.words} at {line_of(after, cell)}, which it reads "
                 "itself: each call needs a run of its own; pass it as an argument and return what "
                 'it becomes, or use backend="eager"'
             )
         if after.unknown or after.names.reads_globals or is_missed:
-            names = dict(after.names.lines)
-            what = (after.unknown or [f"reads globals() at {names.get('globals', '')}"])[0]
-            what = "reads what cannot be found beforehand" if is_missed else what
+            kind, path = (*after.unknown, ("globals()", (None, "globals")))[0]
+            what = f"the {kind} {spelled(path)} at {line_on(after, path)}"
             raise ReplayError(
-                f"{self._name} {what}, whose changes a replay cannot see; pass it as an argument, "
-                'or use backend="eager"'
+                f"{self._name} reads {'what no walk finds' if is_missed else what}: a replay "
+                "cannot see it change; pass what it gives as an argument, or use "
+                'backend="eager"'
             )
         return False
 
@@ -505,7 +551,7 @@ class Replay:
             if pattern not in self._lost:
                 self.patterns = [*self.patterns, pattern][:LIMIT]
             self._lost.discard(pattern)
-            alike = self.candidates(given)
+            alike = self.recordings.setdefault(given.shape, [])
             alike.append(recorded)
             if len(alike) == TOO_MANY and self.wanted == "auto":
                 alike.clear()
@@ -558,20 +604,35 @@ def _others(thing: Any, name: str) -> list[tuple[Any, str]]:
     return [] if is_data else [(thing, name)]
 
 
+def _marked(cell: Cell | None) -> list[_Mark]:
+    """A mark for a cell that holds Values, and no other numbers; none for others."""
+    if cell is None or cell.kind not in SETTABLE or cell.value in (None, MISSING):
+        return []
+    try:
+        numbers = numbers_of(cell.value)
+    except (TypeError, ValueError, RecursionError):
+        return []
+    if not numbers or not all(type(x) is Value for x in numbers):
+        return []
+    values = [node(OPS["mul"], v.data, v, 1.0, 1.0, None) for v in cast("list[Value]", numbers)]
+    return [_Mark(cell, rebuild(cell.value, iter(values)), values)]
+
+
 def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     """Which method of a source of random numbers was called, and the line."""
     lines = dict(reversed(after.names.lines))
-    drawn = [n for n in after.names.attributes if n in lines and hasattr(source.owner, n)]
+    ran = {code.co_name for code in after.codes}
+    drawn = [n for n in after.names.attributes - ran if n in lines and hasattr(source.owner, n)]
     return ", ".join(sorted(drawn)) or "random numbers", lines.get(min(drawn, default=""), "")
 
 
-def _is_data(cell: Cell, value: Any) -> bool:
+def _is_data(cell: Cell) -> bool:
     """Whether what was set can be set again at each call."""
     try:
-        numbers_of(value)
+        numbers_of(cell.value)
     except (TypeError, ValueError, RecursionError):
         return False
-    return cell.kind in ("attribute", "slot", "global", "closure", "module")
+    return cell.kind in SETTABLE
 
 
 def _form(result: Any) -> Any:

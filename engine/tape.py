@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import chain
 from numbers import Real
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
@@ -98,6 +99,13 @@ class Recording:
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
+
+    def has_used(self, values: Iterable[Value]) -> bool:
+        """Whether one of these was an operand, or compared."""
+        known = set(map(id, values))
+        operands = chain.from_iterable(map(_operands, self.nodes))
+        compared = (side for left, _, right, _ in self.guards for side in (left, right))
+        return not known.isdisjoint(map(id, chain(operands, compared)))
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""

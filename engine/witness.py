@@ -34,7 +34,7 @@ _ENVIRONMENT = "_Environ."  # the methods of os.environ are Python
 _LOOKS_AROUND = {
     *("getattr", "hasattr", "vars", "dir", "setattr", "delattr", "eval", "exec", "__dict__"),
     *("__getattribute__", "__setattr__", "__delattr__", "attrgetter", "methodcaller", "asdict", "astuple", "replace"),
-    *("copy", "deepcopy", "AttributeError", "getmembers", "getattr_static"),
+    *("copy", "deepcopy", "AttributeError", "getmembers", "getattr_static", "attributes_of"),
 }
 _NEW_EACH_TIME = {"globals", "locals"}
 
@@ -47,8 +47,8 @@ class Names(NamedTuple):
     set_attributes: frozenset[str]
     set_globals: frozenset[str]
     modules: frozenset[str]
-    values: frozenset[str]  # attributes that are taken as they are, not called at once
     variables: frozenset[str]  # of enclosing functions, that are read
+    filled: frozenset[str]  # named only to set an item, as in `notes["h"] = h`
     looks_around: bool
     reads_globals: bool  # globals()["k"]
     asks_identity: bool  # `is` between things, id()
@@ -63,7 +63,7 @@ def names_of(code: CodeType) -> Names:
     >>> names_of((lambda box: box.scale * weight).__code__)[:2]
     (frozenset({'weight'}), frozenset({'scale'}))
     """
-    found: dict[str, set[str]] = {key: set() for key in ("g", "a", "sa", "sg", "m", "v", "d", "")}
+    found: dict[str, set[str]] = {key: set() for key in ("g", "a", "sa", "sg", "m", "d", "i", "")}
     lines: dict[str, int] = {}
     asks, line, before = False, code.co_firstlineno, None
     for step in dis.get_instructions(code):
@@ -74,25 +74,41 @@ def names_of(code: CodeType) -> Names:
             for each in kind:
                 found[each].add(name)
             lines.setdefault(name, line)
-            lines[f"= {name}"] = line if does.startswith(("STORE", "DELETE")) else lines[name]
+            if does.startswith("STORE"):
+                lines[f"= {name}"] = line
         elif does == "IMPORT_NAME":
             found["m"].add(name)
+        elif does == "LOAD_CONST" and isinstance(name, str):
+            lines.setdefault(name, line)
         elif does == "IS_OP" and before not in ("LOAD_CONST", "RETURN_CONST"):
             asks = True
         before = does
+    filled = _filled(code)
     texts = {text for constant in code.co_consts for text in _texts(constant)}
     everything = found["g"] | found["a"]
     around = bool(everything & _LOOKS_AROUND) or any(
         step.opname == "MATCH_CLASS" for step in dis.get_instructions(code)
     )
     return Names(
-        *(frozenset(found[key]) for key in ("g", "a", "sa", "sg", "m", "v", "d")),
+        *(frozenset(found[key]) for key in ("g", "a", "sa", "sg", "m", "d")),
+        filled=filled,
         looks_around=around,
         reads_globals="globals" in found["g"],
         asks_identity=asks or "id" in found["g"],
         texts=frozenset(texts),
         lines=tuple(lines.items()),
     )
+
+
+def _filled(code: CodeType) -> frozenset[str]:
+    """The names that are loaded only to set an item of what they name."""
+    steps = [s for s in dis.get_instructions(code) if s.opname not in ("CACHE", "PRECALL")]
+    fills, others = set(), set()
+    for step, key, then in zip(steps, steps[1:], [*steps[2:], steps[-1]], strict=False):
+        if _kind(step.opname) and step.opname.startswith("LOAD"):
+            is_filled = key.opname in ("LOAD_CONST", "LOAD_FAST") and then.opname == "STORE_SUBSCR"
+            (fills if is_filled else others).add(step.argval)
+    return frozenset(fills - others)
 
 
 def _kind(does: str) -> tuple[str, ...]:
@@ -103,13 +119,11 @@ def _kind(does: str) -> tuple[str, ...]:
         return ("sg",)
     if does in ("STORE_ATTR", "DELETE_ATTR"):
         return ("sa",)
-    if does in ("LOAD_METHOD", "LOAD_SUPER_METHOD"):
+    if does in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"):
         return ("a",)
-    if does in ("LOAD_ATTR", "IMPORT_FROM", "LOAD_SUPER_ATTR"):
-        return ("a", "v")
     if does in ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
         return ("d",)
-    return ("",) if does == "STORE_DEREF" else ()
+    return ("",) if does in ("STORE_DEREF", "LOAD_FAST") else ()
 
 
 def _texts(constant: object) -> list[str]:
@@ -174,8 +188,8 @@ def depends_on_the_world(called: Any) -> str:
 
 def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
     """Whether it is such as the `__new__` of a named tuple, or the formula of a row."""
-    home = str(its_globals.get("__name__", "engine."))
-    return code.co_filename.startswith("<") and home.startswith(("namedtuple_", "engine.", "builtins"))
+    home = str(its_globals.get("__name__", ""))
+    return code.co_filename.startswith("<") and home.startswith(("namedtuple_", "engine."))
 
 
 class Witness:

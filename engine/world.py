@@ -33,8 +33,6 @@ from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import (
     Names,
-    depends_on_the_world,
-    is_builtin,
     is_installed,
     is_library,
     names_of,
@@ -141,7 +139,7 @@ class Cell(NamedTuple):
     @property
     def words(self) -> str:
         """The place as the user may have written it."""
-        where = _spelled(self.path)
+        where = spelled(self.path)
         if self.kind in _INSIDE:
             return f"the {_title(self.owner)} {where}".rstrip()
         if self.kind == "item":
@@ -155,7 +153,8 @@ def _title(owner: object) -> str:
     return type(owner).__name__
 
 
-def _spelled(path: Any) -> str:
+def spelled(path: Any) -> str:
+    """A path as the user may have written it."""
     parts = []
     while path:
         path, part = path
@@ -195,6 +194,17 @@ def _read_array(owner: Any, _: Any) -> Any:
     return owner.shape, owner.dtype.str, owner.tobytes()
 
 
+def _read_item(owner: Any, name: Any) -> Any:
+    """An item of a list or a dict, whatever its class does when it is asked."""
+    for kind in (dict, list, deque):
+        if is_a(owner, kind):
+            try:
+                return kind.__getitem__(owner, name)  # type: ignore[attr-defined]
+            except LookupError:
+                break
+    return MISSING
+
+
 _READ: dict[str, Callable[[Any, Any], Any]] = {
     "attribute": lambda owner, name: attributes_of(owner).get(name, MISSING),
     "slot": _read_slot,
@@ -217,17 +227,6 @@ _READ: dict[str, Callable[[Any, Any], Any]] = {
 _INSIDE = ("items", "pairs", "keys", "length", "array", "context", "random", "type", "size")
 
 
-def _read_item(owner: Any, name: Any) -> Any:
-    """An item of a list or a dict, whatever its class does when it is asked."""
-    for kind in (dict, list, deque):
-        if is_a(owner, kind):
-            try:
-                return kind.__getitem__(owner, name)  # type: ignore[attr-defined]
-            except LookupError:
-                break
-    return MISSING
-
-
 def put(place: Cell, value: Any) -> None:
     """Sets a place past all hooks."""
     kind, owner, name = place[:3]
@@ -248,7 +247,7 @@ def put(place: Cell, value: Any) -> None:
         base.__setitem__(owner, name, value)
 
 
-_CAN_BE_SET = ("attribute", "slot", "class", "closure", "global", "module", "item")
+SETTABLE = ("attribute", "slot", "class", "closure", "global", "module", "item")
 
 
 def now(cell: Cell) -> Any:
@@ -279,7 +278,7 @@ class Reached(NamedTuple):
     cells: dict[tuple[str, int, Any], Cell]
     names: Names
     codes: Mapping[CodeType, dict[str, Any]]
-    unknown: list[str]  # what cannot be watched
+    unknown: list[tuple[str, Any]]  # what cannot be watched: its kind and its path
     held: list[Any]  # so that ids stay theirs
     values: set[int]  # ids of the Values that stand in cells
 
@@ -308,6 +307,8 @@ def _together(codes: Iterable[CodeType]) -> Names:
     """The names in all of them; the name of each counts as one that is read."""
     all_names = [(code, names_of(code)) for code in codes]
     sets = [frozenset(chain.from_iterable(n[k] for _, n in all_names)) for k in range(7)]
+    others = frozenset().union(*(_loaded(n) - n.filled for _, n in all_names))
+    sets[6] -= others
     sets[1] |= {code.co_name for code, _ in all_names}
     around = [n for _, n in all_names if n.looks_around]
     texts: frozenset[str] = frozenset().union(*(n.texts for n in around))
@@ -317,6 +318,10 @@ def _together(codes: Iterable[CodeType]) -> Names:
     )
     flags = [any(n[k] for _, n in all_names) for k in (7, 8, 9)]
     return Names(*sets, *flags, texts, lines)  # type: ignore[arg-type]
+
+
+def _loaded(names: Names) -> frozenset[str]:
+    return names.globals | names.attributes | names.variables
 
 
 class _Walk:
@@ -331,7 +336,7 @@ class _Walk:
         self.names = _together(self.codes)
         self._wanted = self.names.attributes | self.names.set_attributes
         self.cells: dict[tuple[str, int, Any], Cell] = {}
-        self.unknown: list[str] = []
+        self.unknown: list[tuple[str, Any]] = []
         self.held: list[Any] = []
         self.values: set[int] = set()
         self._met: set[int] = set()
@@ -394,10 +399,10 @@ class _Walk:
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
             self.cell("code", f, name, value, own)
-            for default in (value.values() if isinstance(value, dict) else value) or ():
-                self.then(default, own, f".{name}")
             if isinstance(value, dict):
                 self.then(value, own, f".{name}")
+            for parameter, default in _defaults(code, value):
+                self.then(default, None, parameter)
         for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=False):
             value = _read_closure(cell, None)
             self.cell("closure", cell, None, value, (None, name))
@@ -415,9 +420,6 @@ class _Walk:
 
     def builtin(self, f: Any, path: Any) -> None:
         owner = f.__self__
-        name = f.__name__
-        if depends_on_the_world(f) and name in self.names.values and not self.is_before:
-            self.unknown.append(f"calls {depends_on_the_world(f)}")
         if owner is not None and not isinstance(owner, (type, types.ModuleType)):
             self.then(owner, path, "")
 
@@ -450,7 +452,7 @@ class _Walk:
         around = {"__getattr__"} if "__getattr__" in own else set()
         for attribute in sorted((self._wanted | around) & own.keys()):
             self.cell("module", m, attribute, own[attribute], name)
-            if not own.get("__file__", "").startswith(_ENGINE):
+            if not str(own.get("__file__", "")).startswith(_ENGINE):
                 self.then(own[attribute], name, f".{attribute}")
         if self.names.looks_around or around:
             for attribute in sorted(self.names.attributes - own.keys()):
@@ -461,14 +463,14 @@ class _Walk:
         if _is_built_in(t):
             return
         its = (None, t.__name__)
-        is_own = t.__module__.partition(".")[0] not in _STANDARD
+        is_own = _is_own(t)
         if is_own:
             self.cell("size", t, None, len(t.__dict__), its)
         for c in t.__mro__:
             if _is_built_in(c):
                 continue
             names = self._wanted & c.__dict__.keys()
-            if self.is_before or c.__module__.partition(".")[0] not in _STANDARD:
+            if self.is_before or _is_own(c):
                 names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
             names -= {"__dict__", "__weakref__"}
             for name in sorted(names):
@@ -510,7 +512,7 @@ class _Walk:
         pass
 
     def refused(self, thing: Any, path: Any) -> None:
-        self.unknown.append(f"reads the {type(thing).__name__} {_spelled(path)}")
+        self.unknown.append((type(thing).__name__, path))
 
     def instance(self, thing: Any, path: Any) -> None:
         kind = type(thing)
@@ -584,6 +586,12 @@ def _has_dict(thing: Any) -> bool:
 def _is_built_in(t: type) -> bool:
     """Whether nobody sets anything on such a class."""
     return not t.__flags__ & _HEAP or t.__module__ in ("typing", "abc") or _is_engine(t)
+
+
+def _is_own(t: type) -> bool:
+    """Whether it is a class of the user's; of code that was run as text nobody knows the module."""
+    home = t.__module__.partition(".")[0]
+    return home not in _STANDARD or home == "builtins"
 
 
 def _is_engine(t: type) -> bool:
@@ -847,7 +855,7 @@ def _is_number(x: Any) -> bool:
 def _parts(cell: Cell, value: Any) -> list[Cell] | None:
     """Where a cell holds other plain numbers; None where it differs in more."""
     old = cell.value
-    if cell.kind in _CAN_BE_SET and _is_number(old) and _is_number(value):
+    if cell.kind in SETTABLE and _is_number(old) and _is_number(value):
         return [cell]
     if cell.kind == "items" and (is_a(cell.owner, list) or is_a(cell.owner, deque)) and len(old) == len(value):
         places = zip(range(len(old)), old, value, strict=True)
@@ -864,47 +872,83 @@ def _parts(cell: Cell, value: Any) -> list[Cell] | None:
     return found
 
 
-class Lent:
-    """Inside, Values stand in places of plain numbers; afterwards the numbers are back."""
+def _defaults(code: CodeType, values: Any) -> Iterable[tuple[str, Any]]:
+    """The parameters that have defaults, with these."""
+    if not values:
+        return ()
+    if isinstance(values, dict):
+        return values.items()
+    names = code.co_varnames[: code.co_argcount]
+    return zip(names[-len(values) :], values, strict=False)
 
-    def __init__(self, places: Sequence[Cell], values: Sequence[Value]) -> None:
+
+class Lent:
+    """Inside, other things stand in some places; afterwards those are back, unless set anew."""
+
+    def __init__(self, places: Sequence[Cell], values: Sequence[Any]) -> None:
         self._places, self._values = places, values
 
     def __enter__(self) -> None:
-        self._numbers = [now(place) for place in self._places]
+        self._former = [now(place) for place in self._places]
         self._in = []
         for place, v in zip(self._places, self._values, strict=True):
             self._in.append(place)
             put(place, v)
 
     def __exit__(self, *_: object) -> None:
-        for place, v, x in zip(self._in, self._values, self._numbers, strict=False):
+        for place, v, x in zip(self._in, self._values, self._former, strict=False):
             found = now(place)
-            if found is v or isinstance(found, Value):
-                put(place, x if found is v else found.data)
+            if found is v:
+                put(place, x)
+            elif type(x) in NUMBERS and type(found) is Value:
+                put(place, found.data)
 
 
-def lines_of(reached: Reached, cell: Cell) -> str:
+def line_of(reached: Reached, cell: Cell) -> str:
     """The line at which a cell is set, or else first named: empty where none is known."""
-    names = dict(reversed(reached.names.lines))
-    word = cell.name if isinstance(cell.name, str) else None
-    if word is None or cell.kind in _INSIDE or cell.kind == "item":
-        spelled = re.findall(r"[^\W\d]\w*", _spelled(cell.path))
-        candidates = list(reversed(spelled))
-        return next((names[name] for name in candidates if name in names), "")
-    return names.get(f"= {word}") or names.get(word, "")
+    lines = dict(reversed(reached.names.lines))
+    if not isinstance(cell.name, str) or cell.kind in _INSIDE or cell.kind == "item":
+        return line_on(reached, cell.path)
+    return lines.get(f"= {cell.name}") or lines.get(cell.name, "")
+
+
+def line_on(reached: Reached, path: Any) -> str:
+    """The line that names the last of a path that is named at all."""
+    lines = dict(reversed(reached.names.lines))
+    words = re.findall(r"[^\W\d]\w*", spelled(path))
+    return next((lines[word] for word in reversed(words) if word in lines), "")
 
 
 def is_read(reached: Reached, cell: Cell) -> bool:
     """Whether the code that ran asks for a cell by name; else it is set there, and no more."""
     names = reached.names
     if cell.kind == "closure":
-        return _spelled(cell.path) in names.variables
+        return spelled(cell.path) in names.variables
     if cell.kind == "global":
         return cell.name in names.globals
     if cell.kind in ("attribute", "slot", "module", "class"):
-        return cell.name in names.attributes or names.looks_around
+        is_on_class = cell.kind in ("class", "module") and cell.name.startswith("__")
+        return cell.name in names.attributes or names.looks_around or is_on_class
+    if cell.kind in ("items", "pairs"):
+        return (cell.path[1] if cell.path else "").lstrip(".") not in names.filled
     return True
+
+
+def places_set(cell: Cell, value: Any) -> list[Cell]:
+    """The places in a cell that hold something else now; of what holds others each of those."""
+    if cell.kind not in ("items", "pairs"):
+        return [cell._replace(value=value)]
+    if cell.kind == "items":
+        old, new = dict(enumerate(cell.value)), dict(enumerate(value))
+    else:
+        old, new = (dict(zip(*pairs, strict=True)) for pairs in (cell.value, value))
+    if not old.keys() <= new.keys() or (cell.kind == "items" and len(old) != len(new)):
+        return [cell._replace(value=value)]
+    return [
+        Cell("item", cell.owner, key, x, cell.path)
+        for key, x in new.items()
+        if key not in old or not alike(old[key], x)
+    ]
 
 
 def is_filled(cell: Cell, value: Any) -> bool:
@@ -913,7 +957,7 @@ def is_filled(cell: Cell, value: Any) -> bool:
         (old, values), (keys, others) = cell.value, value
         n = len(old)
         return alike(old, keys[:n]) and all(map(is_, values, others[:n]))
-    return cell.value is MISSING
+    return cell.value is MISSING or cell.value is None
 
 
 def written(before: Reached, after: Reached) -> list[tuple[Cell, Any]]:

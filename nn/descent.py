@@ -10,8 +10,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.arguments import Given, read, rebuild
@@ -24,7 +23,9 @@ from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
 from engine.value import Value, data_of, set_each
-from nn.optim import Optimizer
+from engine.witness import Witness
+from engine.world import Cell, World, is_read, reach
+from nn.optim import SGD, Optimizer
 
 KEPT = 4  # bound batches
 TINY = 1e-250  # squares below have lost digits
@@ -50,10 +51,11 @@ class Taken(NamedTuple):
 class Descent:
     """Steps of an optimiser down the slope of `run`: (xs, ys) -> (what is made small, outputs).
 
-    By replay: `run` is recorded once for each shape of a batch, and compared with its replay at
-    the steps 2, 20, 200, ... of the recording; so is the optimiser's arithmetic. Where it cannot
-    be replayed, or with `backend="eager"`, steps build their graphs. Lists of data that were used
-    must not change: their numbers are read once.
+    By replay: `run` is recorded once for each shape of a batch, and anew where something changed
+    that it reads outside its arguments; it is compared with its replay at the steps 2, 20, 200,
+    ... of a recording, as is the optimiser's arithmetic. Where it cannot be replayed, where `step`,
+    `take` or `zero_grad` of the optimiser are not this package's, and with `backend="eager"`, steps
+    build their graphs. Lists of data that were used must not change: they are read once.
 
     >>> from nn.optim import SGD
     >>> w, xs, ys = Value(0.0), [1.0, 2.0], [2.0, 4.0]
@@ -98,19 +100,21 @@ class Descent:
 
     def step(self, xs: Any, ys: Any) -> Taken:
         """Takes one step; FloatingPointError, and no step, where a number is not finite."""
-        if self._eager or is_watched():
+        if self._eager or is_watched() or _is_overridden(self.optimizer):
             self.store()
             return self._by_graph(*self.run(xs, ys))
         try:
             batch = self._bound.get((id(xs), id(ys))) or self._bind(xs, ys)
-            link = self._forward(batch) or self._record(batch, xs, ys)
-            if link:
-                return self._replayed(link) or self.step(xs, ys)
+            found = self._forward(batch, batch.candidates()) or self._record(xs, ys)
+            if isinstance(found, _Link):
+                return self._replayed(found) or self.step(xs, ys)
+            result = found
         except ReplayError as error:
             warnings.warn(f"training goes on without replay, slower: {error}", stacklevel=2)
             self._eager = True
+            result = error.result[0] if error.result else self.run(xs, ys)
         self.store()
-        return self._by_graph(*self.run(xs, ys))
+        return self._by_graph(*result)
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser.
@@ -136,13 +140,6 @@ class Descent:
             self.optimizer.zero_grad()
         return ""
 
-    def forget(self) -> None:
-        """Records anew: the model has other parameters by now."""
-        self.store()
-        self._bound.clear()
-        self._links.clear()
-        self._replay.recordings.clear()
-
     def _by_graph(self, total: Value, outputs: Any) -> Taken:
         _check_finite("the loss", total.data)
         self.optimizer.zero_grad()
@@ -158,37 +155,50 @@ class Descent:
         given = read((xs, ys), {})
         numbers = list(map(data_of, given.numbers))
         view = _view(array("d", numbers))
-        batch = _Batch(given, self._replay.candidates(given), numbers, view)
+        batch = _Batch(given, partial(self._replay.candidates, given), numbers, view)
         if len(self._bound) == KEPT:
             del self._bound[next(iter(self._bound))]
         self._bound[id(xs), id(ys)] = batch
         return batch
 
-    def _record(self, batch: "_Batch", xs: Any, ys: Any) -> "_Link | None":
+    def _record(self, xs: Any, ys: Any) -> "_Link | tuple[Value, Any]":
         """Records the loss: its first step too is the kernel's, so that a resumed one is the same.
 
-        None where there are too many recordings, or rounding decides its comparisons.
+        What the loss gave, as a graph, where there are too many recordings, or rounding decides
+        its comparisons.
         """
         self.store()
         self._bound.clear()
+        batch = self._bind(xs, ys)
         if self._replay.is_full(batch.given):
-            return None
-        self._replay.record(batch.given)
-        return self._forward(self._bind(xs, ys), counts=False)
+            return cast("tuple[Value, Any]", self.run(xs, ys))
+        recorded, own = self._replay.record(batch.given, keeps_all=True)
+        found = self._forward(batch, [recorded], counts=False) if recorded else None
+        return found or cast("tuple[Value, Any]", own)
 
-    def _forward(self, batch: "_Batch", counts: bool = True) -> "_Link | None":
-        """Runs the forward pass of the recording that fits; None where none does."""
-        for recorded in batch.candidates:
+    def _forward(
+        self, batch: "_Batch", candidates: Sequence[Recorded], counts: bool = True
+    ) -> "_Link | tuple[Value, Any] | None":
+        """Runs the forward pass of the recording that fits; None where none does.
+
+        What the loss gave, as a graph, where it is another function by now.
+        """
+        for recorded in candidates:
+            if not recorded.world.holds():
+                continue
             link = self._link(recorded)
-            link.lend(batch)
+            numbers = link.lend(batch)
             if recorded.run():
                 if counts and recorded.count():
                     link.mover.store()
-                    leaves = batch.numbers, [p.data for p in recorded.program.parameters]
-                    if not self._replay.compare(recorded, leaves, batch.given):
-                        return None
+                    leaves = numbers, [p.data for p in recorded.program.parameters]
+                    own = self._replay.compare(recorded, leaves, batch.given)
+                    if own:
+                        return cast("tuple[Value, Any]", own[0])
                     if not link.mover.is_as_recorded():
                         self._links.clear()
+                if recorded.sets:
+                    link.set(numbers)
                 return self._link(recorded)
         return None
 
@@ -241,7 +251,7 @@ class _Batch(NamedTuple):
     """A batch bound to the recordings of its shape; it holds the data, so that ids stay theirs."""
 
     given: Given
-    candidates: list[Recorded]
+    candidates: Callable[[], list[Recorded]]
     numbers: list[float]
     view: View
 
@@ -258,7 +268,7 @@ class _Mover:
         if not parameters:
             raise ValueError(NOTHING_TO_MOVE)
         self.optimizer, self.parameters = optimizer, parameters
-        self._all, self._switches = list(optimizer.parameters), _switches(optimizer)
+        self._all = list(optimizer.parameters)
         place = {p: k for k, p in enumerate(optimizer.parameters)}
         self.places = [place[p] for p in parameters]
 
@@ -267,9 +277,8 @@ class _Mover:
         return True
 
     def is_outdated(self) -> bool:
-        """Whether a switch was turned, or parameters were taken away or added."""
-        optimizer = self.optimizer
-        return self._all != optimizer.parameters or self._switches != _switches(optimizer)
+        """Whether parameters were taken away or added."""
+        return self._all != self.optimizer.parameters
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
@@ -317,6 +326,14 @@ class _Mover:
             setattr(self.optimizer, name, of_all)
 
 
+class _Arithmetic(NamedTuple):
+    """What comes of an optimiser's arithmetic: numbers, and nothing set beside them."""
+
+    are_values: list[bool]
+    forms: list[Any]
+    sets: list[Cell]
+
+
 class _FlatMover(_Mover):
     """The arithmetic of an optimiser, recorded for all parameters at once, in flat memory."""
 
@@ -324,14 +341,30 @@ class _FlatMover(_Mover):
 
     def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         super().__init__(optimizer, parameters)
-        tape, inputs, results = self._record()
-        self.recorded = Recorded(tape, results, None, backend)
+        witness = Witness()
+        with witness:
+            tape, inputs, results = self._record()
+        reached = reach([(optimizer.moved, "")], witness.codes)
+        cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
+        self.world = World(cells)
+        self.recorded = Recorded(tape, _Arithmetic([True] * len(results), [[]], []), backend)
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
             raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
-        self._turned = attrgetter(*self._switches) if self._switches else lambda _: None
-        self._as_recorded = self._turned(optimizer)
         self._look()
+
+    def is_outdated(self) -> bool:
+        """Whether what its arithmetic reads has changed, or the parameters; ReplayError for numbers."""
+        if self.world.holds():
+            return super().is_outdated()
+        moved = self.world.moved()
+        if moved:
+            kind = type(self.optimizer).__name__
+            raise ReplayError(
+                f"{kind}.moved reads {moved[0].words}, a number that changes between steps: give it "
+                "by `rates`"
+            )
+        return True
 
     def _record(self) -> tuple[Tape, list[Value], list[Any]]:
         """The arithmetic as a tape; the Values that went in, and those that came out."""
@@ -393,7 +426,7 @@ class _FlatMover(_Mover):
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
         rates = self.optimizer.rates(self.steps + 1)
         self._has_gradient = True
-        if self._turned(self.optimizer) != self._as_recorded:
+        if self.is_outdated():
             return None
         if rates == self._rates and not self._asks_more:
             self.recorded.kernel.forward()
@@ -435,7 +468,10 @@ class _Link:
         self.mover, self.kernel = mover, recorded.kernel
         self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
         self.outputs = partial(_outputs, recorded)
-        self._inputs, self._parameters = recorded.inputs, recorded.parameters
+        self._recorded, self._world = recorded, recorded.world
+        self._parameters = recorded.parameters
+        last = recorded.inputs.stop - len(recorded.world.free)
+        self._inputs, self._free = slice(recorded.inputs.start, last), slice(last, last + len(recorded.world.free))
         self._values, self._adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
         known = set(mover.parameters)
         of_recorded = list(enumerate(recorded.program.parameters, recorded.parameters.start))
@@ -444,17 +480,28 @@ class _Link:
         of_loss = set(recorded.sources[0].parameters)
         self._others = [(k, p) for k, p in self._frozen if p in of_loss]
 
-    def lend(self, batch: _Batch) -> None:
-        """Puts a batch and the parameters into the memory of the recording."""
-        values = self._values
+    def lend(self, batch: _Batch) -> list[float]:
+        """Puts a batch and the parameters into the memory of the recording; gives its inputs."""
+        values, numbers = self._values, batch.numbers
         values[self._inputs] = batch.numbers if self.mover.is_exact else batch.view
+        if self._world.free:
+            others = self._world.numbers()
+            values[self._free] = others if self.mover.is_exact else _view(array("d", others))
+            numbers = [*numbers, *others]
         if not self._frozen:
             values[self._parameters] = self.mover.data
-            return
+            return numbers
         for place, x in zip(self._picks, self.mover.data, strict=True):
             values[place] = x
         for place, p in self._frozen:
             values[place] = p.data
+        return numbers
+
+    def set(self, numbers: Sequence[float]) -> None:
+        """Sets what the loss sets beside its result."""
+        recorded, values = self._recorded, self.kernel.values
+        leaves = numbers, list(values[self._parameters])
+        recorded.result(numbers, leaves, [values[k] for k in recorded.program.outputs])
 
     def take_gradient(self) -> None:
         """Gives the gradient to the mover."""
@@ -470,16 +517,19 @@ class _Link:
             p.grad += self._adjoints[place]
 
 
-def _switches(optimizer: Optimizer) -> dict[str, Any]:
-    """The settings that are no numbers: what depends on them is frozen when recorded."""
-    kinds = (bool, str, type(None))
-    return {name: each for name, each in vars(optimizer).items() if isinstance(each, kinds)}
+_OURS = {"step": {Optimizer.step, SGD.step}, "take": {Optimizer.take}, "zero_grad": {Optimizer.zero_grad}}
+
+
+def _is_overridden(optimizer: Optimizer) -> bool:
+    """Whether somebody else says what a step is, in a subclass or on the instance."""
+    own, kind = vars(optimizer), type(optimizer)
+    return any(name in own or getattr(kind, name) not in ours for name, ours in _OURS.items())
 
 
 def _outputs(recorded: Recorded) -> Any:
     """What the model said, as numbers."""
     values, places = recorded.kernel.values, recorded.program.outputs
-    return rebuild(recorded.form, map(values.__getitem__, places))[1]
+    return rebuild(recorded.forms[0], map(values.__getitem__, places))[1]
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:

@@ -13,6 +13,7 @@ from engine.functions import dot
 from engine.names import no_such
 from engine.ops import OPS
 from engine.value import Value, apply, number, set_each
+from engine.world import Observed, attributes_of
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None
@@ -20,7 +21,7 @@ USUAL = "".join("relu")  # no other "relu" is this object: whether one was given
 WRITTEN_OUT = 4  # things that are alike and side by side; more of them are counted
 
 
-class Module:
+class Module(Observed):
     """Anything with parameters. Subclass it and keep Values, Modules, or lists of them in it.
 
     >>> class Line(Module):
@@ -370,7 +371,7 @@ def _collect(
         if id(thing) in found:
             return
         found[id(thing)] = (name, place, thing)
-        children = vars(thing).items()
+        children = attributes_of(thing).items()
     elif isinstance(thing, (list, tuple)):
         children = enumerate(thing)
     elif isinstance(thing, dict):

@@ -265,13 +265,12 @@ def fit(
     drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
     taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
-    call_back = _calls(callbacks, model, descent)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
             for step in run.looked_after(taken, descent, always=bool(callbacks)):
                 report(len(history), step)
-                history.ended = run.ending(call_back(step), interrupt.asked)
+                history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
                     break
                 if len(history) % every == 0:
@@ -348,21 +347,10 @@ def _steps(
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
 
 
-def _calls(
-    callbacks: Sequence[Callable[[Step], object]], model: Model, descent: Descent
-) -> Callable[[Step], bool]:
-    """Calls all of them, and says whether one said to end; sees where parameters were replaced."""
-    parameters: Callable[[], list[Value]] = getattr(model, "parameters", list)
-    known = parameters() if callbacks else []
-
-    def call(step: Step) -> bool:
-        nonlocal known
-        answers = [callback(step) for callback in callbacks]
-        if callbacks and known != (known := parameters()):
-            descent.forget()
-        return any(answer is True for answer in answers)
-
-    return call
+def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:
+    """Calls all of them; whether one said to end."""
+    answers = [callback(step) for callback in callbacks]
+    return any(answer is True for answer in answers)
 
 
 def _default_optimizer(model: Model, lr: float | Schedule | None) -> Optimizer:

@@ -57,9 +57,17 @@ class _Row(NamedTuple):
         return Text(self.name, self.setup, self.body, self.change, self.look)
 
 
+NEW_OBJECTS = {  # the number stands in a new object each time: each is recorded for itself
+    *("attribute of an object swapped", "default of a helper", "keyword default of a helper"),
+    *("containers in containers", "tuple replaced", "unpacked", "frozen dataclass replaced"),
+    *("NamedTuple replaced", "partial replaced"),
+}
+
+
 def _number(name: str, setup: str, path: str, change: str = "", **more: Any) -> _Row:
     """A row in which a number changes that is a factor."""
-    return _Row(name, setup, f"w * x * {path}", change or f"{path} = n", **{"most": FEW} | more)
+    return _Row(name, setup, f"w * x * {path}", change or f"{path} = n",
+                **{"most": 8 if name in NEW_OBJECTS else FEW} | more)
 
 
 def _refused(name: str, setup: str, body: str, word: str, by: int, **more: Any) -> _Row:
@@ -412,8 +420,6 @@ KINDS["flags"] = [
     _Row("isinstance in a match", "on = True",
          "match x:\n    case float():\n        return w * x * 2\n    case _:\n        return w * x",
          most=1, ways=(*SCOPES, "wraps", "partial", "nested", "owned")),
-    _Row("isinstance Value of the argument", "on = True",
-         "w * x * 2 if isinstance(x, Value) else w * x", expected=EITHER),
     _Row("made a Value if it is none", "on = True",
          "y = x if isinstance(x, Value) else Value(x)\nreturn w * y", most=1),
     _Row("flag that ends early", "box = Box(on=True)",
