@@ -74,6 +74,7 @@ class Run(NamedTuple):
     sets: list[Cell]
     state: list[tuple[Cell, Any]]  # what else it set, and to what
     refused: list[tuple[str, str]]  # what it called that no replay can repeat, and where
+    new: set[int]  # ids of what stands now where it set something
 
 
 class _Mark(NamedTuple):
@@ -206,7 +207,8 @@ class Replay:
             self.is_full(given) or (self.made >= TOO_MANY and self._hits < self.made)
         ):
             return True
-        changes = [(place, now(place)) for place in self._moving(given, self._fixed)]
+        fixed = [place for place in self._moving(given) if place.key in self._fixed]
+        changes = [(place, now(place)) for place in fixed]
         is_settled = len(changes) == len(self._waiting) and all(
             a.key == b.key and alike(x, y)
             for (a, x), (b, y) in zip(changes, self._waiting, strict=True)
@@ -236,6 +238,8 @@ class Replay:
         ]
         try:
             run, after = self._witnessed(given, inputs, places, before)
+            if places and after.names.asks_kind:
+                raise TypeError("an input is a Value to who asks for its type")
         except Exception:
             if not places:
                 raise
@@ -262,16 +266,10 @@ class Replay:
         """Whether it counts which of the Values passed in are one: to `is`, or to the last digit."""
         return self.wanted == "python" or before.names.asks_identity
 
-    def _moving(self, given: Given, only: Any = None) -> list[Cell]:
-        """The places of plain numbers in which the world of a recording differs from now.
-
-        None where it differs in more. `only` those places.
-        """
-        for recorded in reversed(self.recordings.get(given.shape, [])):
-            moved = recorded.world.moved()
-            if moved is not None:
-                return [place for place in moved if only is None or place.key in only]
-        return []
+    def _moving(self, given: Given) -> list[Cell]:
+        """The places of plain numbers that changed since the last recording for such arguments."""
+        newest = self.recordings.get(given.shape, [])[-1:]
+        return [place for recorded in newest for place in recorded.world.moved()]
 
     def _recorded(
         self,
@@ -291,7 +289,8 @@ class Replay:
         cells = [
             c
             for key, c in after.cells.items()
-            if key not in sets and is_read(after, c) and not (key[1] in owners and key[2] is None)
+            if key not in sets and is_read(after, c) and key[1] not in run.new
+            if not (key[1] in owners and key[2] is None)
         ]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
@@ -370,7 +369,9 @@ class Replay:
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        return self._told(given, seen, result, inputs, places, sets, state, witness), after
+        new = {id(x) for _, value in changed for x in reach([(value, "")], witness.codes).held}
+        run = self._told(given, seen, result, inputs, places, sets)
+        return run._replace(state=state, refused=witness.refused, new=new), after
 
     def _watched_run(
         self,
@@ -409,8 +410,6 @@ class Replay:
         inputs: Sequence[Value],
         places: Sequence[Cell],
         sets: Sequence[Cell],
-        state: Sequence[tuple[Cell, Any]] = (),
-        witness: Witness | None = None,
     ) -> Run:
         """What a run gave: the numbers in its result and in what it set, and their forms."""
         pairs = zip(inputs, given.numbers, strict=False)
@@ -426,15 +425,16 @@ class Replay:
                 results.append(x)
                 plain = is_computed_from(x, [of_all if k else of_lent])
                 are_values.append(isinstance(x, Value) and not plain)
-        forms, refused = list(map(_form, parts)), witness.refused if witness else []
-        return Run(seen, result, results, are_values, forms, list(sets), list(state), refused)
+        forms = list(map(_form, parts))
+        return Run(seen, result, results, are_values, forms, list(sets), [], [], set())
 
     def _judge(self, given: Given, run: Run, before: Reached, after: Reached) -> bool:
         """Whether the run set something up; ReplayError where it does at every call."""
         state, refused = run.state, run.refused
         chance = [c for c, _ in state if c.kind == "random"]
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
-        is_missed = not state and any(key not in before.cells for key in after.cells)
+        unseen = [c for key, c in after.cells.items() if key not in before.cells]
+        is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
         shape = digest(given.shape)
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1

@@ -30,13 +30,14 @@ _NAMES = {
 }
 _ENVIRONMENT = "_Environ."  # the methods of os.environ are Python
 
-# Who names one of these may read any attribute of what it reaches.
-_LOOKS_AROUND = {
-    *("getattr", "hasattr", "vars", "dir", "setattr", "delattr", "eval", "exec", "__dict__"),
-    *("__getattribute__", "__setattr__", "__delattr__", "attrgetter", "methodcaller", "asdict", "astuple", "replace"),
-    *("copy", "deepcopy", "AttributeError", "getmembers", "getattr_static", "attributes_of"),
+# Who names one of these may read any attribute of what it reaches; who calls one of those by a
+# text in the code reads this one.
+_AROUND = {
+    *("__dict__", "__getattribute__", "__setattr__", "__delattr__", "attrgetter", "methodcaller"),
+    *("asdict", "astuple", "deepcopy", "getmembers", "getattr_static"),
 }
-_NEW_EACH_TIME = {"globals", "locals"}
+_AROUND_AS_GLOBALS = _AROUND | {"vars", "dir", "eval", "exec", "replace", "copy", "attributes_of"}
+_BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
 
 class Names(NamedTuple):
@@ -52,7 +53,8 @@ class Names(NamedTuple):
     looks_around: bool
     reads_globals: bool  # globals()["k"]
     asks_identity: bool  # `is` between things, id()
-    texts: frozenset[str]
+    asks_kind: bool  # isinstance(x, Value), type(x): a number and a Value differ there
+    absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
     lines: tuple[tuple[str, int], ...]  # where each name stands
 
 
@@ -84,20 +86,44 @@ def names_of(code: CodeType) -> Names:
             asks = True
         before = does
     filled = _filled(code)
-    texts = {text for constant in code.co_consts for text in _texts(constant)}
-    everything = found["g"] | found["a"]
-    around = bool(everything & _LOOKS_AROUND) or any(
-        step.opname == "MATCH_CLASS" for step in dis.get_instructions(code)
-    )
+    steps = [s for s in dis.get_instructions(code) if s.opname not in ("CACHE", "PUSH_NULL")]
+    asked = [_text_asked(steps, k) for k, s in enumerate(steps) if _is_by_text(s)]
+    around = bool(found["a"] & _AROUND or found["g"] & _AROUND_AS_GLOBALS) or None in asked
+    texts = {text for text in asked if text}
+    if around or any(step.opname == "MATCH_CLASS" for step in steps):
+        texts |= {text for constant in code.co_consts for text in _texts(constant)}
+    absent = texts | (found["a"] if any(s.opname == "PUSH_EXC_INFO" for s in steps) else set())
+    found["a"] |= texts
     return Names(
         *(frozenset(found[key]) for key in ("g", "a", "sa", "sg", "m", "d")),
-        filled=filled,
+        filled=_filled(code),
         looks_around=around,
         reads_globals="globals" in found["g"],
         asks_identity=asks or "id" in found["g"],
-        texts=frozenset(texts),
+        asks_kind="type" in found["g"]
+        or bool("isinstance" in found["g"] and "Value" in found["g"] | found["a"]),
+        absent=frozenset(absent),
         lines=tuple(lines.items()),
     )
+
+
+def _is_by_text(step: dis.Instruction) -> bool:
+    return step.opname == "LOAD_GLOBAL" and step.argval in _BY_TEXT
+
+
+def _text_asked(steps: list[dis.Instruction], start: int) -> str | None:
+    """The text that a call such as `getattr(x, "k")` has; None where it is computed."""
+    depth = 0  # of the operands of the call
+    for k in range(start + 1, len(steps) - 2):
+        step, ends = steps[k], [s.opname.startswith(("PRECALL", "CALL")) for s in steps[k + 1 : k + 3]]
+        if "JUMP" in step.opname:
+            return None
+        if depth == 1 and step.opname == "LOAD_CONST" and type(step.argval) is str:
+            return step.argval if any(ends) else None
+        depth += dis.stack_effect(step.opcode, step.arg, jump=False)
+        if depth > 1 and not steps[start + 1 : k] or depth < 0:
+            return None
+    return None
 
 
 def _filled(code: CodeType) -> frozenset[str]:
@@ -161,6 +187,12 @@ def is_installed(code: CodeType) -> bool:
 
 
 _ALWAYS_THE_SAME = {"fspath"}
+
+
+@lru_cache(maxsize=4096)
+def is_ours(code: CodeType) -> bool:
+    """Whether it is of this project's nets, which take numbers and Values alike."""
+    return code.co_filename.startswith(_NETS)
 
 
 @cache

@@ -22,6 +22,7 @@ import weakref
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain
 from keyword import iskeyword
@@ -35,6 +36,7 @@ from engine.witness import (
     Names,
     is_installed,
     is_library,
+    is_ours,
     names_of,
     within,
 )
@@ -62,7 +64,8 @@ _PLAIN_EQUALITY = (object.__eq__, Value.__eq__)
 # --- objects that say when they change ----------------------------------------------------------
 
 _stamp = [object()]  # another one after each change of an `Observed` object, in any thread
-_handed_out: weakref.WeakSet[Any] = weakref.WeakSet()  # whose dict somebody may still hold
+# whose dict somebody may still hold, by id: models need no hash
+_handed_out: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 class _Bare:
@@ -86,7 +89,7 @@ class Observed(_Bare):
     @property
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         """The attributes; who holds them may set one unseen, so they are looked at from now on."""
-        _handed_out.add(self)
+        _handed_out[id(self)] = self
         _stamp[0] = object()
         own: dict[str, Any] = _dict_of(self)
         return own
@@ -115,7 +118,7 @@ def _tells(thing: Any) -> bool:
         is_a(thing, Observed)
         and type(thing).__setattr__ is Observed.__setattr__
         and type(thing).__delattr__ is Observed.__delattr__
-        and thing not in _handed_out
+        and id(thing) not in _handed_out
     )
 
 
@@ -182,10 +185,10 @@ def _read_slot(owner: Any, name: str) -> Any:
 
 def _read_random(owner: Any, _: Any) -> Any:
     """The state of a source of random numbers."""
-    if isinstance(owner, random.Random):
-        return hash(owner.getstate()) if hasattr(owner, "getstate") else 0
-    state = owner.get_state() if hasattr(owner, "get_state") else owner.bit_generator.state
-    return repr(state)
+    try:
+        return repr(_state_of(owner))
+    except NotImplementedError:  # of the system: every number is another one
+        return object()
 
 
 def _read_array(owner: Any, _: Any) -> Any:
@@ -280,7 +283,7 @@ class Reached(NamedTuple):
     codes: Mapping[CodeType, dict[str, Any]]
     unknown: list[tuple[str, Any]]  # what cannot be watched: its kind and its path
     held: list[Any]  # so that ids stay theirs
-    values: set[int]  # ids of the Values that stand in cells
+    values: dict[int, Value]  # the Values that stand in cells, by id
 
 
 def reach(
@@ -310,14 +313,18 @@ def _together(codes: Iterable[CodeType]) -> Names:
     others = frozenset().union(*(_loaded(n) - n.filled for _, n in all_names))
     sets[6] -= others
     sets[1] |= {code.co_name for code, _ in all_names}
-    around = [n for _, n in all_names if n.looks_around]
-    texts: frozenset[str] = frozenset().union(*(n.texts for n in around))
-    sets[1] |= texts
     lines = tuple(
         (name, f"{code.co_filename}:{line}") for code, n in all_names for name, line in n.lines
     )
-    flags = [any(n[k] for _, n in all_names) for k in (7, 8, 9)]
-    return Names(*sets, *flags, texts, lines)  # type: ignore[arg-type]
+    return Names(
+        *sets,
+        looks_around=any(n.looks_around for _, n in all_names),
+        reads_globals=any(n.reads_globals for _, n in all_names),
+        asks_identity=any(n.asks_identity for _, n in all_names),
+        asks_kind=any(n.asks_kind for code, n in all_names if not is_ours(code)),
+        absent=frozenset().union(*(n.absent for _, n in all_names)),
+        lines=lines,  # type: ignore[arg-type]
+    )
 
 
 def _loaded(names: Names) -> frozenset[str]:
@@ -338,7 +345,7 @@ class _Walk:
         self.cells: dict[tuple[str, int, Any], Cell] = {}
         self.unknown: list[tuple[str, Any]] = []
         self.held: list[Any] = []
-        self.values: set[int] = set()
+        self.values: dict[int, Value] = {}
         self._met: set[int] = set()
         self._todo: list[tuple[Any, Any]] = [(thing, (None, name)) for thing, name in roots]
         for code, its_globals in list(self.codes.items()):
@@ -347,7 +354,7 @@ class _Walk:
             thing, path = self._todo.pop()
             kind = type(thing)
             if kind is Value:
-                self.values.add(id(thing))
+                self.values[id(thing)] = thing
                 if "label" in self.names.attributes:
                     self.cell("slot", thing, "label", thing.label, path)
             if kind in _ATOMS or id(thing) in self._met:
@@ -454,9 +461,9 @@ class _Walk:
             self.cell("module", m, attribute, own[attribute], name)
             if not str(own.get("__file__", "")).startswith(_ENGINE):
                 self.then(own[attribute], name, f".{attribute}")
-        if self.names.looks_around or around:
-            for attribute in sorted(self.names.attributes - own.keys()):
-                self.cell("module", m, attribute, MISSING, name)
+        absent = self.names.attributes if around or self.names.looks_around else self.names.absent
+        for attribute in sorted(absent - own.keys()):
+            self.cell("module", m, attribute, MISSING, name)
 
     def kind(self, t: Any, path: Any) -> None:
         """A class: each name as it is found from there."""
@@ -560,7 +567,8 @@ class _Walk:
                 matters = False
             else:
                 raw = _member(kind, name)
-                matters = fallback if raw is None else not hasattr(type(raw), "__set__")
+                is_asked = fallback or name in self.names.absent
+                matters = is_asked if raw is None else not hasattr(type(raw), "__set__")
             if matters:
                 self.cell("attribute", thing, name, MISSING, path)
 
@@ -736,15 +744,9 @@ class World:
         found = [(cell, value) for cell, value in pairs if not alike(cell.value, value)]
         return found + [(p, now(p)) for p in self.free if type(now(p)) not in NUMBERS]
 
-    def moved(self) -> list[Cell] | None:
-        """The places of plain numbers that changed, where nothing else did; else None."""
-        places: list[Cell] = []
-        for cell, value in self.changed():
-            parts = _parts(cell, value)
-            if parts is None:
-                return None
-            places += parts
-        return [*self.free, *places]
+    def moved(self) -> list[Cell]:
+        """The places of plain numbers that are others now, and those that are free."""
+        return [*self.free, *(part for cell, x in self.changed() for part in _parts(cell, x))]
 
     def numbers(self) -> list[float]:
         """The numbers that stand in the free places now."""
@@ -852,8 +854,8 @@ def _is_number(x: Any) -> bool:
     return type(x) is float or (type(x) is int and abs(x) < 2**53)
 
 
-def _parts(cell: Cell, value: Any) -> list[Cell] | None:
-    """Where a cell holds other plain numbers; None where it differs in more."""
+def _parts(cell: Cell, value: Any) -> list[Cell]:
+    """Where a cell holds other plain numbers."""
     old = cell.value
     if cell.kind in SETTABLE and _is_number(old) and _is_number(value):
         return [cell]
@@ -862,14 +864,12 @@ def _parts(cell: Cell, value: Any) -> list[Cell] | None:
     elif cell.kind == "pairs" and is_a(cell.owner, dict) and value is not MISSING and alike(old[0], value[0]):
         places = zip(old[0], old[1], value[1], strict=True)
     else:
-        return None
-    found = []
-    for name, a, b in places:
-        if not alike(a, b):
-            if not (_is_number(a) and _is_number(b)):
-                return None
-            found.append(Cell("item", cell.owner, name, a, cell.path))
-    return found
+        return []
+    return [
+        Cell("item", cell.owner, name, a, cell.path)
+        for name, a, b in places
+        if _is_number(a) and _is_number(b) and not alike(a, b)
+    ]
 
 
 def _defaults(code: CodeType, values: Any) -> Iterable[tuple[str, Any]]:
@@ -953,6 +953,8 @@ def places_set(cell: Cell, value: Any) -> list[Cell]:
 
 def is_filled(cell: Cell, value: Any) -> bool:
     """Whether a place that held nothing holds something now, as a cache does."""
+    if cell.kind == "keys":
+        return alike(cell.value, value[: len(cell.value)])
     if cell.kind == "pairs":
         (old, values), (keys, others) = cell.value, value
         n = len(old)
@@ -964,3 +966,91 @@ def written(before: Reached, after: Reached) -> list[tuple[Cell, Any]]:
     """The cells that a run between two walks has set, of those its code can reach, and to what."""
     found = [(c, now(c)) for key, c in before.cells.items() if key in after.cells]
     return [(c, value) for c, value in found if not alike(c.value, value)]
+
+
+# --- trials -------------------------------------------------------------------------------------
+
+
+@contextmanager
+def undone(*things: Any) -> Iterator[None]:
+    """What happens inside to the state of these is undone, but for Values that were built.
+
+    A layer may be built when first called: it stays, and so do the random numbers it took.
+
+    >>> counted = []
+    >>> def count(x):
+    ...     counted.append(x)
+    >>> with undone(count):
+    ...     count(3.0)
+    >>> counted
+    []
+    """
+    before = reach([(thing, type(thing).__name__) for thing in things])
+    sources = [cell.owner for cell in before.cells.values() if cell.kind == "random"]
+    states = list(map(_state_of, sources))
+    try:
+        yield
+    finally:
+        is_built = False
+        for cell in before.cells.values():
+            value = now(cell)
+            if cell.kind == "random" or alike(cell.value, value):
+                continue
+            made = reach([(value, "")], {}).values.items()
+            if any(key not in before.values and v.op is None for key, v in made):
+                is_built = True
+            else:
+                _put_back(cell)
+        if not is_built:
+            for source, state in zip(sources, states, strict=True):
+                _set_state(source, state)
+
+
+def _state_of(source: Any) -> Any:
+    """The state of a source of random numbers, Python's or NumPy's."""
+    for name in ("getstate", "get_state"):
+        if hasattr(source, name):
+            return getattr(source, name)()
+    return source.bit_generator.state
+
+
+def _set_state(source: Any, state: Any) -> None:
+    for name in ("setstate", "set_state"):
+        if hasattr(source, name):
+            getattr(source, name)(state)
+            return
+    source.bit_generator.state = state
+
+
+def _put_back(cell: Cell) -> None:
+    """What a cell held before."""
+    owner, value = cell.owner, cell.value
+    if cell.kind == "items" and hasattr(owner, "clear"):
+        owner.clear()
+        (owner.update if is_a(owner, set) else owner.extend)(value)
+    elif cell.kind == "items" and hasattr(owner, "__setitem__"):
+        owner[:] = value if is_a(owner, list) else type(owner)(owner.typecode, value)
+    elif cell.kind == "pairs" and hasattr(owner, "clear"):
+        owner.clear()
+        owner.update(zip(*value, strict=True))
+    elif cell.kind == "array":
+        owner[...] = _array_of(owner, value)
+    elif cell.kind in SETTABLE and value is not MISSING:
+        put(cell, value)
+    elif cell.kind == "attribute":
+        attributes_of(owner).pop(cell.name, None)
+        _stamp[0] = object()
+    elif cell.kind == "global":
+        owner.pop(cell.name, None)
+    elif cell.kind == "module":
+        vars(owner).pop(cell.name, None)
+
+
+def _array_of(owner: Any, value: Any) -> Any:
+    shape, *_, content = value
+    numbers = owner.copy().reshape(shape)
+    if isinstance(content, bytes):
+        numbers.view("u1" if numbers.ndim else None).reshape(-1)[:] = memoryview(content)
+    else:
+        numbers.flat = content
+    return numbers

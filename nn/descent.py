@@ -8,6 +8,7 @@ import math
 import warnings
 from array import array
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple, cast
@@ -173,7 +174,11 @@ class Descent:
         if self._replay.is_full(batch.given):
             return cast("tuple[Value, Any]", self.run(xs, ys))
         recorded, own = self._replay.record(batch.given, keeps_all=True)
-        found = self._forward(batch, [recorded], counts=False) if recorded else None
+        try:
+            found = self._forward(batch, [recorded], counts=False) if recorded else None
+        except ReplayError as error:
+            error.result = (own,)
+            raise
         return found or cast("tuple[Value, Any]", own)
 
     def _forward(
@@ -342,8 +347,7 @@ class _FlatMover(_Mover):
     def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         super().__init__(optimizer, parameters)
         witness = Witness()
-        with witness:
-            tape, inputs, results = self._record()
+        tape, inputs, results = self._record(witness)
         reached = reach([(optimizer.moved, "")], witness.codes)
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
         self.world = World(cells)
@@ -366,14 +370,15 @@ class _FlatMover(_Mover):
             )
         return True
 
-    def _record(self) -> tuple[Tape, list[Value], list[Any]]:
+    def _record(self, witness: Witness | None = None) -> tuple[Tape, list[Value], list[Any]]:
         """The arithmetic as a tape; the Values that went in, and those that came out."""
         columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
         inputs = [[Value(x) for x in column] for column in columns]
         given = [Value(rate) for rate in rates]
         with record() as seen:
             ps, gs, *memory = inputs
-            moved = self.optimizer.moved(ps, gs, memory, given)
+            with witness or nullcontext():
+                moved = self.optimizer.moved(ps, gs, memory, given)
             squares = dot(gs, gs)
             size = sum([dot(column, column) for column in moved if column not in memory])
         if seen.escapes:

@@ -19,6 +19,7 @@ from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.ops import fsum
 from engine.value import Value, set_each
+from engine.world import undone
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
@@ -431,9 +432,17 @@ def _numbers(thing: Any, where: str) -> Any:
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
-    The model runs once for each length of its input.
+    The model runs once for each length of its input. What it counts or remembers is undone; a
+    layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
+    with undone(model, loss):
+        output = _tried(model, loss, xs, ys)
+    return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
+
+
+def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
+    """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
@@ -445,8 +454,7 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
             raise ValueError(f"example {i} does not fit: {error}") from error
         if not isinstance(result, Value):
             raise ValueError(f"the loss expected to return a Value, got {result!r}")
-    from_logits = loss is binary_cross_entropy
-    return decision(ys, outputs.popitem()[1], threshold=0.0 if from_logits else None)
+    return outputs.popitem()[1]
 
 
 def _mean_and_accuracy(
@@ -470,7 +478,8 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
     if isinstance(model, MLP):
         xs = [[float(number) for number in x] for x in xs]
     if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
-        classes = len(model(xs[0]))
+        with undone(model):
+            classes = len(model(xs[0]))
         ys = [one_hot(y, classes) for y in ys]
     elif loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
