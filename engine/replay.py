@@ -369,7 +369,8 @@ class Replay:
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        new = {id(x) for _, value in changed for x in reach([(value, "")], witness.codes).held}
+        below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
+        new = set(map(id, below.held)) - set(map(id, before.held))
         run = self._told(given, seen, result, inputs, places, sets)
         return run._replace(state=state, refused=witness.refused, new=new), after
 

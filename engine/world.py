@@ -193,7 +193,7 @@ def _read_random(owner: Any, _: Any) -> Any:
 
 def _read_array(owner: Any, _: Any) -> Any:
     if owner.dtype == object:
-        return owner.shape, owner.ravel().tolist()
+        return owner.shape, tuple(owner.ravel().tolist())
     return owner.shape, owner.dtype.str, owner.tobytes()
 
 
@@ -217,12 +217,12 @@ _READ: dict[str, Callable[[Any, Any], Any]] = {
     "module": lambda owner, name: vars(owner).get(name, MISSING),
     "closure": _read_closure,
     "code": lambda owner, name: getattr(owner, name),
-    "items": lambda owner, _: list(owner),
-    "pairs": lambda owner, _: (list(owner), list(owner.values())),
+    "items": lambda owner, _: tuple(owner),
+    "pairs": lambda owner, _: (tuple(owner), tuple(owner.values())),
     "item": _read_item,
     "length": lambda owner, _: len(owner),
     "array": _read_array,
-    "keys": lambda owner, _: list(attributes_of(owner)),
+    "keys": lambda owner, _: tuple(attributes_of(owner)),
     "type": lambda owner, _: type(owner),
     "context": lambda owner, _: owner.get(MISSING),
     "random": _read_random,
@@ -269,7 +269,7 @@ def alike(a: Any, b: Any) -> bool:
         return False
     if type(a) in PLAIN:
         return repr(a) == repr(b)
-    return type(a) in (list, tuple) and len(a) == len(b) and all(map(alike, a, b))
+    return type(a) is tuple and len(a) == len(b) and all(map(alike, a, b))
 
 
 # --- the walk -----------------------------------------------------------------------------------
@@ -290,13 +290,14 @@ def reach(
     roots: Sequence[tuple[Any, str]],
     codes: Mapping[CodeType, dict[str, Any]] | None = None,
     known: Mapping[CodeType, dict[str, Any]] | None = None,
+    is_below: bool = False,
 ) -> Reached:
     """Walks from the roots, which come with their names.
 
     `codes` are those that ran; before a run each function that can be reached counts, with those
-    `known` from former runs.
+    `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
     """
-    walk = _Walk(codes, known or {})
+    walk = _Walk(codes, known or {}, is_below)
     while True:
         before = len(walk.codes)
         walk.go(roots)
@@ -333,9 +334,12 @@ def _loaded(names: Names) -> frozenset[str]:
 
 class _Walk:
     def __init__(
-        self, codes: Mapping[CodeType, dict[str, Any]] | None, known: Mapping[CodeType, Any]
+        self,
+        codes: Mapping[CodeType, dict[str, Any]] | None,
+        known: Mapping[CodeType, Any],
+        is_below: bool,
     ) -> None:
-        self.is_before = codes is None
+        self.is_before, self._is_below = codes is None, is_below
         self.codes: dict[CodeType, dict[str, Any]] = dict(known if codes is None else codes)
 
     def go(self, roots: Sequence[tuple[Any, str]]) -> None:
@@ -348,7 +352,7 @@ class _Walk:
         self.values: dict[int, Value] = {}
         self._met: set[int] = set()
         self._todo: list[tuple[Any, Any]] = [(thing, (None, name)) for thing, name in roots]
-        for code, its_globals in list(self.codes.items()):
+        for code, its_globals in () if self._is_below else list(self.codes.items()):
             self._globals(code, its_globals)
         while self._todo:
             thing, path = self._todo.pop()
@@ -436,7 +440,7 @@ class _Walk:
             self.then(getattr(thing, name, None), path, "")
 
     def items(self, things: Any, path: Any) -> None:
-        found = list(things)
+        found = tuple(things)
         if type(things) not in (tuple, frozenset):
             self.cell("items", things, None, found, path)
         for k, thing in enumerate(found):
@@ -445,7 +449,7 @@ class _Walk:
             self.instance(things, path)
 
     def pairs(self, d: Any, path: Any) -> None:
-        keys, values = list(d), list(d.values())
+        keys, values = tuple(d), tuple(d.values())
         self.cell("pairs", d, None, (keys, values), path)
         for key, value in zip(keys, values, strict=True):
             self.then(value, path, f"[{key!r}]" if type(key) in PLAIN else "[...]")
@@ -544,7 +548,7 @@ class _Walk:
         own = attributes_of(thing)
         found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
         if self._all_of(thing) and type(thing) is not types.FunctionType:
-            self.cell("keys", thing, None, list(own), path)
+            self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):
             self.cell("attribute", thing, name, own[name], path)
             if name in self.names.attributes or self._all_of(thing):
@@ -757,12 +761,12 @@ class World:
         names: dict[str, Any] = {"MISSING": MISSING, "is_": is_, "NUMBERS": NUMBERS}
         told, tests = [], []
         lists: list[tuple[Any, list[Any]]] = []
-        rows: list[tuple[Any, list[Any]]] = []
+        rows: list[tuple[Any, tuple[Any, ...]]] = []
         for n, cell in enumerate(self.cells):
             if cell.kind == "items" and type(cell.owner) is list and cell.value:
                 kinds = set(map(type, cell.value))
                 if all(kind.__eq__ in _PLAIN_EQUALITY for kind in kinds):
-                    lists.append((cell.owner, cell.value))
+                    lists.append((cell.owner, list(cell.value)))
                     continue
                 if kinds == {float}:
                     rows.append((cell.owner, cell.value))
@@ -996,7 +1000,7 @@ def undone(*things: Any) -> Iterator[None]:
             value = now(cell)
             if cell.kind == "random" or alike(cell.value, value):
                 continue
-            made = reach([(value, "")], {}).values.items()
+            made = reach([(value, "")], before.codes, is_below=True).values.items()
             if any(key not in before.values and v.op is None for key, v in made):
                 is_built = True
             else:
