@@ -40,6 +40,9 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
     if kind is float or kind is Value:
         numbers.append(argument)
         return kind
+    if isinstance(argument, float):  # a class of the user's, or NumPy's
+        numbers.append(float(argument))
+        return float
     try:
         if kind is list or kind is tuple:
             return kind, *(_grid(argument, numbers) or [flatten(p, numbers) for p in argument])
@@ -114,8 +117,8 @@ def _told(thing: Any) -> tuple[Any, ...]:
     kind = type(thing)
     if kind is tuple:
         return kind, *map(_told, thing)
-    if kind is float:
-        return kind, repr(thing)  # which tells -0.0 from 0.0
+    if isinstance(thing, float):
+        return float, repr(float(thing))  # which tells -0.0 from 0.0
     return kind, thing if kind in PLAIN else _Same(thing)
 
 
@@ -152,7 +155,7 @@ def _is_hashable(thing: Any) -> bool:
 def rebuild(argument: Any, values: Iterator[Any]) -> Any:
     """The argument again, its numbers replaced by the next of `values`."""
     kind = type(argument)
-    if kind is float or kind is Value:
+    if isinstance(argument, float) or kind is Value:
         return next(values)
     if kind is list or kind is tuple:
         if set(map(type, argument)) == {float}:

@@ -169,7 +169,10 @@ class Recorded:
             numbers = [data_of(x) for x in numbers]
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
-        leaves = cast("Sequence[float]", numbers), [p.data for p in self.program.parameters]
+        parameters = self.program.parameters
+        is_exact = self.backend == "python"  # whose numbers stay what they are, NumPy's too
+        data = list(map(data_of, parameters)) if is_exact else [p.data for p in parameters]
+        leaves = cast("Sequence[float]", numbers), data
         with self.lock:
             if not self.forward(leaves):
                 return None

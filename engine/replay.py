@@ -56,6 +56,7 @@ from engine.world import (
 )
 
 LIMIT = 32  # recordings kept of one function
+MANY_CODES = 10_000  # pieces of code that are remembered: more are made anew at each call
 TOO_MANY = 9  # recordings of one function: a warning; of one shape: no more are made
 FROZEN = (
     "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
@@ -92,6 +93,9 @@ class Replay:
     to the function as Values; integers, texts and what else can be hashed are part of the shape.
     Values that the function takes from elsewhere are parameters. What comes back is a Value, or
     lists of Values, like any other. A function that changes its arguments is refused.
+
+    What it reads elsewhere is guarded (`engine.world`), and asked before each replay. Each call
+    runs the function once at most.
     """
 
     def __init__(
@@ -115,7 +119,7 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
-        self._hits = 0  # calls that a recording answered
+        self._calls = self._hits = 0  # all, and those that a recording answered
         self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
         self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
@@ -140,6 +144,7 @@ class Replay:
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
+        self._calls += 1
         found = self._replayed(given)
         if found:
             return found[0]
@@ -356,7 +361,7 @@ class Replay:
         witness = Witness()
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         seen, result = self._watched_run(given, inputs, places, marks, witness)
-        self._codes |= witness.codes
+        self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         after = reach(self._roots(given), witness.codes)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
@@ -440,6 +445,8 @@ class Replay:
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
         if (state or is_missed) and times <= most and len(chance) < len(state or "?"):
+            if len(self._unsettled) > LIMIT:
+                self._unsettled.clear()
             self._unsettled[shape] = times
             return True
         self._unsettled.pop(shape, None)
@@ -547,6 +554,8 @@ class Replay:
     def _keep(self, given: Given, recorded: Recorded, pattern: str) -> None:
         with self._lock:
             self.made += 1
+            if self.made > 1:
+                self._causes.append(f"recorded anew: {self._cause(given, recorded)}")
             if self.made == TOO_MANY:
                 self._warn(given, recorded)
             if pattern not in self._lost:
@@ -563,20 +572,69 @@ class Replay:
                 if not self.recordings[shape]:
                     del self.recordings[shape]
 
-    def _warn(self, given: Given, recorded: Recorded) -> None:
+    def _cause(self, given: Given, recorded: Recorded) -> str:
+        """What makes a new recording differ from the one before, in words."""
         alike = self.recordings.get(given.shape)
         others = [shape for shape, olds in self.recordings.items() if olds]
         if alike:
-            cause = _changed_guard(alike[-1].tape, recorded.tape)
-        elif others:
-            cause = changed_argument(self.function, others[-1], given.shape)
+            changed = [cell.words for cell, _ in alike[-1].world.changed()]
+            if changed:
+                more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+                return f"{', '.join(changed[:3])}{more}, outside its arguments, changes"
+            return _changed_guard(alike[-1].tape, recorded.tape)
+        if others:
+            return changed_argument(self.function, others[-1], given.shape)
+        return "its parameters are others from call to call"
+
+    def explain(self) -> str:
+        """In words: the recordings, what each is guarded by, why it was recorded anew or refused.
+
+        >>> w, settings = Value(3.0), {"scale": 2.0}
+        >>> step = replay(lambda x: settings["scale"] * w * x)
+        >>> print(step.explain())
+        <lambda> has not been recorded yet
+        >>> _ = step(1.0), step(2.0)
+        >>> print(step.explain())
+        <lambda>: 1 recording, which answered 1 of 2 calls
+        recording 1 runs on python; it holds while these are as they were: settings, w, the dict settings
+        """
+        kept = [recorded for olds in self.recordings.values() for recorded in olds]
+        lines = []
+        if self.wanted == "eager":
+            lines.append(f"{self._name} is not recorded: backend='eager'")
+        elif not kept:
+            lines.append(f"{self._name} has not been recorded yet")
         else:
-            cause = "its parameters are others from call to call"
+            count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
+            calls = f"which answered {self._hits} of {self._calls} calls"
+            lines.append(f"{self._name}: {count}, {calls}")
+        lines += [_guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
+        return "\n".join([*lines, *self._causes])
+
+    def _warn(self, given: Given, recorded: Recorded) -> None:
         warnings.warn(
             f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
-            f"{cause}",
-            stacklevel=5,
+            f"{self._cause(given, recorded)}",
+            stacklevel=7,
         )
+
+
+def _guarded(recorded: Recorded) -> str:
+    """A recording and what it is guarded by, in words."""
+    cells = [cell for cell in recorded.world.cells if cell.kind not in ("code", "size", "type")]
+    words = list(dict.fromkeys(cell.words for cell in cells))
+    shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    parts = [f"recording {recorded.number} runs on {recorded.backend}"]
+    if words:
+        parts.append(f"it holds while these are as they were: {shown}")
+    if recorded.world.free:
+        inputs = ", ".join(place.words for place in recorded.world.free)
+        parts.append(f"read at every call: {inputs}")
+    if recorded.tape.guards:
+        parts.append(f"comparisons asked at every call: {len(recorded.tape.guards)}")
+    if recorded.sets:
+        parts.append(f"set at every call: {', '.join(cell.words for cell in recorded.sets)}")
+    return "; ".join(parts)
 
 
 _living: WeakSet[Replay] = WeakSet()
@@ -677,11 +735,14 @@ def replay(
     """Makes a function of Values fast: it is recorded once and replayed; `@replay` works too.
 
     `backend` is "auto" (the fastest that is there and worth its compile time), "python", "numpy",
-    "c" or "eager" (no replay). Each recording is compared with the function itself when it is made
-    and at the calls 2, 20, 200, ..., or at every `check`-th call.
+    "c" or "eager" (no replay). What the function reads outside its arguments may change: it is
+    looked at before each replay, and the function recorded anew where something is another. Each
+    recording is also compared with the function itself when it is made and at the calls 2, 20,
+    200, ..., or at every `check`-th call.
 
-    Raises ReplayError where the function cannot be replayed, RuntimeError where a backend asked
-    for by name cannot run, ValueError for other settings.
+    Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
+    reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend
+    asked for by name cannot run, ValueError for other settings.
 
     >>> w = Value(3.0)
     >>> @replay

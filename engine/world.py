@@ -41,6 +41,7 @@ from engine.witness import (
     within,
 )
 
+MOST = 1_000_000  # things in a walk
 MISSING: Any = type("Missing", (), {"__repr__": lambda self: "nothing"})()
 PLAIN = (int, float, str, bytes, bool, complex, type(None), type(...), type(NotImplemented))
 NUMBERS = (int, float)
@@ -354,7 +355,7 @@ class _Walk:
         self._todo: list[tuple[Any, Any]] = [(thing, (None, name)) for thing, name in roots]
         for code, its_globals in () if self._is_below else list(self.codes.items()):
             self._globals(code, its_globals)
-        while self._todo:
+        while self._todo and len(self.held) < MOST:
             thing, path = self._todo.pop()
             kind = type(thing)
             if kind is Value:
@@ -366,6 +367,8 @@ class _Walk:
             self._met.add(id(thing))
             self.held.append(thing)
             _visitor(thing)(self, thing, path)
+        if self._todo:
+            self.unknown.append((f"world of more than {MOST:,} things below", path))
 
     def cell(self, kind: str, owner: Any, name: Any, value: Any, path: Any) -> None:
         """Notes a cell."""
@@ -448,7 +451,19 @@ class _Walk:
         if type(things) not in _LISTS:
             self.instance(things, path)
 
+    def modules(self, path: Any) -> None:
+        """`sys.modules`: those that the code names in a text, and not all there are."""
+        named = {name for name, _ in self.names.lines} & sys.modules.keys()
+        for name in sorted(named):
+            self.cell("item", sys.modules, name, sys.modules[name], path)
+            self.then(sys.modules[name], path, f"[{name!r}]")
+        if not named:
+            self.refused(sys.modules, path)
+
     def pairs(self, d: Any, path: Any) -> None:
+        if d is sys.modules:
+            self.modules(path)
+            return
         keys, values = tuple(d), tuple(d.values())
         self.cell("pairs", d, None, (keys, values), path)
         for key, value in zip(keys, values, strict=True):

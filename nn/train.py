@@ -208,12 +208,12 @@ def fit(
     `callbacks` is called with every `Step`; one that returns True ends training.
 
     Steps are replayed (see `engine.replay`): the loss of a batch is recorded as scalars and run as
-    loops, by the fastest `backend` that is there. Parameters, data, `lr` and the settings of the
-    optimiser are read at every step; other numbers and Values that model, loss and penalty take
-    from outside are frozen when the loss is recorded. A callback that changes `model.parameters()`
-    or a switch such as `nesterov` has it recorded anew; other changes are found when a step is
-    compared with eager mode, at the steps 2, 20, 200, ...: after a warning training goes on
-    eagerly, as with a loss that cannot be recorded. `backend="eager"` turns replay off.
+    loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
+    looked at before every step: what a callback, a widget or another thread changed counts at the
+    next one. Where a loss cannot be replayed (it counts, draws random numbers, prints), training
+    goes on eagerly after one warning, as it does without a warning where `step`, `take` or
+    `zero_grad` of the optimizer are your own. `backend="eager"` turns replay off. Before the first
+    step the model is tried on the data; what that changed in it is undone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
