@@ -37,12 +37,10 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
     [1.0, 2.0, 3.0]
     """
     kind = type(argument)
-    if kind is float or kind is Value:
-        numbers.append(argument)
-        return kind
-    if isinstance(argument, float):  # a class of the user's, or NumPy's
-        numbers.append(float(argument))
-        return float
+    if kind is float or kind is Value or isinstance(argument, float):
+        is_odd = kind is not float and kind is not Value  # a float of the user's, or NumPy's
+        numbers.append(float(argument) if is_odd else argument)
+        return float if is_odd else kind
     try:
         if kind is list or kind is tuple:
             return kind, *(_grid(argument, numbers) or [flatten(p, numbers) for p in argument])
@@ -182,7 +180,11 @@ def copies(numbers: Sequence[Operand], is_strict: bool = True) -> list[Value]:
 
     One for each Value however often it comes, or, unless `is_strict`, one for each place.
     """
-    made = {id(x): Value(x.data, x.label) for x in numbers if isinstance(x, Value)} if is_strict else {}
+    made = (
+        {id(x): Value(x.data, x.label) for x in numbers if isinstance(x, Value)}
+        if is_strict
+        else {}
+    )
     return [
         (made.get(id(x)) or Value(x.data, x.label)) if isinstance(x, Value) else Value(x)
         for x in numbers

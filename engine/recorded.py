@@ -19,13 +19,14 @@ from weakref import WeakSet
 from engine import backends, functions
 from engine.arguments import rebuild, twins
 from engine.backends.kernel import Kernel, Memory, fill
+from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
 from engine.tape import Tape
 from engine.value import Operand, Value, data_of, node
-from engine.world import Cell, World, put
+from engine.world import World
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
 ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better

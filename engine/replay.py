@@ -26,34 +26,18 @@ from engine.arguments import (
     rebuild,
 )
 from engine.backends.kernel import Kernel
+from engine.cells import MISSING, SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
+from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
-from engine.world import (
-    MISSING,
-    NUMBERS,
-    SETTABLE,
-    Cell,
-    Lent,
-    Reached,
-    World,
-    alike,
-    is_filled,
-    is_read,
-    line_of,
-    line_on,
-    now,
-    places_set,
-    reach,
-    spelled,
-    written,
-)
+from engine.world import NUMBERS, Lent, World, is_filled, places_set, written
 
 LIMIT = 32  # recordings kept of one function
 MANY_CODES = 10_000  # pieces of code that are remembered: more are made anew at each call
@@ -248,7 +232,9 @@ class Replay:
         except Exception:
             if not places:
                 raise
-            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can stand there
+            self._fixed |= {
+                p.key for p in places
+            }  # as in math.exp(box.k): no input can stand there
             return self.record(given, keeps_all)
         inputs += run.seen.lent
         recorded = None
@@ -264,11 +250,17 @@ class Replay:
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
         keywords = given.keywords.items()
-        named = [*((thing, "argument") for thing in given.arguments), *((b, a) for a, b in keywords)]
-        return [(self.function, ""), *(root for thing, name in named for root in _others(thing, name))]
+        named = [
+            *((thing, "argument") for thing in given.arguments),
+            *((b, a) for a, b in keywords),
+        ]
+        return [
+            (self.function, ""),
+            *(root for thing, name in named for root in _others(thing, name)),
+        ]
 
     def _is_strict(self, before: Reached) -> bool:
-        """Whether it counts which of the Values passed in are one: to `is`, or to the last digit."""
+        """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
         return self.wanted == "python" or before.names.asks_identity
 
     def _moving(self, given: Given) -> list[Cell]:
@@ -310,9 +302,7 @@ class Replay:
             self._keep(given, recorded, pattern)
         return recorded
 
-    def compare(
-        self, recorded: Recorded, leaves: Leaves, given: Given
-    ) -> tuple[Any] | None:
+    def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
 
         None where they agree. Its own result, in a tuple, where it is another function by now,
@@ -523,9 +513,7 @@ class Replay:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
 
-    def _run(
-        self, given: Given, numbers: Iterable[Operand], witness: Witness | None = None
-    ) -> Any:
+    def _run(self, given: Given, numbers: Iterable[Operand], witness: Witness | None = None) -> Any:
         """The function itself; numbers come to it as Values, as in a recording."""
         values = [x if type(x) is Value else Value(cast(float, x)) for x in numbers]
         floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
@@ -589,14 +577,14 @@ class Replay:
     def explain(self) -> str:
         """In words: the recordings, what each is guarded by, why it was recorded anew or refused.
 
-        >>> w, settings = Value(3.0), {"scale": 2.0}
-        >>> step = replay(lambda x: settings["scale"] * w * x)
+        >>> w = Value(3.0)
+        >>> step = replay(lambda x: w * x)
         >>> print(step.explain())
         <lambda> has not been recorded yet
         >>> _ = step(1.0), step(2.0)
         >>> print(step.explain())
         <lambda>: 1 recording, which answered 1 of 2 calls
-        recording 1 runs on python; it holds while these are as they were: settings, w, the dict settings
+        recording 1 runs on python; it holds while these are as they were: w
         """
         kept = [recorded for olds in self.recordings.values() for recorded in olds]
         lines = []
@@ -679,10 +667,10 @@ def _marked(cell: Cell | None) -> list[_Mark]:
 
 def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     """Which method of a source of random numbers was called, and the line."""
-    lines = dict(reversed(after.names.lines))
     ran = {code.co_name for code in after.codes}
-    drawn = [n for n in after.names.attributes - ran if n in lines and hasattr(source.owner, n)]
-    return ", ".join(sorted(drawn)) or "random numbers", lines.get(min(drawn, default=""), "")
+    named = sorted(n for n in after.names.attributes - ran if hasattr(source.owner, n))
+    drawn = [name for name in named if line_with(after, name)]
+    return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
 def _is_data(cell: Cell) -> bool:

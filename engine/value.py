@@ -44,7 +44,7 @@ class Value:
         *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
     )
     __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
-    __class__ = property(type)  # type: ignore[assignment]  # a recording puts its watch here
+    __class__ = property(type)  # a recording puts its watch here
 
     data: float
     grad: float

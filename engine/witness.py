@@ -6,7 +6,10 @@ import dis
 import os
 import sys
 import sysconfig
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cache, lru_cache
+from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
@@ -50,61 +53,77 @@ class Names(NamedTuple):
     modules: frozenset[str]
     variables: frozenset[str]  # of enclosing functions, that are read
     filled: frozenset[str]  # named only to set an item, as in `notes["h"] = h`
+    absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
     looks_around: bool
     reads_globals: bool  # globals()["k"]
     asks_identity: bool  # `is` between things, id()
     asks_kind: bool  # isinstance(x, Value), type(x): a number and a Value differ there
-    absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
-    lines: tuple[tuple[str, int], ...]  # where each name stands
+    lines: Mapping[str, int]  # where each name and text stands first
+    set_lines: Mapping[str, int]  # where each name is set
 
 
 @lru_cache(maxsize=4096)
 def names_of(code: CodeType) -> Names:
     """The names in a code object, not those in functions that it makes.
 
-    >>> names_of((lambda box: box.scale * weight).__code__)[:2]
+    >>> names = names_of((lambda box: box.scale * weight).__code__)
+    >>> names.globals, names.attributes
     (frozenset({'weight'}), frozenset({'scale'}))
     """
-    found: dict[str, set[str]] = {key: set() for key in ("g", "a", "sa", "sg", "m", "d", "i", "")}
+    found: dict[str, set[str]] = defaultdict(set)
     lines: dict[str, int] = {}
-    asks, line, before = False, code.co_firstlineno, None
-    for step in dis.get_instructions(code):
+    set_lines: dict[str, int] = {}
+    line = code.co_firstlineno
+    steps = [s for s in dis.get_instructions(code) if s.opname not in ("CACHE", "PUSH_NULL")]
+    for step in steps:
         name, does = step.argval, step.opname
-        line = step.positions.lineno or line if step.positions else line
-        kind = _kind(does)
-        if kind:
-            for each in kind:
-                found[each].add(name)
+        line = (step.positions and step.positions.lineno) or line
+        if does in _KINDS:
+            found[_KINDS[does]].add(name)
             lines.setdefault(name, line)
             if does.startswith("STORE"):
-                lines[f"= {name}"] = line
-        elif does == "IMPORT_NAME":
-            found["m"].add(name)
+                set_lines[name] = line
         elif does == "LOAD_CONST" and isinstance(name, str):
             lines.setdefault(name, line)
-        elif does == "IS_OP" and before not in ("LOAD_CONST", "RETURN_CONST"):
-            asks = True
-        before = does
-    filled = _filled(code)
-    steps = [s for s in dis.get_instructions(code) if s.opname not in ("CACHE", "PUSH_NULL")]
+    globals_, attributes = found["globals"], found["attributes"]
     asked = [_text_asked(steps, k) for k, s in enumerate(steps) if _is_by_text(s)]
-    around = bool(found["a"] & _AROUND or found["g"] & _AROUND_AS_GLOBALS) or None in asked
+    around = bool(attributes & _AROUND or globals_ & _AROUND_AS_GLOBALS) or None in asked
     texts = {text for text in asked if text}
     if around or any(step.opname == "MATCH_CLASS" for step in steps):
         texts |= {text for constant in code.co_consts for text in _texts(constant)}
-    absent = texts | (found["a"] if any(s.opname == "PUSH_EXC_INFO" for s in steps) else set())
-    found["a"] |= texts
-    return Names(
-        *(frozenset(found[key]) for key in ("g", "a", "sa", "sg", "m", "d")),
-        filled=_filled(code),
-        looks_around=around,
-        reads_globals="globals" in found["g"],
-        asks_identity=asks or "id" in found["g"],
-        asks_kind="type" in found["g"]
-        or bool("isinstance" in found["g"] and "Value" in found["g"] | found["a"]),
-        absent=frozenset(absent),
-        lines=tuple(lines.items()),
+    tries = any(step.opname == "PUSH_EXC_INFO" for step in steps)
+    asks = any(
+        step.opname == "IS_OP" and former.opname != "LOAD_CONST" for former, step in pairwise(steps)
     )
+    is_instance = "isinstance" in globals_ and "Value" in globals_ | attributes
+    return Names(
+        globals=frozenset(globals_),
+        attributes=frozenset(attributes | texts),
+        set_attributes=frozenset(found["set_attributes"]),
+        set_globals=frozenset(found["set_globals"]),
+        modules=frozenset(found["modules"]),
+        variables=frozenset(found["variables"]),
+        filled=_filled(steps),
+        absent=frozenset(texts | attributes if tries else texts),
+        looks_around=around,
+        reads_globals="globals" in globals_,
+        asks_identity=asks or "id" in globals_,
+        asks_kind="type" in globals_ or is_instance,
+        lines=lines,
+        set_lines=set_lines,
+    )
+
+
+_KINDS = {  # what an instruction does with a name
+    **dict.fromkeys(("LOAD_GLOBAL", "LOAD_NAME"), "globals"),
+    **dict.fromkeys(("STORE_GLOBAL", "DELETE_GLOBAL"), "set_globals"),
+    **dict.fromkeys(("STORE_ATTR", "DELETE_ATTR"), "set_attributes"),
+    **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"), "attributes"),
+    **dict.fromkeys(("LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"), "attributes"),
+    **dict.fromkeys(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"), "variables"),
+    **dict.fromkeys(("STORE_DEREF", "LOAD_FAST"), "own"),
+    "IMPORT_NAME": "modules",
+}
 
 
 def _is_by_text(step: dis.Instruction) -> bool:
@@ -115,41 +134,29 @@ def _text_asked(steps: list[dis.Instruction], start: int) -> str | None:
     """The text that a call such as `getattr(x, "k")` has; None where it is computed."""
     depth = 0  # of the operands of the call
     for k in range(start + 1, len(steps) - 2):
-        step, ends = steps[k], [s.opname.startswith(("PRECALL", "CALL")) for s in steps[k + 1 : k + 3]]
+        step, ends = (
+            steps[k],
+            [s.opname.startswith(("PRECALL", "CALL")) for s in steps[k + 1 : k + 3]],
+        )
         if "JUMP" in step.opname:
             return None
         if depth == 1 and step.opname == "LOAD_CONST" and type(step.argval) is str:
             return step.argval if any(ends) else None
         depth += dis.stack_effect(step.opcode, step.arg, jump=False)
-        if depth > 1 and not steps[start + 1 : k] or depth < 0:
+        if depth < 0:
             return None
     return None
 
 
-def _filled(code: CodeType) -> frozenset[str]:
+def _filled(steps: list[dis.Instruction]) -> frozenset[str]:
     """The names that are loaded only to set an item of what they name."""
-    steps = [s for s in dis.get_instructions(code) if s.opname not in ("CACHE", "PRECALL")]
-    fills, others = set(), set()
+    fills: set[str] = set()
+    others: set[str] = set()
     for step, key, then in zip(steps, steps[1:], [*steps[2:], steps[-1]], strict=False):
-        if _kind(step.opname) and step.opname.startswith("LOAD"):
+        if step.opname.startswith("LOAD") and step.opname in _KINDS:
             is_filled = key.opname in ("LOAD_CONST", "LOAD_FAST") and then.opname == "STORE_SUBSCR"
             (fills if is_filled else others).add(step.argval)
     return frozenset(fills - others)
-
-
-def _kind(does: str) -> tuple[str, ...]:
-    """Which of the names an instruction adds to."""
-    if does in ("LOAD_GLOBAL", "LOAD_NAME"):
-        return ("g",)
-    if does in ("STORE_GLOBAL", "DELETE_GLOBAL"):
-        return ("sg",)
-    if does in ("STORE_ATTR", "DELETE_ATTR"):
-        return ("sa",)
-    if does in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD", "IMPORT_FROM"):
-        return ("a",)
-    if does in ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
-        return ("d",)
-    return ("",) if does in ("STORE_DEREF", "LOAD_FAST") else ()
 
 
 def _texts(constant: object) -> list[str]:
@@ -163,7 +170,9 @@ def _texts(constant: object) -> list[str]:
 @lru_cache(maxsize=4096)
 def within(code: CodeType) -> tuple[CodeType, ...]:
     """A code object and those of the functions that it makes."""
-    inner = [c for constant in code.co_consts if type(constant) is CodeType for c in within(constant)]
+    inner = [
+        c for constant in code.co_consts if type(constant) is CodeType for c in within(constant)
+    ]
     return code, *inner
 
 

@@ -16,16 +16,18 @@ from typing import Any, NamedTuple, cast
 from engine import backends
 from engine.arguments import Given, read, rebuild
 from engine.backends.kernel import Memory
+from engine.cells import Cell
 from engine.compare import ReplayError, change
 from engine.functions import dot
 from engine.modes import detect_anomaly, is_watched
 from engine.ops import fsum
+from engine.reach import is_read, reach
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
 from engine.value import Value, data_of, set_each
 from engine.witness import Witness
-from engine.world import Cell, World, is_read, reach
+from engine.world import World
 from nn.optim import SGD, Optimizer
 
 KEPT = 4  # bound batches
@@ -172,7 +174,7 @@ class Descent:
         self._bound.clear()
         batch = self._bind(xs, ys)
         if self._replay.is_full(batch.given):
-            return cast("tuple[Value, Any]", self.run(xs, ys))
+            return self.run(xs, ys)
         recorded, own = self._replay.record(batch.given, keeps_all=True)
         try:
             found = self._forward(batch, [recorded], counts=False) if recorded else None
@@ -358,15 +360,18 @@ class _FlatMover(_Mover):
         self._look()
 
     def is_outdated(self) -> bool:
-        """Whether what its arithmetic reads has changed, or the parameters; ReplayError for numbers."""
+        """Whether its parameters are others, or a switch that its arithmetic reads.
+
+        Raises ReplayError where it reads a number that changes.
+        """
         if self.world.holds():
             return super().is_outdated()
         moved = self.world.moved()
         if moved:
             kind = type(self.optimizer).__name__
             raise ReplayError(
-                f"{kind}.moved reads {moved[0].words}, a number that changes between steps: give it "
-                "by `rates`"
+                f"{kind}.moved reads {moved[0].words}, a number that changes between steps: give "
+                "it by `rates`"
             )
         return True
 
@@ -476,7 +481,10 @@ class _Link:
         self._recorded, self._world = recorded, recorded.world
         self._parameters = recorded.parameters
         last = recorded.inputs.stop - len(recorded.world.free)
-        self._inputs, self._free = slice(recorded.inputs.start, last), slice(last, last + len(recorded.world.free))
+        self._inputs, self._free = (
+            slice(recorded.inputs.start, last),
+            slice(last, last + len(recorded.world.free)),
+        )
         self._values, self._adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
         known = set(mover.parameters)
         of_recorded = list(enumerate(recorded.program.parameters, recorded.parameters.start))
@@ -522,7 +530,11 @@ class _Link:
             p.grad += self._adjoints[place]
 
 
-_OURS = {"step": {Optimizer.step, SGD.step}, "take": {Optimizer.take}, "zero_grad": {Optimizer.zero_grad}}
+_OURS: dict[str, set[Any]] = {
+    "step": {Optimizer.step, SGD.step},
+    "take": {Optimizer.take},
+    "zero_grad": {Optimizer.zero_grad},
+}
 
 
 def _is_overridden(optimizer: Optimizer) -> bool:

@@ -9,11 +9,11 @@ from operator import index
 from reprlib import repr as short
 from typing import Any, NoReturn
 
+from engine.cells import Observed, attributes_of
 from engine.functions import dot
 from engine.names import no_such
 from engine.ops import OPS
 from engine.value import Value, apply, number, set_each
-from engine.world import Observed, attributes_of
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None

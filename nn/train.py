@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.ops import fsum
+from engine.undo import undone
 from engine.value import Value, set_each
-from engine.world import undone
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled

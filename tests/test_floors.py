@@ -18,12 +18,18 @@ FLOORS = [
     ["engine.operators", "engine.backends.called", "engine.backends.matmul"],
     ["engine.modes", "engine.backends.ufuncs", "engine.backends.cformula"],
     ["engine.value"],
-    ["engine.functions", "engine.drawing.outline", "engine.tape", "engine.arguments"],
+    [
+        *("engine.functions", "engine.drawing.outline", "engine.tape", "engine.arguments"),
+        *("engine.cells", "engine.witness"),
+    ],
     [
         *("engine.derivatives", "engine.drawing.collapse", "engine.story.record", "engine.roll"),
-        "engine.compare",
+        *("engine.compare", "engine.reach"),
     ],
-    ["engine.check", "engine.drawing.picture", "engine.story.differences"],
+    [
+        *("engine.check", "engine.drawing.picture", "engine.story.differences"),
+        *("engine.world", "engine.undo"),
+    ],
     ["engine.drawing.svg", "engine.page.page", "engine.words"],
     ["engine.backends", "engine.backends.kernel"],
     ["engine.drawing.digraph", "engine.story.sentences"],

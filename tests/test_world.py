@@ -66,8 +66,13 @@ NEW_OBJECTS = {  # the number stands in a new object each time: each is recorded
 
 def _number(name: str, setup: str, path: str, change: str = "", **more: Any) -> _Row:
     """A row in which a number changes that is a factor."""
-    return _Row(name, setup, f"w * x * {path}", change or f"{path} = n",
-                **{"most": 8 if name in NEW_OBJECTS else FEW} | more)
+    return _Row(
+        name,
+        setup,
+        f"w * x * {path}",
+        change or f"{path} = n",
+        **{"most": 8 if name in NEW_OBJECTS else FEW} | more,
+    )
 
 
 def _refused(name: str, setup: str, body: str, word: str, by: int, **more: Any) -> _Row:

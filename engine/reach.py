@@ -1,0 +1,533 @@
+"""The walk: from a function through everything that its code can reach by name.
+
+Before a run each function that can be reached counts; after it only the code that ran. Objects of
+kinds that the walk does not know are named as such: it is a list of what is known.
+"""
+
+from __future__ import annotations
+
+import builtins
+import datetime
+import decimal
+import enum
+import functools
+import operator
+import random
+import re
+import sys
+import threading
+import types
+import weakref
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from itertools import chain
+from types import CodeType
+from typing import Any, NamedTuple
+
+from engine.cells import (
+    INSIDE,
+    MISSING,
+    PLAIN,
+    Cell,
+    Observed,
+    attributes_of,
+    is_a,
+    member,
+    read_array,
+    read_closure,
+    read_random,
+    read_slot,
+    spelled,
+)
+from engine.value import Value
+from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
+
+MOST = 1_000_000  # things in a walk
+_ATOMS = {
+    *PLAIN,
+    *(Value, range, slice, CodeType, re.Pattern, decimal.Decimal, type(MISSING), object),
+    *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
+    *(type(threading.Lock()), type(threading.RLock()), types.GenericAlias, types.UnionType),
+    *(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType),
+    *(types.GetSetDescriptorType, types.MemberDescriptorType, types.MethodWrapperType),
+}
+# Classes of Python's own whose attributes only matter where they are asked for by name.
+_FRANK = {
+    *("_thread", "abc", "argparse", "contextlib", "enum", "fractions", "functools", "logging"),
+    *("numbers", "pathlib", "threading", "types", "typing", "warnings", "dataclasses", "inspect"),
+}
+_LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
+
+
+class Reached(NamedTuple):
+    """What a walk found."""
+
+    cells: dict[tuple[str, int, Any], Cell]
+    names: Names
+    codes: Mapping[CodeType, dict[str, Any]]
+    unknown: list[tuple[str, Any]]  # what cannot be watched: its kind and its path
+    held: list[Any]  # so that ids stay theirs
+    values: dict[int, Value]  # the Values that stand in cells, by id
+
+
+def reach(
+    roots: Sequence[tuple[Any, str]],
+    codes: Mapping[CodeType, dict[str, Any]] | None = None,
+    known: Mapping[CodeType, dict[str, Any]] | None = None,
+    is_below: bool = False,
+) -> Reached:
+    """Walks from the roots, which come with their names.
+
+    `codes` are those that ran; before a run each function that can be reached counts, with those
+    `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
+    """
+    walk = _Walk(codes, known or {}, is_below)
+    while True:
+        before = len(walk.codes)
+        walk.go(roots)
+        if len(walk.codes) == before:
+            return Reached(walk.cells, walk.names, walk.codes, walk.unknown, walk.held, walk.values)
+
+
+def _together(codes: Iterable[CodeType]) -> Names:
+    """The names in all of them; the name of each counts as one that is read."""
+    parts = {code: names_of(code) for code in codes}
+
+    def all_of(field: str) -> frozenset[str]:
+        return frozenset().union(*(getattr(names, field) for names in parts.values()))
+
+    others = (n.globals | n.attributes | n.variables for n in parts.values())
+    loaded = frozenset().union(
+        *(names - n.filled for names, n in zip(others, parts.values(), strict=True))
+    )
+    return Names(
+        globals=all_of("globals"),
+        attributes=all_of("attributes") | {code.co_name for code in parts},
+        set_attributes=all_of("set_attributes"),
+        set_globals=all_of("set_globals"),
+        modules=all_of("modules"),
+        variables=all_of("variables"),
+        filled=all_of("filled") - loaded,
+        absent=all_of("absent"),
+        looks_around=any(n.looks_around for n in parts.values()),
+        reads_globals=any(n.reads_globals for n in parts.values()),
+        asks_identity=any(n.asks_identity for n in parts.values()),
+        asks_kind=any(n.asks_kind for code, n in parts.items() if not is_ours(code)),
+        lines={},
+        set_lines={},
+    )
+
+
+class _Walk:
+    def __init__(
+        self,
+        codes: Mapping[CodeType, dict[str, Any]] | None,
+        known: Mapping[CodeType, Any],
+        is_below: bool,
+    ) -> None:
+        self.is_before, self._is_below = codes is None, is_below
+        self.codes: dict[CodeType, dict[str, Any]] = dict(known if codes is None else codes)
+
+    def go(self, roots: Sequence[tuple[Any, str]]) -> None:
+        """One walk with the codes known so far."""
+        self.names = _together(self.codes)
+        self._wanted = self.names.attributes | self.names.set_attributes
+        self.cells: dict[tuple[str, int, Any], Cell] = {}
+        self.unknown: list[tuple[str, Any]] = []
+        self.held: list[Any] = []
+        self.values: dict[int, Value] = {}
+        self._met: set[int] = set()
+        self._todo: list[tuple[Any, Any]] = [(thing, (None, name)) for thing, name in roots]
+        for code, its_globals in () if self._is_below else list(self.codes.items()):
+            self._globals(code, its_globals)
+        while self._todo and len(self.held) < MOST:
+            thing, path = self._todo.pop()
+            kind = type(thing)
+            if kind is Value:
+                self.values[id(thing)] = thing
+                if "label" in self.names.attributes:
+                    self.cell("slot", thing, "label", thing.label, path)
+            if kind in _ATOMS or id(thing) in self._met:
+                continue
+            self._met.add(id(thing))
+            self.held.append(thing)
+            _visitor(thing)(self, thing, path)
+        if self._todo:
+            self.unknown.append((f"world of more than {MOST:,} things below", path))
+
+    def cell(self, kind: str, owner: Any, name: Any, value: Any, path: Any) -> None:
+        """Notes a cell."""
+        key = kind, id(owner), name
+        if key not in self.cells:
+            self.cells[key] = Cell(kind, owner, name, value, path)
+            self.held.append(owner)
+
+    def then(self, thing: Any, path: Any, name: str) -> None:
+        """Goes on to what stands in a cell."""
+        if type(thing) not in _ATOMS or type(thing) is Value:
+            self._todo.append((thing, (path, name)))
+
+    def _globals(self, code: CodeType, its_globals: dict[str, Any]) -> None:
+        names = names_of(code)
+        for name in sorted(names.globals | names.set_globals):
+            value = its_globals.get(name, MISSING)
+            self.cell("global", its_globals, name, value, None)
+            self.then(getattr(builtins, name, None) if value is MISSING else value, None, name)
+        for name in sorted(names.modules):
+            for part in {name, name.partition(".")[0]}:
+                if part in sys.modules:
+                    self.cell("global", sys.modules, part, sys.modules[part], None)
+                    self.then(sys.modules[part], None, part)
+
+    # what there is to see in a thing of each kind
+
+    def function(self, f: Any, path: Any) -> None:
+        code = f.__code__
+        self._attributes(f, path)
+        if is_library(code):
+            return
+        if self.is_before:
+            if is_installed(code) and code not in self.codes:
+                return
+            for each in within(code):
+                self.codes.setdefault(each, f.__globals__)
+        elif code not in self.codes:
+            return
+        own = (None, f.__name__)
+        self.cell("code", f, "__code__", code, own)
+        for name in ("__defaults__", "__kwdefaults__"):
+            value = getattr(f, name)
+            self.cell("code", f, name, value, own)
+            if isinstance(value, dict):
+                self.then(value, own, f".{name}")
+            for parameter, default in _defaults(code, value):
+                self.then(default, None, parameter)
+        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=False):
+            value = read_closure(cell, None)
+            self.cell("closure", cell, None, value, (None, name))
+            self.then(value, None, name)
+
+    def method(self, m: Any, path: Any) -> None:
+        self.then(m.__self__, path[0] if path else None, path[1] if path else "self")
+        self.then(m.__func__, path, "")
+
+    def partial(self, p: Any, path: Any) -> None:
+        self.then(p.func, path, ".func")
+        self.then(p.args, path, ".args")
+        self.then(p.keywords, path, ".keywords")
+        self._attributes(p, path)
+
+    def builtin(self, f: Any, path: Any) -> None:
+        owner = f.__self__
+        if owner is not None and not isinstance(owner, (type, types.ModuleType)):
+            self.then(owner, path, "")
+
+    def wrapper(self, thing: Any, path: Any) -> None:
+        """What wraps another: properties, static methods and the like."""
+        for name in ("fget", "fset", "func", "__func__", "__wrapped__"):
+            self.then(getattr(thing, name, None), path, "")
+
+    def items(self, things: Any, path: Any) -> None:
+        found = tuple(things)
+        if type(things) not in (tuple, frozenset):
+            self.cell("items", things, None, found, path)
+        for k, thing in enumerate(found):
+            self.then(thing, path, f"[{k}]")
+        if type(things) not in _LISTS:
+            self.instance(things, path)
+
+    def modules(self, path: Any) -> None:
+        """`sys.modules`: those that the code names in a text, and not all there are."""
+        texts = chain.from_iterable(names_of(code).lines for code in self.codes)
+        named = set(texts) & sys.modules.keys()
+        for name in sorted(named):
+            self.cell("item", sys.modules, name, sys.modules[name], path)
+            self.then(sys.modules[name], path, f"[{name!r}]")
+        if not named:
+            self.refused(sys.modules, path)
+
+    def pairs(self, d: Any, path: Any) -> None:
+        if d is sys.modules:
+            self.modules(path)
+            return
+        keys, values = tuple(d), tuple(d.values())
+        self.cell("pairs", d, None, (keys, values), path)
+        for key, value in zip(keys, values, strict=True):
+            self.then(value, path, f"[{key!r}]" if type(key) in PLAIN else "[...]")
+            self.then(key, path, "")
+        if type(d) is not dict:
+            self.instance(d, path)
+
+    def module(self, m: Any, path: Any) -> None:
+        own = vars(m)
+        name = (None, m.__name__)
+        around = {"__getattr__"} if "__getattr__" in own else set()
+        for attribute in sorted((self._wanted | around) & own.keys()):
+            self.cell("module", m, attribute, own[attribute], name)
+            if not str(own.get("__file__", "")).startswith(_ENGINE):
+                self.then(own[attribute], name, f".{attribute}")
+        absent = self.names.attributes if around or self.names.looks_around else self.names.absent
+        for attribute in sorted(absent - own.keys()):
+            self.cell("module", m, attribute, MISSING, name)
+
+    def kind(self, t: Any, path: Any) -> None:
+        """A class: each name as it is found from there."""
+        if _is_built_in(t):
+            return
+        its = (None, t.__name__)
+        is_own = _is_own(t)
+        if is_own:
+            self.cell("size", t, None, len(t.__dict__), its)
+        for c in t.__mro__:
+            if _is_built_in(c):
+                continue
+            names = self._wanted & c.__dict__.keys()
+            if self.is_before or _is_own(c):
+                names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
+            names -= {"__dict__", "__weakref__"}
+            for name in sorted(names):
+                raw = c.__dict__[name]
+                if is_own and type(raw) is not classmethod and not _is_fickle(raw):
+                    self.cell("class", t, name, getattr(t, name, MISSING), its)
+                else:
+                    self.cell("module", c, name, raw, its)
+                self.then(raw, its, f".{name}")
+
+    def array(self, a: Any, path: Any) -> None:
+        self.cell("array", a, None, read_array(a, None), path)
+        if a.dtype == object:
+            for thing in a.ravel().tolist():
+                self.then(thing, path, "[...]")
+
+    def context(self, variable: Any, path: Any) -> None:
+        self.cell("context", variable, None, variable.get(MISSING), path)
+        self.then(variable.get(None), path, "")
+
+    def chance(self, source: Any, path: Any) -> None:
+        self.cell("random", source, None, read_random(source, None), path)
+        self.then(type(source), None, type(source).__name__)
+
+    def getter(self, thing: Any, path: Any) -> None:
+        """An attrgetter and the like: a function of names."""
+        parts = thing.__reduce__()[1]
+        extra = {n for text in parts if isinstance(text, str) for n in text.split(".")}
+        self._wanted |= extra
+        self.names = self.names._replace(attributes=self.names.attributes | extra)
+        for part in parts:
+            self.then(part, path, "")
+
+    def engines(self, thing: Any, path: Any) -> None:
+        """A replay, and what else the engine makes: what it wraps."""
+        self.then(attributes_of(thing).get("__wrapped__"), path, "")
+
+    def nothing(self, thing: Any, path: Any) -> None:
+        pass
+
+    def refused(self, thing: Any, path: Any) -> None:
+        self.unknown.append((type(thing).__name__, path))
+
+    def instance(self, thing: Any, path: Any) -> None:
+        kind = type(thing)
+        self.then(kind, None, kind.__name__)
+        if not is_a(thing, Observed) and kind.__flags__ & _HEAP:
+            self.cell("type", thing, None, kind, path)
+        self._attributes(thing, path)
+        for c in kind.__mro__:
+            for name, raw in list(c.__dict__.items()):
+                is_slot = type(raw) is types.MemberDescriptorType and not _is_built_in(c)
+                if is_slot and (name in self._wanted or self._all_of(thing)):
+                    value = read_slot(thing, name)
+                    self.cell("slot", thing, name, value, path)
+                    self.then(value, path, f".{name}")
+
+    def _all_of(self, thing: Any) -> bool:
+        """Whether any attribute of it may be read, by whatever name."""
+        home = type(thing).__module__.partition(".")[0]
+        return self.names.looks_around or (home in _STANDARD and home not in _FRANK)
+
+    def _attributes(self, thing: Any, path: Any) -> None:
+        own = attributes_of(thing)
+        found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
+        if self._all_of(thing) and type(thing) is not types.FunctionType:
+            self.cell("keys", thing, None, tuple(own), path)
+        for name in sorted(found):
+            self.cell("attribute", thing, name, own[name], path)
+            if name in self.names.attributes or self._all_of(thing):
+                self.then(own[name], path, f".{name}")
+        if "__wrapped__" in own:
+            self.then(own["__wrapped__"], path, "")
+        if type(thing) is types.FunctionType:
+            return
+        if type(thing).__flags__ & _HEAP and _has_dict(thing):
+            self._absent(thing, own, path)
+
+    def _absent(self, thing: Any, own: dict[str, Any], path: Any) -> None:
+        """Names that are not set on the object, and would count if they were."""
+        kind = type(thing)
+        fallback = hasattr(kind, "__getattr__") or self.names.looks_around
+        for name in self._wanted - own.keys():
+            if name in self.names.set_attributes:
+                matters = True
+            elif name.startswith("__") and name.endswith("__"):
+                matters = False
+            else:
+                raw = member(kind, name)
+                is_asked = fallback or name in self.names.absent
+                matters = is_asked if raw is None else not hasattr(type(raw), "__set__")
+            if matters:
+                self.cell("attribute", thing, name, MISSING, path)
+
+
+_HEAP = 1 << 9  # of a type's flags: made by a class statement
+_ENGINE = __file__.removesuffix("reach.py")
+_STANDARD = sys.stdlib_module_names - {"__main__"}
+
+
+def _is_called_by_python(name: str, thing: Any) -> bool:
+    """Whether it is such as `__call__`, which nobody calls by name."""
+    return name.startswith("__") and name.endswith("__") and type(thing) is types.FunctionType
+
+
+def _has_dict(thing: Any) -> bool:
+    try:
+        object.__getattribute__(thing, "__dict__")
+    except AttributeError:
+        return False
+    return True
+
+
+def _is_built_in(t: type) -> bool:
+    """Whether nobody sets anything on such a class."""
+    return not t.__flags__ & _HEAP or t.__module__ in ("typing", "abc") or _is_engine(t)
+
+
+def _is_own(t: type) -> bool:
+    """Whether it is a class of the user's; of code that was run as text nobody knows the module."""
+    home = t.__module__.partition(".")[0]
+    return home not in _STANDARD or home == "builtins"
+
+
+def _is_engine(t: type) -> bool:
+    return t.__module__.partition(".")[0] == "engine"
+
+
+def _is_fickle(raw: Any) -> bool:
+    """Whether a class gives something new each time it is asked for it."""
+    return (
+        hasattr(type(raw), "__get__")
+        and not isinstance(
+            raw, (types.FunctionType, staticmethod, property, functools.cached_property)
+        )
+        and type(raw) not in (types.MemberDescriptorType, types.GetSetDescriptorType)
+    )
+
+
+_VISITORS: dict[type, Callable[[_Walk, Any, Any], None]] = {
+    types.FunctionType: _Walk.function,
+    types.MethodType: _Walk.method,
+    types.BuiltinFunctionType: _Walk.builtin,
+    functools.partial: _Walk.partial,
+    property: _Walk.wrapper,
+    staticmethod: _Walk.wrapper,
+    classmethod: _Walk.wrapper,
+    functools.cached_property: _Walk.wrapper,
+    functools.partialmethod: _Walk.wrapper,
+    type(functools.cache(lambda: 0)): _Walk.wrapper,
+    types.MappingProxyType: _Walk.pairs,
+    ContextVar: _Walk.context,
+    weakref.ref: _Walk.refused,
+    operator.attrgetter: _Walk.getter,
+    operator.itemgetter: _Walk.getter,
+    operator.methodcaller: _Walk.getter,
+    types.ModuleType: _Walk.module,
+    types.SimpleNamespace: _Walk.instance,
+    type(NamedTuple("_", [("x", int)]).x): _Walk.nothing,  # type: ignore[attr-defined]
+}
+_BY_KIND: tuple[tuple[Any, Callable[[_Walk, Any, Any], None]], ...] = (
+    (types.ModuleType, _Walk.module),
+    (type, _Walk.kind),
+    (random.Random, _Walk.chance),
+    (_LISTS, _Walk.items),
+    (dict, _Walk.pairs),
+    (weakref.ref, _Walk.refused),
+    (enum.Enum, _Walk.instance),
+)
+_VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
+
+
+def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
+    """What there is to see in a thing."""
+    kind = type(thing)
+    found = _VISITORS.get(kind) or next((v for base, v in _BY_KIND if issubclass(kind, base)), None)
+    home = kind.__module__.partition(".")[0]
+    if found:
+        return found
+    if home == "numpy":
+        return _of_numpy(thing)
+    if kind in _VIEWS:
+        return _Walk.items
+    if _is_engine(kind):
+        return _Walk.engines
+    if kind.__flags__ & _HEAP and home != "itertools":
+        return _Walk.instance
+    return _Walk.nothing if home in ("_thread", "typing") else _Walk.refused
+
+
+def _of_numpy(thing: Any) -> Callable[[_Walk, Any, Any], None]:
+    if type(thing).__name__ == "ndarray":
+        return _Walk.array
+    is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
+    return _Walk.chance if is_chance else _Walk.nothing
+
+
+def _defaults(code: CodeType, values: Any) -> Iterable[tuple[str, Any]]:
+    """The parameters that have defaults, with these."""
+    if not values:
+        return ()
+    if isinstance(values, dict):
+        return values.items()
+    names = code.co_varnames[: code.co_argcount]
+    return zip(names[-len(values) :], values, strict=False)
+
+
+# --- what was found ------------------------------------------------------------
+
+
+def is_read(reached: Reached, cell: Cell) -> bool:
+    """Whether the code that ran asks for a cell by name; else it is set there, and no more."""
+    names = reached.names
+    if cell.kind == "closure":
+        return spelled(cell.path) in names.variables
+    if cell.kind == "global":
+        return cell.name in names.globals
+    if cell.kind in ("attribute", "slot", "module", "class"):
+        is_on_class = cell.kind in ("class", "module") and cell.name.startswith("__")
+        return cell.name in names.attributes or names.looks_around or is_on_class
+    if cell.kind in ("items", "pairs"):
+        return (cell.path[1] if cell.path else "").lstrip(".") not in names.filled
+    return True
+
+
+def line_of(reached: Reached, cell: Cell) -> str:
+    """The line at which a cell is set, or else first named: empty where none is known."""
+    if not isinstance(cell.name, str) or cell.kind in INSIDE or cell.kind == "item":
+        return line_on(reached, cell.path)
+    return line_with(reached, cell.name, is_set=True) or line_with(reached, cell.name)
+
+
+def line_on(reached: Reached, path: Any) -> str:
+    """The line that names the last of a path that is named at all."""
+    words = re.findall(r"[^\W\d]\w*", spelled(path))
+    return next(filter(None, (line_with(reached, word) for word in reversed(words))), "")
+
+
+def line_with(reached: Reached, word: str, is_set: bool = False) -> str:
+    """File and line at which the code that ran first has a name; empty where it has not."""
+    for code in reached.codes:
+        names = names_of(code)
+        lines = names.set_lines if is_set else names.lines
+        if word in lines:
+            return f"{code.co_filename}:{lines[word]}"
+    return ""
