@@ -344,7 +344,7 @@ class _Walk:
 
     def _all_of(self, thing: Any) -> bool:
         """Whether any attribute of it may be read, by whatever name."""
-        home = type(thing).__module__.partition(".")[0]
+        home = _home(type(thing))
         return self.names.looks_around or (home in _STANDARD and home not in _FRANK)
 
     def _attributes(self, thing: Any, path: Any) -> None:
@@ -400,17 +400,23 @@ def _has_dict(thing: Any) -> bool:
 
 def _is_built_in(t: type) -> bool:
     """Whether nobody sets anything on such a class."""
-    return not t.__flags__ & _HEAP or t.__module__ in ("typing", "abc") or _is_engine(t)
+    return not t.__flags__ & _HEAP or _home(t) in ("typing", "abc") or _is_engine(t)
+
+
+def _home(t: type) -> str:
+    """The package that a class is of; those of Cython have no text there."""
+    home = t.__module__
+    return home.partition(".")[0] if isinstance(home, str) else ""
 
 
 def _is_own(t: type) -> bool:
     """Whether it is a class of the user's; of code that was run as text nobody knows the module."""
-    home = t.__module__.partition(".")[0]
+    home = _home(t)
     return home not in _STANDARD or home == "builtins"
 
 
 def _is_engine(t: type) -> bool:
-    return t.__module__.partition(".")[0] == "engine"
+    return _home(t) == "engine"
 
 
 def _is_fickle(raw: Any) -> bool:
@@ -461,7 +467,7 @@ def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
     """What there is to see in a thing."""
     kind = type(thing)
     found = _VISITORS.get(kind) or next((v for base, v in _BY_KIND if issubclass(kind, base)), None)
-    home = kind.__module__.partition(".")[0]
+    home = _home(kind)
     if found:
         return found
     if home == "numpy":
@@ -478,6 +484,8 @@ def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
 def _of_numpy(thing: Any) -> Callable[[_Walk, Any, Any], None]:
     if type(thing).__name__ == "ndarray":
         return _Walk.array
+    if not str(type(thing).__module__).startswith("numpy.random"):
+        return _Walk.nothing
     is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
     return _Walk.chance if is_chance else _Walk.nothing
 
