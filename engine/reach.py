@@ -391,6 +391,8 @@ def _is_called_by_python(name: str, thing: Any) -> bool:
 
 
 def _has_dict(thing: Any) -> bool:
+    if is_a(thing, Observed):
+        return True
     try:
         object.__getattribute__(thing, "__dict__")
     except AttributeError:
