@@ -40,6 +40,11 @@ _AROUND = {
     *("asdict", "astuple", "deepcopy", "getmembers", "getattr_static"),
 }
 _AROUND_AS_GLOBALS = _AROUND | {"vars", "dir", "eval", "exec", "replace", "copy", "attributes_of"}
+# Who names one of these may ask where a Value comes from, and which one it is.
+_LOOKS_BEHIND = {
+    *("id", "op", "_op", "parents", "_prev", "x", "y", "toposort"),
+    *("grad", "jacobian", "hessian", "hvp", "jvp"),
+}
 _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
 
@@ -56,7 +61,7 @@ class Names(NamedTuple):
     absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
     looks_around: bool
     reads_globals: bool  # globals()["k"]
-    asks_identity: bool  # `is` between things, id()
+    asks_identity: bool  # `is` between things, id(), where a Value comes from
     asks_kind: bool  # isinstance(x, Value), type(x): a number and a Value differ there
     lines: Mapping[str, int]  # where each name and text stands first
     set_lines: Mapping[str, int]  # where each name is set
@@ -107,7 +112,7 @@ def names_of(code: CodeType) -> Names:
         absent=frozenset(texts | attributes if tries else texts),
         looks_around=around,
         reads_globals="globals" in globals_,
-        asks_identity=asks or "id" in globals_,
+        asks_identity=asks or bool((globals_ | attributes) & _LOOKS_BEHIND),
         asks_kind="type" in globals_ or is_instance,
         lines=lines,
         set_lines=set_lines,

@@ -43,7 +43,7 @@ NAMES = {
     "methods": (
         r"Value|_new|number|observed|modes|self|other|node|None|AttributeError|TypeError|type|float"
         r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
-        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]"
+        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply"
     ),
 }
 ATTRIBUTES = {
@@ -191,7 +191,7 @@ def test_constants_and_labels_are_not_in_the_text(backend):
     assert len(texts) == 1
 
 
-LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "lambda", "é", "x0", "_"]
+LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "_x", "é", "x0", "_"]
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
