@@ -25,6 +25,7 @@ class _Bare:
 
 
 _dict_of = _Bare.__dict__["__dict__"].__get__
+_set_dict = _Bare.__dict__["__dict__"].__set__
 
 
 class Observed(_Bare):
@@ -39,15 +40,22 @@ class Observed(_Bare):
         stamp[0] = object()
 
     @property
-    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+    def __dict__(self) -> dict[str, Any]:
         """The attributes; who holds them may set one unseen, so they are looked at from now on."""
         _handed_out[id(self)] = self
         stamp[0] = object()
         own: dict[str, Any] = _dict_of(self)
         return own
 
+    @__dict__.setter
+    def __dict__(self, attributes: dict[str, Any]) -> None:
+        _handed_out[id(self)] = self
+        _set_dict(self, attributes)
+        stamp[0] = object()
+
 
 _TOLD = ("__setattr__", "__delattr__")
+_HANDS_OUT = vars(Observed)["__dict__"]
 
 
 def is_a(thing: Any, kind: type) -> bool:
@@ -72,6 +80,7 @@ def tells(thing: Any) -> bool:
     return (
         is_a(thing, Observed)
         and all(getattr(type(thing), name) is getattr(Observed, name) for name in _TOLD)
+        and member(type(thing), "__dict__") is _HANDS_OUT  # and no mixin's
         and id(thing) not in _handed_out
     )
 
@@ -174,6 +183,8 @@ _READ: dict[str, Callable[[Any, Any], Any]] = {
     "items": lambda owner, _: tuple(owner),
     "pairs": lambda owner, _: (tuple(owner), tuple(owner.values())),
     "item": _read_item,
+    "cache": lambda owner, _: owner.cache_info()[1:],
+    "form": lambda owner, _: type(now(owner)),
     "length": lambda owner, _: len(owner),
     "array": read_array,
     "keys": lambda owner, _: tuple(attributes_of(owner)),
@@ -181,7 +192,7 @@ _READ: dict[str, Callable[[Any, Any], Any]] = {
     "context": lambda owner, _: owner.get(MISSING),
     "random": read_random,
 }
-INSIDE = ("items", "pairs", "keys", "length", "array", "context", "random", "type", "size")
+INSIDE = ("items", "pairs", "cache", "keys", "length", "array", "context", "random", "type", "size")
 
 
 def put(place: Cell, value: Any) -> None:

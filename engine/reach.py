@@ -56,7 +56,7 @@ _ATOMS = {
 # Classes of Python's own whose attributes only matter where they are asked for by name.
 _FRANK = {
     *("_thread", "abc", "argparse", "contextlib", "enum", "fractions", "functools", "logging"),
-    *("numbers", "pathlib", "threading", "types", "typing", "warnings", "dataclasses", "inspect"),
+    *("numbers", "pathlib", "types", "typing", "warnings", "dataclasses", "inspect", "collections"),
 }
 _LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
 
@@ -70,6 +70,7 @@ class Reached(NamedTuple):
     unknown: list[tuple[str, Any]]  # what cannot be watched: its kind and its path
     held: list[Any]  # so that ids stay theirs
     values: dict[int, Value]  # the Values that stand in cells, by id
+    aliases: set[int]  # ids of what is reached in several ways
 
 
 def reach(
@@ -77,18 +78,22 @@ def reach(
     codes: Mapping[CodeType, dict[str, Any]] | None = None,
     known: Mapping[CodeType, dict[str, Any]] | None = None,
     is_below: bool = False,
+    looks_around: bool = False,
 ) -> Reached:
     """Walks from the roots, which come with their names.
 
     `codes` are those that ran; before a run each function that can be reached counts, with those
     `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
     """
-    walk = _Walk(codes, known or {}, is_below)
+    walk = _Walk(codes, known or {}, is_below, looks_around)
     while True:
         before = len(walk.codes)
         walk.go(roots)
         if len(walk.codes) == before:
-            return Reached(walk.cells, walk.names, walk.codes, walk.unknown, walk.held, walk.values)
+            return Reached(
+                *(walk.cells, walk.names, walk.codes, walk.unknown),
+                *(walk.held, walk.values, walk.aliases),
+            )
 
 
 def _together(codes: Iterable[CodeType]) -> Names:
@@ -126,18 +131,23 @@ class _Walk:
         codes: Mapping[CodeType, dict[str, Any]] | None,
         known: Mapping[CodeType, Any],
         is_below: bool,
+        looks_around: bool,
     ) -> None:
         self.is_before, self._is_below = codes is None, is_below
+        self._looks_around = looks_around
         self.codes: dict[CodeType, dict[str, Any]] = dict(known if codes is None else codes)
 
     def go(self, roots: Sequence[tuple[Any, str]]) -> None:
         """One walk with the codes known so far."""
         self.names = _together(self.codes)
+        if self._looks_around:
+            self.names = self.names._replace(looks_around=True)
         self._wanted = self.names.attributes | self.names.set_attributes
         self.cells: dict[tuple[str, int, Any], Cell] = {}
         self.unknown: list[tuple[str, Any]] = []
         self.held: list[Any] = []
         self.values: dict[int, Value] = {}
+        self.aliases: set[int] = set()
         self._met: set[int] = set()
         self._todo: list[tuple[Any, Any]] = [(thing, (None, name)) for thing, name in roots]
         for code, its_globals in () if self._is_below else list(self.codes.items()):
@@ -149,7 +159,10 @@ class _Walk:
                 self.values[id(thing)] = thing
                 if "label" in self.names.attributes:
                     self.cell("slot", thing, "label", thing.label, path)
-            if kind in _ATOMS or id(thing) in self._met:
+            if kind in _ATOMS:
+                continue
+            if id(thing) in self._met:
+                self.aliases.add(id(thing))
                 continue
             self._met.add(id(thing))
             self.held.append(thing)
@@ -174,7 +187,10 @@ class _Walk:
         for name in sorted(names.globals | names.set_globals):
             value = its_globals.get(name, MISSING)
             self.cell("global", its_globals, name, value, None)
-            self.then(getattr(builtins, name, None) if value is MISSING else value, None, name)
+            if value is MISSING and hasattr(builtins, name):
+                value = getattr(builtins, name)
+                self.cell("module", builtins, name, value, None)
+            self.then(value, None, name)
         for name in sorted(names.modules):
             for part in {name, name.partition(".")[0]}:
                 if part in sys.modules:
@@ -229,6 +245,15 @@ class _Walk:
         for name in ("fget", "fset", "func", "__func__", "__wrapped__"):
             self.then(getattr(thing, name, None), path, "")
 
+    def cache(self, cached: Any, path: Any) -> None:
+        """An `lru_cache`: what it keeps was computed by code that may not run now."""
+        self.cell("cache", cached, None, cached.cache_info()[1:], path)
+        code = getattr(cached.__wrapped__, "__code__", None)
+        if code is not None and not is_library(code):
+            for each in within(code):
+                self.codes.setdefault(each, cached.__wrapped__.__globals__)
+        self.wrapper(cached, path)
+
     def items(self, things: Any, path: Any) -> None:
         found = tuple(things)
         if type(things) not in (tuple, frozenset):
@@ -278,6 +303,7 @@ class _Walk:
             return
         its = (None, t.__name__)
         is_own = _is_own(t)
+        self.then(type(t), None, type(t).__name__)
         if is_own:
             self.cell("size", t, None, len(t.__dict__), its)
         for c in t.__mro__:
@@ -331,7 +357,7 @@ class _Walk:
     def instance(self, thing: Any, path: Any) -> None:
         kind = type(thing)
         self.then(kind, None, kind.__name__)
-        if not is_a(thing, Observed) and kind.__flags__ & _HEAP:
+        if kind.__flags__ & _HEAP:
             self.cell("type", thing, None, kind, path)
         self._attributes(thing, path)
         for c in kind.__mro__:
@@ -344,8 +370,8 @@ class _Walk:
 
     def _all_of(self, thing: Any) -> bool:
         """Whether any attribute of it may be read, by whatever name."""
-        home = _home(type(thing))
-        return self.names.looks_around or (home in _STANDARD and home not in _FRANK)
+        homes = {_home(c) for c in type(thing).__mro__ if c.__flags__ & _HEAP}
+        return self.names.looks_around or bool((homes & _STANDARD) - _FRANK - {"builtins"})
 
     def _attributes(self, thing: Any, path: Any) -> None:
         own = attributes_of(thing)
@@ -442,7 +468,7 @@ _VISITORS: dict[type, Callable[[_Walk, Any, Any], None]] = {
     classmethod: _Walk.wrapper,
     functools.cached_property: _Walk.wrapper,
     functools.partialmethod: _Walk.wrapper,
-    type(functools.cache(lambda: 0)): _Walk.wrapper,
+    type(functools.cache(lambda: 0)): _Walk.cache,
     types.MappingProxyType: _Walk.pairs,
     ContextVar: _Walk.context,
     weakref.ref: _Walk.refused,
@@ -470,26 +496,29 @@ def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
     kind = type(thing)
     found = _VISITORS.get(kind) or next((v for base, v in _BY_KIND if issubclass(kind, base)), None)
     home = _home(kind)
+    if is_a(thing, threading.local) or "ndarray" in {c.__name__ for c in kind.__mro__[1:]}:
+        return _Walk.refused
     if found:
         return found
     if home == "numpy":
         return _of_numpy(thing)
-    if kind in _VIEWS:
-        return _Walk.items
-    if _is_engine(kind):
-        return _Walk.engines
+    if kind in _VIEWS or _is_engine(kind):
+        return _Walk.items if kind in _VIEWS else _Walk.engines
     if kind.__flags__ & _HEAP and home != "itertools":
         return _Walk.instance
     return _Walk.nothing if home in ("_thread", "typing") else _Walk.refused
 
 
 def _of_numpy(thing: Any) -> Callable[[_Walk, Any, Any], None]:
-    if type(thing).__name__ == "ndarray":
+    kind = type(thing)
+    if kind.__name__ == "ndarray":
         return _Walk.array
-    if not str(type(thing).__module__).startswith("numpy.random"):
-        return _Walk.nothing
-    is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
-    return _Walk.chance if is_chance else _Walk.nothing
+    if str(kind.__module__).startswith("numpy.random"):
+        is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
+        return _Walk.chance if is_chance else _Walk.nothing
+    bases = {c.__name__ for c in kind.__mro__}
+    changes = {"ndarray", "poly1d", "vectorize", "flatiter", "nditer"} & bases
+    return _Walk.refused if changes else _Walk.nothing
 
 
 def _defaults(code: CodeType, values: Any) -> Iterable[tuple[str, Any]]:
@@ -511,12 +540,14 @@ def is_read(reached: Reached, cell: Cell) -> bool:
     if cell.kind == "closure":
         return spelled(cell.path) in names.variables
     if cell.kind == "global":
-        return cell.name in names.globals
+        modules = {part for name in names.modules for part in (name, name.partition(".")[0])}
+        return cell.name in names.globals | modules
     if cell.kind in ("attribute", "slot", "module", "class"):
         is_on_class = cell.kind in ("class", "module") and cell.name.startswith("__")
         return cell.name in names.attributes or names.looks_around or is_on_class
     if cell.kind in ("items", "pairs"):
-        return (cell.path[1] if cell.path else "").lstrip(".") not in names.filled
+        word = (cell.path[1] if cell.path else "").lstrip(".")
+        return word not in names.filled or id(cell.owner) in reached.aliases
     return True
 
 

@@ -26,7 +26,7 @@ from engine.arguments import (
     rebuild,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import MISSING, SETTABLE, Cell, alike, now, spelled
+from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
@@ -34,10 +34,11 @@ from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
+from engine.undo import put_back
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
-from engine.world import NUMBERS, Lent, World, is_filled, places_set, written
+from engine.world import Lent, World, is_filled, is_free, places_set, written
 
 LIMIT = 32  # recordings kept of one function
 MANY_CODES = 10_000  # pieces of code that are remembered: more are made anew at each call
@@ -109,6 +110,7 @@ class Replay:
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
         self._set: set[Any] = set()  # places that the last run set
         self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
+        self._asks_identity = self._looks_around = False  # as runs so far did
         self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
@@ -217,25 +219,27 @@ class Replay:
         called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
         ReplayError, with the result, where the next run would set something again.
         """
-        before = reach(self._roots(given), known=self._codes)
-        inputs = copies(given.numbers, self._is_strict(before))
+        before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
+        is_strict = self._is_strict(before)
+        inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        places = [
-            place
-            for key, place in self._moved.items()
-            if key not in self._fixed and type(now(place)) in NUMBERS
-        ]
+        free = [p for key, p in self._moved.items() if key not in self._fixed]
+        caches = any(cell.kind == "cache" for cell in before.cells.values())
+        places = [] if caches else [place for place in free if is_free(now(place))]
         try:
             run, after = self._witnessed(given, inputs, places, before)
-            if places and after.names.asks_kind:
-                raise TypeError("an input is a Value to who asks for its type")
+            if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
+                raise TypeError("a number outside is not used as a Value could be")
         except Exception:
             if not places:
                 raise
-            self._fixed |= {
-                p.key for p in places
-            }  # as in math.exp(box.k): no input can stand there
+            put_back(before, keeps=False)
+            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
             return self.record(given, keeps_all)
+        if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
+            self._asks_identity = True
+            if not (run.state or run.refused):
+                return self.record(given, keeps_all)
         inputs += run.seen.lent
         recorded = None
         try:
@@ -261,7 +265,7 @@ class Replay:
 
     def _is_strict(self, before: Reached) -> bool:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
-        return self.wanted == "python" or before.names.asks_identity
+        return self.wanted == "python" or self._asks_identity or before.names.asks_identity
 
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
@@ -289,6 +293,8 @@ class Replay:
             if key not in sets and is_read(after, c) and key[1] not in run.new
             if not (key[1] in owners and key[2] is None)
         ]
+        asked = [cell for cell in run.sets if is_read(after, cell)]  # such as `self.h is None`
+        cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
         recorded.is_strict = self._is_strict(after)
@@ -296,7 +302,8 @@ class Replay:
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
         self._check_kernel(recorded, leaves, inputs, run.results)
-        if recorded.grad_inputs and after.names.asks_identity and not is_set_up:
+        asks = after.names.asks_identity or run.seen.asks_identity
+        if recorded.grad_inputs and asks and not is_set_up:
             self._check_identity(given, run.results[: len(numbers_of(run.result))])
         if not is_set_up:
             self._keep(given, recorded, pattern)
@@ -352,7 +359,9 @@ class Replay:
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         seen, result = self._watched_run(given, inputs, places, marks, witness)
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
-        after = reach(self._roots(given), witness.codes)
+        self._looks_around |= witness.looks_around
+        roots = self._roots(given)
+        after = reach(roots, witness.codes, looks_around=self._looks_around)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
         sets, state = [], []
@@ -378,12 +387,13 @@ class Replay:
         witness: Witness | None = None,
     ) -> tuple[Recording, Any]:
         """A run with Values in the places of numbers that are inputs, and with marks."""
-        lent = [Value(float(now(place))) for place in places]
+        numbers = [now(place) for place in places]
+        lent = [Value(float(x)) for x in numbers]
         cells = [*places, *(mark.cell for mark in marks)]
         with (
             record() as seen,
             Lent(cells, [*lent, *(mark.thing for mark in marks)]),
-            standing_in(lent),
+            standing_in(lent, map(type, numbers)),
         ):
             result = self._run(given, inputs, witness)
         seen.lent = lent
@@ -411,7 +421,7 @@ class Replay:
         pairs = zip(inputs, given.numbers, strict=False)
         of_lent = {id(v): v for v in seen.lent}
         of_all = {**of_lent, **{id(v): v for v, x in pairs if type(x) is not Value}}
-        is_whole = any(type(now(place)) is int for place in places)
+        is_whole = any(type(now(place)) is not float for place in places)
         parts = [result, *(now(cell) for cell in sets)]
         results, are_values = [], []
         for k, part in enumerate(parts):
@@ -439,7 +449,8 @@ class Replay:
                 self._unsettled.clear()
             self._unsettled[shape] = times
             return True
-        self._unsettled.pop(shape, None)
+        if not (refused or state or is_missed):
+            self._unsettled.pop(shape, None)
         if refused or chance:
             what, line = refused[0] if refused else _drawn(after, chance[0])
             raise ReplayError(
@@ -653,7 +664,7 @@ def _others(thing: Any, name: str) -> list[tuple[Any, str]]:
 
 def _marked(cell: Cell | None) -> list[_Mark]:
     """A mark for a cell that holds Values, and no other numbers; none for others."""
-    if cell is None or cell.kind not in SETTABLE or cell.value in (None, MISSING):
+    if cell is None or cell.kind not in SETTABLE or cell.value is None:
         return []
     try:
         numbers = numbers_of(cell.value)
@@ -671,6 +682,10 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     named = sorted(n for n in after.names.attributes - ran if hasattr(source.owner, n))
     drawn = [name for name in named if line_with(after, name)]
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
+
+
+def _is_value(x: object) -> bool:
+    return isinstance(x, Value)
 
 
 def _is_data(cell: Cell) -> bool:

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import threading
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -99,6 +100,7 @@ class Recording:
     guards: list[tuple[Value, str, Operand, bool]] = field(default_factory=list)
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
+    asks_identity: bool = False  # whether somebody asked which of the Values one is
 
     def has_used(self, values: Iterable[Value]) -> bool:
         """Whether one of these was an operand, or compared."""
@@ -106,6 +108,21 @@ class Recording:
         operands = chain.from_iterable(map(_operands, self.nodes))
         compared = (side for left, _, right, _ in self.guards for side in (left, right))
         return not known.isdisjoint(map(id, chain(operands, compared)))
+
+    def calculates_otherwise(self) -> bool:
+        """Whether numbers outside do what floats do not do as Values do, such as 1 / 0."""
+        plain = set(map(id, self.lent))
+        for node in self.nodes:
+            operands = _operands(node)
+            if plain.isdisjoint(map(id, operands)):
+                continue
+            if all(type(p) is not Value or id(p) in plain for p in operands):
+                plain.add(id(node))
+                name = cast(Op, node.op).name
+                divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
+                    return True
+        return False
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
@@ -330,18 +347,23 @@ def _asked(left: Value, relation: str, right: Operand) -> bool:
 # --- Values that stand for floats --------------------------------------------------------------
 
 _stand_ins: ContextVar[tuple[Mapping[int, Value], ...]] = ContextVar("stand_ins", default=())
+_kinds: ContextVar[Mapping[int, type]] = ContextVar("kinds", default=types.MappingProxyType({}))
 
 
 @contextmanager
-def standing_in(values: Iterable[Value]) -> Iterator[None]:
+def standing_in(values: Iterable[Value], kinds: Iterable[type] = ()) -> Iterator[None]:
     """Inside, these are floats to the caller, as is what is computed from them and numbers alone.
 
-    Such a Value compares with `==` as its number does.
+    Such a Value compares with `==` as its number does. `kinds` are the types of the numbers where
+    they may be int.
     """
+    values = list(values)
     before = _stand_ins.set((*_stand_ins.get(), {id(v): v for v in values}))
+    others = _kinds.set({**_kinds.get(), **dict(zip(map(id, values), kinds, strict=False))})
     try:
         yield
     finally:
+        _kinds.reset(others)
         _stand_ins.reset(before)
 
 
@@ -373,7 +395,7 @@ def _class_of(v: Value) -> type:
         frame = frame.f_back
     if _is_ours(frame) or not _stand_ins.get() or not is_recording():
         return Value
-    return float if _is_stand_in(v) else Value
+    return _kinds.get().get(id(v), float) if _is_stand_in(v) else Value
 
 
 _CLASS: Any = vars(Value)["__class__"]
@@ -384,13 +406,20 @@ def _equal(left: Value, right: object) -> Any:
     is_number = isinstance(right, Real) or _is_stand_in(right)
     if is_number and _is_stand_in(left):
         return _asked(left, "eq", cast(Operand, right))
+    _note_identity(sys._getframe(1))
     return object.__eq__(left, right)
+
+
+def _note_identity(frame: FrameType) -> None:
+    for seen in () if _is_ours(frame) else _recording.get():
+        seen.asks_identity = True
 
 
 def _hashed(v: Value) -> int:
     frame = sys._getframe(1)
     if not _is_ours(frame) and _is_stand_in(v):
         _note("takes the hash", frame)
+    _note_identity(frame)
     return object.__hash__(v)
 
 

@@ -18,7 +18,7 @@ from engine.cells import (
     stamp,
     state_of,
 )
-from engine.reach import reach
+from engine.reach import Reached, reach
 
 
 @contextmanager
@@ -41,19 +41,24 @@ def undone(*things: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        is_built = False
-        for cell in before.cells.values():
-            value = now(cell)
-            if cell.kind == "random" or alike(cell.value, value):
-                continue
-            made = reach([(value, "")], before.codes, is_below=True).values.items()
-            if any(key not in before.values and v.op is None for key, v in made):
-                is_built = True
-            else:
-                _put_back(cell)
-        if not is_built:
+        if not put_back(before):
             for source, state in zip(sources, states, strict=True):
                 _set_state(source, state)
+
+
+def put_back(before: Reached, keeps: bool = True) -> bool:
+    """Sets what a walk found to what it was then; whether something was built, and kept."""
+    is_built = False
+    for cell in before.cells.values():
+        value = now(cell)
+        if cell.kind in ("random", "cache") or alike(cell.value, value):
+            continue
+        made = reach([(value, "")], before.codes, is_below=True).values.items() if keeps else ()
+        if any(key not in before.values and v.op is None for key, v in made):
+            is_built = True
+        else:
+            _put_back(cell)
+    return is_built
 
 
 def _set_state(source: Any, state: Any) -> None:

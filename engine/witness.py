@@ -48,6 +48,9 @@ _LOOKS_BEHIND = {
 _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
 
+_ASKS = (getattr, hasattr, vars, dir)
+
+
 class Names(NamedTuple):
     """What a piece of code asks for by name."""
 
@@ -62,7 +65,7 @@ class Names(NamedTuple):
     looks_around: bool
     reads_globals: bool  # globals()["k"]
     asks_identity: bool  # `is` between things, id(), where a Value comes from
-    asks_kind: bool  # isinstance(x, Value), type(x): a number and a Value differ there
+    asks_kind: bool  # isinstance(x, Value), type(x), except: a number and a Value differ there
     lines: Mapping[str, int]  # where each name and text stands first
     set_lines: Mapping[str, int]  # where each name is set
 
@@ -94,12 +97,14 @@ def names_of(code: CodeType) -> Names:
     asked = [_text_asked(steps, k) for k, s in enumerate(steps) if _is_by_text(s)]
     around = bool(attributes & _AROUND or globals_ & _AROUND_AS_GLOBALS) or None in asked
     texts = {text for text in asked if text}
-    if around or any(step.opname == "MATCH_CLASS" for step in steps):
+    around = around or any(step.opname == "MATCH_CLASS" for step in steps)  # by __match_args__
+    if around:
         texts |= {text for constant in code.co_consts for text in _texts(constant)}
     tries = any(step.opname == "PUSH_EXC_INFO" for step in steps)
     asks = any(
         step.opname == "IS_OP" and former.opname != "LOAD_CONST" for former, step in pairwise(steps)
     )
+    catches = any(step.opname == "CHECK_EXC_MATCH" for step in steps)
     is_instance = "isinstance" in globals_ and "Value" in globals_ | attributes
     return Names(
         globals=frozenset(globals_),
@@ -113,7 +118,7 @@ def names_of(code: CodeType) -> Names:
         looks_around=around,
         reads_globals="globals" in globals_,
         asks_identity=asks or bool((globals_ | attributes) & _LOOKS_BEHIND),
-        asks_kind="type" in globals_ or is_instance,
+        asks_kind="type" in globals_ or is_instance or catches,
         lines=lines,
         set_lines=set_lines,
     )
@@ -253,6 +258,7 @@ class Witness:
         self._known: dict[CodeType, bool] = {}  # whether it is a library's
         self._quiet: set[CodeType] = set()  # whose calls of C need no look
         self._environment: set[CodeType] = set()
+        self.looks_around = False
 
     def __enter__(self) -> Witness:
         self._before = sys.getprofile()
@@ -275,6 +281,8 @@ class Witness:
             if code in self._environment:
                 self._refuse("os.environ", frame)
         elif event == "c_call" and code not in self._quiet:
+            if arg in _ASKS and not names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS):
+                self.looks_around = True  # by another name, or a library's
             found = depends_on_the_world(arg)
             if found:
                 self._refuse(found, frame)
@@ -288,7 +296,7 @@ class Witness:
                 self._environment.add(code)
         elif _is_made_by_library(code, frame.f_globals):
             self._known[code] = True
-        elif code.co_name != "<module>":
+        elif code.co_name != "<module>" or code.co_filename.startswith("<"):
             self.codes[code] = frame.f_globals
 
     def _refuse(self, what: str, frame: FrameType) -> None:

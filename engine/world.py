@@ -26,7 +26,7 @@ from engine.operators import GENERATED
 from engine.reach import Reached
 from engine.value import Value
 
-NUMBERS = (int, float)
+TINY, HUGE = 1e-100, 1e100  # beyond, products and quotients may be 0 or inf
 _PLAIN_EQUALITY: tuple[Any, ...] = (object.__eq__, Value.__eq__)
 
 _TESTS = {  # h is the owner, v what stood there
@@ -77,7 +77,7 @@ class World:
         """The slow way: plain data by value. What is equal is what is compared with from now on."""
         latest, fresh = stamp[0], []
         for place in self.free:
-            if type(now(place)) not in NUMBERS:
+            if not is_free(now(place)):
                 return False
         for cell in self.cells:
             value = now(cell)
@@ -94,7 +94,7 @@ class World:
         """The cells that hold something else now, and what."""
         pairs = [(cell, now(cell)) for cell in self.cells]
         found = [(cell, value) for cell, value in pairs if not alike(cell.value, value)]
-        return found + [(p, now(p)) for p in self.free if type(now(p)) not in NUMBERS]
+        return found + [(p, now(p)) for p in self.free if not is_free(now(p))]
 
     def moved(self) -> list[Cell]:
         """The places of plain numbers that are others now, and those that are free."""
@@ -106,7 +106,7 @@ class World:
 
     def _write(self) -> None:
         """Writes the guards out as functions: one comparison each, and one for lists of Values."""
-        names: dict[str, Any] = {"MISSING": MISSING, "is_": is_, "NUMBERS": NUMBERS}
+        names: dict[str, Any] = {"MISSING": MISSING, "is_": is_, "is_free": is_free}
         told: list[str] = []
         tests: list[str] = []
         lists: list[tuple[Any, list[Any]]] = []
@@ -121,12 +121,12 @@ class World:
                     rows.append((cell.owner, cell.value))
                     continue
             test = _test(n, cell, names)
-            is_told = cell.kind == "attribute" and tells(cell.owner)
+            is_told = cell.kind in ("attribute", "type") and tells(cell.owner)
             (told if is_told else tests).append(test)
         for n, place in enumerate(self.free, len(self.cells)):
             names[f"p{n}"] = place
             names["now"] = now
-            tests.append(f"type(now(p{n})) in NUMBERS")
+            tests.append(f"is_free(now(p{n}))")
         if lists:
             names["lists"], names["held"] = [a for a, _ in lists], [b for _, b in lists]
             tests.append("held == lists")
@@ -202,14 +202,20 @@ def _opened(cells: Iterable[Cell], free: Sequence[Cell]) -> Iterator[Cell]:
             yield cell
 
 
-def _is_number(x: Any) -> bool:
-    return type(x) is float or (type(x) is int and abs(x) < 2**53)
+def is_number(x: Any) -> bool:
+    """Whether it is a plain number, NumPy's float among them."""
+    return type(x) is float or type(x) is int or type(x).__name__ == "float64"
+
+
+def is_free(x: Any) -> bool:
+    """Whether a number may be an input: Values do with it what plain numbers do."""
+    return is_number(x) and (TINY < abs(x) < HUGE if type(x) is not int else 0 < abs(x) < 2**26)
 
 
 def _parts(cell: Cell, value: Any) -> list[Cell]:
     """Where a cell holds other plain numbers."""
     old = cell.value
-    if cell.kind in SETTABLE and _is_number(old) and _is_number(value):
+    if cell.kind in SETTABLE and is_number(old) and is_number(value):
         return [cell]
     is_row = is_a(cell.owner, list) or is_a(cell.owner, deque)
     if cell.kind == "items" and is_row and len(old) == len(value):
@@ -226,7 +232,7 @@ def _parts(cell: Cell, value: Any) -> list[Cell]:
     return [
         Cell("item", cell.owner, name, a, cell.path)
         for name, a, b in places
-        if _is_number(a) and _is_number(b) and not alike(a, b)
+        if is_number(a) and is_number(b) and not alike(a, b)
     ]
 
 
@@ -248,7 +254,7 @@ class Lent:
             found = now(place)
             if found is v:
                 put(place, x)
-            elif type(x) in NUMBERS and type(found) is Value:
+            elif is_number(x) and type(found) is Value:
                 put(place, found.data)
 
 
@@ -282,5 +288,6 @@ def is_filled(cell: Cell, value: Any) -> bool:
 
 def written(before: Reached, after: Reached) -> list[tuple[Cell, Any]]:
     """The cells that a run between two walks has set, of those its code can reach, and to what."""
-    found = [(c, now(c)) for key, c in before.cells.items() if key in after.cells]
+    cells = (c for key, c in before.cells.items() if key in after.cells and c.kind != "cache")
+    found = [(c, now(c)) for c in cells]
     return [(c, value) for c, value in found if not alike(c.value, value)]

@@ -25,10 +25,11 @@ from engine.reach import is_read, reach
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
+from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import Witness
-from engine.world import World
-from nn.optim import SGD, Optimizer
+from engine.witness import Witness, names_of, within
+from engine.world import World, written
+from nn.optim import Optimizer
 
 KEPT = 4  # bound batches
 TINY = 1e-250  # squares below have lost digits
@@ -219,8 +220,12 @@ class Descent:
                     "it inside"
                 )
             is_exact = recorded.backend == "python"
-            moved = set(self.optimizer.parameters)
-            parameters = tuple(p for p in recorded.sources[0].parameters if p in moved)
+            of_loss, moved = recorded.sources[0].parameters, self.optimizer.parameters
+            known = set(of_loss)
+            parameters = tuple(p for p in moved if p in known)
+            if type(self.optimizer).moved.__module__ == Optimizer.__module__:  # in any order
+                known = set(moved)
+                parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
@@ -348,9 +353,15 @@ class _FlatMover(_Mover):
 
     def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         super().__init__(optimizer, parameters)
-        witness = Witness()
-        tape, inputs, results = self._record(witness)
-        reached = reach([(optimizer.moved, "")], witness.codes)
+        witness, roots = Witness(), [(optimizer.moved, "")]
+        before = reach(roots)
+        with undone(optimizer.moved):
+            tape, inputs, results = self._record(witness)
+            reached = reach(roots, witness.codes)
+            state = [cell.words for cell, _ in written(before, reached)]
+        if witness.refused or state:
+            what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
+            raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
         self.world = World(cells)
         self.recorded = Recorded(tape, _Arithmetic([True] * len(results), [[]], []), backend)
@@ -488,8 +499,10 @@ class _Link:
         self._values, self._adjoints = _view(self.kernel.values), _view(self.kernel.adjoints)
         known = set(mover.parameters)
         of_recorded = list(enumerate(recorded.program.parameters, recorded.parameters.start))
-        self._picks = [k for k, p in of_recorded if p in known]
+        place = {p: k for k, p in of_recorded}
+        self._picks = [place[p] for p in mover.parameters]
         self._frozen = [(k, p) for k, p in of_recorded if p not in known]
+        self._is_direct = self._picks == [k for k, _ in of_recorded]
         of_loss = set(recorded.sources[0].parameters)
         self._others = [(k, p) for k, p in self._frozen if p in of_loss]
 
@@ -501,7 +514,7 @@ class _Link:
             others = self._world.numbers()
             values[self._free] = others if self.mover.is_exact else _view(array("d", others))
             numbers = [*numbers, *others]
-        if not self._frozen:
+        if self._is_direct:
             values[self._parameters] = self.mover.data
             return numbers
         for place, x in zip(self._picks, self.mover.data, strict=True):
@@ -518,7 +531,7 @@ class _Link:
 
     def take_gradient(self) -> None:
         """Gives the gradient to the mover."""
-        if not self._frozen:
+        if self._is_direct:
             self.mover.gradient[:] = self._adjoints[self._parameters]
             return
         for k, place in enumerate(self._picks):
@@ -530,17 +543,33 @@ class _Link:
             p.grad += self._adjoints[place]
 
 
-_OURS: dict[str, set[Any]] = {
-    "step": {Optimizer.step, SGD.step},
-    "take": {Optimizer.take},
-    "zero_grad": {Optimizer.zero_grad},
-}
+_STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")
+_OWN = {"steps", "parameters", "data", "grad", "state_dict", "columns"}
 
 
 def _is_overridden(optimizer: Optimizer) -> bool:
-    """Whether somebody else says what a step is, in a subclass or on the instance."""
+    """Whether somebody else says what a step is, in a subclass or on the instance.
+
+    So do rates that read what moves, or that count: while steps are replayed it stands still.
+    """
     own, kind = vars(optimizer), type(optimizer)
-    return any(name in own or getattr(kind, name) not in ours for name, ours in _OURS.items())
+    if any(name in own or _home(kind, name) != Optimizer.__module__ for name in _STEP):
+        return True
+    if _home(kind, "rates") == Optimizer.__module__ and kind.__module__ == Optimizer.__module__:
+        return False
+    moving = _OWN | set(optimizer.MEMORY)
+    parts = [getattr(kind, "rates", None), own.get("rates")]
+    parts += [each.fget for each in vars(kind).values() if isinstance(each, property)]
+    written_in_python = [part.__code__ for part in parts if part and hasattr(part, "__code__")]
+    codes = [code for each in written_in_python for code in within(each)]
+    names = [names_of(code) for code in codes if not code.co_filename.endswith("optim.py")]
+    return any(
+        n.set_attributes or n.set_globals or n.looks_around or n.attributes & moving for n in names
+    )
+
+
+def _home(kind: type, name: str) -> str:
+    return str(getattr(getattr(kind, name), "__module__", ""))
 
 
 def _outputs(recorded: Recorded) -> Any:
