@@ -40,6 +40,12 @@ def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     for v in order:
         if not on_path.isdisjoint(v._prev):
             on_path.add(v)
+    replayed = {v for v in (*order, *inputs) if v.op and not v.op.partials}
+    if any(v in replayed and v not in order for v in inputs) and not replayed.isdisjoint(order):
+        raise RuntimeError(
+            "grad found two results of a replay, which do not know how one was computed from the "
+            "other: call grad inside the function that is replayed"
+        )
     adjoints: dict[Value, Operand] = {output: 1.0}
     for v in reversed(order):
         op = v.op

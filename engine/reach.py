@@ -11,6 +11,7 @@ import datetime
 import decimal
 import enum
 import functools
+import logging
 import operator
 import random
 import re
@@ -41,6 +42,7 @@ from engine.cells import (
     read_slot,
     spelled,
 )
+from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
 
@@ -58,6 +60,14 @@ _FRANK = {
     *("_thread", "abc", "argparse", "contextlib", "enum", "fractions", "functools", "logging"),
     *("numbers", "pathlib", "types", "typing", "warnings", "dataclasses", "inspect", "collections"),
 }
+_LOGGERS = {
+    "level",
+    "disabled",
+    "parent",
+    "manager",
+    "disable",
+    "_disable",
+}  # a call asks for these
 _LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
 
 
@@ -114,6 +124,7 @@ def _together(codes: Iterable[CodeType]) -> Names:
         set_globals=all_of("set_globals"),
         modules=all_of("modules"),
         variables=all_of("variables"),
+        set_variables=all_of("set_variables"),
         filled=all_of("filled") - loaded,
         absent=all_of("absent"),
         looks_around=any(n.looks_around for n in parts.values()),
@@ -203,6 +214,8 @@ class _Walk:
         code = f.__code__
         self._attributes(f, path)
         if is_library(code):
+            if not code.co_filename.startswith((_ENGINE, GENERATED)):
+                self._variables(f)  # such as the functions that `singledispatch` chooses from
             return
         if self.is_before:
             if is_installed(code) and code not in self.codes:
@@ -220,7 +233,10 @@ class _Walk:
                 self.then(value, own, f".{name}")
             for parameter, default in _defaults(code, value):
                 self.then(default, None, parameter)
-        for name, cell in zip(code.co_freevars, f.__closure__ or (), strict=False):
+        self._variables(f)
+
+    def _variables(self, f: Any) -> None:
+        for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=False):
             value = read_closure(cell, None)
             self.cell("closure", cell, None, value, (None, name))
             self.then(value, None, name)
@@ -376,6 +392,8 @@ class _Walk:
     def _attributes(self, thing: Any, path: Any) -> None:
         own = attributes_of(thing)
         found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
+        if is_a(thing, logging.Logger) or is_a(thing, logging.Manager):
+            found = {*found, *(_LOGGERS & own.keys())}
         if self._all_of(thing) and type(thing) is not types.FunctionType:
             self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):
@@ -538,7 +556,8 @@ def is_read(reached: Reached, cell: Cell) -> bool:
     """Whether the code that ran asks for a cell by name; else it is set there, and no more."""
     names = reached.names
     if cell.kind == "closure":
-        return spelled(cell.path) in names.variables
+        word = spelled(cell.path)
+        return word in names.variables or word not in names.set_variables
     if cell.kind == "global":
         modules = {part for name in names.modules for part in (name, name.partition(".")[0])}
         return cell.name in names.globals | modules

@@ -34,7 +34,7 @@ from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import put_back
+from engine.undo import chances_in, put_back
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
@@ -135,7 +135,9 @@ class Replay:
         if found:
             return found[0]
         with turn() as is_ours:  # another thread's recording may wait for this one
-            if not is_ours or self._gives_up(given):
+            is_busy = self.wanted == "auto" and self.made >= TOO_MANY and self._hits < self.made
+            is_full = self.wanted == "auto" and self.is_full(given)
+            if not is_ours or is_busy or is_full or self.is_restless(given):
                 return self._run(given, given.numbers)
             return self._first(given)
 
@@ -192,19 +194,17 @@ class Replay:
         alike = [pattern for pattern in self.patterns if pattern.startswith(shape)]
         return len(alike) >= TOO_MANY or len(self.patterns) >= LIMIT
 
-    def _gives_up(self, given: Given) -> bool:
-        """Whether the function itself is to run: a recording would not be used again."""
-        if self.wanted == "auto" and (
-            self.is_full(given) or (self.made >= TOO_MANY and self._hits < self.made)
-        ):
-            return True
+    def is_restless(self, given: Given) -> bool:
+        """Whether a number that cannot be an input is another one than at the call before.
+
+        The function itself is to run then: a recording would not be used again.
+        """
         fixed = [place for place in self._moving(given) if place.key in self._fixed]
-        changes = [(place, now(place)) for place in fixed]
-        is_settled = len(changes) == len(self._waiting) and all(
-            a.key == b.key and alike(x, y)
-            for (a, x), (b, y) in zip(changes, self._waiting, strict=True)
-        )
+        changes, before = [(place, now(place)) for place in fixed], self._waiting
         self._waiting = changes
+        is_settled = len(changes) == len(before) and all(
+            a.key == b.key and alike(x, y) for (a, x), (b, y) in zip(changes, before, strict=True)
+        )
         return bool(changes) and not is_settled
 
     def recall(self, patterns: Iterable[str]) -> None:
@@ -226,6 +226,7 @@ class Replay:
         free = [p for key, p in self._moved.items() if key not in self._fixed]
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
+        chances = chances_in(before) if places else []
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
@@ -233,7 +234,7 @@ class Replay:
         except Exception:
             if not places:
                 raise
-            put_back(before, keeps=False)
+            put_back(before, chances, keeps=False)
             self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
             return self.record(given, keeps_all)
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):

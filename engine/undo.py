@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,18 +36,21 @@ def undone(*things: Any) -> Iterator[None]:
     []
     """
     before = reach([(thing, type(thing).__name__) for thing in things])
-    sources = [cell.owner for cell in before.cells.values() if cell.kind == "random"]
-    states = list(map(state_of, sources))
+    chances = chances_in(before)
     try:
         yield
     finally:
-        if not put_back(before):
-            for source, state in zip(sources, states, strict=True):
-                _set_state(source, state)
+        put_back(before, chances)
 
 
-def put_back(before: Reached, keeps: bool = True) -> bool:
-    """Sets what a walk found to what it was then; whether something was built, and kept."""
+def chances_in(before: Reached) -> list[tuple[Any, Any]]:
+    """The sources of random numbers that a walk found, each with its state."""
+    sources = [cell.owner for cell in before.cells.values() if cell.kind == "random"]
+    return [(source, state_of(source)) for source in sources]
+
+
+def put_back(before: Reached, chances: Sequence[tuple[Any, Any]], keeps: bool = True) -> None:
+    """Sets what a walk found to what it was then; `keeps` what was built, and its numbers."""
     is_built = False
     for cell in before.cells.values():
         value = now(cell)
@@ -58,7 +61,8 @@ def put_back(before: Reached, keeps: bool = True) -> bool:
             is_built = True
         else:
             _put_back(cell)
-    return is_built
+    for source, state in () if is_built else chances:
+        _set_state(source, state)
 
 
 def _set_state(source: Any, state: Any) -> None:

@@ -49,6 +49,8 @@ _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
 
 _ASKS = (getattr, hasattr, vars, dir)
+_FORMATS = ("format", "format_map")  # "{0.k}".format(box)
+_ANY_GLOBAL = {"globals", "__globals__", "import_module", "__import__"}
 
 
 class Names(NamedTuple):
@@ -60,10 +62,11 @@ class Names(NamedTuple):
     set_globals: frozenset[str]
     modules: frozenset[str]
     variables: frozenset[str]  # of enclosing functions, that are read
+    set_variables: frozenset[str]
     filled: frozenset[str]  # named only to set an item, as in `notes["h"] = h`
     absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
     looks_around: bool
-    reads_globals: bool  # globals()["k"]
+    reads_globals: bool  # by texts, as in globals()["k"]
     asks_identity: bool  # `is` between things, id(), where a Value comes from
     asks_kind: bool  # isinstance(x, Value), type(x), except: a number and a Value differ there
     lines: Mapping[str, int]  # where each name and text stands first
@@ -113,12 +116,13 @@ def names_of(code: CodeType) -> Names:
         set_globals=frozenset(found["set_globals"]),
         modules=frozenset(found["modules"]),
         variables=frozenset(found["variables"]),
+        set_variables=frozenset(found["set_variables"]),
         filled=_filled(steps),
         absent=frozenset(texts | attributes if tries else texts),
         looks_around=around,
-        reads_globals="globals" in globals_,
+        reads_globals=bool((globals_ | attributes) & _ANY_GLOBAL),
         asks_identity=asks or bool((globals_ | attributes) & _LOOKS_BEHIND),
-        asks_kind="type" in globals_ or is_instance or catches,
+        asks_kind=bool(globals_ & {"type", "hasattr"}) or is_instance or catches,
         lines=lines,
         set_lines=set_lines,
     )
@@ -131,7 +135,8 @@ _KINDS = {  # what an instruction does with a name
     **dict.fromkeys(("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"), "attributes"),
     **dict.fromkeys(("LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"), "attributes"),
     **dict.fromkeys(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"), "variables"),
-    **dict.fromkeys(("STORE_DEREF", "LOAD_FAST"), "own"),
+    **dict.fromkeys(("STORE_DEREF", "DELETE_DEREF"), "set_variables"),
+    "LOAD_FAST": "own",
     "IMPORT_NAME": "modules",
 }
 
@@ -281,8 +286,9 @@ class Witness:
             if code in self._environment:
                 self._refuse("os.environ", frame)
         elif event == "c_call" and code not in self._quiet:
-            if arg in _ASKS and not names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS):
-                self.looks_around = True  # by another name, or a library's
+            if arg in _ASKS or getattr(arg, "__name__", "") in _FORMATS:
+                is_named = names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS)
+                self.looks_around |= self._known.get(code, False) or not is_named
             found = depends_on_the_world(arg)
             if found:
                 self._refuse(found, frame)

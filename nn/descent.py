@@ -174,7 +174,7 @@ class Descent:
         self.store()
         self._bound.clear()
         batch = self._bind(xs, ys)
-        if self._replay.is_full(batch.given):
+        if self._replay.is_full(batch.given) or self._replay.is_restless(batch.given):
             return self.run(xs, ys)
         recorded, own = self._replay.record(batch.given, keeps_all=True)
         try:

@@ -112,7 +112,7 @@ KINDS["numbers"] = [
     _number("class attribute shadowed by a subclass later",
             "class B:\n    k = 3.0\nclass C(B):\n    pass\nbox = C()", "box.k", "C.k = n"),
     _number("instance attribute deleted", "class C:\n    k = 3.0\nbox = C()\nbox.k = 5.0", "box.k",
-            "if 'k' in vars(box):\n    del box.k\nelse:\n    box.k = n"),
+            "if 'k' in vars(box):\n    del box.k\nelse:\n    box.k = n", most=4),
     _number("name", "k = 3.0", "k"),
     _number("name of a helper", "k = 3.0\ndef g(y):\n    return y * k", "g(1.0)", "k = n"),
     _number("name of a helper's helper", "k = 3.0\ndef h():\n    return k\ndef g():\n"
@@ -296,7 +296,7 @@ KINDS["arithmetic"] = [
     _Row("one minus it", BETA, "w * x * (1 - box.k)", "box.k = n", most=FEW),
     _Row("in a min", BETA, "w * x * min(1.0, box.k)", "box.k = n", most=4),
     _Row("in a max", BETA, "w * x * max(1.0, box.k)", "box.k = n", most=4),
-    _Row("its square", BETA, "w * x * box.k**2", "box.k = n", most=FEW),
+    _Row("its square", BETA, "w * x * box.k**2", "box.k = n"),
     _Row("its exponential", BETA, "w * x * math.exp(-box.k)", "box.k = n"),
     _Row("as an exponent", BETA, "(w * x) ** box.k", "box.k = n"),
     _Row("as a divisor", BETA, "w * x / box.k", "box.k = n", most=FEW),

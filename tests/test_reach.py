@@ -1,0 +1,92 @@
+import pytest
+
+from engine.cells import Cell
+from engine.reach import is_read, line_of, reach
+from engine.value import Value
+from engine.witness import Witness
+from engine.world import written
+
+
+def after(f, *given):
+    """What the code that runs in a call can reach."""
+    with Witness() as seen:
+        f(*given)
+    return reach([(f, "")], seen.codes)
+
+
+def words(reached):
+    return {cell.words for cell in reached.cells.values() if cell.kind not in ("code", "size")}
+
+
+class Box:
+    def __init__(self, **attributes):
+        vars(self).update(attributes)
+
+
+def test_what_the_code_names_is_reached_and_nothing_else():
+    box = Box(k=1.0, other=2.0, inner=Box(scale=3.0, unread=4.0))
+    found = words(after(lambda: box.k * box.inner.scale))
+    assert {"box", "box.k", "box.inner", "box.inner.scale"} <= found
+    assert not found & {"box.other", "box.inner.unread"}
+
+
+def test_code_that_did_not_run_counts_before_a_run_only():
+    box = Box(on=False, k=1.0)
+
+    def other():
+        return box.k
+
+    def f():
+        return other() if box.on else 0.0
+
+    assert "box.k" in words(reach([(f, "")]))
+    assert "box.k" not in words(after(f))
+
+
+def test_values_that_stand_in_places_are_told():
+    v, w = Value(1.0), Value(2.0)
+    box = Box(vs=[v], w=w)
+    assert after(lambda: box.vs[0] * box.w).values.keys() == {id(v), id(w)}
+
+
+@pytest.mark.parametrize(
+    "thing", [iter([1.0]), (x for x in ()), memoryview(b"a"), {}.items().__iter__()]
+)
+def test_what_cannot_be_watched_is_named(thing):
+    box = Box(thing=thing)
+    ((kind, _),) = after(lambda: box.thing).unknown
+    assert kind == type(thing).__name__
+
+
+def test_what_a_run_wrote():
+    box = Box(n=0, m=1, h=None, seen=[])
+
+    def f():
+        box.n += 1
+        box.h = box.m
+        box.seen.append(1)
+
+    before = reach([(f, "")])
+    now = after(f)
+    found = written(before, now)
+    assert {cell.words for cell, _ in found} == {"box.n", "box.h", "the list box.seen"}
+    assert {cell.name for cell, _ in found if not is_read(now, cell)} == {"h"}
+    lines = {cell.words: line_of(now, cell) for cell, _ in found}
+    first = f.__code__.co_firstlineno
+    assert lines["box.n"] == f"{__file__}:{first + 1}"
+    assert lines["the list box.seen"] == f"{__file__}:{first + 3}"
+
+
+def test_two_names_of_one_list_are_one_list():
+    a = [1.0]
+    b = a
+
+    def f(x):
+        r = a[0]
+        b[0] = x
+        return r
+
+    now = after(f, 2.0)
+    cell = now.cells["items", id(a), None]
+    assert isinstance(cell, Cell)
+    assert is_read(now, cell)

@@ -1,0 +1,166 @@
+import cProfile
+import logging
+import os
+import random
+import sys
+import time
+
+import pytest
+
+from engine.value import Value
+from engine.witness import Witness, is_library, names_of, within
+
+
+SOURCE = random.Random(1)
+
+
+def names(f):
+    return names_of(f.__code__)
+
+
+# --- what code names ------------------------------------------------------------------------------
+
+
+def test_names_are_told_apart():
+    outside = 1.0
+
+    def f(box):
+        global made  # noqa: PLW0603
+        made = box.k + outside + len(box.xs)
+        box.h = made
+
+    found = names(f)
+    assert found.attributes == {"k", "xs"}
+    assert found.set_attributes == {"h"}
+    assert (found.globals, found.set_globals) == ({"len", "made"}, {"made"})
+    assert found.variables == {"outside"}
+    first = f.__code__.co_firstlineno
+    assert (found.lines["k"], found.set_lines["h"]) == (first + 2, first + 3)
+
+
+@pytest.mark.parametrize(
+    ("f", "attributes", "looks_around"),
+    [
+        (lambda b: getattr(b, "k"), {"k"}, False),  # noqa: B009
+        (lambda b: getattr(b, "k", 3.0), {"k"}, False),
+        (lambda b: hasattr(b, "k"), {"k"}, False),
+        (lambda b, n: getattr(b, n), set(), True),  # noqa: PLW0108
+        (lambda b: getattr(b, "k" + "j"[:0]), set(), True),
+        (lambda b: vars(b), set(), True),  # noqa: PLW0108
+        (lambda b: b.__dict__, {"__dict__"}, True),
+    ],
+)
+def test_attributes_that_are_asked_for_by_a_text(f, attributes, looks_around):
+    assert attributes <= names(f).attributes
+    assert names(f).looks_around is looks_around
+
+
+def test_what_is_only_filled_is_not_read():
+    notes, seen = {}, {}
+
+    def f(h):
+        notes["h"] = h
+        seen["h"] = seen["a"] = h
+        return seen["a"]
+
+    assert names(f).filled == {"notes"}
+
+
+@pytest.mark.parametrize(
+    ("f", "asks"),
+    [
+        (lambda a, b: a is b, True),
+        (lambda a: id(a), True),  # noqa: PLW0108
+        (lambda a: a.parents, True),
+        (lambda a: a is None, False),
+        (lambda a, b: a == b, False),  # seen when it is asked
+    ],
+)
+def test_which_one_a_value_is(f, asks):
+    assert names(f).asks_identity is asks
+
+
+def test_functions_within_functions():
+    def outer():
+        def inner():
+            return sorted([2, 1], key=lambda x: -x)
+
+        return inner
+
+    assert {code.co_name for code in within(outer.__code__)} >= {"outer", "inner", "<lambda>"}
+
+
+def test_whose_code_it_is():
+    assert is_library(logging.debug.__code__)
+    assert is_library(Value.backward.__code__)
+    assert not is_library(test_whose_code_it_is.__code__)
+
+
+# --- what ran -------------------------------------------------------------------------------------
+
+
+def refused(f):
+    with Witness() as seen:
+        f()
+    return seen.refused
+
+
+def test_the_code_that_ran_is_noted_with_its_globals():
+    def used():
+        return 1
+
+    def unused():
+        return 2
+
+    with Witness() as seen:
+        sorted([2, 1], key=lambda _: used())
+    assert used.__code__ in seen.codes
+    assert unused.__code__ not in seen.codes
+    assert seen.codes[used.__code__] is globals()
+
+
+@pytest.mark.parametrize(
+    ("f", "what"),
+    [
+        (lambda: random.random(), "random"),  # noqa: PLW0108
+        (lambda: random.gauss(0, 1), "random.gauss"),
+        (lambda: SOURCE.uniform(0, 1), "random.uniform"),
+        (lambda: time.time(), "time.time"),  # noqa: PLW0108
+        (lambda: os.environ["PATH"], "os.__getitem__"),
+        (lambda: print(end=""), "print"),
+        (lambda: os.getpid(), "posix.getpid"),  # noqa: PLW0108
+        (lambda: __import__("datetime").datetime.now(), "datetime.now"),  # noqa: PLW0108
+        (lambda: __import__("uuid").uuid4(), "uuid.uuid4"),
+    ],
+)
+def test_what_depends_on_the_world_is_named_with_its_line(f, what):
+    (called, line), *_ = refused(f)
+    assert called == what
+    assert line == f"{__file__}:{f.__code__.co_firstlineno}"
+
+
+def test_what_does_not_is_not():
+    log = logging.getLogger("quiet")
+    log.setLevel(logging.ERROR)
+    assert not refused(lambda: (log.debug("x"), sorted([2, 1]), os.fspath("a"), [].append(1)))
+
+
+def test_a_profiler_of_the_user_goes_on():
+    def mine(*_):
+        pass
+
+    sys.setprofile(mine)
+    try:
+        with Witness():
+            pass
+        assert sys.getprofile() is mine
+    finally:
+        sys.setprofile(None)
+    profile = cProfile.Profile()
+    profile.enable()
+    with Witness():
+        pass
+    after = time.perf_counter
+    after()
+    profile.disable()
+    assert any("perf_counter" in str(entry.code) for entry in profile.getstats())
