@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections import Counter
+from contextlib import nullcontext
 from functools import partial
 from itertools import pairwise
 
@@ -16,7 +17,7 @@ from engine.backends.python import Lines
 from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
 from engine.replay import Replay
-from engine.value import Value
+from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron
@@ -52,6 +53,13 @@ def available(backend):
             backends.backend(backend)
         except RuntimeError as reason:
             pytest.skip(str(reason))
+
+
+def goes_on_eagerly(backend):
+    """The one warning of a training whose loss counts: by replay it goes on without."""
+    if backend == "eager":
+        return nullcontext()
+    return pytest.warns(UserWarning, match="^training goes on without replay, slower: ")
 
 
 def numbers(model):
@@ -160,7 +168,7 @@ def test_one_point_is_the_whole_slope_on_average():
 
 
 def drawn_by(train, n=10, **settings):
-    """Which of n points the loss was asked for, in order, after the trial before the start."""
+    """Which of n points the loss was asked for, in order; the trial before the start is undone."""
     drawn = []
 
     def loss(prediction, y):
@@ -169,7 +177,7 @@ def drawn_by(train, n=10, **settings):
 
     data = [[1.0]] * n, [float(i) for i in range(n)]
     train(Slope(), loss, data, lr=1e-6, backend="eager", **settings)
-    return drawn[n:]
+    return drawn
 
 
 def test_every_point_is_drawn_equally_often_and_with_replacement():
@@ -468,19 +476,22 @@ def test_ctrl_c_ends_after_the_step_with_the_history_so_far():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end():
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_ctrl_c_in_the_middle_of_a_step_waits_for_its_end(backend):
+    available(backend)
     calls = []
 
     def loss(prediction, y):
         calls.append(y)
-        if len(calls) == 3 + 3 * 4 + 1:
+        if len(calls) == 3 * 4 + 1:
             signal.raise_signal(signal.SIGINT)
         return (prediction - y) ** 2
 
     model = Slope()
-    with pytest.warns(TrainingInterrupted, match="at step 5 of 50"):
-        history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend="eager")
+    with goes_on_eagerly(backend), pytest.warns(TrainingInterrupted, match="at step 5 of 50"):
+        history = fit(model, loss, DOUBLES, lr=0.1, steps=50, backend=backend)
     assert (len(history), history.ended) == (5, "interrupted")
+    assert list(map(data_of, calls)) == DOUBLES[1] * 5
     assert model.w.data == pytest.approx(2 - 2 / 15**5)
 
 
@@ -533,17 +544,20 @@ def turning(bad, at):
     def loss(prediction, y):
         calls.append(y)
         error = (prediction - y) ** 2
-        return error + bad if len(calls) == 3 + 3 * at + 3 else error
+        return error + bad if len(calls) == 3 * at + 3 else error
 
     return loss
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("at", [0, 4])
-def test_a_loss_that_is_not_finite_stops_and_leaves_the_parameters(bad, at):
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_a_loss_that_is_not_finite_stops_and_leaves_the_parameters(bad, at, backend):
+    """By replay too, where the loss counts: that shows at its second step."""
+    available(backend)
     model, other = Slope(), Slope()
-    with pytest.raises(DivergedError) as caught:
-        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9, backend="eager")
+    with goes_on_eagerly(backend if at else "eager"), pytest.raises(DivergedError) as caught:
+        gradient_descent(model, turning(bad, at), DOUBLES, lr=0.1, steps=9, backend=backend)
     if at:
         gradient_descent(other, mse, DOUBLES, lr=0.1, steps=at)
     assert model.w.data == pytest.approx(other.w.data, rel=1e-15)
@@ -594,12 +608,18 @@ def test_a_history_gives_one_step_at_a_time():
         history[0:2]
 
 
-def test_the_optimizers_memory_stays_too():
-    model = Slope()
-    optimizer = Adam(model.parameters(), lr=0.1)
-    with pytest.raises(DivergedError):
-        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer, backend="eager")
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_the_optimizers_memory_stays_too(backend):
+    available(backend)
+    model, other = Slope(), Slope()
+    optimizer, short = Adam(model.parameters(), lr=0.1), Adam(other.parameters(), lr=0.1)
+    with goes_on_eagerly(backend), pytest.raises(DivergedError, match=r"^step 2: the loss is nan"):
+        fit(model, turning(math.nan, 2), DOUBLES, steps=9, optimizer=optimizer, backend=backend)
+    fit(other, mse, DOUBLES, steps=2, optimizer=short, backend="eager")
     assert optimizer.steps == [2]
+    for name in Adam.MEMORY:
+        assert getattr(optimizer, name) == pytest.approx(getattr(short, name), rel=1e-12)
+    assert model.w.data == pytest.approx(other.w.data, rel=1e-12)
 
 
 def test_detect_anomaly_adds_the_operation():
@@ -609,10 +629,20 @@ def test_detect_anomaly_adds_the_operation():
         calls.append(y)
         return (prediction - len(calls)).log() if len(calls) > 3 else prediction
 
-    model = Slope(1.0)
-    with detect_anomaly(), pytest.raises(DivergedError, match=r"step 0: log\(-3\.0\) gave nan"):
+    model = Slope(1.0)  # and after the first step 1 - 0.1 * 2
+    with detect_anomaly(), pytest.raises(DivergedError, match=r"^step 1: log\(-3\.2\) gave nan"):
         fit(model, loss, DOUBLES, lr=0.1, steps=3)
-    assert model.w.data == 1
+    assert model.w.data == 0.8
+    assert len(calls) == 3 + 1
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+def test_the_operation_is_named_without_detect_anomaly_too(backend):
+    available(backend)
+    model = Slope(1.0)  # the slope of the mean log is 1 / w: 1 - 3 / 1
+    with pytest.raises(DivergedError, match=r"^step 1: the loss is nan: log\(-2\.0\) gave nan"):
+        fit(model, lambda p, _: p.log(), DOUBLES, lr=3.0, steps=3, backend=backend)
+    assert model.w.data == -2
 
 
 # --- replay ----------------------------------------------------------------------------------
@@ -636,12 +666,75 @@ def test_what_a_callback_does_to_the_parameters_counts():
     assert clipped("python") == clipped("eager")
 
 
+class Counting(Module):
+    """A slope that changes with each example it saw."""
+
+    def __init__(self):
+        self.w, self.calls, self.mean, self.seen = Value(0.1), 0, 0.0, []
+
+    def __call__(self, x):
+        self.calls += 1
+        self.mean += (x[0] - self.mean) / self.calls
+        self.seen.append(x[0])
+        return self.w * (x[0] - 0.5 * self.mean) + 0.001 * len(self.seen)
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+@pytest.mark.parametrize(
+    "settings",
+    [{"steps": 25}, {"epochs": 6, "batch_size": 2, "validation": ([[1.5]], [3.0])}],
+)
+def test_a_model_that_counts_has_the_numbers_of_eager_mode(backend, settings):
+    """It goes on without replay after one warning; trials and comparisons leave no trace in it."""
+    available(backend)
+
+    def way(backend):
+        model = Counting()
+        with goes_on_eagerly(backend) as warned:
+            history = fit(model, mse, DOUBLES, lr=0.01, backend=backend, **settings)
+        looks = [loss for loss in history.validation_loss if loss is not None]
+        assert model.calls == len(model.seen) == history.points_seen[-1] + len(looks)
+        assert warned is None or len(warned) == 1
+        seen = list(map(data_of, [model.mean, *model.seen]))  # a recording takes data as Values
+        return seen, model.w.data, history.loss, looks
+
+    (seen, *ours), (expected, *eager) = way(backend), way("eager")
+    assert seen == expected
+    if backend == "python":
+        assert ours == eager
+    for mine, theirs in zip(ours, eager, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+def test_dropout_goes_on_with_the_draws_of_eager_mode(backend):
+    available(backend)
+
+    def way(backend):
+        model, rng = Slope(0.5), random.Random(1)
+
+        def dropping(prediction, y):
+            return (prediction * float(rng.random() < 0.7) - y) ** 2
+
+        warns = pytest.warns(UserWarning, match="slower: run calls random at .*test_train.py:")
+        with nullcontext() if backend == "eager" else warns as warned:
+            history = fit(model, dropping, DOUBLES, lr=0.01, steps=25, backend=backend)
+        assert warned is None or len(warned) == 1
+        return rng.getstate(), [model.w.data, *history.loss]
+
+    (state, ours), (expected, eager) = way(backend), way("eager")
+    assert state == expected
+    assert ours == (eager if backend == "python" else pytest.approx(eager, rel=1e-12))
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 def test_shuffled_batches_and_a_smaller_last_one_need_two_recordings(monkeypatch, replacement):
     recordings = []
     record = Replay.record
     monkeypatch.setattr(
-        Replay, "record", lambda self, given: recordings.append(1) or record(self, given)
+        Replay,
+        "record",
+        lambda self, given, **keeps: recordings.append(1) or record(self, given, **keeps),
     )
     settings = {"epochs": 6, "batch_size": 8, "lr": 0.1, "replacement": replacement}
     history = fit(iris_net(), cross_entropy, small_iris(), **settings)
@@ -838,7 +931,8 @@ def _collector():
 
 @pytest.mark.usefixtures("_collector")
 @pytest.mark.parametrize("on", [True, False])
-def test_the_collector_rests_while_a_graph_is_there(on):
+@pytest.mark.parametrize("backend", ["eager", "python"])
+def test_the_collector_rests_while_a_graph_is_there(on, backend):
     (gc.enable if on else gc.disable)()
     inside, between = [], []
 
@@ -846,16 +940,29 @@ def test_the_collector_rests_while_a_graph_is_there(on):
         inside.append(gc.isenabled())
         return (prediction - y) ** 2
 
-    fit(
-        Slope(),
-        loss,
-        DOUBLES,
-        lr=0.1,
-        steps=2,
-        callbacks=[lambda _: between.append(gc.isenabled())],
-    )
-    assert inside[3:] == [False] * 6
+    count = [lambda _: between.append(gc.isenabled())]
+    with goes_on_eagerly(backend):
+        fit(Slope(), loss, DOUBLES, lr=0.1, steps=2, callbacks=count, backend=backend)
+    assert inside == [False] * 6
     assert between == [on] * 2
+    assert gc.isenabled() is on
+
+
+@pytest.mark.usefixtures("_collector")
+@pytest.mark.parametrize("on", [True, False])
+def test_the_collector_rests_in_replayed_steps(on, monkeypatch):
+    (gc.enable if on else gc.disable)()
+    inside, between, backward = [], [], Lines.backward
+    monkeypatch.setattr(
+        Lines,
+        "backward",
+        lambda self, seeds: inside.append(gc.isenabled()) or backward(self, seeds),
+    )
+    count = [lambda _: between.append(gc.isenabled())]
+    fit(Slope(), mse, DOUBLES, lr=0.1, steps=3, callbacks=count, backend="python")
+    assert len(inside) >= 3
+    assert not any(inside)
+    assert between == [on] * 3
     assert gc.isenabled() is on
 
 
