@@ -1,4 +1,20 @@
-"""Guards: whether what a recording read outside its arguments is as it was."""
+"""Guards: whether what a recording read outside its arguments is as it was.
+
+They are looked at before each replay. What they do not see, and why:
+
+- `isinstance(x, Value)` and `type(x)` of an argument: Python answers without asking the object;
+- the state of C extensions, and what Python's own library keeps for itself, such as the decimal
+  context, `ABC.register`, whether a lock is taken: no place of the user's holds it;
+- `object.__setattr__` on a `nn.Module`, which passes by the note that it changed (looking at each
+  attribute would cost ten times as much);
+- weak references are refused, since a guard would keep alive what they point to;
+- what another thread sets between the guards and the kernel, and a number that it reads while a
+  recording has a Value in its place;
+- gradients of results with respect to each other: a replay gives each output by itself, so that
+  after `total.backward()` the `grad` of another output of the same call reads 0.0.
+
+For these the function itself is compared with its replay at the calls 2, 20, 200, ...
+"""
 
 from __future__ import annotations
 

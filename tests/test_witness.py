@@ -10,7 +10,6 @@ import pytest
 from engine.value import Value
 from engine.witness import Witness, is_library, names_of, within
 
-
 SOURCE = random.Random(1)
 
 
