@@ -393,7 +393,7 @@ class _Walk:
         own = attributes_of(thing)
         found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
         if is_a(thing, logging.Logger) or is_a(thing, logging.Manager):
-            found = {*found, *(_LOGGERS & own.keys())}
+            found = frozenset(found) | (_LOGGERS & own.keys())
         if self._all_of(thing) and type(thing) is not types.FunctionType:
             self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):

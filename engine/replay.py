@@ -26,7 +26,7 @@ from engine.arguments import (
     rebuild,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, spelled
+from engine.cells import SETTABLE, Cell, alike, now, put, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
@@ -320,6 +320,7 @@ class Replay:
         """
         inputs = copies(given.numbers, recorded.is_strict)
         places = recorded.world.free
+        run: Run | None = None
         try:
             seen, result = self._watched_run(given, inputs, places)
             run = self._told(given, seen, result, inputs, places, recorded.sets)
@@ -329,8 +330,10 @@ class Replay:
                 changed = Change("its result has another form", is_frozen=True)
             if changed is None:
                 self._check_kernel(recorded, leaves, inputs, run.results)
-        except ReplayError:
+        except ReplayError as error:
             self._forget(recorded, given)
+            if run:
+                error.result = (self._own(given, inputs, run.result),)
             raise
         calls = recorded.compared, recorded.calls
         if changed is None:
@@ -338,14 +341,17 @@ class Replay:
             recorded.due = calls[1] + self.check if self.check else 10 * calls[1]
             return None
         self._forget(recorded, given)
+        own = (self._own(given, inputs, run.result),)
         was_missed = calls[1] > calls[0] + 1 and not changed.is_close
         if changed.is_frozen or was_missed:
-            raise ReplayError(
+            differs = ReplayError(
                 f"the replay of {self._name} differs from {self._name} itself: {changed.words}. "
                 f"{FROZEN}"
             )
+            differs.result = own
+            raise differs
         self._causes.append(changed.words)
-        return (self._own(given, inputs, run.result),)
+        return own
 
     def _forget(self, recorded: Recorded, given: Given) -> None:
         with self._lock:
@@ -374,6 +380,9 @@ class Replay:
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
+        pairs = zip(inputs, given.numbers, strict=False)
+        _settle(state, {id(v): v for v, x in pairs if type(x) is not Value})
+        state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
         run = self._told(given, seen, result, inputs, places, sets)
@@ -445,7 +454,8 @@ class Replay:
         shape = digest(given.shape)
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
-        if (state or is_missed) and times <= most and len(chance) < len(state or "?"):
+        only_asks = (refused or chance) and len(chance) == len(state)
+        if (state or is_missed) and times <= most and not only_asks:
             if len(self._unsettled) > LIMIT:
                 self._unsettled.clear()
             self._unsettled[shape] = times
@@ -683,6 +693,29 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     named = sorted(n for n in after.names.attributes - ran if hasattr(source.owner, n))
     drawn = [name for name in named if line_with(after, name)]
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
+
+
+def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
+    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
+
+    def settled(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else x
+
+    for cell, value in state:
+        owner = cell.owner
+        if cell.kind == "items" and hasattr(owner, "__setitem__"):
+            for k, x in enumerate(value):
+                if type(x) is Value:
+                    owner[k] = settled(x)
+        elif cell.kind == "pairs":
+            for key, x in zip(*value, strict=True):
+                if type(x) is Value:
+                    owner[key] = settled(x)
+        elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
+            numbers = numbers_of(value)
+            plain = list(map(settled, numbers))
+            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
+                put(cell, rebuild(value, iter(plain)))
 
 
 def _is_value(x: object) -> bool:

@@ -50,7 +50,9 @@ _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
 _ASKS = (getattr, hasattr, vars, dir)
 _FORMATS = ("format", "format_map")  # "{0.k}".format(box)
-_ANY_GLOBAL = {"globals", "__globals__", "import_module", "__import__"}
+_BY_ANY_NAME = {"copy.py", "dataclasses.py", "inspect.py", "operator.py", "pprint.py", "reprlib.py"}
+_ANY_GLOBAL = {"globals", "__globals__"}
+_BY_IMPORT = {"import_module", "__import__"}
 
 
 class Names(NamedTuple):
@@ -100,6 +102,8 @@ def names_of(code: CodeType) -> Names:
     asked = [_text_asked(steps, k) for k, s in enumerate(steps) if _is_by_text(s)]
     around = bool(attributes & _AROUND or globals_ & _AROUND_AS_GLOBALS) or None in asked
     texts = {text for text in asked if text}
+    if (globals_ | attributes) & _BY_IMPORT:
+        found["modules"] |= {text for text in code.co_consts if isinstance(text, str)}
     around = around or any(step.opname == "MATCH_CLASS" for step in steps)  # by __match_args__
     if around:
         texts |= {text for constant in code.co_consts for text in _texts(constant)}
@@ -122,7 +126,7 @@ def names_of(code: CodeType) -> Names:
         looks_around=around,
         reads_globals=bool((globals_ | attributes) & _ANY_GLOBAL),
         asks_identity=asks or bool((globals_ | attributes) & _LOOKS_BEHIND),
-        asks_kind=bool(globals_ & {"type", "hasattr"}) or is_instance or catches,
+        asks_kind="type" in globals_ or is_instance or catches,
         lines=lines,
         set_lines=set_lines,
     )
@@ -245,7 +249,7 @@ def depends_on_the_world(called: Any) -> str:
 def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
     """Whether it is such as the `__new__` of a named tuple, or the formula of a row."""
     home = str(its_globals.get("__name__", ""))
-    return code.co_filename.startswith("<") and home.startswith(("namedtuple_", "engine."))
+    return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine."))
 
 
 class Witness:
@@ -288,7 +292,9 @@ class Witness:
         elif event == "c_call" and code not in self._quiet:
             if arg in _ASKS or getattr(arg, "__name__", "") in _FORMATS:
                 is_named = names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS)
-                self.looks_around |= self._known.get(code, False) or not is_named
+                is_library = self._known.get(code, False)
+                by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
+                self.looks_around |= by_any_name if is_library else not is_named
             found = depends_on_the_world(arg)
             if found:
                 self._refuse(found, frame)

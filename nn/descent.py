@@ -30,6 +30,7 @@ from engine.value import Value, data_of, set_each
 from engine.witness import Witness, names_of, within
 from engine.world import World, written
 from nn.optim import Optimizer
+from nn.progress import outside
 
 KEPT = 4  # bound batches
 TINY = 1e-250  # squares below have lost digits
@@ -114,7 +115,8 @@ class Descent:
                 return self._replayed(found) or self.step(xs, ys)
             result = found
         except ReplayError as error:
-            warnings.warn(f"training goes on without replay, slower: {error}", stacklevel=2)
+            words = f"training goes on without replay, slower: {error}"
+            warnings.warn(words, stacklevel=outside())
             self._eager = True
             result = error.result[0] if error.result else self.run(xs, ys)
         self.store()

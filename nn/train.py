@@ -4,7 +4,6 @@ import csv
 import gc
 import math
 import random
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,7 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
-from nn.progress import Interrupt, reporting
+from nn.progress import Interrupt, outside, reporting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -288,7 +287,7 @@ def fit(
         held_out.restore()
     if history.ended == INTERRUPTED:
         words = f"training interrupted at step {len(history)} of {total}"
-        warnings.warn(words, TrainingInterrupted, stacklevel=_outside())
+        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
     return history
 
 
@@ -387,14 +386,6 @@ def batches(
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
             yield [xs[i] for i in some], [ys[i] for i in some]
-
-
-def _outside() -> int:
-    """How many calls up the stack the user's line is, seen from where this is called."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename == __file__:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 @contextmanager

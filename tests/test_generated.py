@@ -191,7 +191,7 @@ def test_constants_and_labels_are_not_in_the_text(backend):
     assert len(texts) == 1
 
 
-LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "_x", "é", "x0", "_"]
+LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "é", "x0", "_"]
 
 
 @pytest.mark.parametrize("backend", backends.NAMES)
