@@ -14,8 +14,9 @@ from typing import Any
 from benchmarks import ours, peak
 from benchmarks.turns import Measured, Step
 from benchmarks.works import WORKS
-from engine.arguments import flatten, read, rebuild
+from engine.arguments import copies, flatten, read, rebuild
 from engine.backends import library
+from engine.reach import reach
 from engine.replay import replay
 from engine.roll import Loop, roll
 from engine.tape import record
@@ -83,6 +84,65 @@ def making(work: str, _: Any) -> Step:
             seconds = time.perf_counter() - start
             gc.enable()
         return Measured([loss], seconds)
+
+    return step
+
+
+def guards(work: str, _: Any) -> Step:
+    """What looking at the guards takes of a step of a user's own loop in C, in percent."""
+    training = _training(work)
+    loss = replay(training.loss, backend="c")
+
+    def steps(number: int) -> float:
+        start = time.perf_counter()
+        for k in range(number):
+            total = loss(*training.batches[k % len(training.batches)])
+            training.optimizer.zero_grad()
+            total.backward()
+            training.optimizer.step()
+        return (time.perf_counter() - start) / number
+
+    steps(4)  # the first call records, the second one is compared
+    world = loss.candidates(read(training.batches[0], {}))[0].world
+
+    def looks(number: int) -> float:
+        start = time.perf_counter()
+        for _ in range(number):
+            world.holds()
+        return (time.perf_counter() - start) / number
+
+    def step(number: int) -> Measured:
+        rounds = [(looks(1000), steps(100)) for _ in range(5)]
+        look, whole = (median(column) for column in zip(*rounds, strict=True))
+        note = f"{look * 1e6:.1f} of {whole * 1e6:.0f} us, {len(world.cells)} places"
+        return Measured([], 100 * look / (whole - look), note)
+
+    return step
+
+
+def witnessing(work: str, _: Any) -> Step:
+    """The run that is recorded, with walks and a witness, in plain runs of the same function."""
+    training = _training(work)
+    arguments = training.batches[0]
+
+    def first(batch: Any) -> float:
+        made = replay(training.loss, backend="python")
+        given = read(batch, {})
+        inputs = copies(given.numbers)
+        start = time.perf_counter()
+        made._witnessed(given, inputs, [], reach([(training.loss, "")]))
+        return time.perf_counter() - start
+
+    def step(number: int) -> Measured:
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            loss = training.loss(*arguments)
+            plain = time.perf_counter() - start
+            times.append((first(arguments) / plain, plain))
+        ratio = median(a for a, _ in times)
+        note = f"plain {median(b for _, b in times) * 1e3:.1f} ms"
+        return Measured([loss.data], ratio, note)
 
     return step
 

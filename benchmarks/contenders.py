@@ -72,7 +72,14 @@ CONTENDERS = (
         for work in alone.TRAININGS
     ),
     *(
-        Contender(work, "nn", {"rolling": partial(alone.rolling, work)})
+        Contender(work, COMPILER, {"guards": partial(alone.guards, work)})
+        for work in ("W1", "W3")
+    ),
+    *(
+        Contender(work, "nn", {
+            "rolling": partial(alone.rolling, work),
+            "witnessing": partial(alone.witnessing, work),
+        })
         for work in ("W1", "W3")
     ),
     Contender("recording, x a backward", "nn", {"watching": watching.recording}),

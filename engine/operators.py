@@ -115,7 +115,7 @@ def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
         OPS["dot"],
         xs=", ".join(names[:terms]),
         ys=", ".join(names[terms:-1]),
-        read="\n    ".join(f"{name}_data = {name}.data" for name in compress(names, are_values)),
+        read="\n    ".join(f"{name}_data = {name}._data" for name in compress(names, are_values)),
         bias=data[-1],
         add="\n    ".join(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
         values=", ".join(compress(names, are_values)),

@@ -126,7 +126,7 @@ class Recording:
 
     def keep(self, node: Value) -> Value:
         """Notes a new node (a mode of `engine.value`)."""
-        self.nodes.append(node)
+        self.nodes += (node,)  # no call of C, which a witness would be told of
         return node
 
     def tape(
@@ -444,9 +444,18 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
-_FAST = re.sub(rf"\.({'|'.join(_NUMBERS)})\b", r"._\1", operators.source())
+# While a function is recorded each new node is noted here: calls would cost a witness more.
+_NOTED = """\
+if modes[1:]:
+        return observed(node)
+    for seen in recordings():
+        seen.nodes += (node,)
+    return node"""
+_FAST = re.sub(rf"\.({'|'.join(_NUMBERS)})\b", r"._\1", operators.source()).replace(
+    "return observed(node) if modes else node", _NOTED
+)
 _WATCH: dict[str, Any] = {
-    **value.methods(_FAST, f"{GENERATED} while recording"),
+    **value.methods(_FAST, f"{GENERATED} while recording", recordings=_recording.get),
     **{name: _noted(name) for name in _NUMBERS},
     "_key": property(_Key),
     "__init__": _born,

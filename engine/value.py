@@ -614,21 +614,22 @@ def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     return copy
 
 
-def written(source: str, file: str) -> dict[str, Callable[..., Any]]:
+def written(source: str, file: str, **names: Any) -> dict[str, Callable[..., Any]]:
     """The functions of a source that makes nodes; a debugger can step into them."""
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
     made: dict[str, Callable[..., Any]] = {}
-    exec(compile(source, file, "exec"), {**operators.NAMES, **globals()}, made)
+    exec(compile(source, file, "exec"), {**operators.NAMES, **globals(), **names}, made)
     return made
 
 
-def methods(source: str, file: str = GENERATED) -> dict[str, Callable[..., Any]]:
+def methods(source: str, file: str = GENERATED, **names: Any) -> dict[str, Callable[..., Any]]:
     """The functions of a source as methods of `Value`."""
-    made = written(source, file)
+    made = written(source, file, **names)
     for name, method in made.items():
         method.__qualname__ = f"Value.{name}"
     return made
 
 
+setattr(Value, "_data", vars(Value)["data"])  # noqa: B010 (by this name while it is watched)
 for _name, _method in methods(operators.source()).items():
     setattr(Value, _name, _method)

@@ -7,7 +7,7 @@ import os
 import sys
 import sysconfig
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
 from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
@@ -252,6 +252,9 @@ def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
     return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine."))
 
 
+_RETURNS = frozenset(("return", "c_return"))
+
+
 class Witness:
     """Inside `with Witness() as seen:` notes what runs in this thread; a profiler waits as long.
 
@@ -271,7 +274,7 @@ class Witness:
 
     def __enter__(self) -> Witness:
         self._before = sys.getprofile()
-        sys.setprofile(self._see)
+        sys.setprofile(self._watch())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -282,22 +285,34 @@ class Witness:
         else:
             sys.setprofile(before)
 
-    def _see(self, frame: FrameType, event: str, arg: Any) -> None:
-        code = frame.f_code
-        if event == "call":
-            if code not in self._known:
-                self._meet(code, frame)
-            if code in self._environment:
-                self._refuse("os.environ", frame)
-        elif event == "c_call" and code not in self._quiet:
-            if arg in _ASKS or getattr(arg, "__name__", "") in _FORMATS:
-                is_named = names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS)
-                is_library = self._known.get(code, False)
-                by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
-                self.looks_around |= by_any_name if is_library else not is_named
-            found = depends_on_the_world(arg)
-            if found:
-                self._refuse(found, frame)
+    def _watch(self) -> Callable[[FrameType, str, Any], None]:
+        """What a profile calls at each call and return: hundred thousands of times, so plain."""
+        known, quiet, environment = self._known, self._quiet, self._environment
+
+        def see(frame: FrameType, event: str, arg: Any) -> None:
+            if event in _RETURNS:
+                return
+            code = frame.f_code
+            if event == "call":
+                if code not in known:
+                    self._meet(code, frame)
+                if environment and code in environment:
+                    self._refuse("os.environ", frame)
+            elif code not in quiet and event == "c_call":
+                self._called(code, frame, arg)
+
+        return see
+
+    def _called(self, code: CodeType, frame: FrameType, arg: Any) -> None:
+        """A function written in C is called."""
+        if arg in _ASKS or getattr(arg, "__name__", "") in _FORMATS:
+            is_named = names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS)
+            is_library = self._known.get(code, False)
+            by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
+            self.looks_around |= by_any_name if is_library else not is_named
+        found = depends_on_the_world(arg)
+        if found:
+            self._refuse(found, frame)
 
     def _meet(self, code: CodeType, frame: FrameType) -> None:
         library = self._known[code] = is_library(code)
@@ -308,6 +323,9 @@ class Witness:
                 self._environment.add(code)
         elif _is_made_by_library(code, frame.f_globals):
             self._known[code] = True
+        elif is_ours(code):
+            self.codes[code] = frame.f_globals
+            self._quiet.add(code)
         elif code.co_name != "<module>" or code.co_filename.startswith("<"):
             self.codes[code] = frame.f_globals
 

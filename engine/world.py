@@ -137,7 +137,7 @@ class World:
                     rows.append((cell.owner, cell.value))
                     continue
             test = _test(n, cell, names)
-            is_told = cell.kind in ("attribute", "type") and tells(cell.owner)
+            is_told = cell.kind in ("attribute", "type", "keys") and tells(cell.owner)
             (told if is_told else tests).append(test)
         for n, place in enumerate(self.free, len(self.cells)):
             names[f"p{n}"] = place

@@ -257,6 +257,14 @@ def test_the_kernel_stays_below_the_peak():
     assert "products and sums" in share.note
 
 
+def test_guards_and_the_witness_are_measured():
+    if library.compiler():
+        guards = alone.guards("W1", {})(0)
+        assert 0 < guards.amount < 100
+        assert "places" in guards.note
+    assert 0 < alone.witnessing("W1", {})(0).amount < 100
+
+
 def test_making_and_rolling_are_measured(monkeypatch):
     monkeypatch.setattr(library, "folders", library.folders)
     if library.compiler():

@@ -56,7 +56,7 @@ ATTRIBUTES = {
         r"|(d?[ctwxz]\d+(_\d+)?)\.(fill|take)"
     ),
     "methods": (
-        r"(self|other|node|[xy]\d+|bias)\.data|node\.(x|y|dx|dy|op|grad|label|adjoint)"
+        r"(self|other|node|[xy]\d+|bias)\._?data|node\.(x|y|dx|dy|op|grad|label|adjoint)"
         r"|(self|other)\.[xy]"
     ),
 }
