@@ -358,8 +358,10 @@ class _FlatMover(_Mover):
         witness, roots = Witness(), [(optimizer.moved, "")]
         before = reached = reach(roots)
         state: list[str] = []
-        if _home(type(optimizer), "moved") == Optimizer.__module__:
+        moved: Any = type(optimizer).moved
+        if moved.__module__ == Optimizer.__module__:
             tape, inputs, results = self._record()
+            reached = reach(roots, dict.fromkeys(within(moved.__code__), moved.__globals__))
         else:  # who knows what it does
             with undone(optimizer.moved):
                 tape, inputs, results = self._record(witness)
