@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
-from types import BuiltinFunctionType, CodeType, FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple
 
 from engine.operators import GENERATED
@@ -342,8 +342,3 @@ class Witness:
                 what = f"{step.f_globals.get('__name__', '')}.{code.co_name}"
             step = step.f_back
         self.refused.append((what, line))
-
-
-def is_builtin(thing: object) -> bool:
-    """Whether it is a function written in C."""
-    return type(thing) is BuiltinFunctionType
