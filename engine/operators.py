@@ -4,6 +4,7 @@ Written out, `x * y` costs one Python call. The text is what a person would writ
 and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.
 """
 
+import re
 from itertools import compress
 from typing import Any
 
@@ -109,19 +110,28 @@ def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
     are_values = [xs] * terms + [ys] * terms + [bias]
     data = [f"{name}_data" if v else name for name, v in zip(names, are_values, strict=True)]
     x, y = data[:terms], data[terms:-1]
-    return _method(
+    text = _method(
         _DOT,
         "dot",
         OPS["dot"],
         xs=", ".join(names[:terms]),
         ys=", ".join(names[terms:-1]),
-        read="\n    ".join(f"{name}_data = {name}._data" for name in compress(names, are_values)),
+        read="\n    ".join(f"{name}_data = {name}.data" for name in compress(names, are_values)),
         bias=data[-1],
         add="\n    ".join(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
         values=", ".join(compress(names, are_values)),
         operands=None if all(are_values) else ", ".join(names),
         slopes=", ".join(compress([*y, *x, "1.0"], are_values)),
     )
+    return unwatched(text)
+
+
+def unwatched(text: str) -> str:
+    """Code that reads and sets the numbers of Values by the names that no recording watches."""
+    return _WATCHED.sub(r"._\1", text)
+
+
+_WATCHED = re.compile(r"\.(data|grad|dx|dy)\b")
 
 
 def _method(template: str, name: str, op: Op, **texts: object) -> str:

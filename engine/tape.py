@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 import operator
 import os
-import re
 import sys
 import threading
 import types
@@ -19,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from numbers import Real
 from types import CodeType, FrameType
@@ -268,17 +268,14 @@ def _watched() -> Iterator[None]:
 
 
 _PLAIN_INIT = Value.__init__
-_NUMBERS = ("data", "grad", "dx", "dy")
-_SLOTS: dict[str, Any] = {name: vars(Value)[name] for name in _NUMBERS}
-for _name, _slot in _SLOTS.items():
-    setattr(Value, f"_{_name}", _slot)  # by this name operators know it while it is watched
+_SLOTS: dict[str, Any] = {name: vars(Value)[name] for name in value.NUMBERS}
 
 # The functions of the engine that may look: what they read stays in the graph.
 _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who call them
 _READERS = {
     *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
     *("tape._asked", "tape.Recording.tape"),
-    *("value.Value.__init__", "value.node"),  # these set the numbers of a new Value
+    "value.Value.__init__",  # sets the numbers of a new Value
 }
 
 
@@ -287,19 +284,20 @@ def _noted(name: str) -> property:
     slot = _SLOTS[name]
 
     def look(v: Value) -> Any:
-        if sys._getframe(1).f_code not in _may_look and _recording.get():
+        if id(sys._getframe(1).f_code) not in _may_look and _recording.get():
             _note(f"looks at the .{name}", sys._getframe(1))
         return slot.__get__(v)
 
     def change(v: Value, x: Any) -> None:
-        if sys._getframe(1).f_code not in _may_look and _recording.get():
+        if id(sys._getframe(1).f_code) not in _may_look and _recording.get():
             _note(f"sets the .{name}", sys._getframe(1))
         slot.__set__(v, x)
 
     return property(look, change)
 
 
-_may_look: set[CodeType] = set()  # code that was found to be written out, or one of the readers
+# Code that was found to be written out, or one of the readers, by its id.
+_may_look: dict[int, CodeType] = {}
 
 
 def _note(what: str, frame: FrameType) -> None:
@@ -310,7 +308,7 @@ def _note(what: str, frame: FrameType) -> None:
         _is_ours(frame) and _function(frame) in _READERS
     ):
         if frame is first:
-            _may_look.add(frame.f_code)
+            _may_look[id(frame.f_code)] = frame.f_code
         return
     while _is_ours(frame) and frame.f_back:
         frame = frame.f_back
@@ -444,19 +442,25 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
-# While a function is recorded each new node is noted here: calls would cost a witness more.
+# While a function is recorded each new node is noted here. A witness is told of each call, but not
+# of those of a `partial`.
 _NOTED = """\
 if modes[1:]:
         return observed(node)
     for seen in recordings():
         seen.nodes += (node,)
     return node"""
-_FAST = re.sub(rf"\.({'|'.join(_NUMBERS)})\b", r"._\1", operators.source()).replace(
+_FAST = operators.unwatched(operators.source()).replace(
     "return observed(node) if modes else node", _NOTED
 )
 _WATCH: dict[str, Any] = {
-    **value.methods(_FAST, f"{GENERATED} while recording", recordings=_recording.get),
-    **{name: _noted(name) for name in _NUMBERS},
+    **value.methods(
+        _FAST,
+        f"{GENERATED} while recording",
+        recordings=partial(_recording.get),
+        _new=partial(object.__new__),
+    ),
+    **{name: _noted(name) for name in value.NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
     "__bool__": lambda v: _asked(v, "ne", 0.0),

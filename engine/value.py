@@ -56,6 +56,10 @@ class Value:
     dy: Any
     adjoint: Any
     line: str
+    _data: float
+    _grad: float
+    _dx: Any
+    _dy: Any
 
     def __init__(
         self, data: float, label: str = "", _op: object = None, _children: object = None
@@ -569,12 +573,17 @@ def _summed(leaves: Sequence[Value], shares: Iterable[float]) -> list[float]:
 
 _new = object.__new__
 
+# A recording watches who looks at a number of a Value, or sets it: the engine does so by these.
+NUMBERS = ("data", "grad", "dx", "dy")
+for _name in NUMBERS:
+    setattr(Value, f"_{_name}", vars(Value)[_name])
+
 
 def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
     """The result `z` of an operation, its operands, and the partials with respect to them."""
     v = _new(Value)
-    v.data, v.op, v.x, v.y, v.dx, v.dy = z, op, x, y, dx, dy
-    v.grad, v.label, v.adjoint = NOT_COMPUTED, "", None
+    v._data, v.op, v.x, v.y, v._dx, v._dy = z, op, x, y, dx, dy
+    v._grad, v.label, v.adjoint = NOT_COMPUTED, "", None
     return observed(v) if modes else v
 
 
@@ -594,7 +603,10 @@ def apply(op: Op, *operands: Operand) -> Value:
     kept = tuple([p if type(p) is Value else number(p) for p in operands])
     if not op.many and len(kept) != op.arity:
         raise TypeError(f"{op.name} expected {op.arity} operands, got {len(kept)}")
-    z, *slopes = op.forward(op.arguments([data_of(p) for p in kept]))
+    data = [p._data if type(p) is Value else p for p in kept]
+    if not _are_floats(data):
+        data = list(map(data_of, kept))
+    z, *slopes = op.forward(op.arguments(data))
     if op.many:
         return node_of_many(op, z, kept, slopes[0])
     return node(op, z, *(*kept, None)[:2], *(*slopes, None)[:2])
@@ -630,6 +642,5 @@ def methods(source: str, file: str = GENERATED, **names: Any) -> dict[str, Calla
     return made
 
 
-setattr(Value, "_data", vars(Value)["data"])  # noqa: B010 (by this name while it is watched)
 for _name, _method in methods(operators.source()).items():
     setattr(Value, _name, _method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import gc
 import os
 import sys
 import sysconfig
@@ -252,11 +253,11 @@ def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
     return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine."))
 
 
-_RETURNS = frozenset(("return", "c_return"))
-
-
 class Witness:
     """Inside `with Witness() as seen:` notes what runs in this thread; a profiler waits as long.
+
+    So does the garbage collector: what it calls in between (`gc.callbacks`, a `__del__`) is not
+    the function's.
 
     >>> with Witness() as seen:
     ...     _ = sorted([2, 1], key=lambda x: -x)
@@ -267,13 +268,15 @@ class Witness:
     def __init__(self) -> None:
         self.codes: dict[CodeType, dict[str, Any]] = {}  # with their globals
         self.refused: list[tuple[str, str]] = []  # what was called, and the line
-        self._known: dict[CodeType, bool] = {}  # whether it is a library's
-        self._quiet: set[CodeType] = set()  # whose calls of C need no look
-        self._environment: set[CodeType] = set()
+        # Of code by its id, since a hash of it reads all its constants.
+        self._known: dict[int, tuple[CodeType, bool]] = {}  # whether it is a library's
+        self._quiet: set[int] = set()  # whose calls of C need no look
+        self._environment: set[int] = set()
         self.looks_around = False
 
     def __enter__(self) -> Witness:
-        self._before = sys.getprofile()
+        self._before, self._collects = sys.getprofile(), gc.isenabled()
+        gc.disable()
         sys.setprofile(self._watch())
         return self
 
@@ -284,22 +287,22 @@ class Witness:
             before.enable()
         else:
             sys.setprofile(before)
+        if self._collects:
+            gc.enable()
 
     def _watch(self) -> Callable[[FrameType, str, Any], None]:
         """What a profile calls at each call and return: hundred thousands of times, so plain."""
         known, quiet, environment = self._known, self._quiet, self._environment
 
         def see(frame: FrameType, event: str, arg: Any) -> None:
-            if event in _RETURNS:
-                return
-            code = frame.f_code
             if event == "call":
+                code = id(frame.f_code)
                 if code not in known:
-                    self._meet(code, frame)
+                    self._meet(frame.f_code, frame)
                 if environment and code in environment:
                     self._refuse("os.environ", frame)
-            elif code not in quiet and event == "c_call":
-                self._called(code, frame, arg)
+            elif event == "c_call" and id(frame.f_code) not in quiet:
+                self._called(frame.f_code, frame, arg)
 
         return see
 
@@ -307,7 +310,7 @@ class Witness:
         """A function written in C is called."""
         if arg in _ASKS or getattr(arg, "__name__", "") in _FORMATS:
             is_named = names_of(code).globals & (_BY_TEXT | _AROUND_AS_GLOBALS)
-            is_library = self._known.get(code, False)
+            _, is_library = self._known.get(id(code), (code, False))
             by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
             self.looks_around |= by_any_name if is_library else not is_named
         found = depends_on_the_world(arg)
@@ -315,17 +318,16 @@ class Witness:
             self._refuse(found, frame)
 
     def _meet(self, code: CodeType, frame: FrameType) -> None:
-        library = self._known[code] = is_library(code)
+        library = is_library(code) or _is_made_by_library(code, frame.f_globals)
+        self._known[id(code)] = code, library
         if library:
             if code.co_filename.startswith((HOUSE, GENERATED, "<frozen importlib")):
-                self._quiet.add(code)
+                self._quiet.add(id(code))
             if code.co_qualname.startswith(_ENVIRONMENT):
-                self._environment.add(code)
-        elif _is_made_by_library(code, frame.f_globals):
-            self._known[code] = True
+                self._environment.add(id(code))
         elif is_ours(code):
             self.codes[code] = frame.f_globals
-            self._quiet.add(code)
+            self._quiet.add(id(code))
         elif code.co_name != "<module>" or code.co_filename.startswith("<"):
             self.codes[code] = frame.f_globals
 

@@ -1,4 +1,5 @@
 import cProfile
+import gc
 import logging
 import os
 import random
@@ -142,6 +143,23 @@ def test_what_does_not_is_not():
     log = logging.getLogger("quiet")
     log.setLevel(logging.ERROR)
     assert not refused(lambda: (log.debug("x"), sorted([2, 1]), os.fspath("a"), [].append(1)))
+
+
+def test_what_the_garbage_collector_calls_is_not_of_the_function():
+    def tell(*_):
+        time.perf_counter()
+
+    def f():
+        for _ in range(2_000):
+            ring = []
+            ring.append(ring)
+
+    gc.callbacks.append(tell)
+    try:
+        assert not refused(f)
+    finally:
+        gc.callbacks.remove(tell)
+    assert gc.isenabled()
 
 
 def test_a_profiler_of_the_user_goes_on():
