@@ -78,7 +78,8 @@ class Recorded:
         order, rows = tape.order, len(tape.order)
         if tape.outputs:  # only the last of the rows can have all others below it
             last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)
-            below = tape.order_below(last if main is None else main)
+            wanted = last if main is None else main
+            below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
             if main is not None or len(below) == rows:
                 order, self.main = below, last if main is None else main
         self._is_whole = len(order) == rows
@@ -321,6 +322,12 @@ class Recorded:
             inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
             found.append(Sources(below, inputs, picks))
         return found
+
+
+def _first_below(tape: Tape) -> tuple[int, ...]:
+    """The rows below the first output: with these a sort from all of them begins."""
+    first = tape.outputs[0]
+    return tape.order[: tape.order.index(first) + 1] if first >= 0 else ()
 
 
 class _Other(NamedTuple):

@@ -70,17 +70,20 @@ class Tape:
         >>> seen.tape([x, y], outputs).order_below(1)
         (1,)
         """
-        met, order, way = {self.outputs[output]}, [], [self.outputs[output]]
-        unread = {way[0]: iter(self.rows[way[0]][1])} if way[0] >= 0 else {}
+        first = self.outputs[output]
+        if first < 0:
+            return ()
+        order, unread, met = [], [first], bytearray(len(self.rows))
         while unread:
-            parent = next((p for p in unread[way[-1]] if p >= 0 and p not in met), None)
-            if parent is None:
-                order.append(way.pop())
-                del unread[order[-1]]
-            else:
-                met.add(parent)
-                way.append(parent)
-                unread[parent] = iter(self.rows[parent][1])
+            place = unread[-1]
+            if not met[place]:
+                met[place] = 1
+                unread += [p for p in reversed(self.rows[place][1]) if p >= 0 and not met[p]]
+                continue
+            unread.pop()
+            if met[place] == 1:
+                met[place] = 2
+                order.append(place)
         return tuple(order)
 
 
