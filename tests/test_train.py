@@ -949,24 +949,6 @@ def test_the_collector_rests_while_a_graph_is_there(on, backend):
 
 
 @pytest.mark.usefixtures("_collector")
-@pytest.mark.parametrize("on", [True, False])
-def test_the_collector_rests_in_replayed_steps(on, monkeypatch):
-    (gc.enable if on else gc.disable)()
-    inside, between, backward = [], [], Lines.backward
-    monkeypatch.setattr(
-        Lines,
-        "backward",
-        lambda self, seeds: inside.append(gc.isenabled()) or backward(self, seeds),
-    )
-    count = [lambda _: between.append(gc.isenabled())]
-    fit(Slope(), mse, DOUBLES, lr=0.1, steps=3, callbacks=count, backend="python")
-    assert len(inside) >= 3
-    assert not any(inside)
-    assert between == [on] * 3
-    assert gc.isenabled() is on
-
-
-@pytest.mark.usefixtures("_collector")
 def test_the_collector_is_back_after_an_error():
     gc.enable()
     with pytest.raises(DivergedError):
