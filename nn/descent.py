@@ -10,7 +10,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from engine import backends
@@ -283,7 +284,11 @@ class _Mover:
         self._all = list(optimizer.parameters)
         place = {p: k for k, p in enumerate(optimizer.parameters)}
         self.places = [place[p] for p in parameters]
-        self._is_whole = self.places == list(range(len(place)))
+        self._picked = _picker(self.places)
+        self._spread = None  # a column of the loss's parameters, all of them, as the optimizer's
+        if len(self.places) == len(place):
+            self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
+        self._left: list[list[Any]] = []  # data and memory, as `store` left them
 
     def is_as_recorded(self) -> bool:
         """Whether the optimiser does what it did; ReplayError where it holds another number."""
@@ -295,22 +300,22 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        self.data, self.gradient, *self._memory = self._now()
+        self.data, *self._memory = self._now()
+        self.gradient = [0.0] * len(self.data)
         self._has_gradient = False
 
-    def _now(self) -> list[Sequence[float]]:
-        """The columns of the arithmetic: data, gradients, and the memory of the optimiser."""
+    def _now(self) -> list[list[Any]]:
+        """The numbers of the parameters, and the memory of the optimiser."""
         self.optimizer.check_lengths()
         steps, *memory = map(self._of_all, ("steps", *self.optimizer.MEMORY))
-        if len(set(steps)) > 1:
-            raise ReplayError("some parameters were moved more often than others")
         self.steps = steps[0]
-        return [[p.data for p in self.parameters], [p.grad for p in self.parameters], *memory]
+        if steps != [self.steps] * len(steps):
+            raise ReplayError("some parameters were moved more often than others")
+        return [[p.data for p in self.parameters], *memory]
 
     def _of_all(self, name: str) -> list[Any]:
         """Those of the parameters of the loss in a column of the optimiser."""
-        column = getattr(self.optimizer, name)
-        return list(column) if self._is_whole else [column[k] for k in self.places]
+        return list(self._picked(getattr(self.optimizer, name)))
 
     def use(self, backend: str) -> None:
         """Moves to another backend, if that is a faster one."""
@@ -327,17 +332,19 @@ class _Mover:
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser."""
-        set_each("data", self.parameters, self.data)
+        self._left = [list(column) for column in (self.data, *self._memory)]
+        set_each("data", self.parameters, self._left[0])
         if self._has_gradient:
-            if not self._is_whole:
+            if not self._spread:
                 self.optimizer.zero_grad()
             set_each("grad", self.parameters, self.gradient)
-        entries = [self.steps] * len(self.places), *self._memory
+        entries = [self.steps] * len(self.places), *self._left[1:]
         for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
-            column = list(numbers)
-            if not self._is_whole:
-                own, column = column, getattr(self.optimizer, name).copy()
-                for k, number in zip(self.places, own, strict=True):
+            if self._spread:
+                column = list(self._spread(numbers))
+            else:
+                column = getattr(self.optimizer, name).copy()
+                for k, number in zip(self.places, numbers, strict=True):
                     column[k] = number
             setattr(self.optimizer, name, column)
 
@@ -398,7 +405,9 @@ class _FlatMover(_Mover):
 
     def _record(self, witness: Witness | None = None) -> tuple[Tape, list[Value], list[Any]]:
         """The arithmetic as a tape; the Values that went in, and those that came out."""
-        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
+        data, *memory = self._now()
+        rates = self.optimizer.rates(self.steps + 1)
+        columns = data, [p.grad for p in self.parameters], *memory
         inputs = [[Value(x) for x in column] for column in columns]
         given = [Value(rate) for rate in rates]
         with record() as seen:
@@ -422,8 +431,11 @@ class _FlatMover(_Mover):
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        columns = self._now()
-        fill(self.recorded.kernel.values, self.recorded.inputs.start, list(chain(*columns)))
+        values, places = self.recorded.kernel.values, self._starts
+        former = self._left or repeat(None)
+        for place, column, left in zip(places, self._now(), former, strict=False):
+            if column != left or 0.0 in column:  # which is equal to -0.0
+                fill(values, place, column)
         self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
 
@@ -446,7 +458,7 @@ class _FlatMover(_Mover):
         asked = {place for g in recorded.program.guards for place in (g.left, g.right)}
         settings = {*range(start), *range(stop, recorded.inputs.stop)}
         self._asks_more = not asked <= settings
-        starts = (start, *range(start + 2 * n, stop, n))
+        starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
         copies = zip(starts, ends_at, (self.data, *self._memory), self._after, strict=True)
@@ -629,6 +641,11 @@ def _outputs(recorded: Recorded) -> Any:
     """What the model said, as numbers."""
     values, places = recorded.kernel.values, recorded.program.outputs
     return rebuild(recorded.forms[0], map(values.__getitem__, places))[1]
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What picks the things at places out of a list; quick where there are several."""
+    return itemgetter(*places) if len(places) > 1 else lambda things: (things[places[0]],)
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
