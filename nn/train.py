@@ -397,7 +397,10 @@ def batches(n: int, batch: int, replacement: bool, rng: random.Random) -> Iterat
 
 
 def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
-    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one."""
+    """xs and ys as lists of finite numbers, or of lists and dicts of them.
+
+    ValueError naming another one.
+    """
     whole = as_dataset(data)
     return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
 
@@ -405,6 +408,8 @@ def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
 def _numbers(thing: Any, where: str) -> Any:
     if hasattr(thing, "tolist"):  # NumPy's
         thing = thing.tolist()
+    if isinstance(thing, dict):
+        return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
         finite(where, thing)
         return thing
