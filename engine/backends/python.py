@@ -40,7 +40,7 @@ def unavailable() -> str | None:
     return None
 
 
-def compile(program: Program, tape: Tape) -> Kernel:
+def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     """Straight lines, or for a very large graph the kernel that needs little memory."""
     operands = sum(len(places) for _, places in tape.rows)
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
