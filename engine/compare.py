@@ -227,10 +227,11 @@ def _times(a: float, b: float) -> float:
 
 def _edges(v: Value) -> list[tuple[Value, float]]:
     """The operands that are Values, with the partials."""
-    if type(v.x) is tuple:
-        return list(zip(v.x, v.dx, strict=True))
-    pairs = (v.x, v.dx), (v.y, v.dy)
-    return [(p, d) for p, d in pairs if type(p) is Value]
+    if type(v.dx) is tuple:
+        return list(zip(cast("tuple[Value, ...]", v.x), v.dx, strict=True))
+    known = type(v.x) is tuple
+    pairs = zip(v.parents, v.partials, strict=True) if known else ((v.x, v.dx), (v.y, v.dy))
+    return [(p, cast(float, d)) for p, d in pairs if type(p) is Value]
 
 
 Off = Mapping[Value, float]
