@@ -108,7 +108,8 @@ class Recorded:
         ]
         self._others: dict[int, _Other] = {}
         chosen = backends.first(self.program) if self.auto else backends.backend(backend)
-        self.kernel: Kernel = chosen.compile(self.program, tape)
+        self.many = number > 1  # whether there are other recordings of the function
+        self.kernel: Kernel = chosen.compile(self.program, tape, self.many)
         self.backend: str = chosen.NAME
         _living.add(self)
 
@@ -116,7 +117,7 @@ class Recorded:
 
     def use(self, backend: ModuleType) -> None:
         """Moves to another backend, with the leaves that are in memory; to be compared at once."""
-        kernel: Kernel = backend.compile(self.program, self.tape)
+        kernel: Kernel = backend.compile(self.program, self.tape, self.many)
         fill(kernel.values, 0, self.kernel.values[: self.program.leaves])
         self.kernel, self.backend, self.due = kernel, backend.NAME, 0
         self._others.clear()
@@ -234,7 +235,7 @@ class Recorded:
         first = len(program.constants)
         place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
         parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape)
+        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
         return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
 
     def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial, update_wrapper
-from itertools import repeat
+from itertools import chain, repeat
 from threading import RLock
 from types import CodeType, MethodType
 from typing import Any, NamedTuple, cast, overload
@@ -565,6 +565,8 @@ class Replay:
         with self._lock:
             self.made += 1
             if self.made > 1:
+                for other in chain.from_iterable(self.recordings.values()):
+                    other.many = True
                 self._causes.append(f"recorded anew: {self._cause(given, recorded)}")
             if self.made == TOO_MANY:
                 self._warn(given, recorded)

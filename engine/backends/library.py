@@ -20,7 +20,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -114,6 +114,32 @@ def load(source: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
     except OSError as error:  # not even a temporary folder
         complaint = str(error)
     raise RuntimeError(_complaint([*command, *options], complaint))
+
+
+_places: dict[tuple[object, ...], dict[str, int]] = {}  # of functions in memory, by compiler
+
+
+def places(functions: Iterable[str], source: Callable[[Sequence[str]], str]) -> dict[str, int]:
+    """Where functions are in memory; those that are not there yet are compiled together.
+
+    `source` gives the source of some of them. A name stands for one text. Raises RuntimeError as
+    `load` does.
+    """
+    command = compiler()
+    if command is None:
+        raise RuntimeError("no C compiler was found")
+    known = _places.setdefault((*command, *target(command)[0]), {})
+    missing = [name for name in functions if name not in known]
+    if missing:
+        made = load(source(missing), missing)
+        for name in missing:
+            known[name] = ctypes.cast(getattr(made, name), ctypes.c_void_p).value or 0
+    return known
+
+
+def forget() -> None:
+    """Has all functions compiled anew, or taken from the cache."""
+    _places.clear()
 
 
 def _kept(key: str, folder: Path) -> Path | None:
