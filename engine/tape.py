@@ -24,7 +24,7 @@ from numbers import Real
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 
-from engine import operators, value
+from engine import value
 from engine.fork import after_fork
 from engine.modes import mode
 from engine.operators import GENERATED
@@ -126,11 +126,6 @@ class Recording:
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
         return False
-
-    def keep(self, node: Value) -> Value:
-        """Notes a new node (a mode of `engine.value`)."""
-        self.nodes += (node,)  # no call of C, which a witness would be told of
-        return node
 
     def tape(
         self, inputs: Sequence[Value], outputs: Sequence[Operand], input_grads: Sequence[bool] = ()
@@ -247,7 +242,7 @@ def record() -> Iterator[Recording]:
     ((Op('mul'), (-1, -1)), (Op('add'), (0, -2)))
     """
     seen = Recording()
-    with _one_at_a_time, mode(seen.keep), _watched():
+    with _one_at_a_time, mode(partial(seen.nodes.append)), _watched():
         before = _recording.set((*_recording.get(), seen))
         try:
             yield seen
@@ -278,7 +273,6 @@ _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who 
 _READERS = {
     *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
     *("tape._asked", "tape.Recording.tape"),
-    "value.Value.__init__",  # sets the numbers of a new Value
 }
 
 
@@ -307,9 +301,7 @@ def _note(what: str, frame: FrameType) -> None:
     first = frame
     while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if frame.f_code.co_filename.startswith(GENERATED) or (
-        _is_ours(frame) and _function(frame) in _READERS
-    ):
+    if _is_ours(frame) and _function(frame) in _READERS:
         if frame is first:
             _may_look[id(frame.f_code)] = frame.f_code
         return
@@ -445,24 +437,7 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
-# While a function is recorded each new node is noted here. A witness is told of each call, but not
-# of those of a `partial`.
-_NOTED = """\
-if modes[1:]:
-        return observed(node)
-    for seen in recordings():
-        seen.nodes += (node,)
-    return node"""
-_FAST = operators.unwatched(operators.source()).replace(
-    "return observed(node) if modes else node", _NOTED
-)
 _WATCH: dict[str, Any] = {
-    **value.methods(
-        _FAST,
-        f"{GENERATED} while recording",
-        recordings=partial(_recording.get),
-        _new=partial(object.__new__),
-    ),
     **{name: _noted(name) for name in value.NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
