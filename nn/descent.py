@@ -7,11 +7,12 @@ back to the Values.
 import math
 import warnings
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
+from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
 from engine import backends
@@ -28,7 +29,7 @@ from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import Witness, within
+from engine.witness import HOUSE, Witness, within
 from engine.world import World, written
 from nn.optim import Optimizer
 from nn.plain import is_arithmetic
@@ -121,10 +122,10 @@ class Descent:
             result = found
         except ReplayError as error:
             self.store()  # before code of the user's runs, such as that which shows warnings
-            words = f"training goes on without replay, slower: {error}"
-            warnings.warn(words, stacklevel=outside())
             self._eager = True
             result = error.result[0] if error.result else self._built(data, rows)
+            words = f"training goes on without replay, slower: {error}"
+            warnings.warn(words, stacklevel=outside())
         self.store()
         return self._by_graph(*result)
 
@@ -188,7 +189,7 @@ class Descent:
         given = data.given(rows)
         if self._replay.is_full(given) or self._replay.is_restless(given):
             return self._built(data, rows)
-        with collector_paused():
+        with _plain_numbers_allowed():
             recorded, own = self._replay.record(given, keeps_all=True)
         try:
             found = self._forward(data, rows, recorded) if recorded else None
@@ -214,7 +215,7 @@ class Descent:
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
-                    with collector_paused():
+                    with _plain_numbers_allowed():
                         own = self._replay.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])
@@ -272,6 +273,26 @@ class Descent:
             return None
         link.add_to_others()
         return Taken(loss, link.outputs, norm, link.largest)
+
+
+@contextmanager
+def _plain_numbers_allowed() -> Iterator[None]:
+    """A run on Values that fails is a ReplayError: on numbers the loss may do.
+
+    Its graphs have no cycles: to look for some is time lost.
+    """
+    try:
+        with collector_paused():
+            yield
+    except ReplayError:
+        raise
+    except Exception as error:
+        lines = [f"{f.filename}:{f.lineno}" for f in extract_tb(error.__traceback__)]
+        line = next((at for at in reversed(lines) if not at.startswith(HOUSE)), lines[-1])
+        raise ReplayError(
+            f"the loss does not take Values in the places of its data: {type(error).__name__} at "
+            f"{line}: {error}"
+        ) from error
 
 
 class _Mover:
