@@ -226,13 +226,15 @@ class Replay:
         free = [p for key, p in self._moved.items() if key not in self._fixed]
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
-        chances = chances_in(before) if places else []
+        chances = chances_in(before) if places or keeps_all else []
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
-        except Exception:
+        except Exception as error:
             if not places:
+                if keeps_all and not isinstance(error, ReplayError):
+                    put_back(before, chances, keeps=False)  # the loops run it again
                 raise
             put_back(before, chances, keeps=False)
             self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
@@ -364,7 +366,14 @@ class Replay:
         """A run with a look at the world before and after it."""
         witness = Witness()
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
-        seen, result = self._watched_run(given, inputs, places, marks, witness)
+        pairs = zip(inputs, given.numbers, strict=False)
+        floats = {id(v): v for v, x in pairs if type(x) is not Value}
+        try:
+            seen, result = self._watched_run(given, inputs, places, marks, witness)
+        except ReplayError:  # the function ran: what it has set stays, as numbers
+            after = reach(self._roots(given), witness.codes, looks_around=True)
+            _settle(written(before, after), floats)
+            raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
@@ -380,8 +389,7 @@ class Replay:
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        pairs = zip(inputs, given.numbers, strict=False)
-        _settle(state, {id(v): v for v, x in pairs if type(x) is not Value})
+        _settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))

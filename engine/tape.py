@@ -261,8 +261,7 @@ def _watched() -> Iterator[None]:
         yield
     finally:
         _CLASS.__init__(asked)
-        for name, attribute in before.items():
-            setattr(Value, name, attribute)
+        _set_back(before)
 
 
 _PLAIN_INIT = Value.__init__
@@ -409,11 +408,55 @@ def _note_identity(frame: FrameType) -> None:
 
 
 def _hashed(v: Value) -> int:
+    """Of a Value that stands for a float, that of its number: it is found in a dict of floats."""
     frame = sys._getframe(1)
     if not _is_ours(frame) and _is_stand_in(v):
         _note("takes the hash", frame)
+        return hash(_number(v))
     _note_identity(frame)
     return object.__hash__(v)
+
+
+def _number(v: Value) -> float:
+    """What a stand-in stands for."""
+    kind = _kinds.get().get(id(v), float)
+    return cast(float, kind(_SLOTS["data"].__get__(v)))
+
+
+def _operated(name: str) -> Callable[..., Any]:
+    """What `float` does and a Value does not: a stand-in does it, and the line is noted."""
+    former = vars(Value).get(name)
+    is_binary = name.strip("_").removeprefix("r") in ("mod", "floordiv", "divmod")
+
+    def does(v: Value, *others: Any) -> Any:
+        if all(_is_stand_in(x) for x in (v, *others) if type(x) is Value):
+            frame = sys._getframe(1)
+            if former is None or not _is_ours(frame):
+                _note(f"uses the {name.strip('_')}", frame)
+                numbers = [_number(x) if type(x) is Value else x for x in (v, *others)]
+                return getattr(numbers[0], name)(*numbers[1:])
+        if former is not None:
+            return former(v, *others)
+        if is_binary:
+            return NotImplemented
+        raise TypeError(f"a Value has no {name}: write it with v.data")
+
+    return does
+
+
+def _of_floats(name: str) -> property:
+    """The same of an attribute or a method."""
+
+    def look(v: Value) -> Any:
+        if not _is_stand_in(v):
+            raise AttributeError(f"'Value' object has no attribute {name!r}")
+        _note(f"uses the {name}", sys._getframe(1))
+        return getattr(_number(v), name)
+
+    return property(look)
+
+
+_OF_FLOATS = set(dir(float)) - set(dir(Value)) - {"__getformat__", "__getnewargs__"}
 
 
 setattr(Value, "__eq__", _equal)  # noqa: B010 (mypy refuses to assign a method)
@@ -441,6 +484,10 @@ _WATCH: dict[str, Any] = {
     **{name: _noted(name) for name in value.NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
+    **{
+        name: _operated(name) if name.startswith("__") else _of_floats(name)
+        for name in (*sorted(_OF_FLOATS), "__float__", "__int__", "__repr__", "__format__")
+    },
     "__bool__": lambda v: _asked(v, "ne", 0.0),
     "__hash__": _hashed,
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
@@ -452,6 +499,14 @@ def _attributes() -> dict[str, Any]:
     return {name: vars(Value).get(name, vars(object).get(name)) for name in _WATCH}
 
 
+def _set_back(attributes: Mapping[str, Any]) -> None:
+    for name, attribute in attributes.items():
+        if attribute is not None:
+            setattr(Value, name, attribute)
+        elif name in vars(Value):
+            delattr(Value, name)
+
+
 _UNWATCHED = _attributes()
 
 
@@ -461,5 +516,4 @@ def _renew() -> None:
     global _one_at_a_time  # noqa: PLW0603
     if not is_recording():
         _one_at_a_time = threading.RLock()
-        for name, attribute in _UNWATCHED.items():
-            setattr(Value, name, attribute)
+        _set_back(_UNWATCHED)

@@ -27,6 +27,7 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
+from nn.plain import is_arithmetic
 from nn.progress import Interrupt, collector_paused, outside, reporting
 from nn.table import Batch, Table
 
@@ -210,9 +211,10 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take` or
-    `zero_grad` of the optimizer are your own. `backend="eager"` turns replay off. Before the first
-    step the model is tried on the data; what that changed in it is undone.
+    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
+    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
+    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
+    that changed in it is undone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -269,7 +271,7 @@ def fit(
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for step in run.looked_after(taken, descent, always=bool(callbacks)):
+            for step in run.looked_after(taken, descent, callbacks):
                 report(len(history), step)
                 history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
@@ -326,14 +328,17 @@ def _steps(
     decide: Decision | None,
     data: Table,
     batches: Iterator[Batch],
-    rate: Schedule,
+    rate: Schedule | None,
     history: History,
 ) -> Iterator[Step]:
     points_seen = history.points_seen[-1] if len(history) else 0
     labels = list(map(decide.label_of, data.ys)) if decide else []
     for number, rows in enumerate(batches, len(history)):
         start = time.perf_counter()
-        optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+        if rate:
+            if not is_arithmetic(rate):  # it may look at the parameters, and move them
+                descent.store()
+            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
             taken = descent.step(data, rows)
         except FloatingPointError as error:
@@ -375,10 +380,11 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
     raise ValueError("fit expected one of steps and epochs")
 
 
-def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
+def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule | None:
+    """The schedule that sets the optimizer's rate at each step; None: its own counts."""
     if lr is None:
         check_rate(optimizer)
-        return lambda step: optimizer.lr
+        return None
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
@@ -520,16 +526,19 @@ class _Training:
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
-    def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
+    def looked_after(
+        self, taken: Iterator[Step], descent: Descent, lookers: Sequence[object]
+    ) -> Iterator[Step]:
         """The steps that are left, each with its look and in the history.
 
-        The parameters are set where somebody looks at them: at each step, or after a pass.
+        The parameters are set where somebody looks at them: at each step if there are `lookers`,
+        else after a pass.
         """
         tired = self.validation is not None and self.validation.tired
         for step in islice(taken, 0 if tired else self.total - len(self.history)):
             done = step.step + 1
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
-            if look or always:
+            if look or lookers:
                 descent.store()
             seen = self.validation.look_after(step) if self.validation and look else step
             self.history.append(seen)
