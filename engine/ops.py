@@ -287,3 +287,7 @@ define("sum",        "sum",   "fsum(xs)",                    "1.0",             
 define("dot",        "dot",   "inner(xs, ys, bias)",         "y", "x", "1.0",                   at=[(0.5, -1.25, 2.0, 3.0, 0.1)], many=True)
 define("logsumexp",  "logsumexp", "logsumexp(xs)",           "exp(x - z)",                      at=[(0.5, -1.25, 2.0)], many=True)
 # fmt: on
+
+# One of several rows that an integer names: to what looks at a graph it has one operand, the one
+# that was taken; in a tape the integer comes first, and then all that could have been.
+PICK = row("pick", "pick", "x", "1.0", at=[(1.5,), (-3.0,)])
