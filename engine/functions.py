@@ -296,7 +296,7 @@ def pick(rows: Iterable[Any], index: Operand) -> Any:
 def _whole(index: Any) -> int | None:
     """An index as an int; None for what is no whole number."""
     if isinstance(index, Value):
-        index = data_of(index)
+        index = _read(index)
     if isinstance(index, float) and index.is_integer():
         return int(index)
     try:
@@ -322,7 +322,12 @@ def _picked(rows: Sequence[Any], place: int, index: Operand, low: int) -> Any:
     others = None if len(values) == len(rows) else tuple(candidates)
     asked = index if isinstance(index, Value) else float(place)
     slopes = Picked(place % len(rows), are_values, asked, low)
-    return node(PICK, data_of(candidates[place]), values, others, slopes, None)
+    return node(PICK, _read(candidates[place]), values, others, slopes, None)
+
+
+def _read(x: Operand) -> float:
+    """The number of an operand; a recording does not mind, since it stays in the graph."""
+    return number(x._data if type(x) is Value else x)
 
 
 def _is_row(thing: object) -> bool:

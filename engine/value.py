@@ -135,7 +135,7 @@ class Value:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves(gradient)
                 return
-            order = _sorted(self)
+            order = sort(self)
             former = [v.grad for v in order]
             try:
                 leaves = _sweep(order, gradient)
@@ -159,7 +159,7 @@ class Value:
         """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
         _check_alone()
         with sweeping:
-            order = _sorted(self)
+            order = sort(self)
             former = [v.grad for v in order]
             try:
                 _sweep(order, 1.0)
@@ -236,7 +236,7 @@ class Value:
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
         _check_alone()
         with sweeping:
-            order = _sorted(self)
+            order = sort(self)
         for v in order:
             if id(v) not in memo:
                 memo[id(v)] = _copied(v, memo)
@@ -495,7 +495,7 @@ def toposort(root: Value) -> list[Value]:
     """
     _check_alone()
     with sweeping:
-        order = _sorted(root)
+        order = sort(root)
     if Picked in {type(v._dx) for v in order}:
         met = {root}  # what was not picked has no part in it
         for v in reversed(order):
@@ -505,7 +505,7 @@ def toposort(root: Value) -> list[Value]:
     return order
 
 
-def _sorted(root: Value) -> list[Value]:
+def sort(root: Value) -> list[Value]:
     """The sort, of candidates that were not picked too. Leaves zero as every adjoint.
 
     Walks down to the first parent not met yet, and back up where there is none. The way back is
@@ -566,7 +566,7 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             leaves.append(v)
     if type(order[-1].data) is not float or not _are_floats([v.data for v in leaves]):
         _make_floats(order)
-        return _sweep(_sorted(order[-1]), gradient)
+        return _sweep(sort(order[-1]), gradient)
     return leaves
 
 

@@ -34,6 +34,13 @@ typedef struct {
     const int *table, *forward, *forward_end, *backward, *backward_end;
 } Memory;
 
+/* the row that an index names, negative ones from the end; row 0 where it names none */
+static inline int row_of(double index, int rows)
+{
+    const double place = index < 0.0 ? index + rows : index;
+    return place >= 0.0 && place < rows ? (int)place : 0;
+}
+
 /* exp within 1 ulp, written without branches so that loops of it run in vector registers */
 static inline double power_of_two(double shifted)
 {
