@@ -9,6 +9,7 @@ from keyword import iskeyword
 from typing import Any, Protocol, overload
 
 from engine import operators, ops
+from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.ops import OPS, PICK, Op, Point
 from engine.value import Operand, Picked, Value, apply, data_of, node, number, written
@@ -295,6 +296,8 @@ def pick(rows: Iterable[Any], index: Operand) -> Any:
 
 def _whole(index: Any) -> int | None:
     """An index as an int; None for what is no whole number."""
+    if type(index) is Integer:
+        return index.n
     if isinstance(index, Value):
         index = _read(index)
     if isinstance(index, float) and index.is_integer():
@@ -305,8 +308,10 @@ def _whole(index: Any) -> int | None:
         return None
 
 
-def _picked(rows: Sequence[Any], place: int, index: Operand, low: int) -> Any:
+def _picked(rows: Sequence[Any], place: int, index: Any, low: int) -> Any:
     """The row at a place, which is known to be there; `low` is the least index of one."""
+    if type(index) is Integer:
+        index = index.n if index.v is None else index.v
     if _is_row(rows[0]):
         lengths = sorted({len(row) if _is_row(row) else 0 for row in rows})
         if len(lengths) > 1:

@@ -105,7 +105,7 @@ def _as_leaf(v: Value) -> Value:
 
 def _examined(v: Value) -> Value:
     if v.op:
-        v.line = _line_of_user()
+        v.line = line_of_user()
         if not math.isfinite(v.data):
             raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
     return v
@@ -135,7 +135,7 @@ def _in_words(v: Value) -> str:
     return f"{name}({', '.join(shown)})"
 
 
-def _line_of_user() -> str:
+def line_of_user() -> str:
     """File and line of the innermost caller outside the library."""
     house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     ours = tuple(os.path.join(house, package, "") for package in ("engine", "nn"))

@@ -88,6 +88,7 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
+        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -170,6 +171,8 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
+        elif int in map(type, numbers):
+            numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
         parameters = self.program.parameters
@@ -192,6 +195,10 @@ class Recorded:
         passed = [cast(Value, numbers[k]) for k in self.grad_inputs]
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
+
+    def suits(self, numbers: Sequence[Operand]) -> bool:
+        """Whether the integers that it depends on are as they were."""
+        return all(numbers[k] == n for k, (n, _) in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple, cast
 
 from engine import operators, value
 from engine.fork import after_fork
+from engine.integer import Integer
 from engine.modes import mode
 from engine.operators import GENERATED
 from engine.ops import OPS, PICK, Op
@@ -120,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
         """Whether one of these was an operand, or compared."""
@@ -358,8 +360,10 @@ def _born(v: Value, data: float, label: str = "") -> None:
         seen.made.append(v)
 
 
-def _asked(left: Value, relation: str, right: Operand) -> bool:
+def _asked(left: Value, relation: str, right: Any) -> bool:
     """A comparison by data, noted as a guard."""
+    if type(right) is Integer:
+        right = right.n if right.v is None else right.v
     outcome: bool = getattr(operator, relation)(data_of(left), data_of(right))
     for seen in _recording.get():
         seen.guards.append((left, relation, right, outcome))
