@@ -17,6 +17,7 @@ from collections.abc import (
 )
 from itertools import chain, count, islice
 from numbers import Real
+from operator import is_
 from typing import Any, NamedTuple
 
 from engine.integer import Integer, is_data
@@ -207,6 +208,21 @@ def rebuild(argument: Any, values: Iterator[Any], whole: bool = False) -> Any:
     elif hasattr(argument, "tolist"):
         again = rebuild(argument.tolist(), values, whole)
     return again
+
+
+def settled(thing: Any) -> Any:
+    """The thing with ints in place of what stood for them in a recording."""
+    kind = type(thing)
+    if kind is Integer:
+        return thing.number()
+    if kind is list or kind is tuple:
+        parts = [settled(part) for part in thing]
+        return thing if all(map(is_, parts, thing)) else kind(parts)
+    if kind is dict:
+        parts = [settled(part) for part in thing.values()]
+        same = all(map(is_, parts, thing.values()))
+        return thing if same else dict(zip(thing, parts, strict=True))
+    return thing
 
 
 def _is_array(thing: Any) -> bool:

@@ -26,6 +26,7 @@ from engine.arguments import (
     numbers_of,
     read,
     rebuild,
+    settled,
 )
 from engine.backends.kernel import Kernel
 from engine.cells import SETTABLE, Cell, alike, now, put, spelled
@@ -263,6 +264,7 @@ class Replay:
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
         inputs += run.seen.lent
+        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
@@ -305,7 +307,6 @@ class Replay:
     ) -> Recorded | None:
         tape = self._tape(run, given, inputs)
         pins = {k: given.numbers[k] for k in self._pins(given, run.seen)}
-        self._pinned.setdefault(given.shape, set()).update(pins)
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -489,7 +490,7 @@ class Replay:
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
         unseen = [c for key, c in after.cells.items() if key not in before.cells]
         is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
-        shape = digest(given.shape)
+        shape = self._digest(given)
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
         only_asks = (refused or chance) and len(chance) == len(state)
@@ -528,12 +529,7 @@ class Replay:
         for v, x in zip(inputs, given.numbers, strict=False):
             if isinstance(x, Value) and v.op is None:
                 v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
-        if int not in map(type, given.numbers):
-            return result
-        try:  # nothing stands for an int in it
-            return rebuild(result, iter(numbers_of(result)))
-        except (TypeError, ValueError):
-            return result
+        return settled(result)
 
     def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
         wanted = [isinstance(x, Value) for x in given.numbers]
@@ -639,7 +635,7 @@ class Replay:
     def _cause(self, given: Given, recorded: Recorded) -> str:
         """What makes a new recording differ from the one before, in words."""
         alike = self.candidates(given)
-        others = [shape for shape, olds in self.recordings.items() if olds]
+        others = {old.number: s for s, olds in self.recordings.items() for old in olds}
         of_shape = self.recordings.get(given.shape)
         if alike:
             changed = [cell.words for cell, _ in alike[-1].world.changed()]
@@ -653,12 +649,12 @@ class Replay:
                 (name, n, given.numbers[k]) for k, (n, name) in pins if given.numbers[k] != n
             )
             return (
-                f"{name} changes, such as from {a} to {b}, and each int that is more than compared "
-                "or picked with is recorded for itself; pass a number as a float, and choose by "
-                "engine.pick"
+                f"{name} changes, such as from {a} to {b}, and each int is recorded for itself, "
+                "since more is done than to pick or to compare with it; pass a number as a float, "
+                "and choose by engine.pick"
             )
         if others:
-            return changed_argument(self.function, others[-1], given.shape)
+            return changed_argument(self.function, others[max(others)], given.shape)
         return "its parameters are others from call to call"
 
     def explain(self) -> str:
@@ -765,28 +761,28 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
 
 
 def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
+    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
 
-    def settled(x: Any) -> Any:
-        if type(x) is Integer:
-            return x.number()
-        return x.data if is_computed_from(x, [floats]) else x
+    def plain(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
         owner = cell.owner
         if cell.kind == "items" and hasattr(owner, "__setitem__"):
             for k, x in enumerate(value):
-                if type(x) in (Value, Integer):
-                    owner[k] = settled(x)
+                if plain(x) is not x:
+                    owner[k] = plain(x)
         elif cell.kind == "pairs":
             for key, x in zip(*value, strict=True):
-                if type(x) in (Value, Integer):
-                    owner[key] = settled(x)
+                if plain(x) is not x:
+                    owner[key] = plain(x)
         elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
-            plain = list(map(settled, numbers))
-            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
-                put(cell, rebuild(value, iter(plain)))
+            found = list(map(plain, numbers))
+            if any(a is not b for a, b in zip(numbers, found, strict=True)):
+                put(cell, rebuild(value, iter(found)))
+            elif settled(value) is not value:
+                put(cell, settled(value))
 
 
 def _is_value(x: object) -> bool:
