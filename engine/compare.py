@@ -71,7 +71,7 @@ def _first_change(before: Tape, now: Tape) -> Change | None:
             return next(filter(None, found), CLOSE_CALL)
     if [op for op, _ in before.rows] != [op for op, _ in now.rows]:
         return Change("it does other operations")
-    if len(before.guards) != len(now.guards) or len(before.outputs) != len(now.outputs):
+    if any(len(old) != len(new) for old, new in _watched(before, now)):
         return Change("it compares or returns another number of Values")
     frozen = None
     for places in zip(_places(before), _places(now), strict=True):
@@ -87,9 +87,17 @@ def _first_change(before: Tape, now: Tape) -> Change | None:
     return frozen
 
 
+def _watched(before: Tape, now: Tape) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
+    """What is looked at after a forward."""
+    for name in ("guards", "bounds", "outputs"):
+        yield getattr(before, name), getattr(now, name)
+
+
 def _are_same(before: Tape, now: Tape) -> bool:
     """Whether the tapes are written the same: the usual, and fast."""
     if (before.rows, before.guards, before.outputs) != (now.rows, now.guards, now.outputs):
+        return False
+    if before.bounds != now.bounds:
         return False
     leaves = list(zip(before.leaves, now.leaves, strict=False))[before.inputs :]
     return len(before.leaves) == len(now.leaves) and all(
@@ -110,6 +118,7 @@ def _places(tape: Tape) -> Iterator[tuple[int, ...]]:
         yield places
     for guard in tape.guards:
         yield guard.left, guard.right
+    yield tuple([bound.place for bound in tape.bounds])
     yield tape.outputs
 
 

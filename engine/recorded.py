@@ -18,13 +18,13 @@ from weakref import WeakSet
 
 from engine import backends, functions
 from engine.arguments import rebuild, twins
-from engine.backends.kernel import Kernel, Memory, fill
+from engine.backends.kernel import Kernel, Memory, fill, side_by_side
 from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
-from engine.tape import Tape
+from engine.tape import Bound, Tape, graded
 from engine.value import Operand, Value, data_of, node
 from engine.world import World
 
@@ -88,6 +88,7 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
+        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -106,6 +107,7 @@ class Recorded:
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
+        self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
         chosen = backends.first(self.program) if self.auto else backends.backend(backend)
         self.many = number > 1  # whether there are other recordings of the function
@@ -142,7 +144,7 @@ class Recorded:
         for relation, left, right, outcome in self._guards:
             if relation(values[left], values[right]) is not outcome:
                 return False
-        return True
+        return all(_are_rows(values, *group) for group in self._bounds)
 
     def _run_timed(self) -> None:
         start = time.perf_counter()
@@ -170,6 +172,8 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
+        elif int in map(type, numbers):
+            numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
         parameters = self.program.parameters
@@ -192,6 +196,10 @@ class Recorded:
         passed = [cast(Value, numbers[k]) for k in self.grad_inputs]
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
+
+    def suits(self, numbers: Sequence[Operand]) -> bool:
+        """Whether the integers that it depends on are as they were."""
+        return all(numbers[k] == n for k, (n, _) in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -311,7 +319,7 @@ class Recorded:
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
-                for p in rows[place][1]:
+                for p in graded(rows[place]):
                     above[p] |= bits
         at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
         parameters = self.program.parameters
@@ -323,6 +331,28 @@ class Recorded:
             inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
             found.append(Sources(below, inputs, picks))
         return found
+
+
+Groups = list[tuple[slice | tuple[int, ...], int, int]]
+
+
+def _grouped(bounds: Sequence[Bound]) -> Groups:
+    """The places of integers that have the same least and largest value, with these two."""
+    places: dict[tuple[int, int], list[int]] = {}
+    for bound in bounds:
+        places.setdefault((bound.low, bound.high), []).append(bound.place)
+    found: Groups = []
+    for limits, group in places.items():
+        runs = list(side_by_side(group))
+        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
+        found.append((where, *limits))
+    return found
+
+
+def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
+    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
+    found = values[places] if type(places) is slice else [values[place] for place in places]
+    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
 
 
 def _first_below(tape: Tape) -> tuple[int, ...]:

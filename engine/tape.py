@@ -26,10 +26,11 @@ from typing import Any, NamedTuple, cast
 
 from engine import value
 from engine.fork import after_fork
+from engine.integer import Integer
 from engine.modes import mode
 from engine.operators import GENERATED
-from engine.ops import OPS, Op
-from engine.value import Operand, Value, data_of, toposort
+from engine.ops import OPS, PICK, Op
+from engine.value import Operand, Value, data_of
 
 Row = tuple[Op, tuple[int, ...]]
 
@@ -44,6 +45,20 @@ class Guard:
     outcome: bool
 
 
+class Bound(NamedTuple):
+    """Where an integer stands that something was picked by, and the least and largest it may be."""
+
+    place: int
+    low: int
+    high: int
+
+
+def graded(row: Row) -> tuple[int, ...]:
+    """The operands of a row that a backward reaches: all, but of a pick not the integer."""
+    op, operands = row
+    return operands[1:] if op is PICK else operands
+
+
 @dataclass(frozen=True)
 class Tape:
     """Rows in the order they were made; an operand is the place of an earlier row, or of a leaf.
@@ -51,6 +66,7 @@ class Tape:
     Places from 0 on are rows. Those of leaves are negative: -1 is the first of `leaves`, a float
     for a constant, a Value for an input or a parameter. The inputs come first. `order` has the
     rows below the outputs as their backward sorts them; the others are there for the guards.
+    A row that picks has the integer as its first operand, then all candidates.
     """
 
     rows: tuple[Row, ...]
@@ -60,6 +76,7 @@ class Tape:
     outputs: tuple[int, ...]
     order: tuple[int, ...]
     guards: tuple[Guard, ...]
+    bounds: tuple[Bound, ...] = ()
 
     def order_below(self, output: int) -> tuple[int, ...]:
         """The rows below one of the outputs, as its own backward sorts them.
@@ -78,7 +95,7 @@ class Tape:
             place = unread[-1]
             if not met[place]:
                 met[place] = 1
-                unread += [p for p in reversed(self.rows[place][1]) if p >= 0 and not met[p]]
+                unread += [p for p in reversed(graded(self.rows[place])) if p >= 0 and not met[p]]
                 continue
             unread.pop()
             if met[place] == 1:
@@ -104,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
         """Whether one of these was an operand, or compared."""
@@ -130,11 +148,13 @@ class Recording:
     def tape(
         self, inputs: Sequence[Value], outputs: Sequence[Operand], input_grads: Sequence[bool] = ()
     ) -> Tape:
-        """The rows that the outputs and the guards need.
+        """The rows that the outputs, the guards and the bounds need.
 
         `input_grads` says for which inputs a gradient is wanted; for none unless given.
         """
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
+        picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
+        sides += [v._dx.index for v in picks]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -175,6 +195,9 @@ class Recording:
             guards = dict.fromkeys(
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
+            bounds = dict.fromkeys(
+                Bound(place(v._dx.index), v._dx.low, len(v._dx.are_values) - 1) for v in picks
+            )
             return Tape(
                 rows=cast(tuple[Row, ...], tuple(rows)),
                 leaves=tuple(leaves),
@@ -185,6 +208,7 @@ class Recording:
                     [v.adjoint for v in order if type(v.adjoint) is int and v.adjoint >= 0]
                 ),
                 guards=tuple(guards),
+                bounds=tuple(bounds),
             )
 
 
@@ -192,15 +216,14 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     """The graph of all of them, as the backward of their sum sorts it; that sum is the last."""
     root = Value(0.0)
     root.op, root.x = OPS["sum"], tuple(v for v in values if type(v) is Value)
-    return toposort(root)
+    return value.sort(root)
 
 
 def _operands(v: Value) -> Any:
-    """The operands of a node in order, as they stand in its slots."""
-    if type(v.y) is tuple:
-        return v.y
+    """The operands of a node in order, as they stand in its slots; of a pick as in a tape."""
     if type(v.x) is tuple:
-        return v.x
+        operands = v.x if v.y is None else v.y
+        return operands if v.op is not PICK else (v._dx.index, *cast("tuple[Any, ...]", operands))
     return (v.x,) if v.y is None else (v.x, v.y)
 
 
@@ -328,8 +351,10 @@ def _born(v: Value, data: float, label: str = "") -> None:
         seen.made.append(v)
 
 
-def _asked(left: Value, relation: str, right: Operand) -> bool:
+def _asked(left: Value, relation: str, right: Any) -> bool:
     """A comparison by data, noted as a guard."""
+    if type(right) is Integer:
+        right = right.n if right.v is None else right.v
     outcome: bool = getattr(operator, relation)(data_of(left), data_of(right))
     for seen in _recording.get():
         seen.guards.append((left, relation, right, outcome))

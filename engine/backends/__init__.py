@@ -4,6 +4,7 @@ from importlib import import_module
 from math import prod
 from types import ModuleType
 
+from engine.ops import PICK
 from engine.roll import Program
 
 NAMES = ("python", "numpy", "c")
@@ -29,7 +30,8 @@ def backend(name: str) -> ModuleType:
 def first(program: Program) -> ModuleType:
     """What `auto` begins with: the fastest of those that cost nearly no time to compile."""
     operands = sum(
-        loop.rows * (len(loop.scalars) + len(loop.vectors) * prod(loop.terms))
+        loop.rows
+        * (2 if loop.op is PICK else len(loop.scalars) + len(loop.vectors) * prod(loop.terms))
         for loop in program.loops
     )
     if operands > CALLS * len(program.loops) and _runs("numpy"):

@@ -14,7 +14,7 @@ from engine.backends.matmul import contract
 from engine.backends.steps import Writer
 from engine.backends.strides import Lengths, View, joined, laid, packed
 from engine.backends.ufuncs import Formula
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop, Program
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
@@ -32,6 +32,7 @@ class Plan:
         self.room: Counter[str] = Counter()
         self.tables: dict[str, NDArray[np.intp]] = {}
         self.shared: dict[tuple[int, Lengths], View] = {}  # tables of the program, by identity
+        self.taken: dict[int, View] = {}  # of a loop of picks, where its rows stand in a forward
         self.forward = Writer(self.room)
         self.backward = Writer(self.room)
         self.everything = View("values", 0, (program.size,), (1,))
@@ -73,6 +74,8 @@ class Plan:
         out = View("values", loop.out, loop.shape, packed(loop.shape))
         if not loop.vectors:
             self._elementwise(loop, out)
+        elif loop.op is PICK:
+            self._pick(loop, out)
         elif loop.op is SUM:
             writer.do(
                 "total({0}, out={1})",
@@ -111,6 +114,24 @@ class Plan:
             sums, bias = laid([out, self.read(writer, access, loop.shape)])
             writer.do("np.add({0}, {1}, out={0})", sums, bias.least)
 
+    def _pick(self, loop: Loop, out: View) -> None:
+        (index,), (rows,), (candidates,) = loop.scalars, loop.terms, loop.vectors
+        if candidates.table is None:
+            strides, step = candidates.strides[:-1], candidates.strides[-1]
+            first = Access(candidates.base, strides, None, False).places(loop.shape)
+        else:
+            first, step = list(range(0, loop.rows * rows, rows)), 1
+        taken = self.table(first, loop.shape)
+        asked = self.read(self.forward, index, loop.shape)
+        where = self.table(first, loop.shape), step, taken
+        self.forward.do("row_places({0}, {1}, {2}, {3}, out={4})", asked, rows, *where)
+        if candidates.table is not None:
+            places, at = self.table(candidates.table, (loop.rows * rows,)), taken
+            taken = self.table(first, loop.shape)
+            self.forward.do("{0}.take({1}, out={2}, mode='clip')", places, at, taken)
+        self.forward.do("{0}.take({1}, out={2}, mode='clip')", self.everything, taken, out)
+        self.taken[loop.out] = taken
+
     def _matrix(self, loop: Loop) -> View:
         """What is summed, as (rows, terms)."""
         lengths = (*loop.shape, *loop.terms)
@@ -142,7 +163,7 @@ class Plan:
 
 def is_small(loop: Loop) -> bool:
     """Whether a loop has so few numbers that Python's floats are faster."""
-    return loop.rows * max(1, prod(loop.terms)) <= FEW
+    return loop.op is not PICK and loop.rows * max(1, prod(loop.terms)) <= FEW
 
 
 def accesses(loop: Loop) -> Iterator[tuple[Access, Lengths]]:

@@ -12,7 +12,7 @@ from math import prod
 
 from engine.backends.cformula import FAR, Formulas
 from engine.backends.contraction import Machine, Part, contraction, indented, loops, merged, place
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
@@ -50,6 +50,8 @@ class Writer:
 
     def may_set(self, loop: Loop, access: Access) -> bool:
         """Whether the adjoints of an operand come in one go, so that they need not be added."""
+        if loop.op is PICK:
+            return False
         if loop.vectors:
             return not self._is_plain(loop)
         return not (_is_shared(loop, access) and self._is_general(loop))
@@ -58,6 +60,8 @@ class Writer:
         """The function that computes the results."""
         if not loop.vectors:
             return [self._row(loop)]
+        if loop.op is PICK:
+            return [self._pick(loop)]
         if loop.op is SUM or self._is_plain(loop):
             return [self._many(loop)]
         if loop.op is LOGSUMEXP:
@@ -75,6 +79,8 @@ class Writer:
             return [
                 self._row_adjoint(loop, k, assign) for k, assign in enumerate(assigns) if assign
             ]
+        if loop.op is PICK:
+            return [self._pick(loop, is_adjoint=True)]
         if self._is_plain(loop):
             return [self._many_adjoint(loop, assigns)]
         if loop.op is LOGSUMEXP:
@@ -150,6 +156,23 @@ class Writer:
             return _function(name, [*reads, target, _WORK], [*first, *sums], loop.rows)
         lines = numbers.each(lengths, live, f"{target.at(live, numbers)} {assign}", value)
         return _function(name, [*reads, target], lines, numbers=numbers)
+
+    def _pick(self, loop: Loop, is_adjoint: bool = False) -> Function:
+        """An indexed load for each row; backward what is added there, to a row and to no other."""
+        numbers = _Numbers(self._is_general(loop))
+        rows, cells, (axis,) = _axes(loop)
+        index, x = _operands(loop)
+        row = f"row_of({index.at(rows, numbers)}, {numbers.text(loop.terms[0])})"
+        if is_adjoint:
+            g, target = _adjoint(loop), x.adjoint()
+            step = f"{target.at(cells, numbers)} += {g.at(rows, numbers)};"
+            used = [index, g, target]
+        else:
+            z = _result(loop)
+            step = f"{z.at(rows, numbers)} = {x.at(cells, numbers)};"
+            used = [index, x, z]
+        lines = numbers.loops(loop.shape, rows, [f"const int i{axis} = {row};", step])
+        return _function(f"pick{'_dx' * is_adjoint}", used, lines, numbers=numbers)
 
     def _many(self, loop: Loop) -> Function:
         """A row of many operands, one term after the other."""

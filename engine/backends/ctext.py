@@ -40,6 +40,13 @@ typedef struct {
     double *values, *adjoints, *work, *seeds;
     const int *table;
 } Memory;
+
+/* the row that an index names, negative ones from the end; row 0 where it names none */
+static inline int row_of(double index, int rows)
+{
+    const double place = index < 0.0 ? index + rows : index;
+    return place >= 0.0 && place < rows ? (int)place : 0;
+}
 """
 
 # What every program needs beside its loops. A call in a table is the place of a function, how many
