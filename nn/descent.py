@@ -15,7 +15,8 @@ from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.arguments import Given, read, rebuild
-from engine.backends.kernel import Memory
+from engine.backends.choice import Chosen, Compiled, Source, are_close
+from engine.backends.kernel import Kernel, Memory, fill
 from engine.cells import Cell
 from engine.compare import ReplayError, change
 from engine.functions import dot
@@ -89,6 +90,7 @@ class Descent:
         self._eager = backend == "eager"
         self._bound: dict[tuple[int, int], _Batch] = {}
         self._links: dict[Recorded, _Link] = {}
+        self._spare: _FlatMover | None = None  # for a backend that is still to come
         self._mover: _Mover | None = None  # has the newest numbers; None: they are in the Values
 
     @property
@@ -229,14 +231,19 @@ class Descent:
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
+            if self._spare and self._spare.kernel_among(recorded.company):
+                movers.append(self._spare)
+                self._spare = None
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
             kind = _Mover if is_exact else partial(_FlatMover, recorded.backend)
             mover = mover or kind(self.optimizer, parameters)
-            mover.use(recorded.backend)
+            mover.use(recorded.backend, recorded.company)
             if len(self._links) > LIMIT:
                 self._links.clear()
             link = self._links[recorded] = _Link(recorded, mover)
+            if recorded.choice:
+                recorded.choice.company = partial(self._company, mover)
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():
@@ -245,6 +252,16 @@ class Descent:
             link.mover.load()
             self._mover = link.mover
         return link
+
+    def _company(self, mover: "_Mover", backend: str) -> list[Source]:
+        """What has to move to another backend with a loss: what moves its parameters."""
+        if backend == "python":
+            return []
+        if not isinstance(mover, _FlatMover):
+            if not self._spare or self._spare.is_outdated():
+                self._spare = _FlatMover("python", self.optimizer, mover.parameters)
+            mover = self._spare
+        return [(mover.recorded.program, mover.recorded.tape)]
 
     def _replayed(self, link: "_Link") -> Taken | None:
         """The step after a forward pass; None where settings of the optimizer turned on or off."""
@@ -313,8 +330,8 @@ class _Mover:
             *([column[k] for k in self.places] for column in memory),
         ]
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend."""
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
@@ -376,6 +393,7 @@ class _FlatMover(_Mover):
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
             raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._is_moved = False
         self._look()
 
     def is_outdated(self) -> bool:
@@ -425,12 +443,31 @@ class _FlatMover(_Mover):
         self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
-        if backends.NAMES.index(backend) > backends.NAMES.index(self.recorded.backend):
-            self._settle()
-            self.recorded.use(backends.backend(backend))
-            self._look()
+    def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
+        """The one that was made for this arithmetic."""
+        found = (kernel for program, kernel in company if program is self.recorded.program)
+        return next(found, None)
+
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend.
+
+        Raises ReplayError where it says something else.
+        """
+        old, kernel = self.recorded.kernel, self.kernel_among(company)
+        names = backends.NAMES
+        if not kernel or names.index(backend) <= names.index(self.recorded.backend):
+            return
+        self._settle()
+        fill(kernel.values, 0, old.values[: self.recorded.program.leaves])
+        results = []
+        for each in (old, kernel):
+            each.forward()
+            results.append([each.values[place] for place in self.recorded.program.outputs])
+        if not are_close(*results):
+            kind = type(self.optimizer).__name__
+            raise ReplayError(f"the kernel of {kind}.moved in {backend} is wrong: please report it")
+        self.recorded.use(Chosen(backend, kernel, [], agrees=True))
+        self._look()
 
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
@@ -498,6 +535,7 @@ class _Link:
         self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
         self.outputs = partial(_outputs, recorded)
         self._recorded, self._world = recorded, recorded.world
+        recorded.goes_back = True
         self._parameters = recorded.parameters
         last = recorded.inputs.stop - len(recorded.world.free)
         self._inputs, self._free = (

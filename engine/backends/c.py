@@ -29,10 +29,19 @@ def compile(program: Program, tape: Tape) -> "CKernel":
 
     Raises RuntimeError where there is no compiler, or it does not do its work.
     """
+    return _made(program, compiles=True)
+
+
+def kept(program: Program, tape: Tape) -> "CKernel":
+    """The same from the cache; RuntimeError where it was not compiled before."""
+    return _made(program, compiles=False)
+
+
+def _made(program: Program, compiles: bool) -> "CKernel":
     reason = unavailable()
     if reason:
         raise RuntimeError(reason)
-    return CKernel(program)
+    return CKernel(program, compiles)
 
 
 class _Memory(ctypes.Structure):
@@ -48,7 +57,7 @@ class _Memory(ctypes.Structure):
 class CKernel:
     """A program as machine code, and the memory it works on."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, compiles: bool = True) -> None:
         code = text(program, machine())
         self.source = code.source
         self.values = memory(program)
@@ -59,7 +68,7 @@ class CKernel:
         work, table, *calls = self._kept
         places = [_start(numbers) for numbers in (self.values, self.adjoints, work, self._seeds)]
         self._memory = _Memory(*places, _start(table), *(p for c in calls for p in _ends(c)))
-        self._library = library.load(code.source, ("forward", "backward"))
+        self._library = library.load(code.source, ("forward", "backward"), compiles)
         where = ctypes.byref(self._memory)
         run_forward, run_backward = self._library.forward, self._library.backward
         run_forward.restype = run_backward.restype = None
