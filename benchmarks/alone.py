@@ -21,6 +21,7 @@ from engine.replay import replay
 from engine.roll import Loop, roll
 from engine.tape import record
 from engine.value import Operand, Value
+from nn.table import Table
 
 TRAININGS: dict[str, Callable[[Any], ours.Training]] = {
     "W1": ours.demo,
@@ -80,7 +81,7 @@ def making(work: str, _: Any) -> Step:
             library.folders = lambda: iter([Path(folder)])
             gc.disable()
             start = time.perf_counter()
-            loss = steps.step(*training.batches[0]).loss
+            loss = steps.step(Table(*training.batches[0])).loss
             seconds = time.perf_counter() - start
             gc.enable()
         return Measured([loss], seconds)

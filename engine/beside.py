@@ -4,7 +4,7 @@ import atexit
 import threading
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from engine.fork import after_fork
@@ -60,7 +60,7 @@ class _Thread(threading.Thread):
     """One that works beside the program."""
 
 
-_unfinished: WeakSet[Work[object]] = WeakSet()
+_unfinished: WeakSet[Work[Any]] = WeakSet()
 _one_at_a_time = threading.Lock()
 _is_ending = threading.Event()
 _stops: list[Callable[[], None]] = []

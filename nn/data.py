@@ -597,6 +597,13 @@ class Decision:
         scores = self.scores(output)
         return self.labels[scores.index(max(scores))]
 
+    def labels_of(self, outputs: Sequence[Any]) -> list[int]:
+        """The label that each output stands for."""
+        if {*map(type, outputs)} == {float}:
+            (low, high), twice = self.labels, 2 * self.threshold
+            return [high if z > twice - z else low for z in outputs]
+        return list(map(self, outputs))
+
     def label_of(self, target: Any) -> int:
         """The label that a target stands for: itself, or the place of the 1 in a list."""
         return int(target.index(1) if isinstance(target, list) else target)

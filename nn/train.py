@@ -1,13 +1,13 @@
 """Training: gradient descent, stochastic gradient descent, and `fit` beneath both."""
 
 import csv
-import gc
 import math
+import operator
 import random
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, islice, repeat
@@ -27,7 +27,8 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
-from nn.progress import Interrupt, outside, reporting
+from nn.progress import Interrupt, collector_paused, outside, reporting
+from nn.table import Batch, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,6 @@ class Model(Protocol):
 
 
 Loss = Callable[[Any, Any], Value]
-Batch = tuple[Sequence[Any], Sequence[Any]]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 
 
@@ -262,9 +262,10 @@ def fit(
     if checkpoint is not None:
         check_writable(checkpoint)
     history = run.history
-    drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
+    table = Table(xs, ys)
+    drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
+    taken = _steps(descent, optimizer, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
@@ -323,27 +324,34 @@ def _steps(
     descent: Descent,
     optimizer: Optimizer,
     decide: Decision | None,
+    data: Table,
     batches: Iterator[Batch],
     rate: Schedule,
     history: History,
 ) -> Iterator[Step]:
     points_seen = history.points_seen[-1] if len(history) else 0
-    for number, (xs, ys) in enumerate(batches, len(history)):
+    labels = list(map(decide.label_of, data.ys)) if decide else []
+    for number, rows in enumerate(batches, len(history)):
         start = time.perf_counter()
         optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
-            with _collector_paused():
-                loss, outputs, norm = descent.step(xs, ys)
+            taken = descent.step(data, rows)
         except FloatingPointError as error:
-            origin = "" if is_watched() else descent.origin(xs, ys)
+            origin = "" if is_watched() else descent.origin(data, rows)
             where = f": {origin}" if origin else ""
             raise DivergedError(
                 f"step {number}: {error}{where}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
-        accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
-        points_seen += len(xs)
+        accuracy = None
+        if decide:
+            aims = labels if rows is None else [labels[row] for row in rows]
+            largest = taken.largest()
+            chosen = decide.labels_of(taken.outputs()) if largest is None else largest
+            accuracy = sum(map(operator.eq, chosen, aims)) / len(aims)
+        points_seen += len(data if rows is None else rows)
         seconds = time.perf_counter() - start
+        loss, norm = taken.loss, taken.gradient_norm
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
 
 
@@ -374,37 +382,25 @@ def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
-def batches(
-    xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
-) -> Iterator[Batch]:
-    """Endless batches: the next of a shuffled pass, or, with replacement, drawn anew."""
-    n = len(xs)
+def batches(n: int, batch: int, replacement: bool, rng: random.Random) -> Iterator[Batch]:
+    """Endless batches of n rows: the next of a shuffled pass, or, with replacement, drawn anew."""
     if batch >= n and not replacement:
-        yield from repeat((xs, ys))
+        yield from repeat(None)
     while True:
         order = [int(rng.random() * n) for _ in range(batch)] if replacement else shuffled(n, rng)
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            yield [xs[i] for i in some], [ys[i] for i in some]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Graphs have no cycles: looking for some in them is time lost."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+        rows = array("i", order)
+        for start in range(0, len(rows), batch):
+            yield rows[start : start + batch]
 
 
 # --- does the data fit? -----------------------------------------------------------------------
 
 
 def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
-    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one."""
+    """xs and ys as lists of finite numbers, or of lists and dicts of them.
+
+    ValueError naming another one.
+    """
     whole = as_dataset(data)
     return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
 
@@ -412,6 +408,8 @@ def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
 def _numbers(thing: Any, where: str) -> Any:
     if hasattr(thing, "tolist"):  # NumPy's
         thing = thing.tolist()
+    if isinstance(thing, dict):
+        return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
         finite(where, thing)
         return thing
@@ -452,7 +450,7 @@ def _mean_and_accuracy(
     model: Model, loss: Loss, decide: Decision | None, xs: list[Any], ys: list[Any]
 ) -> tuple[float, float | None]:
     losses, right = [], 0
-    with _collector_paused():
+    with collector_paused():
         for x, y in zip(xs, ys, strict=True):
             output = model(x)
             losses.append(loss(output, y).data)

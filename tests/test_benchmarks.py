@@ -21,6 +21,7 @@ from engine.replay import replay
 from engine.roll import Access, Loop
 from engine.value import Value, set_each
 from nn.data import moons
+from nn.table import Table
 
 
 def a_text() -> Text:
@@ -115,7 +116,7 @@ def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
         eager.optimizer.zero_grad()
         eager.loss(*eager.batches[number % 2]).backward()
         eager.optimizer.step()
-        steps.step(*replayed.batches[number % 2])
+        steps.step(Table(*replayed.batches[number % 2]))
     steps.store()
     gradients = [p.grad for p in eager.optimizer.parameters]
     size = max(map(abs, gradients))

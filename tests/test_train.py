@@ -949,24 +949,6 @@ def test_the_collector_rests_while_a_graph_is_there(on, backend):
 
 
 @pytest.mark.usefixtures("_collector")
-@pytest.mark.parametrize("on", [True, False])
-def test_the_collector_rests_in_replayed_steps(on, monkeypatch):
-    (gc.enable if on else gc.disable)()
-    inside, between, backward = [], [], Lines.backward
-    monkeypatch.setattr(
-        Lines,
-        "backward",
-        lambda self, seeds: inside.append(gc.isenabled()) or backward(self, seeds),
-    )
-    count = [lambda _: between.append(gc.isenabled())]
-    fit(Slope(), mse, DOUBLES, lr=0.1, steps=3, callbacks=count, backend="python")
-    assert len(inside) >= 3
-    assert not any(inside)
-    assert between == [on] * 3
-    assert gc.isenabled() is on
-
-
-@pytest.mark.usefixtures("_collector")
 def test_the_collector_is_back_after_an_error():
     gc.enable()
     with pytest.raises(DivergedError):
@@ -1020,3 +1002,77 @@ def test_a_history_says_that_the_loss_rose():
     )
     assert "rose" not in str(gradient_descent(Slope(1.0), mse, DOUBLES, lr=0.01, steps=4))
     assert "rose" not in str(History())
+
+
+# --- data as memory -----------------------------------------------------------------------------
+
+
+class Named:
+    """A model of a user's that takes rows by name."""
+
+    def __init__(self):
+        self.w = [Value(0.1), Value(-0.2)]
+
+    def parameters(self):
+        return self.w
+
+    def __call__(self, x):
+        return self.w[0] * x["size"] + self.w[1] * sum(x["ages"])
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+def test_rows_may_be_dicts(backend, tmp_path):
+    available(backend)
+    xs = [{"size": float(k), "ages": [1.0, k / 2]} for k in range(7)]
+    found = []
+    for way in (backend, "eager"):
+        model, path = Named(), tmp_path / f"{way}.json"
+        settings = {"lr": 0.01, "batch_size": 3, "backend": way}
+        fit(model, mse, (xs, [2.0 * k for k in range(7)]), steps=5, checkpoint=path, **settings)
+        history = fit(
+            model, mse, (xs, [2.0 * k for k in range(7)]), steps=9, resume=path, **settings
+        )
+        found.append([*history.loss, *(p.data for p in model.parameters())])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+def test_a_number_in_a_dict_that_is_none_is_named():
+    xs = [{"size": 1.0, "ages": [1.0]}, {"size": 1.0, "ages": [math.nan]}]
+    with pytest.raises(
+        ValueError, match=r"xs\[1\]\['ages'\]\[0\] expected a finite number, got nan"
+    ):
+        fit(Named(), mse, (xs, [1.0, 2.0]), lr=0.1, steps=1)
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+def test_data_changed_in_place_between_two_trainings_is_seen(backend):
+    available(backend)
+    rows, ys = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    found = []
+    for way in (backend, "eager"):
+        data, model = [list(row) for row in rows], Slope()
+        fit(model, mse, (data, ys), lr=0.01, steps=4, batch_size=2, backend=way)
+        for row in data:
+            row[0] *= -1
+        history = fit(model, mse, (data, ys), lr=0.01, steps=4, batch_size=2, backend=way)
+        found.append(history.loss)
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+@pytest.mark.parametrize("batch_size", [None, 1, 5, 100])
+def test_one_row_and_batches_larger_than_the_data(backend, batch_size):
+    available(backend)
+    model = Slope()
+    data = [[3.0]], [6.0]
+    history = fit(model, mse, data, lr=0.02, steps=4, batch_size=batch_size, backend=backend)
+    assert history.points_seen == [1, 2, 3, 4]
+    assert history.loss == pytest.approx(losses_of_slope(3.0, 6.0, 0.02, 4), rel=1e-12)
+
+
+def losses_of_slope(x, y, lr, steps):
+    w, losses = 0.0, []
+    for _ in range(steps):
+        losses.append((w * x - y) ** 2)
+        w -= lr * 2 * (w * x - y) * x
+    return losses

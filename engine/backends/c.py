@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from engine.backends import library
 from engine.backends.contraction import Machine
 from engine.backends.ctext import text
-from engine.backends.kernel import memory
+from engine.backends.kernel import Rows, memory
 from engine.roll import Program
 from engine.tape import Tape
 
 NAME = "c"
+PUBLIC = "forward", "backward", "gather", "largest"
+pointer, number = ctypes.c_void_p, ctypes.c_int
 
 
 def unavailable() -> str | None:
@@ -68,11 +70,15 @@ class CKernel:
         work, table, *calls = self._kept
         places = [_start(numbers) for numbers in (self.values, self.adjoints, work, self._seeds)]
         self._memory = _Memory(*places, _start(table), *(p for c in calls for p in _ends(c)))
-        self._library = library.load(code.source, ("forward", "backward"), compiles)
+        self._library = library.load(code.source, PUBLIC, compiles)
         where = ctypes.byref(self._memory)
         run_forward, run_backward = self._library.forward, self._library.backward
         run_forward.restype = run_backward.restype = None
         self._run_forward, self._run_backward, self._where = run_forward, run_backward, where
+        self._gather, self._largest = self._library.gather, self._library.largest
+        self._gather.restype = self._largest.restype = None
+        self._gather.argtypes = pointer, pointer, pointer, number, number
+        self._largest.argtypes = pointer, pointer, pointer, number, number
 
     def forward(self) -> None:
         """Computes the results from the leaves."""
@@ -84,6 +90,18 @@ class CKernel:
             self._seeds[:] = array("d", seeds)
             self._last = tuple(seeds)
         self._run_backward(self._where)
+
+    def gather(self, place: int, table: Rows, rows: "array[int]") -> None:
+        """Writes rows of a table into `values`, side by side from a place on."""
+        into = self._memory.values + 8 * place
+        self._gather(into, _start(table.numbers), _start(rows), len(rows), table.width)
+
+    def largest(self, places: "array[int]", width: int) -> Sequence[int]:
+        """Which number is the largest of each `width` at these places; of equals the first."""
+        count = len(places) // width
+        found = array("i", bytes(4 * count))
+        self._largest(_start(found), self._memory.values, _start(places), count, width)
+        return found
 
 
 def machine() -> Machine:

@@ -185,7 +185,8 @@ class Choice:
         return Chosen(name, new, company, agrees)
 
     def _agree(self, kernel: Kernel, new: Kernel, backward: bool) -> bool:
-        pairs = [(kernel.values, new.values, self._program.outputs)]
+        outputs = list(self._program.outputs)
+        pairs = [(kernel.values, new.values, outputs)]
         if backward:
             pairs.append((kernel.adjoints, new.adjoints, self._gradients))
         return all(are_close([a[k] for k in at], [b[k] for k in at]) for a, b, at in pairs)

@@ -71,6 +71,24 @@ static inline double power(double x, double y)
 }
 """
 
+# What a training step needs beside the loops.
+TAIL = """\
+PUBLIC void gather(double *to, const double *from, const int *rows, int count, int width)
+{
+    for (int k = 0; k < count; k++, to += width)
+        memcpy(to, from + (int64_t)rows[k] * width, width * sizeof *to);
+}
+PUBLIC void largest(int *found, const double *v, const int *places, int count, int width)
+{
+    for (int k = 0; k < count; k++, places += width) {
+        int best = 0;
+        for (int j = 1; j < width; j++)
+            if (v[places[j]] > v[places[best]]) best = j;
+        found[k] = best;
+    }
+}
+"""
+
 
 @dataclass(frozen=True)
 class Text:
@@ -203,6 +221,7 @@ class _Program:
             *functions,
             *_public("forward", forward),
             *_public("backward", [*first, *seeds, *backward]),
+            TAIL,
         ]
         return Text("\n".join(parts), self.table, (forward_calls, backward_calls), self.work)
 

@@ -16,7 +16,7 @@ from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
-from engine.backends.kernel import Kernel, side_by_side
+from engine.backends.kernel import Gathering, Kernel, side_by_side
 from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op, kept_by_row
 from engine.roll import Program
 from engine.tape import Tape
@@ -46,7 +46,7 @@ def compile(program: Program, tape: Tape) -> Kernel:
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
 
 
-class Lines:
+class Lines(Gathering):
     """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
@@ -438,7 +438,7 @@ class _Group:
         return zs, slopes
 
 
-class Lists:
+class Lists(Gathering):
     """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
