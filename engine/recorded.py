@@ -156,12 +156,17 @@ class Recorded:
             self.use(chosen)
         self._is_choosing = not choice.is_over
 
-    def forward(self, leaves: Leaves) -> bool:
-        """The forward pass on other leaves; False where a guard does not hold."""
+    def _take(self, leaves: Leaves) -> None:
+        """Puts other leaves into the memory."""
         self.leaves = leaves
         inputs, parameters = leaves
         fill(self.kernel.values, self.inputs.start, [*inputs, *parameters])
-        return self.run()
+
+    def _recall(self, leaves: Leaves) -> None:
+        """The forward pass of an earlier call, if there was another one since."""
+        if self.leaves is not leaves:
+            self._take(leaves)
+            self.kernel.forward()
 
     def compute(
         self, numbers: Sequence[Operand], counts: bool = True
@@ -178,7 +183,8 @@ class Recorded:
         data = list(map(data_of, parameters)) if is_exact else [p.data for p in parameters]
         leaves = cast("Sequence[float]", numbers), data
         with self.lock:
-            if not self.forward(leaves):
+            self._take(leaves)
+            if not self.run():
                 return None
             self.calls += counts
             values = self.kernel.values
@@ -206,8 +212,7 @@ class Recorded:
         with self.lock:
             self.goes_back = True
             if output == self.main or (self._is_whole and self.backend != "python"):
-                if self.leaves is not leaves:
-                    self.forward(leaves)
+                self._recall(leaves)
                 found = self._backward(self.seeds(output, adjoint))
                 if output == self.main or all(map(math.isfinite, found)):
                     return found
@@ -259,8 +264,7 @@ class Recorded:
         """How the kernel differs from the graph of the same call, in words."""
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
-            if self.leaves is not leaves:
-                self.forward(leaves)
+            self._recall(leaves)
             values = [self.kernel.values[place] for place in self.program.outputs]
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))

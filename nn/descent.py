@@ -124,6 +124,7 @@ class Descent:
             words = f"training goes on without replay, slower: {error}"
             warnings.warn(words, stacklevel=outside())
             self._eager = True
+            self.store()  # what the graph is built from
             result = error.result[0] if error.result else self._built(data, rows)
         self.store()
         return self._by_graph(*result)
@@ -266,9 +267,10 @@ class Descent:
         if backend == "python":
             return []
         if not isinstance(mover, _FlatMover):
-            if not self._spare or self._spare.is_outdated():
-                self._spare = _FlatMover("python", self.optimizer, mover.parameters)
-            mover = self._spare
+            spare = self._spare
+            if not spare or spare.parameters != mover.parameters or spare.is_outdated():
+                spare = self._spare = _FlatMover("python", self.optimizer, mover.parameters)
+            mover = spare
         return [(mover.recorded.program, mover.recorded.tape)]
 
     def _replayed(self, link: "_Link") -> Taken | None:

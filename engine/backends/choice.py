@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from importlib import import_module
@@ -30,10 +31,11 @@ NEAR = 30, 175  # in between both are tried
 # Seconds to make a kernel, mostly within 3 times: always so many, and for each kind of loop, loop
 # or operand so many more.
 COMPILING = 0.1, 0.02  # gcc takes 0.06 to 3.5 s
-CACHED = 0.002, 0.0005  # the text alone
-PLANNING = 0.01, 0.002  # for NumPy
-WRITING = 0.005, 1e-5  # for Python
-# What is made in a thread costs the program a share of that, where there is a core for it.
+WRITING_C = 0.01, 0.0005  # the text, and what was compiled before
+WRITING_NUMPY = 0.01, 0.002
+WRITING_PYTHON = 0.005, 1e-5
+IMPORTING = 0.2  # NumPy
+# What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
 FASTER = 0.95  # the share of the time at which it is worth to change
@@ -72,21 +74,19 @@ def first(program: Program) -> str:
 
 def attempts(program: Program, running: str) -> list[Attempt]:
     """What is tried beside a running backend, the cheapest first."""
-    loops, density = program.loops, _density(program)
-    kinds = len({(loop.op, loop.shape, loop.terms) for loop in loops})
+    loops, density = len(program.loops), _density(program)
+    kinds = len({(loop.op, loop.shape, loop.terms) for loop in program.loops})
+    importing = 0.0 if "numpy" in sys.modules else IMPORTING
     share = BESIDE if _cores() > 1 else 1.0
-
-    def cost(seconds: tuple[float, float], number: float) -> float:
-        return share * (seconds[0] + seconds[1] * number)
-
+    kept = _cost(WRITING_C, loops)
     found = [
-        Attempt(cost(CACHED, len(loops)), "c", "kept"),
-        Attempt(cost(COMPILING, kinds), "c"),
+        Attempt(kept, "c", "kept"),
+        Attempt(kept + share * _cost(COMPILING, kinds), "c"),
     ]
     if NEAR[0] < density < NEAR[1]:
         found += [
-            Attempt(cost(PLANNING, len(loops)), "numpy"),
-            Attempt(cost(WRITING, density * len(loops)), "python"),
+            Attempt(importing + _cost(WRITING_NUMPY, loops), "numpy"),
+            Attempt(_cost(WRITING_PYTHON, density * loops), "python"),
         ]
     return sorted(attempt for attempt in found if attempt.name != running)
 
@@ -143,11 +143,12 @@ class Choice:
 
     def _begin(self, attempt: Attempt) -> None:
         try:
+            backends.backend(attempt.name)  # imported here: a fork must not cut that in half
             if attempt.name == "numpy":
-                import_module("numpy")  # here: a child of a fork cannot go on with half of it
+                import_module("engine.backends.called")
             wanted = [(self._program, self._tape), *self.company(attempt.name)]
-        except (ImportError, RuntimeError) as error:
-            self._end(f"{attempt.name} is not there: {error}")
+        except Exception as error:  # also of an optimizer's own code, which floats alone suit
+            self._end(f"without {attempt.name}: {error}", attempt.name)
             return
         self._work = Work(partial(attempt.kernels, wanted))
 
@@ -160,7 +161,8 @@ class Choice:
             try:
                 self._new, self._times = work.result(), []
             except Exception as error:
-                self._end(f"{self._attempts[0].name} is not there: {error}")
+                attempt = self._attempts[0]
+                self._end("" if attempt.function == "kept" else f"without {attempt.name}: {error}")
 
     def _timed(self, kernel: Kernel, seeds: Sequence[float]) -> Chosen | None:
         """A turn of both kernels on the numbers of this call; after the last one the better."""
@@ -180,7 +182,7 @@ class Choice:
         if not theirs < FASTER * ours:
             self._end(words, name)
             return None
-        self._running = name
+        self._running, self._spent = name, 0.0
         self._end(words, name)
         return Chosen(name, new, company, agrees)
 
@@ -193,7 +195,7 @@ class Choice:
 
     def _end(self, words: str, tried: str = "") -> None:
         """The attempt is over; a backend that was tried needs no other."""
-        self.words.append(words)
+        self.words += [words] * bool(words)
         self._new = []
         self._attempts = [a for a in self._attempts[1:] if a.name != tried]
 
@@ -218,6 +220,11 @@ def _density(program: Program) -> float:
         loop.rows * (len(loop.scalars) + len(loop.vectors) * prod(loop.terms)) for loop in loops
     )
     return operands / max(1, len(loops))
+
+
+def _cost(seconds: tuple[float, float], number: float) -> float:
+    always, each = seconds
+    return always + each * number
 
 
 def _cores() -> int:
