@@ -20,37 +20,30 @@ class Work(Generic[T]):
     >>> work = Work(lambda: 6 * 7)
     >>> while not work.is_done:
     ...     time.sleep(0.001)
-    >>> work.result()
+    >>> work.result
     42
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.is_done = False
         self.is_lost = False  # in the child of a fork, where its thread is not
+        self.result: T | None = None
+        self.error = ""  # what it raised, in words: a traceback would hold what is done with
         self._function = function
-        self._error: Exception | None = None
         self._thread = _Thread(target=self._run, name="brickgrad", daemon=True)
         _unfinished.add(self)
         try:
             self._thread.start()
         except RuntimeError as error:  # no more threads, or none at all on such a system
-            self._error, self.is_done = error, True
-
-    def result(self) -> T:
-        """What the function gave; what it raised is raised here."""
-        if self._error:
-            raise self._error
-        return self._result
+            self.error, self.is_done = str(error), True
 
     def _run(self) -> None:
         try:
             with _one_at_a_time:
                 go_on()
-                self._result = self._function()
-        except Exception as error:  # for those who ask for the result
-            self._error = error
-        except BaseException as error:  # which would end them
-            self._error = RuntimeError(repr(error))
+                self.result = self._function()
+        except BaseException as error:
+            self.error = str(error) or repr(error)
         finally:
             self.is_done = True
             _unfinished.discard(self)

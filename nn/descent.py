@@ -92,7 +92,6 @@ class Descent:
         self._replay.recall(former)
         self._eager = backend == "eager"
         self._links: dict[Recorded, _Link] = {}
-        self._spare: _FlatMover | None = None  # for a backend that is still to come
         self._steps_were: tuple[Any, ...] = ()
         self._is_overridden = False
         self._mover: _Mover | None = None  # has the newest numbers; None: they are in the Values
@@ -240,9 +239,8 @@ class Descent:
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
-            if self._spare and self._spare.kernel_among(recorded.company):
-                movers.append(self._spare)
-                self._spare = None
+            spares = [old.spare for old in movers if old.spare]
+            movers += [spare for spare in spares if spare.kernel_among(recorded.company)]
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
             kind = _Mover if is_exact else partial(_FlatMover, recorded.backend)
@@ -252,7 +250,7 @@ class Descent:
                 self._links.clear()
             link = self._links[recorded] = _Link(recorded, mover)
             if recorded.choice:
-                recorded.choice.company = partial(self._company, mover)
+                recorded.choice.company = mover.company
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():
@@ -261,17 +259,6 @@ class Descent:
             link.mover.load()
             self._mover = link.mover
         return link
-
-    def _company(self, mover: "_Mover", backend: str) -> list[Source]:
-        """What has to move to another backend with a loss: what moves its parameters."""
-        if backend == "python":
-            return []
-        if not isinstance(mover, _FlatMover):
-            spare = self._spare
-            if not spare or spare.parameters != mover.parameters or spare.is_outdated():
-                spare = self._spare = _FlatMover("python", self.optimizer, mover.parameters)
-            mover = spare
-        return [(mover.recorded.program, mover.recorded.tape)]
 
     def _replayed(self, link: "_Link") -> Taken | None:
         """The step after a forward pass; None where settings of the optimizer turned on or off."""
@@ -308,6 +295,7 @@ class _Mover:
         if len(self.places) == len(place):
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
+        self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
         """Whether the optimiser does what it did; ReplayError where it holds another number."""
@@ -335,6 +323,14 @@ class _Mover:
     def _of_all(self, name: str) -> list[Any]:
         """Those of the parameters of the loss in a column of the optimiser."""
         return list(self._picked(getattr(self.optimizer, name)))
+
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        if backend == "python":
+            return []
+        if not self.spare or self.spare.is_outdated():
+            self.spare = _FlatMover("python", self.optimizer, self.parameters)
+        return self.spare.company(backend)
 
     def use(self, backend: str, company: Sequence[Compiled]) -> None:
         """Moves to a kernel that was made for it, if there is one, and of a faster backend."""
@@ -458,6 +454,10 @@ class _FlatMover(_Mover):
                 fill(values, place, column)
         self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
+
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        return [] if backend == "python" else [(self.recorded.program, self.recorded.tape)]
 
     def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
         """The one that was made for this arithmetic."""

@@ -157,12 +157,12 @@ class Choice:
         if work.is_lost:  # begins again, if this process lasts
             self._work, self._spent = None, 0.0
         elif work.is_done:
-            self._work = None
-            try:
-                self._new, self._times = work.result(), []
-            except Exception as error:
-                attempt = self._attempts[0]
-                self._end("" if attempt.function == "kept" else f"without {attempt.name}: {error}")
+            attempt, self._work = self._attempts[0], None
+            if work.result:
+                self._new, self._times = work.result, []
+            else:
+                words = f"without {attempt.name}: {work.error}"
+                self._end("" if attempt.function == "kept" else words)
 
     def _timed(self, kernel: Kernel, seeds: Sequence[float]) -> Chosen | None:
         """A turn of both kernels on the numbers of this call; after the last one the better."""
