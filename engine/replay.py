@@ -710,6 +710,8 @@ def _guarded(recorded: Recorded) -> str:
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
+    if recorded.choice and recorded.choice.words:
+        parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
         parts.append(f"it holds while these are as they were: {shown}")
     if recorded.world.free:
@@ -862,11 +864,12 @@ def replay(
 ) -> Replay | Callable[[Callable[..., Any]], Replay]:
     """Makes a function of Values fast: it is recorded once and replayed; `@replay` works too.
 
-    `backend` is "auto" (the fastest that is there and worth its compile time), "python", "numpy",
-    "c" or "eager" (no replay). What the function reads outside its arguments may change: it is
-    looked at before each replay, and the function recorded anew where something is another. Each
-    recording is also compared with the function itself when it is made and at the calls 2, 20,
-    200, ..., or at every `check`-th call.
+    `backend` is "python", "numpy", "c", "eager" (no replay) or "auto": that begins with what is
+    made in no time, makes others in a thread once they are worth it, measures, and keeps the
+    fastest. What the function reads outside its arguments may change: it is looked at before each
+    replay, and the function recorded anew where something is another. Each recording is also
+    compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
+    `check`-th call.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend

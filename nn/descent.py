@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.arguments import rebuild
-from engine.backends.kernel import Memory, fill
+from engine.backends.choice import Chosen, Compiled, Source, are_close
+from engine.backends.kernel import Kernel, Memory, fill
 from engine.cells import Cell
 from engine.compare import ReplayError, change
 from engine.functions import dot
@@ -123,6 +124,7 @@ class Descent:
         except ReplayError as error:
             self.store()  # before code of the user's runs, such as that which shows warnings
             self._eager = True
+            self.store()  # what the graph is built from
             result = error.result[0] if error.result else self._built(data, rows)
             words = f"training goes on without replay, slower: {error}"
             warnings.warn(words, stacklevel=outside())
@@ -243,14 +245,18 @@ class Descent:
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
+            spares = [old.spare for old in movers if old.spare]
+            movers += [spare for spare in spares if spare.kernel_among(recorded.company)]
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
             kind = _Mover if is_exact else partial(_FlatMover, recorded.backend)
             mover = mover or kind(self.optimizer, parameters)
-            mover.use(recorded.backend)
+            mover.use(recorded.backend, recorded.company)
             if len(self._links) > LIMIT:
                 self._links.clear()
             link = self._links[recorded] = _Link(recorded, mover)
+            if recorded.choice:
+                recorded.choice.company = mover.company
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():
@@ -316,6 +322,7 @@ class _Mover:
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
         self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
+        self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
         """Whether the optimiser does what it did; ReplayError where it holds another number."""
@@ -344,8 +351,16 @@ class _Mover:
         """Those of the parameters of the loss in a column of the optimiser."""
         return list(self._picked(getattr(self.optimizer, name)))
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        if backend == "python":
+            return []
+        if not self.spare or self.spare.is_outdated():
+            self.spare = _FlatMover("python", self.optimizer, self.parameters)
+        return self.spare.company(backend)
+
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend."""
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
@@ -418,6 +433,7 @@ class _FlatMover(_Mover):
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
             raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._is_moved = False
         self._look()
 
     def is_outdated(self) -> bool:
@@ -480,12 +496,36 @@ class _FlatMover(_Mover):
         self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
-        if backends.NAMES.index(backend) > backends.NAMES.index(self.recorded.backend):
-            self._settle()
-            self.recorded.use(backends.backend(backend))
-            self._look()
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        own = self.recorded
+        return [] if backend == "python" else [(own.program, own.tape, False)]
+
+    def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
+        """The one that was made for this arithmetic."""
+        found = (kernel for program, kernel in company if program is self.recorded.program)
+        return next(found, None)
+
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend.
+
+        Raises ReplayError where it says something else.
+        """
+        old, kernel = self.recorded.kernel, self.kernel_among(company)
+        names = backends.NAMES
+        if not kernel or names.index(backend) <= names.index(self.recorded.backend):
+            return
+        self._settle()
+        fill(kernel.values, 0, old.values[: self.recorded.program.leaves])
+        results = []
+        for each in (old, kernel):
+            each.forward()
+            results.append([each.values[place] for place in self.recorded.program.outputs])
+        if not are_close(*results):
+            kind = type(self.optimizer).__name__
+            raise ReplayError(f"the kernel of {kind}.moved in {backend} is wrong: please report it")
+        self.recorded.use(Chosen(backend, kernel, [], agrees=True))
+        self._look()
 
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
@@ -553,6 +593,7 @@ class _Link:
         self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
         self.outputs = partial(_outputs, recorded)
         self._recorded, self._world = recorded, recorded.world
+        recorded.goes_back = True
         self._parameters = recorded.parameters
         last = recorded.inputs.stop - len(recorded.world.free)
         self._inputs, self._free = (

@@ -865,26 +865,6 @@ def test_the_warning_names_a_whole_number():
     assert cause.startswith("comparison 0 in it, Value > 3, comes out differently")
 
 
-@each_backend
-def test_a_faster_kernel_is_compared_at_once(monkeypatch, backend):
-    module = backends.backend(backend)
-    w = Value(2.0)
-    step = replay(lambda x: w * x)
-    for _ in range(5):
-        step(3.0)
-
-    class Wrong:
-        def __init__(self, kernel):
-            self.values, self.adjoints = kernel.values, kernel.adjoints
-            self.forward, self.backward = kernel.forward, lambda seeds: None
-
-    compile_ = module.compile
-    monkeypatch.setattr(module, "compile", lambda *of: Wrong(compile_(*of)))
-    monkeypatch.setattr(backends, "better", lambda program, seconds: module)
-    with pytest.raises(ReplayError, match=r"a gradient is 0\.0 replayed and 3\.0 computed anew"):
-        step(3.0)
-
-
 # --- modes, exceptions, threads ---------------------------------------------------------------
 
 
