@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -218,9 +218,12 @@ class Recorded:
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
 
-    def suits(self, numbers: Sequence[Operand]) -> bool:
-        """Whether the integers that it depends on are as they were."""
-        return all(numbers[k] == n for k, (n, _) in self.pins.items())
+    def suits(self, numbers: Sequence[Operand] | Callable[[], Sequence[Operand]]) -> bool:
+        """Whether the integers that it depends on are as they were; `numbers` are its inputs."""
+        if not self.pins:
+            return True
+        found = numbers() if callable(numbers) else numbers
+        return all(found[k] == n for k, (n, _) in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""

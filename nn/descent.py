@@ -213,7 +213,7 @@ class Descent:
                 continue
             link = self._link(recorded)
             link.lend(data, rows)
-            if recorded.run():
+            if recorded.suits(link.numbers) and recorded.run():
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]

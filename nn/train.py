@@ -25,10 +25,11 @@ from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
-from nn.module import MLP, finite, size, switch
+from nn.module import finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.plain import is_arithmetic
-from nn.progress import Interrupt, collector_paused, outside, reporting
+from nn.progress import Interrupt, outside, reporting
+from nn.rows import EachRow, with_floats
 from nn.table import Batch, Table
 
 if TYPE_CHECKING:
@@ -246,7 +247,9 @@ def fit(
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
-    held_out = _validation(model, loss, decide, validation, optimizer.parameters, early_stop)
+    held_out = _validation(
+        validation, early_stop, backend, model, loss, decide, optimizer.parameters
+    )
     xs, ys = as_floats(model, loss, xs, ys)
     size("steps between checkpoints", every)
     run = _Training(model, optimizer, held_out, per_pass, total)
@@ -294,8 +297,14 @@ def fit(
     return history
 
 
-def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]:
+def evaluate(
+    model: Model, loss: Loss, data: Data, *, backend: str = "auto"
+) -> tuple[float, float | None]:
     """The mean loss over `data`, and the share of it put in the right class (None for amounts).
+
+    Many rows are computed in blocks, by replay, a few row by row. Then the last digits may be
+    others than those of one row after the other, but the same in each run; with `backend` "python"
+    or "eager" they are the same as these.
 
     >>> from nn.module import Neuron
     >>> sign = Neuron(1, nonlin=False)
@@ -304,7 +313,9 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
     (0.25, 1.0)
     """
     xs, ys = _plain(data, loss)
-    return _mean_and_accuracy(model, loss, _fitting("evaluate", model, loss, xs, ys), xs, ys)
+    decide = _fitting("evaluate", model, loss, xs, ys)
+    judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
+    return mean_and_accuracy(judged, decide, ys)
 
 
 # --- one step ---------------------------------------------------------------------------------
@@ -455,17 +466,23 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
     return outputs.popitem()[1]
 
 
-def _mean_and_accuracy(
-    model: Model, loss: Loss, decide: Decision | None, xs: list[Any], ys: list[Any]
+def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
+    """What gives the loss of each row, and the output."""
+
+    def judge(x: Any, y: Any) -> tuple[Value, Any]:
+        output = model(x)
+        return loss(output, y), output
+
+    return EachRow(judge, backend, has_slopes)
+
+
+def mean_and_accuracy(
+    judged: Sequence[tuple[float, Any]], decide: Decision | None, ys: Sequence[Any]
 ) -> tuple[float, float | None]:
-    losses, right = [], 0
-    with collector_paused():
-        for x, y in zip(xs, ys, strict=True):
-            output = model(x)
-            losses.append(loss(output, y).data)
-            right += decide is not None and decide.is_right(output, y)
+    """The mean of the losses, and the share of the outputs that stand for their targets."""
+    losses, outputs = zip(*judged, strict=True)
     n = len(losses)
-    return fsum(losses) / n, right / n if decide else None
+    return fsum(losses) / n, sum(map(decide.is_right, outputs, ys)) / n if decide else None
 
 
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
@@ -474,11 +491,9 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
     Integers that are computed with are part of the shape of a recording, so that each of them
     would need its own; classes are not, since a loss only picks by them.
     """
-    if isinstance(model, MLP):
-        xs = [[float(number) for number in x] for x in xs]
     if loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
-    return xs, ys
+    return with_floats(model, xs), ys
 
 
 def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
@@ -497,15 +512,16 @@ def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[
 class _Validation:
     """Looks at the validation data, and keeps the parameters of the lowest loss."""
 
-    look: Callable[[], tuple[float, float | None]]
+    look: Callable[[int], tuple[float, float | None]]
     data: tuple[list[Any], list[Any]]
     parameters: list[Value]
     patience: int | None
     seen: Watched = field(default_factory=Watched)
     before: Watched = field(default_factory=Watched)  # the last look
 
-    def look_after(self, step: Step) -> Step:
-        loss, accuracy = self.look()
+    def look_after(self, step: Step, before: int) -> Step:
+        """The step with a look; so many looks were `before`."""
+        loss, accuracy = self.look(before)
         self.before = self.seen
         if loss < self.seen.lowest:
             self.seen = Watched(loss, 0, tuple([p.data for p in self.parameters]))
@@ -549,9 +565,14 @@ class _Training:
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
             if look or lookers:
                 descent.store()
-            seen = self.validation.look_after(step) if self.validation and look else step
+            seen = self._seen(step) if look else step
             self.history.append(seen)
             yield seen
+
+    def _seen(self, step: Step) -> Step:
+        """The step with a look at the validation data, if there are any."""
+        passes = step.step // self.per_pass
+        return self.validation.look_after(step, passes) if self.validation else step
 
     def ending(self, is_called_off: bool, is_interrupted: bool) -> str:
         """Why training ends after this step, or `ALL_DONE`."""
@@ -592,7 +613,7 @@ class _Training:
         if self.validation:
             self.validation.seen = standing.watched
             if len(self.history) == self.total and self.total % self.per_pass:
-                step = self.validation.look_after(self.history[-1])
+                step = self._seen(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
@@ -603,12 +624,13 @@ class _Training:
 
 
 def _validation(
+    validation: Data | None,
+    patience: int | None,
+    backend: str,
     model: Model,
     loss: Loss,
     decide: Decision | None,
-    validation: Data | None,
     parameters: list[Value],
-    patience: int | None,
 ) -> _Validation | None:
     if validation is None:
         if patience is not None:
@@ -616,7 +638,12 @@ def _validation(
         return None
     held_out = _plain(validation, loss, "validation ")
     _fitting("fit", model, loss, *held_out)
-    look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
+    floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
+
+    def look(before: int) -> tuple[float, float | None]:
+        judged = judge(*floats, before=before * len(held_out[0]))
+        return mean_and_accuracy(judged, decide, held_out[1])
+
     if patience is not None:
         size("looks before an early stop", patience)
     return _Validation(look, held_out, parameters, patience)
