@@ -123,7 +123,7 @@ def a_step(made: Callable[[Any], Made], task: Any) -> Training:
 def a_pass(made: Callable[[Any], Made], task: Any) -> Training:
     """Each call takes many steps."""
     state, data, move = made(task)
-    chunk = math.gcd(task["steps"], CHUNK)
+    chunk = math.gcd(task["steps"], task["steps"] // 2, CHUNK)
     starts = range(0, task["steps"], chunk)
 
     def train(halfway: Halfway) -> Outcome:

@@ -1,6 +1,7 @@
 """What whole trainings are given, as JSON can hold it: peers get our weights and our order."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.microgpt import GPT, HEADS, letters
@@ -29,9 +30,9 @@ def digits_task(activation: str = "relu", steps: int = 1000, process: bool = Fal
     return {**task, "process": True, "pass": -(-count // BATCH)} if process else task
 
 
-def words_task(steps: int = 1000) -> Task:
+def words_task(steps: int = 1000, words: Sequence[str] = ()) -> Task:
     """A GPT on as many words, one in each step, by Adam with a rate that falls to 0."""
-    seed, words = 1, made_up(steps)
+    seed, words = 1, words or made_up(steps)
     weights = {
         name: [[w.data for w in row] for row in rows] for name, rows in GPT(seed).weights.items()
     }
