@@ -11,7 +11,9 @@ OURS, OTHERS = "#1f6f8b", "#b8b8b8"
 
 
 def draw(measured: dict[str, dict[str, Turns]], about: str, path: Path) -> None:
-    """Writes a panel for each contest, the slowest first, each on a logarithmic scale of its own.
+    """Writes a panel for each contest, the slowest first, each on a scale of its own.
+
+    That of steps is logarithmic: they differ by powers of ten.
 
     Raises ImportError where matplotlib is missing, ValueError where there was no contest.
     """
@@ -32,7 +34,9 @@ def draw(measured: dict[str, dict[str, Turns]], about: str, path: Path) -> None:
             colours = [OURS if who.startswith("brickgrad") else OTHERS for who in times]
             bars = panel.barh(list(times), list(times.values()), color=colours)
             panel.bar_label(bars, list(map(short, times.values())), padding=3)
-            panel.set(xscale="log", title=f"{name}: {WORKS[name].title}", xlabel=WORKS[name].unit)
+            work = WORKS[name]
+            scale = "linear" if work.whole else "log"
+            panel.set(xscale=scale, title=f"{name}: {work.title}", xlabel=work.unit)
             panel.title.set(ha="left", x=0)
             panel.margins(x=0.1, y=0.02)
             panel.spines[["top", "right"]].set_visible(False)
