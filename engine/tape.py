@@ -201,7 +201,7 @@ class Recording:
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
             bounds = dict.fromkeys(
-                Bound(place(v._dx.index), v._dx.low, len(v._dx.are_values) - 1) for v in picks
+                Bound(place(v._dx.index), v._dx.low, v._dx.size - 1) for v in picks
             )
             return Tape(
                 rows=cast(tuple[Row, ...], tuple(rows)),

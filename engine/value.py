@@ -299,16 +299,20 @@ class Picked:
     not depend on which one was taken. `index` is what was asked for, from `low` on.
     """
 
-    __slots__ = ("are_values", "index", "low", "place")
+    __slots__ = ("are_values", "index", "low", "place", "size")
 
-    def __init__(self, place: int, are_values: list[bool], index: Operand, low: int) -> None:
-        self.place, self.are_values, self.index, self.low = place, are_values, index, low
+    def __init__(
+        self, place: int, size: int, are_values: list[bool] | None, index: Operand, low: int
+    ) -> None:
+        """`are_values` says which of them are Values; None: all are."""
+        self.place, self.size, self.are_values = place, size, are_values
+        self.index, self.low = index, low
 
     def shares(self, adjoint: float) -> list[float]:
         """What a backward adds to each of the operands that are Values."""
-        shares = [0.0] * len(self.are_values)
+        shares = [0.0] * self.size
         shares[self.place] = adjoint
-        return [*compress(shares, self.are_values)]
+        return shares if self.are_values is None else [*compress(shares, self.are_values)]
 
 
 _OF_YOUR_OWN = (
