@@ -322,13 +322,12 @@ def _picked(rows: Sequence[Any], place: int, index: Any, low: int) -> Any:
     kinds = list(map(type, rows))
     if Value not in kinds and not isinstance(index, Value):
         return number(rows[place])
-    values, operands, are_values = tuple(rows), None, None
+    values, operands = tuple(rows), None
     if kinds.count(Value) < len(rows):
         operands = tuple([x if type(x) is Value else number(x) for x in rows])
-        are_values = [kind is Value for kind in kinds]
         values = tuple([x for x in operands if type(x) is Value])
     asked = index if isinstance(index, Value) else float(place)
-    slopes = Picked(place % len(rows), len(rows), are_values, asked, low)
+    slopes = Picked(place % len(rows), len(rows), asked, low)
     return node(PICK, _read((operands or values)[place]), values, operands, slopes, None)
 
 
