@@ -78,10 +78,12 @@ def _number(x: Any, numbers: list[Any], whole: bool) -> Any:
     if type(x) not in _INTEGERS:  # a float of the user's, or NumPy's
         numbers.append(float(x))
         return float
-    if whole and is_data(x.n if type(x) is Integer else x):
+    if type(x) is Integer and (x.v is None or not whole):
+        x = x.number()
+    if whole and (type(x) is Integer or is_data(x)):
         numbers.append(x)
         return int
-    return _told(x.number() if type(x) is Integer else x)
+    return _told(x)
 
 
 def _check_kept(array: Any) -> None:

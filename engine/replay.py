@@ -36,7 +36,7 @@ from engine.integer import Integer
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
-from engine.recorded import Leaves, Recorded
+from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.undo import chances_in, put_back
 from engine.value import Operand, Value, data_of, node
@@ -308,7 +308,6 @@ class Replay:
         is_set_up: bool,
     ) -> Recorded | None:
         tape = self._tape(run, given, inputs)
-        pins = {k: given.numbers[k] for k in self._pins(given, run.seen)}
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -324,7 +323,11 @@ class Replay:
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
-        recorded.pins = {k: (n, name_of(self.function, given, k)) for k, n in pins.items()}
+        recorded.holds_integers = int in map(type, given.numbers)
+        recorded.pins = {
+            k: Pin(given.numbers[k], name_of(self.function, given, k), line)
+            for k, line in self._pins(given, run.seen).items()
+        }
         recorded.is_strict = self._is_strict(after)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
@@ -337,11 +340,11 @@ class Replay:
             self._keep(given, recorded, pattern)
         return recorded
 
-    def _pins(self, given: Given, seen: Recording) -> list[int]:
-        """The places of integers whose numbers a run asked for."""
+    def _pins(self, given: Given, seen: Recording) -> dict[int, str]:
+        """The places of integers whose numbers a run asked for, and the lines where it did."""
         if given.shape in self._plain:
-            return [k for k, x in enumerate(given.numbers) if type(x) is int]
-        return [k for k, i in enumerate(seen.integers) if i is not None and i.pinned]
+            return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
+        return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
@@ -361,7 +364,7 @@ class Replay:
             changed = change(recorded.tape, self._tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
-            if changed is None and not recorded.pins.keys() >= set(self._pins(given, seen)):
+            if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
                 changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
                 self._check_kernel(recorded, leaves, inputs, run.results)
@@ -655,13 +658,12 @@ class Replay:
             return _changed_guard(alike[-1].tape, recorded.tape)
         if of_shape:
             pins = of_shape[-1].pins.items()
-            name, a, b = next(
-                (name, n, given.numbers[k]) for k, (n, name) in pins if given.numbers[k] != n
-            )
+            k, pin = next((k, pin) for k, pin in pins if given.numbers[k] != pin.number)
+            where = f", as at {pin.line}" if pin.line else ""
             return (
-                f"{name} changes, such as from {a} to {b}, and each int is recorded for itself, "
-                "since more is done than to pick or to compare with it; pass a number as a float, "
-                "and choose by engine.pick"
+                f"{pin.name} changes, such as from {pin.number} to {given.numbers[k]}, and each "
+                f"int is recorded for itself where more is done than to compare or pick{where}: "
+                "pass a number as a float, and choose by engine.pick"
             )
         if others:
             return changed_argument(self.function, others[max(others)], given.shape)
@@ -706,7 +708,7 @@ def _guarded(recorded: Recorded) -> str:
     words = list(dict.fromkeys(cell.words for cell in cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
-    pins = [f"{name} = {n}" for n, name in recorded.pins.values()]
+    pins = [pin.words for pin in recorded.pins.values()]
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")

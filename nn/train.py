@@ -48,6 +48,7 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
+LETTERS = 256  # integers in examples that a model is tried on before training
 
 
 class Step(NamedTuple):
@@ -441,7 +442,8 @@ def _numbers(thing: Any, where: str) -> Any:
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
-    The model runs once for each length of its input. What it counts or remembers is undone; a
+    The model runs once for each length of its input, and for letters, up to some number, that it
+    did not meet before. What it counts or remembers is undone; a
     layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
@@ -453,10 +455,13 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
 def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
+    known: set[int] = set()
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
+        letters = set() if isinstance(model, MLP) else _integers(x) - known
         try:
-            if length not in outputs:
+            if length not in outputs or (letters and len(known) < LETTERS):
+                known |= letters
                 outputs[length] = model(x)
             result = loss(outputs[length], y)
         except (ValueError, TypeError, IndexError) as error:
@@ -464,6 +469,13 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
         if not isinstance(result, Value):
             raise ValueError(f"the loss expected to return a Value, got {result!r}")
     return outputs.popitem()[1]
+
+
+def _integers(x: Any) -> set[int]:
+    """The integers in an example, which may be rows to pick."""
+    if isinstance(x, list):
+        return {n for part in x for n in _integers(part)}
+    return {x} if isinstance(x, int) else set()
 
 
 def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
