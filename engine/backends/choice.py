@@ -103,7 +103,7 @@ class Choice:
     >>> tape = seen.tape([x], [y])
     >>> program = roll(tape)
     >>> choice, kernel = Choice(program, tape, "python"), backends.backend("python")
-    >>> choice.forward(kernel.compile(program, tape), ()) is None  # not yet
+    >>> choice.forward(kernel.compile(program, tape), tuple) is None  # not yet
     True
     """
 
@@ -111,7 +111,7 @@ class Choice:
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
-        self._attempts = attempts(program, running)
+        self.attempts = attempts(program, running)  # that are left
         self._spent = 0.0
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
@@ -120,25 +120,20 @@ class Choice:
         wanted = [first + k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self._gradients = [*wanted, *range(first + program.inputs, program.leaves)]
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to try."""
-        return not self._attempts
-
-    def forward(self, kernel: Kernel, seeds: Sequence[float]) -> Chosen | None:
+    def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
 
-        `seeds` are those of a backward pass, which is part of the time; there is none without.
+        `seeds()` are those of a backward pass, which is part of the time; there is none without.
         """
         start = perf_counter()
         kernel.forward()
         self._spent += perf_counter() - start
         if self._new:
-            return self._timed(kernel, seeds)
+            return self._timed(kernel, seeds())
         if self._work:
             self._look(self._work)
-        elif self._attempts and self._spent > self._attempts[0].worth:
-            self._begin(self._attempts[0])
+        elif self.attempts and self._spent > self.attempts[0].worth:
+            self._begin(self.attempts[0])
         return None
 
     def _begin(self, attempt: Attempt) -> None:
@@ -157,7 +152,7 @@ class Choice:
         if work.is_lost:  # begins again, if this process lasts
             self._work, self._spent = None, 0.0
         elif work.is_done:
-            attempt, self._work = self._attempts[0], None
+            attempt, self._work = self.attempts[0], None
             if work.result:
                 self._new, self._times = work.result, []
             else:
@@ -176,7 +171,7 @@ class Choice:
         if len(self._times) < TURNS:
             return None
         ours, theirs = (median(times) for times in zip(*self._times[1:], strict=True))
-        name, before = self._attempts[0].name, self._running
+        name, before = self.attempts[0].name, self._running
         company, agrees = self._new[1:], self._agree(kernel, new, bool(seeds))
         words = f"{before} took {ours * 1e6:.3g} us, {name} {theirs * 1e6:.3g} us"
         if not theirs < FASTER * ours:
@@ -197,7 +192,7 @@ class Choice:
         """The attempt is over; a backend that was tried needs no other."""
         self.words += [words] * bool(words)
         self._new = []
-        self._attempts = [a for a in self._attempts[1:] if a.name != tried]
+        self.attempts = [a for a in self.attempts[1:] if a.name != tried]
 
 
 def are_close(a: Sequence[float], b: Sequence[float]) -> bool:
