@@ -127,7 +127,7 @@ class Recorded:
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
         choosing = backend == "auto"
         self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
-        self._is_choosing = choosing
+        self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
@@ -176,15 +176,16 @@ class Recorded:
     def _choose(self) -> None:
         """The forward pass, by a faster kernel from now on where one was found."""
         choice = cast(Choice, self.choice)
-        seeds: Sequence[float] = ()
-        if self.goes_back:
-            seeds = (
-                (1.0,) * len(self.program.outputs) if self.main is None else self.seeds(self.main)
-            )
-        chosen = choice.forward(self.kernel, seeds)
+        chosen = choice.forward(self.kernel, self._usual_seeds)
         if chosen:
             self.use(chosen)
-        self._is_choosing = not choice.is_over
+        self._is_choosing = bool(choice.attempts)
+
+    def _usual_seeds(self) -> Sequence[float]:
+        """Where a backward begins, as long as one is asked for."""
+        if not self.goes_back:
+            return ()
+        return [1.0] * len(self.program.outputs) if self.main is None else self.seeds(self.main)
 
     def _take(self, leaves: Leaves) -> None:
         """Puts other leaves into the memory."""

@@ -25,7 +25,7 @@ from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
-from nn.module import finite, size, switch
+from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.plain import is_arithmetic
 from nn.progress import Interrupt, outside, reporting

@@ -108,7 +108,7 @@ class Choice:
     >>> tape = seen.tape([x], [y])
     >>> program = roll(tape)
     >>> choice, kernel = Choice(program, tape, "python"), backends.backend("python")
-    >>> choice.forward(kernel.compile(program, tape), ()) is None  # not yet
+    >>> choice.forward(kernel.compile(program, tape), tuple) is None  # not yet
     True
     """
 
@@ -116,7 +116,8 @@ class Choice:
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
-        self._many, self._attempts = many, attempts(program, running, many)
+        self._many = many
+        self.attempts = attempts(program, running, many)  # that are left
         self._spent = 0.0
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
@@ -128,32 +129,25 @@ class Choice:
     def expect_many(self) -> None:
         """Other programs like it will come; what has begun goes on."""
         self._many = True
-        if self._attempts and not (self._work or self._new):
-            self._attempts = [
-                attempt
-                for attempt in attempts(self._program, self._running, many=True)
-                if attempt.name in {a.name for a in self._attempts}
-            ]
+        if self.attempts and not (self._work or self._new):
+            left = {attempt.name for attempt in self.attempts}
+            again = attempts(self._program, self._running, many=True)
+            self.attempts = [attempt for attempt in again if attempt.name in left]
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to try."""
-        return not self._attempts
-
-    def forward(self, kernel: Kernel, seeds: Sequence[float]) -> Chosen | None:
+    def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
 
-        `seeds` are those of a backward pass, which is part of the time; there is none without.
+        `seeds()` are those of a backward pass, which is part of the time; there is none without.
         """
         start = perf_counter()
         kernel.forward()
         self._spent += perf_counter() - start
         if self._new:
-            return self._timed(kernel, seeds)
+            return self._timed(kernel, seeds())
         if self._work:
             self._look(self._work)
-        elif self._attempts and self._spent > self._attempts[0].worth:
-            self._begin(self._attempts[0])
+        elif self.attempts and self._spent > self.attempts[0].worth:
+            self._begin(self.attempts[0])
         return None
 
     def _begin(self, attempt: Attempt) -> None:
@@ -172,7 +166,7 @@ class Choice:
         if work.is_lost:  # begins again, if this process lasts
             self._work, self._spent = None, 0.0
         elif work.is_done:
-            attempt, self._work = self._attempts[0], None
+            attempt, self._work = self.attempts[0], None
             if work.result:
                 self._new, self._times = work.result, []
             else:
@@ -191,7 +185,7 @@ class Choice:
         if len(self._times) < TURNS:
             return None
         ours, theirs = (median(times) for times in zip(*self._times[1:], strict=True))
-        name, before = self._attempts[0].name, self._running
+        name, before = self.attempts[0].name, self._running
         company, agrees = self._new[1:], self._agree(kernel, new, bool(seeds))
         words = f"{before} took {ours * 1e6:.3g} us, {name} {theirs * 1e6:.3g} us"
         if not theirs < FASTER * ours:
@@ -212,7 +206,7 @@ class Choice:
         """The attempt is over; a backend that was tried needs no other."""
         self.words += [words] * bool(words)
         self._new = []
-        self._attempts = [a for a in self._attempts[1:] if a.name != tried]
+        self.attempts = [a for a in self.attempts[1:] if a.name != tried]
 
 
 def are_close(a: Sequence[float], b: Sequence[float]) -> bool:
