@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -196,7 +196,8 @@ class _Run:
         count = len(numbers_of(forms))
         self._results = itemgetter(*recorded.program.outputs[: 1 + count])
         self._read = _reader(forms)
-        self._widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
+        widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
+        self._slices = list(zip(accumulate(widths), widths, strict=True))
         self._numbers: Sequence[float] = ()
 
     def leaves(self, numbers: Sequence[Any]) -> Leaves:
@@ -232,9 +233,10 @@ class _Run:
 
     def slopes(self, leaves: Leaves) -> Results:
         """The gradients of the rows' own results."""
-        gradient = self._recorded.backward(leaves, 0)
-        unread = iter(gradient[len(gradient) - sum(self._widths) :])
-        return [list(islice(unread, width)) for width in self._widths]
+        kernel = self._recorded.kernel
+        kernel.backward(self._recorded.seeds(0))
+        gradient = list(kernel.adjoints[self._recorded.inputs])
+        return [gradient[stop - width : stop] for stop, width in self._slices]
 
 
 class _Way(NamedTuple):
@@ -273,7 +275,9 @@ def as_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
     """
     if not isinstance(model, MLP):
         return xs
-    return [x if {*map(type, x)} == {float} else list(map(float, x)) for x in xs]
+    if {*map(type, chain.from_iterable(xs))} == {float}:
+        return xs
+    return [list(map(float, x)) for x in xs]
 
 
 def _usual() -> str:
