@@ -82,7 +82,7 @@ class EachRow:
         with enable_grad():
             is_watched_here = is_watched()
         with collector_paused():
-            if not (self._is_eager or is_watched_here):
+            if n and not (self._is_eager or is_watched_here):
                 self._look_at([column[0] for column in columns], found, way)
                 size = min(self._most, n - 1)
                 if size > 0 and before + n >= PAYS * size:
@@ -124,14 +124,21 @@ class EachRow:
         n, leaves = len(columns[0]), _no_leaves()
         while len(found) < n and not self._is_eager:
             done = len(found)
-            start = min(done, n - size)
-            given = read(tuple([column[start : start + size] for column in columns]), {})
-            part = self._replayed(given, leaves, way)
-            if part is None and start == done:
-                part = self._recorded(given, leaves, way)
+            start, stop = min(done, n - size), done + size
+            part, given = None, _read(columns, start, size)
+            if given:
+                part = self._replayed(given, leaves, way)
+                if part is None and start == done and self._is_worth_it(columns, stop, given):
+                    part = self._recorded(given, leaves, way)
             if part is None:
-                start, part = done, self._row_by_row(columns, done, min(done + size, n), way)
+                start, part = done, self._row_by_row(columns, done, min(stop, n), way)
             found += part[done - start :]
+
+    def _is_worth_it(self, columns: Columns, stop: int, given: Given) -> bool:
+        """Whether the next block has the shape of this one, or this is the only one."""
+        size = len(given.arguments[0])
+        other = _read(columns, stop, size) if stop + size <= len(columns[0]) else None
+        return stop == 1 + size if other is None else other.shape == given.shape
 
     def _replayed(
         self, given: Given, leaves: Leaves, way: "_Way", counts: bool = True
@@ -278,6 +285,14 @@ def as_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
     if {*map(type, chain.from_iterable(xs))} == {float}:
         return xs
     return [list(map(float, x)) for x in xs]
+
+
+def _read(columns: Columns, start: int, size: int) -> Given | None:
+    """A block of rows as arguments; None where they hold more than numbers."""
+    try:
+        return read(tuple([column[start : start + size] for column in columns]), {})
+    except (TypeError, ValueError):
+        return None
 
 
 def _usual() -> str:
