@@ -24,6 +24,7 @@ from nn import data
 from nn.data import iris, load_csv
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.progress import collector_paused
 from nn.rows import EachRow
 from nn.task import Task, load_task
 from nn.train import (
@@ -517,7 +518,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known.error(reason)
     options = known.parse_args(given or ["--help"])
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), collector_paused():  # no step leaves a cycle to collect
             warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
             warnings.showwarning = lambda message, *_: remark(str(message))
             run: Callable[[argparse.Namespace], int] = options.run

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ class EachRow:
         with enable_grad():
             is_watched_here = is_watched()
         with collector_paused():
-            if not (self._is_eager or is_watched_here):
+            if n and not (self._is_eager or is_watched_here):
                 self._look_at([column[0] for column in columns], found, way)
                 size = min(self._most, n - 1)
                 if size > 0 and before + n >= PAYS * size:
@@ -124,14 +124,21 @@ class EachRow:
         n, leaves = len(columns[0]), _no_leaves()
         while len(found) < n and not self._is_eager:
             done = len(found)
-            start = min(done, n - size)
-            given = read(tuple([column[start : start + size] for column in columns]), {})
-            part = self._replayed(given, leaves, way)
-            if part is None and start == done:
-                part = self._recorded(given, leaves, way)
+            start, stop = min(done, n - size), done + size
+            part, given = None, _read(columns, start, size)
+            if given:
+                part = self._replayed(given, leaves, way)
+                if part is None and start == done and self._is_worth_it(columns, stop, given):
+                    part = self._recorded(given, leaves, way)
             if part is None:
-                start, part = done, self._row_by_row(columns, done, min(done + size, n), way)
+                start, part = done, self._row_by_row(columns, done, min(stop, n), way)
             found += part[done - start :]
+
+    def _is_worth_it(self, columns: Columns, stop: int, given: Given) -> bool:
+        """Whether the next block has the shape of this one, or this is the only one."""
+        size = len(given.arguments[0])
+        other = _read(columns, stop, size) if stop + size <= len(columns[0]) else None
+        return stop == 1 + size if other is None else other.shape == given.shape
 
     def _replayed(
         self, given: Given, leaves: Leaves, way: "_Way", counts: bool = True
@@ -196,7 +203,8 @@ class _Run:
         count = len(numbers_of(forms))
         self._results = itemgetter(*recorded.program.outputs[: 1 + count])
         self._read = _reader(forms)
-        self._widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
+        widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
+        self._slices = list(zip(accumulate(widths), widths, strict=True))
         self._numbers: Sequence[float] = ()
 
     def leaves(self, numbers: Sequence[Any]) -> Leaves:
@@ -232,9 +240,10 @@ class _Run:
 
     def slopes(self, leaves: Leaves) -> Results:
         """The gradients of the rows' own results."""
-        gradient = self._recorded.backward(leaves, 0)
-        unread = iter(gradient[len(gradient) - sum(self._widths) :])
-        return [list(islice(unread, width)) for width in self._widths]
+        kernel = self._recorded.kernel
+        kernel.backward(self._recorded.seeds(0))
+        gradient = list(kernel.adjoints[self._recorded.inputs])
+        return [gradient[stop - width : stop] for stop, width in self._slices]
 
 
 class _Way(NamedTuple):
@@ -273,7 +282,17 @@ def with_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
     """
     if not isinstance(model, MLP):
         return xs
-    return [x if {*map(type, x)} == {float} else list(map(float, x)) for x in xs]
+    if {*map(type, chain.from_iterable(xs))} == {float}:
+        return xs
+    return [list(map(float, x)) for x in xs]
+
+
+def _read(columns: Columns, start: int, size: int) -> Given | None:
+    """A block of rows as arguments; None where they hold more than numbers."""
+    try:
+        return read(tuple([column[start : start + size] for column in columns]), {})
+    except (TypeError, ValueError):
+        return None
 
 
 def _usual() -> str:

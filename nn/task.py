@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.functions import softmax
 from engine.value import Value, data_of
-from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, standardise
+from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, scaler_of
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.save import load_with_meta
@@ -121,10 +121,10 @@ class Task:
 
 def learn(rows: Dataset) -> Task:
     """The task of giving the target of `rows` from their other columns."""
-    _, inputs = standardise(rows)
+    inputs = scaler_of(rows.xs)
     answers = Scaler((0.0,), (1.0,))
     if not rows.classes:
-        _, answers = standardise(([[y] for y in rows.ys], rows.ys))
+        answers = scaler_of([[y] for y in rows.ys])
     return Task(rows.features, rows.target, rows.classes, inputs, answers)
 
 
@@ -155,6 +155,8 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
 
 def _scaled(scaler: Scaler, names: Sequence[str], rows: Rows) -> Rows:
     found = scaler(rows)
+    if math.isfinite(sum(map(sum, found))):
+        return found
     for number, (row, scaled) in enumerate(zip(rows, found, strict=True), 1):
         for name, x, z in zip(names, row, scaled, strict=True):
             if not math.isfinite(z):

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -434,9 +434,21 @@ def _numbers(thing: Any, where: str) -> Any:
     if not isinstance(thing, (list, tuple)):
         finite(where, thing)
         return thing
-    if set(map(type, thing)) == {float} and all(map(math.isfinite, thing)):
+    if _are_finite(thing):
         return list(thing)
+    if {*map(type, thing)} == {list} and _are_finite([*chain.from_iterable(thing)]):
+        return list(map(list, thing))
     return [_numbers(part, f"{where}[{i}]") for i, part in enumerate(thing)]
+
+
+def _are_finite(things: Sequence[Any]) -> bool:
+    """Whether these are finite numbers of Python: the usual, and fast."""
+    if not {*map(type, things)} <= {float, int}:
+        return False
+    try:
+        return math.isfinite(sum(things)) or all(map(math.isfinite, things))
+    except OverflowError:  # an int beyond floats
+        return False
 
 
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
@@ -456,9 +468,14 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
     known: set[int] = set()
+    tried: set[Any] = set()
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
         letters = set() if isinstance(model, MLP) else _integers(x) - known
+        kind = length, _asked(loss, y)
+        if kind in tried and not (letters and len(known) < LETTERS):
+            continue
+        tried.add(kind)
         try:
             if length not in outputs or (letters and len(known) < LETTERS):
                 known |= letters
@@ -478,6 +495,15 @@ def _integers(x: Any) -> set[int]:
     return {x} if isinstance(x, int) else set()
 
 
+def _asked(loss: Loss, y: Any) -> Any:
+    """What of a target can make it unfit: its value, or its shape where any number fits."""
+    if isinstance(y, list):
+        return (list, *[_asked(loss, part) for part in y])
+    if not isinstance(y, (int, float)):
+        return object()  # like no other
+    return None if loss in (mse, mae) else (type(y), y)
+
+
 def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
     """What gives the loss of each row, and the output."""
 
@@ -493,8 +519,7 @@ def mean_and_accuracy(
 ) -> tuple[float, float | None]:
     """The mean of the losses, and the share of the outputs that stand for their targets."""
     losses, outputs = zip(*judged, strict=True)
-    n = len(losses)
-    return fsum(losses) / n, sum(map(decide.is_right, outputs, ys)) / n if decide else None
+    return fsum(losses) / len(losses), decide.share_right(outputs, ys) if decide else None
 
 
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ from engine.value import Value
 from nn.data import Dataset, Rows, decision, one_hot, split
 from nn.module import MLP
 from nn.optim import SGD
-from nn.plot import boundary, plot_comparison
+from nn.plot import boundary, plot_comparison, write_svg
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task, learn
@@ -166,9 +166,9 @@ def doubts(rows: Dataset) -> list[str]:
     if few and all(float(y).is_integer() for y in different):
         numbers = ", ".join(f"{y:g}" for y in different)
         found.append(f"{target!r} holds no other numbers than {numbers}: for classes say --classes")
-    columns = dict(zip(rows.features, zip(*rows.xs, strict=True), strict=True))
-    for name, column in columns.items() if len(columns) > 1 else ():
-        if len(column) > FEW and all(b == a + 1 for a, b in pairwise(column)):
+    several = len(rows.features) > 1 and len(rows.xs) > FEW
+    for k, name in enumerate(rows.features) if several else ():
+        if all(b[k] == a[k] + 1 for a, b in pairwise(rows.xs)):
             found.append(f"{name!r} counts the rows: --ignore {name} leaves it out")
     return found
 
@@ -252,7 +252,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     plotting = find_spec("matplotlib") is not None
     plots = figures(plan, last, histories) if plotting else {}
     for name, (meaning, figure) in plots.items():
-        figure.savefig(out / name)
+        write_svg(figure, out / name)
         words[name] = meaning
     for name in PLOTS:
         if name not in plots:
@@ -295,7 +295,7 @@ def figures(
 
         drawn["boundary.svg"] = (
             "which answer the net gives where",
-            boundary(plan.rows, columns, last.look.outputs, outputs),
+            boundary(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
         )
     return drawn
 
