@@ -8,6 +8,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define SHIFT 6755399441055744.0 /* 1.5 times 2^52: a sum with it ends in the nearest integer */
+#define TWO_52 4503599627370496.0 /* from here on a double has no fraction */
 #define LN2 0.6931471805598903 /* 42 bits, so that its products with exponents are exact */
 #define LN2_REST 5.497923018708371e-14
 
@@ -56,20 +57,20 @@ INLINE double v_quotient(double x, double x_rest, double y, double y_rest)
     return q + ((x_rest - q * y_rest) - v_product_rest(q, y, x)) * inverse;
 }
 
+/* Four steps of a polynomial: p * x^4 + d * x^3 + c * x^2 + b * x + a, by two short ways that a
+   processor goes at once. */
+INLINE double v_four(double p, double x, double a, double b, double c, double d)
+{
+    const double z = x * x;
+    return v_fused(p, z * z, v_fused(v_fused(d, x, c), z, v_fused(b, x, a)));
+}
+
 /* exp(r) - 1 - r by r * r, for abs(r) up to log(2) / 2. */
 INLINE double v_exp_tail(double r)
 {
-    double p = 2.087851546127079e-09;
-    p = v_fused(p, r, 2.5107488482541512e-08);
-    p = v_fused(p, r, 2.755733328162459e-07);
-    p = v_fused(p, r, 2.7557247329820556e-06);
-    p = v_fused(p, r, 2.4801587314164396e-05);
-    p = v_fused(p, r, 0.00019841269884471397);
-    p = v_fused(p, r, 0.0013888888888871549);
-    p = v_fused(p, r, 0.008333333333321776);
-    p = v_fused(p, r, 0.0416666666666667);
-    p = v_fused(p, r, 0.16666666666666677);
-    return v_fused(p, r, 0.5);
+    double p = v_fused(v_fused(2.087851546127079e-09, r, 2.5107488482541512e-08), r, 2.755733328162459e-07);
+    p = v_four(p, r, 0.0013888888888871549, 0.00019841269884471397, 2.4801587314164396e-05, 2.7557247329820556e-06);
+    return v_four(p, r, 0.5, 0.16666666666666677, 0.0416666666666667, 0.008333333333321776);
 }
 
 /* factor * exp(x - rest), for a rest far below x: x is n * log(2) + r; the power of two comes in
@@ -81,7 +82,8 @@ INLINE double v_exp_times(double x, double rest, double factor)
     const double n = shifted - (SHIFT + 2046.0);
     const double a = v_fused(-n, LN2, c), b = v_fused(n, LN2_REST, rest), r = a - b;
     const uint64_t both = v_bits(shifted), half = both >> 1;
-    const double power = 1.0 + (r + v_fused(r * r, v_exp_tail(r), (a - r) - b));
+    const double tail = v_fused(r * r, v_exp_tail(r), (a - r) - b), first = 1.0 + r;
+    const double power = first + ((r - (first - 1.0)) + tail);
     return power * factor * v_number(half << 52) * v_number((both - half) << 52);
 }
 
@@ -144,15 +146,21 @@ INLINE double v_cosh(double x)
     return h + 0.25 / h;
 }
 
-/* A positive x as 2^exponent * m, m from sqrt(1/2) to sqrt(2). */
+/* x = 2^exponent * m, m from sqrt(1/2) to sqrt(2), for positive x that is not subnormal. */
 INLINE double v_mantissa(double x, double *exponent)
 {
-    const int is_small = x < 2.2250738585072014e-308;
-    const uint64_t root = 0x3fe6a09e667f3bcd, one = (uint64_t)1023 << 52;
-    const uint64_t above = v_bits(is_small ? x * 18014398509481984.0 : x) + (one - root);
-    const double e = v_number((above >> 52) | ((uint64_t)1075 << 52));
-    *exponent = e - (is_small ? 4503599627370496.0 + 1023.0 + 54.0 : 4503599627370496.0 + 1023.0);
+    const uint64_t root = 0x3fe6a09e667f3bcd, above = v_bits(x) + (v_bits(1.0) - root);
+    *exponent = v_number((above >> 52) | v_bits(TWO_52)) - (TWO_52 + 1023.0);
     return v_number((above & 0x000fffffffffffff) + root);
+}
+
+/* The same for any positive x. */
+INLINE double v_any_mantissa(double x, double *exponent)
+{
+    const int is_subnormal = x < 2.2250738585072014e-308;
+    const double m = v_mantissa(is_subnormal ? x * TWO_52 : x, exponent);
+    *exponent -= is_subnormal ? 52.0 : 0.0;
+    return m;
 }
 
 /* log(1 + f) + rest + exponent * log(2), for 1 + f from sqrt(1/2) to sqrt(2): by s = f / (2 + f),
@@ -160,13 +168,8 @@ INLINE double v_mantissa(double x, double *exponent)
 INLINE double v_log_sum(double f, double rest, double exponent)
 {
     const double s = f / (2.0 + f), z = s * s;
-    double p = 0.14795741146515207;
-    p = v_fused(p, z, 0.15314075168805513);
-    p = v_fused(p, z, 0.18183563181608456);
-    p = v_fused(p, z, 0.2222219859974928);
-    p = v_fused(p, z, 0.28571428742067617);
-    p = v_fused(p, z, 0.39999999999416536);
-    p = v_fused(p, z, 0.6666666666666734);
+    double p = v_fused(v_fused(0.14795741146515207, z, 0.15314075168805513), z, 0.18183563181608456);
+    p = v_four(p, z, 0.6666666666666734, 0.39999999999416536, 0.28571428742067617, 0.2222219859974928);
     const double less = v_fused(-s, v_fused(-z, p, f), v_fused(exponent, LN2_REST, rest));
     return v_fused(exponent, LN2, f + less);
 }
@@ -175,26 +178,18 @@ INLINE double v_log_sum(double f, double rest, double exponent)
 INLINE double v_log(double x)
 {
     double exponent;
-    const double f = v_mantissa(x, &exponent) - 1.0, y = v_log_sum(f, 0.0, exponent);
+    const double f = v_any_mantissa(x, &exponent) - 1.0, y = v_log_sum(f, 0.0, exponent);
     return x > 0.0 ? (x < INFINITY ? y : x) : x == 0.0 ? -INFINITY : NAN;
 }
 
-/* log1p for x of at least 0 and below 1e300: the log of u = 1 + x, and what rounding took from u
-   by u. */
-INLINE double v_log1p_sum(double x)
+/* log1p: the log of u = 1 + x, and what rounding took from u by u. */
+INLINE double v_log1p(double x)
 {
     double exponent;
     const double u = 1.0 + x, one = u - x, rest = (x - (u - one)) + (1.0 - one);
     const double m = v_mantissa(u, &exponent), f = m - 1.0;
-    const double scale = v_number(v_bits(m) - v_bits(u) + v_bits(1.0));
-    const double lost = rest * (x < 1e17 ? scale : 0.0);
-    return v_log_sum(f, lost * v_fused(f, f - 1.0, 1.0), exponent);
-}
-
-/* log1p. */
-INLINE double v_log1p(double x)
-{
-    const double y = v_log1p_sum(x);
+    const double scale = x < 1e17 ? v_number(v_bits(m) - v_bits(u) + v_bits(1.0)) : 0.0;
+    const double lost = rest * scale, y = v_log_sum(f, v_fused(-lost, f, lost), exponent);
     const double z = x > -1.0 ? (x < INFINITY ? y : x) : x == -1.0 ? -INFINITY : NAN;
     return __builtin_fabs(x) < 1e-17 ? x : z;
 }
@@ -213,10 +208,13 @@ INLINE double v_sigmoid_slope(double x)
     return v_fused(-s, s, s);
 }
 
-/* softplus, log(1 + exp(x)): from e = exp(-abs(x)). */
+/* softplus, log(1 + exp(x)): from e = exp(-abs(x)), with 1 + e as 1 + f or as 2 * (1 + f). */
 INLINE double v_softplus(double x)
 {
-    return (x > 0.0 ? x : 0.0) + v_log1p_sum(v_exp(-__builtin_fabs(x)));
+    const double e = v_exp(-__builtin_fabs(x));
+    const int is_large = e > 0.41421356237309503;
+    const double f = is_large ? 0.5 * e - 0.5 : e;
+    return (x > 0.0 ? x : 0.0) + v_log_sum(f, 0.0, is_large ? 1.0 : 0.0);
 }
 
 /* abs(x) less the nearest multiple of pi/2, with a rest, for abs(x) up to 1e9; the quadrant counts
@@ -238,12 +236,8 @@ INLINE double v_reduced(double x, double *rest, uint64_t *quadrant)
 INLINE double v_sin_part(double r, double rest, double *lost)
 {
     const double z = r * r;
-    double p = 1.5896886448501119e-10;
-    p = v_fused(p, z, -2.5050759889117114e-08);
-    p = v_fused(p, z, 2.7557313705064683e-06);
-    p = v_fused(p, z, -0.0001984126982985337);
-    p = v_fused(p, z, 0.008333333333322486);
-    p = v_fused(p, z, -0.16666666666666632);
+    double p = v_fused(1.5896886448501119e-10, z, -2.5050759889117114e-08);
+    p = v_four(p, z, -0.16666666666666632, 0.008333333333322486, -0.0001984126982985337, 2.7557313705064683e-06);
     const double tail = v_fused(r * z, p, v_fused(-0.5 * z, rest, rest)), y = r + tail;
     *lost = (r - y) + tail;
     return y;
@@ -253,12 +247,8 @@ INLINE double v_sin_part(double r, double rest, double *lost)
 INLINE double v_cos_part(double r, double rest, double *lost)
 {
     const double z = r * r, half = 0.5 * z, first = 1.0 - half;
-    double p = -1.1359928114008866e-11;
-    p = v_fused(p, z, 2.0875729193983666e-09);
-    p = v_fused(p, z, -2.7557314400625147e-07);
-    p = v_fused(p, z, 2.4801587289670924e-05);
-    p = v_fused(p, z, -0.0013888888888874474);
-    p = v_fused(p, z, 0.0416666666666666);
+    double p = v_fused(-1.1359928114008866e-11, z, 2.0875729193983666e-09);
+    p = v_four(p, z, 0.0416666666666666, -0.0013888888888874474, 2.4801587289670924e-05, -2.7557314400625147e-07);
     const double tail = ((1.0 - first) - half) + v_fused(z * z, p, -r * rest), y = first + tail;
     *lost = (first - y) + tail;
     return y;
@@ -313,17 +303,9 @@ INLINE double v_atan(double x)
     const double below = is_large ? a : is_middle ? a + 1.0 : 1.0;
     const double base = is_large ? 1.5707963267948966 : is_middle ? 0.7853981633974483 : 0.0;
     const double q = above / below, z = q * q;
-    double p = -0.01791292681754367;
-    p = v_fused(p, z, 0.03806994006982793);
-    p = v_fused(p, z, -0.05039522426677088);
-    p = v_fused(p, z, 0.05847938843903012);
-    p = v_fused(p, z, -0.06663110997512715);
-    p = v_fused(p, z, 0.07692060834823965);
-    p = v_fused(p, z, -0.09090897792797879);
-    p = v_fused(p, z, 0.11111110784675918);
-    p = v_fused(p, z, -0.1428571428022053);
-    p = v_fused(p, z, 0.19999999999953819);
-    p = v_fused(p, z, -0.333333333333332);
+    double p = v_fused(v_fused(-0.01791292681754367, z, 0.03806994006982793), z, -0.05039522426677088);
+    p = v_four(p, z, -0.09090897792797879, 0.07692060834823965, -0.06663110997512715, 0.05847938843903012);
+    p = v_four(p, z, -0.333333333333332, 0.19999999999953819, -0.1428571428022053, 0.11111110784675918);
     const double rest = base * 3.8981718325193755e-17;
     return __builtin_copysign(base + (q + v_fused(q * z, p, rest)), x);
 }
@@ -331,18 +313,9 @@ INLINE double v_atan(double x)
 /* (asin(s) - s) / s, for z = s * s up to 1/4. */
 INLINE double v_asin_tail(double z)
 {
-    double p = 0.03195928097778532;
-    p = v_fused(p, z, -0.01629444644619613);
-    p = v_fused(p, z, 0.019574077809537623);
-    p = v_fused(p, z, 0.00651081904605031);
-    p = v_fused(p, z, 0.01217327955422668);
-    p = v_fused(p, z, 0.013884599784412232);
-    p = v_fused(p, z, 0.01735977081798025);
-    p = v_fused(p, z, 0.02237175355423);
-    p = v_fused(p, z, 0.0303819593294);
-    p = v_fused(p, z, 0.04464285682354352);
-    p = v_fused(p, z, 0.07500000000342945);
-    p = v_fused(p, z, 0.16666666666665383);
+    double p = v_fused(v_fused(0.03195928097778532, z, -0.01629444644619613), z * z, v_fused(0.019574077809537623, z, 0.00651081904605031));
+    p = v_four(p, z, 0.02237175355423, 0.01735977081798025, 0.013884599784412232, 0.01217327955422668);
+    p = v_four(p, z, 0.16666666666665383, 0.07500000000342945, 0.04464285682354352, 0.0303819593294);
     return p * z;
 }
 
@@ -374,46 +347,21 @@ INLINE double v_erfc_positive(double x)
 {
     const double c = x > 28.0 ? 28.0 : x;
     const double q = (c - 3.0) / (c + 3.0), square = c * c;
-    double p = -4.746439061448291e-09;
-    p = v_fused(p, q, -9.861049473352783e-09);
-    p = v_fused(p, q, 3.367746787046255e-08);
-    p = v_fused(p, q, 9.618901709983162e-08);
-    p = v_fused(p, q, -1.303157589065904e-07);
-    p = v_fused(p, q, -6.108323964725523e-07);
-    p = v_fused(p, q, 3.463674964357889e-07);
-    p = v_fused(p, q, 3.468325768457361e-06);
-    p = v_fused(p, q, -7.249887260260426e-07);
-    p = v_fused(p, q, -2.0098563458443355e-05);
-    p = v_fused(p, q, 4.9467764549989645e-06);
-    p = v_fused(p, q, 0.00012509868214622847);
-    p = v_fused(p, q, -0.00010515906355678595);
-    p = v_fused(p, q, -0.0007798321257409328);
-    p = v_fused(p, q, 0.001888690233020163);
-    p = v_fused(p, q, 0.002529391796497646);
-    p = v_fused(p, q, -0.023770514905946654);
-    p = v_fused(p, q, 0.06830802734542239);
-    p = v_fused(p, q, -0.1192736634159664);
-    p = v_fused(p, q, 0.129645158702712);
-    p = v_fused(p, q, -0.04756229435343746);
-    p = v_fused(p, q, -0.1356211061245807);
-    p = v_fused(p, q, 1.2530080582697296);
+    double p = v_fused(v_fused(-4.746439061448291e-09, q, -9.861049473352783e-09), q, 3.367746787046255e-08);
+    p = v_four(p, q, 3.463674964357889e-07, -6.108323964725523e-07, -1.303157589065904e-07, 9.618901709983162e-08);
+    p = v_four(p, q, 4.9467764549989645e-06, -2.0098563458443355e-05, -7.249887260260426e-07, 3.468325768457361e-06);
+    p = v_four(p, q, 0.001888690233020163, -0.0007798321257409328, -0.00010515906355678595, 0.00012509868214622847);
+    p = v_four(p, q, -0.1192736634159664, 0.06830802734542239, -0.023770514905946654, 0.002529391796497646);
+    p = v_four(p, q, 1.2530080582697296, -0.1356211061245807, -0.04756229435343746, 0.129645158702712);
     return v_exp_times(-square, v_product_rest(c, c, square), p / (1.0 + 2.0 * c));
 }
 
 /* erf(x) / x - 1, for z = x * x up to 0.65 * 0.65. */
 INLINE double v_erf_tail(double z)
 {
-    double p = 4.5793227207918896e-08;
-    p = v_fused(p, z, -2.3231848703870983e-07);
-    p = v_fused(p, z, 1.7089582099302643e-06);
-    p = v_fused(p, z, -1.495718713705367e-05);
-    p = v_fused(p, z, 0.00012056288753134863);
-    p = v_fused(p, z, -0.0008548344939457172);
-    p = v_fused(p, z, 0.005223977829916801);
-    p = v_fused(p, z, -0.026866170658543704);
-    p = v_fused(p, z, 0.11283791670999853);
-    p = v_fused(p, z, -0.3761263890318433);
-    return v_fused(p, z, 0.1283791670955126);
+    double p = v_fused(v_fused(4.5793227207918896e-08, z, -2.3231848703870983e-07), z, 1.7089582099302643e-06);
+    p = v_four(p, z, 0.005223977829916801, -0.0008548344939457172, 0.00012056288753134863, -1.495718713705367e-05);
+    return v_four(p, z, 0.1283791670955126, -0.3761263890318433, 0.11283791670999853, -0.026866170658543704);
 }
 
 /* erf. */
@@ -435,19 +383,14 @@ INLINE double v_erfc(double x)
 INLINE double v_log_pair(double x, double *rest)
 {
     double e;
-    const double f = v_mantissa(x, &e) - 1.0;
+    const double f = v_any_mantissa(x, &e) - 1.0;
     const double d = 2.0 + f, d_rest = f - (d - 2.0), inverse = 1.0 / d;
     const double s = f * inverse, back = s * d;
     const double s_rest = (((f - back) - v_product_rest(s, d, back)) - s * d_rest) * inverse;
     const double z = s * s, z_rest = v_product_rest(s, s, z) + 2.0 * s * s_rest;
-    double p = 0.11989014196533278;
-    p = v_fused(p, z, 0.11674818388160534);
-    p = v_fused(p, z, 0.13336317424825392);
-    p = v_fused(p, z, 0.15384556870840543);
-    p = v_fused(p, z, 0.18181818870317268);
-    p = v_fused(p, z, 0.2222222221753644);
-    p = v_fused(p, z, 0.2857142857144511);
-    p = v_fused(p, z, 0.3999999999999998) * z;
+    double p = v_fused(v_fused(0.11989014196533278, z, 0.11674818388160534), z * z, v_fused(0.13336317424825392, z, 0.15384556870840543));
+    p = v_four(p, z, 0.3999999999999998, 0.2857142857144511, 0.2222222221753644, 0.18181818870317268);
+    p *= z;
     const double t = 0.6666666666666666 + p;
     const double t_rest = (0.6666666666666666 - t) + p + 3.700743415417188e-17;
     const double u = t * z, u_rest = v_product_rest(t, z, u) + t * z_rest + t_rest * z;
@@ -461,7 +404,7 @@ INLINE double v_log_pair(double x, double *rest)
 /* Whether a number of at least 0 has no fraction. */
 INLINE int v_is_whole(double x)
 {
-    return (x >= 4503599627370496.0) | ((x + 4503599627370496.0) - 4503599627370496.0 == x);
+    return (x >= TWO_52) | ((x + TWO_52) - TWO_52 == x);
 }
 
 /* pow: exp(y * log(abs(x))) with all in pairs. */
