@@ -217,9 +217,10 @@ INLINE double v_softplus(double x)
     return (x > 0.0 ? x : 0.0) + v_log_sum(f, 0.0, is_large ? 1.0 : 0.0);
 }
 
-/* abs(x) less the nearest multiple of pi/2, with a rest, for abs(x) up to 1e9; the quadrant counts
-   the multiples. pi/2 has three parts, of which the first two are multiplied exactly. */
-INLINE double v_reduced(double x, double *rest, uint64_t *quadrant)
+/* abs(x) less the nearest multiple of pi/2, with a rest; the quadrant counts the multiples. Beyond
+   1e9 it says that x is too far: then all of the loop is to go by the library of C, which sin, cos
+   and tan do without a place for that. pi/2 has three parts, the first two multiplied exactly. */
+INLINE double v_reduced(double x, double *rest, uint64_t *quadrant, uint64_t *far)
 {
     const double a = __builtin_fabs(x), shifted = v_fused(a, 0.6366197723675814, SHIFT);
     const double n = shifted - SHIFT;
@@ -229,6 +230,7 @@ INLINE double v_reduced(double x, double *rest, uint64_t *quadrant)
     const double lost = (first - (r + part)) + (part - q);
     *rest = lost - v_fused(n, -1.4973849048591698e-33, v_product_rest(n, 6.123233995736766e-17, q));
     *quadrant = v_bits(shifted);
+    *far |= a > 1e9;
     return r;
 }
 
@@ -262,31 +264,34 @@ INLINE double v_either(uint64_t bit, double first, double second)
 }
 
 /* sin. */
-INLINE double v_sin(double x)
+INLINE double v_sin(double x, uint64_t *far)
 {
+    if (!far) return sin(x);
     double rest, lost;
     uint64_t quadrant;
-    const double r = v_reduced(x, &rest, &quadrant);
+    const double r = v_reduced(x, &rest, &quadrant, far);
     const double y = v_either(quadrant, v_sin_part(r, rest, &lost), v_cos_part(r, rest, &lost));
     return v_number(v_bits(y) ^ ((quadrant & 2) << 62) ^ (v_bits(x) & ((uint64_t)1 << 63)));
 }
 
 /* cos. */
-INLINE double v_cos(double x)
+INLINE double v_cos(double x, uint64_t *far)
 {
+    if (!far) return cos(x);
     double rest, lost;
     uint64_t quadrant;
-    const double r = v_reduced(x, &rest, &quadrant);
+    const double r = v_reduced(x, &rest, &quadrant, far);
     const double y = v_either(quadrant, v_cos_part(r, rest, &lost), v_sin_part(r, rest, &lost));
     return v_number(v_bits(y) ^ (((quadrant + 1) & 2) << 62));
 }
 
 /* tan: sin by cos, and minus cos by sin in every second quadrant. */
-INLINE double v_tan(double x)
+INLINE double v_tan(double x, uint64_t *far)
 {
+    if (!far) return tan(x);
     double rest, s_rest, c_rest;
     uint64_t quadrant;
-    const double r = v_reduced(x, &rest, &quadrant);
+    const double r = v_reduced(x, &rest, &quadrant, far);
     const double s = v_sin_part(r, rest, &s_rest), c = v_cos_part(r, rest, &c_rest);
     const double y = v_quotient(
         v_either(quadrant, s, c), v_either(quadrant, s_rest, c_rest),
@@ -390,9 +395,8 @@ INLINE double v_log_pair(double x, double *rest)
     const double z = s * s, z_rest = v_product_rest(s, s, z) + 2.0 * s * s_rest;
     double p = v_fused(v_fused(0.11989014196533278, z, 0.11674818388160534), z * z, v_fused(0.13336317424825392, z, 0.15384556870840543));
     p = v_four(p, z, 0.3999999999999998, 0.2857142857144511, 0.2222222221753644, 0.18181818870317268);
-    p *= z;
-    const double t = 0.6666666666666666 + p;
-    const double t_rest = (0.6666666666666666 - t) + p + 3.700743415417188e-17;
+    const double t = v_fused(p, z, 0.6666666666666666);
+    const double t_rest = v_fused(p, z, 0.6666666666666666 - t) + 3.700743415417188e-17;
     const double u = t * z, u_rest = v_product_rest(t, z, u) + t * z_rest + t_rest * z;
     const double v = u * s, v_rest = v_product_rest(u, s, v) + u * s_rest + u_rest * s;
     const double m = 2.0 * s + v, m_rest = (2.0 * s - m) + v + (v_rest + 2.0 * s_rest);
@@ -407,18 +411,18 @@ INLINE int v_is_whole(double x)
     return (x >= TWO_52) | ((x + TWO_52) - TWO_52 == x);
 }
 
-/* pow: exp(y * log(abs(x))) with all in pairs. */
+/* pow: exp(y * log(abs(x))), both factors and the product in pairs. */
 INLINE double v_pow(double x, double y)
 {
     const double a = __builtin_fabs(x), b = __builtin_fabs(y);
     double rest;
     const double found = v_log_pair(a, &rest);
     const double l = a == 0.0 ? -INFINITY : a < INFINITY ? found : a;
-    const double product = a == 1.0 ? 0.0 : y * l;
-    const double lost = v_product_rest(y, l, product) + y * rest;
+    const double c = y > 1e300 ? 1e300 : y < -1e300 ? -1e300 : y, product = c * l;
+    const double lost = v_product_rest(c, l, product) + c * rest;
     const double power = v_exp_times(product, __builtin_fabs(product) < 800.0 ? -lost : 0.0, 1.0);
     const int is_whole = v_is_whole(b), is_odd = is_whole & !v_is_whole(0.5 * b);
-    const double is_nan = (x < 0.0) & !is_whole & (a < INFINITY);
+    const int is_nan = (x < 0.0) & (a < INFINITY) & !is_whole;
     const double z = is_nan ? NAN : is_odd ? __builtin_copysign(power, x) : power;
-    return y == 2.0 ? x * x : (y == 0.0) | (x == 1.0) ? 1.0 : y == 1.0 ? x : z;
+    return y == 2.0 ? x * x : y == 1.0 ? x : (y == 0.0) | (x == 1.0) ? 1.0 : z;
 }
