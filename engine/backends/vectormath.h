@@ -50,11 +50,21 @@ INLINE double v_product_rest(double x, double y, double z)
 #endif
 }
 
+/* z - x * y, exactly, where the two are so near that a double holds it. */
+INLINE double v_less(double z, double x, double y)
+{
+#if defined(__FMA__) || defined(__FP_FAST_FMA)
+    return __builtin_fma(-x, y, z);
+#else
+    return (z - x * y) - v_product_rest(x, y, x * y);
+#endif
+}
+
 /* (x + x_rest) / (y + y_rest), rounded nearly once: what x / y leaves is divided again. */
 INLINE double v_quotient(double x, double x_rest, double y, double y_rest)
 {
     const double inverse = 1.0 / y, q = x * inverse;
-    return q + ((x_rest - q * y_rest) - v_product_rest(q, y, x)) * inverse;
+    return v_fused(v_less(x, q, y) + v_fused(-q, y_rest, x_rest), inverse, q);
 }
 
 /* Four steps of a polynomial: p * x^4 + d * x^3 + c * x^2 + b * x + a, by two short ways that a
@@ -224,8 +234,7 @@ INLINE double v_reduced(double x, double *rest, uint64_t *quadrant, uint64_t *fa
 {
     const double a = __builtin_fabs(x), shifted = v_fused(a, 0.6366197723675814, SHIFT);
     const double n = shifted - SHIFT;
-    const double p = n * 1.5707963267948966, q = n * 6.123233995736766e-17;
-    const double first = (a - p) - v_product_rest(n, 1.5707963267948966, p);
+    const double first = v_less(a, n, 1.5707963267948966), q = n * 6.123233995736766e-17;
     const double r = first - q, part = first - r;
     const double lost = (first - (r + part)) + (part - q);
     *rest = lost - v_fused(n, -1.4973849048591698e-33, v_product_rest(n, 6.123233995736766e-17, q));
@@ -390,15 +399,16 @@ INLINE double v_log_pair(double x, double *rest)
     double e;
     const double f = v_any_mantissa(x, &e) - 1.0;
     const double d = 2.0 + f, d_rest = f - (d - 2.0), inverse = 1.0 / d;
-    const double s = f * inverse, back = s * d;
-    const double s_rest = (((f - back) - v_product_rest(s, d, back)) - s * d_rest) * inverse;
-    const double z = s * s, z_rest = v_product_rest(s, s, z) + 2.0 * s * s_rest;
+    const double s = f * inverse, s_rest = v_fused(-s, d_rest, v_less(f, s, d)) * inverse;
+    const double z = s * s, z_rest = v_fused(2.0 * s, s_rest, v_product_rest(s, s, z));
     double p = v_fused(v_fused(0.11989014196533278, z, 0.11674818388160534), z * z, v_fused(0.13336317424825392, z, 0.15384556870840543));
     p = v_four(p, z, 0.3999999999999998, 0.2857142857144511, 0.2222222221753644, 0.18181818870317268);
     const double t = v_fused(p, z, 0.6666666666666666);
-    const double t_rest = v_fused(p, z, 0.6666666666666666 - t) + 3.700743415417188e-17;
-    const double u = t * z, u_rest = v_product_rest(t, z, u) + t * z_rest + t_rest * z;
-    const double v = u * s, v_rest = v_product_rest(u, s, v) + u * s_rest + u_rest * s;
+    const double t_rest = v_fused(p, z, 0.6666666666666666 - t) + v_fused(p, z_rest, 3.700743415417188e-17);
+    const double u = t * z;
+    const double u_rest = v_fused(t_rest, z, v_fused(t, z_rest, v_product_rest(t, z, u)));
+    const double v = u * s;
+    const double v_rest = v_fused(u_rest, s, v_fused(u, s_rest, v_product_rest(u, s, v)));
     const double m = 2.0 * s + v, m_rest = (2.0 * s - m) + v + (v_rest + 2.0 * s_rest);
     const double k = e * LN2, y = k + m;
     *rest = (k - y) + m + v_fused(e, LN2_REST, m_rest);
@@ -419,7 +429,7 @@ INLINE double v_pow(double x, double y)
     const double found = v_log_pair(a, &rest);
     const double l = a == 0.0 ? -INFINITY : a < INFINITY ? found : a;
     const double c = y > 1e300 ? 1e300 : y < -1e300 ? -1e300 : y, product = c * l;
-    const double lost = v_product_rest(c, l, product) + c * rest;
+    const double lost = v_fused(c, rest, v_product_rest(c, l, product));
     const double power = v_exp_times(product, __builtin_fabs(product) < 800.0 ? -lost : 0.0, 1.0);
     const int is_whole = v_is_whole(b), is_odd = is_whole & !v_is_whole(0.5 * b);
     const int is_nan = (x < 0.0) & (a < INFINITY) & !is_whole;
