@@ -29,6 +29,7 @@ from engine.backends.kernel import Kernel
 from engine.cells import SETTABLE, Cell, alike, now, put, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
+from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
@@ -226,15 +227,19 @@ class Replay:
         free = [p for key, p in self._moved.items() if key not in self._fixed]
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
-        chances = chances_in(before) if places or keeps_all else []
+        chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
         except Exception as error:
             if not places:
-                if keeps_all and not isinstance(error, ReplayError):
-                    put_back(before, chances, keeps=False)  # the loops run it again
+                if not isinstance(error, ReplayError):
+                    if keeps_all:
+                        put_back(before, chances, keeps=False)  # the loops run it again
+                elif self._asked_kind(given, reach(self._roots(given), self._codes)):
+                    put_back(before, chances, keeps=False)
+                    error.result = (self._plainly(given)[1],)
                 raise
             put_back(before, chances, keeps=False)
             self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
@@ -243,16 +248,43 @@ class Replay:
             self._asks_identity = True
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
+        line = self._asked_kind(given, after)
+        plain: tuple[Any, ...] = ()
+        if line:
+            put_back(before, chances, keeps=False)
+            seen, own = self._plainly(given)
+            plain = (own,)
+            known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
+            is_state = bool(run.state or run.refused)
+            if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
+                asked = ReplayError(
+                    f"{self._name} asks at {line} what kind of thing a number is, and does "
+                    "something else with a Value: a recording has Values in the places of numbers; "
+                    'pass Values, or use backend="eager"'
+                )
+                asked.result = plain
+                raise asked
         inputs += run.seen.lent
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
-            if keeps_all or not is_set_up:
+            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
-            error.result = (self._own(given, inputs, run.result),)
+            error.result = plain or (self._own(given, inputs, run.result),)
             raise
-        return recorded, self._own(given, inputs, run.result)
+        return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+
+    def _asked_kind(self, given: Given, after: Reached) -> str:
+        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
+        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
+
+    def _plainly(self, given: Given) -> tuple[Recording, Any]:
+        """A run on the very numbers that were passed."""
+        unread = iter(given.numbers)
+        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        with record() as seen:
+            return seen, self.function(*arguments, **keywords)
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -371,6 +403,7 @@ class Replay:
         try:
             seen, result = self._watched_run(given, inputs, places, marks, witness)
         except ReplayError:  # the function ran: what it has set stays, as numbers
+            self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
             _settle(written(before, after), floats)
             raise
