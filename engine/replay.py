@@ -236,12 +236,12 @@ class Replay:
             if not places:
                 if not isinstance(error, ReplayError):
                     if keeps_all:
-                        put_back(before, chances, keeps=False)  # the loops run it again
+                        put_back(before, chances)  # the loops run it again
                 elif self._asked_kind(given, reach(self._roots(given), self._codes)):
-                    put_back(before, chances, keeps=False)
+                    put_back(before, chances)
                     error.result = (self._plainly(given)[1],)
                 raise
-            put_back(before, chances, keeps=False)
+            put_back(before, chances)
             self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
             return self.record(given, keeps_all)
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
@@ -251,7 +251,7 @@ class Replay:
         line = self._asked_kind(given, after)
         plain: tuple[Any, ...] = ()
         if line:
-            put_back(before, chances, keeps=False)
+            put_back(before, chances)
             seen, own = self._plainly(given)
             plain = (own,)
             known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
