@@ -12,6 +12,7 @@ from itertools import pairwise
 from types import CodeType
 from typing import Any
 
+from engine.cells import is_a
 from engine.functions import dot
 from engine.reach import Reached
 from engine.value import Operand, Value, data_of
@@ -56,8 +57,8 @@ _INNER = {"closure", "attribute", "class", "slot", "module", "code", "items"}
 
 
 def _is_package(owner: Any) -> bool:
-    name = str(getattr(owner, "__name__", ""))
-    return type(owner) is types.ModuleType and name.startswith(("nn.", "engine."))
+    """Whether it is a module of this project (of other things nobody asks for their names)."""
+    return type(owner) is types.ModuleType and owner.__name__.startswith(("nn.", "engine."))
 
 
 def _holds(thing: Any, attributes: Iterable[str]) -> bool:
@@ -67,7 +68,7 @@ def _holds(thing: Any, attributes: Iterable[str]) -> bool:
     if type(thing) in (tuple, list, types.UnionType):
         parts = thing.__args__ if type(thing) is types.UnionType else thing
         return any(part is Value or (type(part) is tuple and Value in part) for part in parts)
-    if isinstance(thing, types.ModuleType | type):
+    if is_a(thing, types.ModuleType) or is_a(thing, type):
         return any(vars(thing).get(name) is Value for name in attributes)
     return False
 

@@ -26,7 +26,7 @@ from engine.arguments import (
     rebuild,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, put, spelled
+from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.kinds import is_the_same, kind_asked
@@ -35,7 +35,7 @@ from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import chances_in, put_back
+from engine.undo import chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
@@ -405,7 +405,7 @@ class Replay:
         except ReplayError:  # the function ran: what it has set stays, as numbers
             self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
-            _settle(written(before, after), floats)
+            settle(written(before, after), floats)
             raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
@@ -417,12 +417,12 @@ class Replay:
         for cell, value in changed:
             places_in = places_set(cell, value)
             is_unread = cell.key in unread or not is_read(after, cell)
-            if is_unread and all(map(_is_data, places_in)):
+            if is_unread and all(map(is_data, places_in)):
                 sets += places_in
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        _settle(state, floats)
+        settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
@@ -738,40 +738,8 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
-def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
-
-    def settled(x: Any) -> Any:
-        return x.data if is_computed_from(x, [floats]) else x
-
-    for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
-                if type(x) is Value:
-                    owner[k] = settled(x)
-        elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if type(x) is Value:
-                    owner[key] = settled(x)
-        elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
-            numbers = numbers_of(value)
-            plain = list(map(settled, numbers))
-            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
-                put(cell, rebuild(value, iter(plain)))
-
-
 def _is_value(x: object) -> bool:
     return isinstance(x, Value)
-
-
-def _is_data(cell: Cell) -> bool:
-    """Whether what was set can be set again at each call."""
-    try:
-        numbers_of(cell.value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return cell.kind in SETTABLE
 
 
 def _form(result: Any) -> Any:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
+from engine.arguments import numbers_of, rebuild
 from engine.cells import (
     MISSING,
     SETTABLE,
@@ -20,6 +21,7 @@ from engine.cells import (
     state_of,
 )
 from engine.reach import Reached, reach
+from engine.tape import is_computed_from
 from engine.value import Value
 
 
@@ -78,7 +80,7 @@ def _copies(things: Sequence[Any]) -> Any:
 
 def _holds_iterator(cell: Cell) -> bool:
     things = cell.value if isinstance(cell.value, tuple) else (cell.value,)
-    return any(isinstance(thing, Iterator) for thing in things)
+    return any(hasattr(type(thing), "__next__") for thing in things)
 
 
 def _built(before: Reached) -> dict[Any, list[Value]]:
@@ -156,3 +158,35 @@ def _array_of(owner: Any, value: Any) -> Any:
     else:
         numbers.flat = content
     return numbers
+
+
+def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
+    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
+
+    def settled(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else x
+
+    for cell, value in state:
+        owner = cell.owner
+        if cell.kind == "items" and hasattr(owner, "__setitem__"):
+            for k, x in enumerate(value):
+                if type(x) is Value:
+                    owner[k] = settled(x)
+        elif cell.kind == "pairs":
+            for key, x in zip(*value, strict=True):
+                if type(x) is Value:
+                    owner[key] = settled(x)
+        elif cell.kind in SETTABLE and is_data(cell._replace(value=value)):
+            numbers = numbers_of(value)
+            plain = list(map(settled, numbers))
+            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
+                put(cell, rebuild(value, iter(plain)))
+
+
+def is_data(cell: Cell) -> bool:
+    """Whether what was set can be set again at each call."""
+    try:
+        numbers_of(cell.value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return cell.kind in SETTABLE
