@@ -29,16 +29,17 @@ from engine.arguments import (
     settled,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, put, spelled
+from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.integer import Integer
+from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import chances_in, put_back
+from engine.undo import chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Witness
 from engine.words import in_words
@@ -241,17 +242,22 @@ class Replay:
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
         stands_in = given.shape not in self._plain and int in map(type, given.numbers)
-        chances = chances_in(before) if places or stands_in or keeps_all else []
+        chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
         except Exception as error:
-            if not places and not (stands_in and isinstance(error, _NO_INT)):
-                if keeps_all and not isinstance(error, ReplayError):
-                    put_back(before, chances, keeps=False)  # the loops run it again
+            no_int = stands_in and isinstance(error, _NO_INT)
+            if not places and not no_int:
+                if not isinstance(error, ReplayError):
+                    if keeps_all:
+                        put_back(before, chances)  # the loops run it again
+                elif self._asked_kind(given, reach(self._roots(given), self._codes)):
+                    put_back(before, chances)
+                    error.result = (self._plainly(given)[1],)
                 raise
-            put_back(before, chances, keeps=False)
+            put_back(before, chances)
             if places:  # as in math.exp(box.k): no input can be there
                 self._fixed |= {p.key for p in places}
                 return self.record(given, keeps_all)
@@ -265,17 +271,44 @@ class Replay:
             self._asks_identity = True
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
+        line = self._asked_kind(given, after)
+        plain: tuple[Any, ...] = ()
+        if line:
+            put_back(before, chances)
+            seen, own = self._plainly(given)
+            plain = (own,)
+            known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
+            is_state = bool(run.state or run.refused)
+            if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
+                asked = ReplayError(
+                    f"{self._name} asks at {line} what kind of thing a number is, and does "
+                    "something else with a Value: a recording has Values in the places of numbers; "
+                    'pass Values, or use backend="eager"'
+                )
+                asked.result = plain
+                raise asked
         inputs += run.seen.lent
         self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
-            if keeps_all or not is_set_up:
+            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
-            error.result = (self._own(given, inputs, run.result),)
+            error.result = plain or (self._own(given, inputs, run.result),)
             raise
-        return recorded, self._own(given, inputs, run.result)
+        return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+
+    def _asked_kind(self, given: Given, after: Reached) -> str:
+        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
+        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
+
+    def _plainly(self, given: Given) -> tuple[Recording, Any]:
+        """A run on the very numbers that were passed."""
+        unread = iter(given.numbers)
+        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        with record() as seen:
+            return seen, self.function(*arguments, **keywords)
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -407,8 +440,9 @@ class Replay:
         try:
             seen, result = self._watched_run(given, inputs, places, marks, witness)
         except ReplayError:  # the function ran: what it has set stays, as numbers
+            self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
-            _settle(written(before, after), floats)
+            settle(written(before, after), floats)
             raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
@@ -420,12 +454,12 @@ class Replay:
         for cell, value in changed:
             places_in = places_set(cell, value)
             is_unread = cell.key in unread or not is_read(after, cell)
-            if is_unread and all(map(_is_data, places_in)):
+            if is_unread and all(map(is_data, places_in)):
                 sets += places_in
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        _settle(state, floats)
+        settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
@@ -774,42 +808,8 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
-def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
-
-    def plain(x: Any) -> Any:
-        return x.data if is_computed_from(x, [floats]) else settled(x)
-
-    for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
-                if plain(x) is not x:
-                    owner[k] = plain(x)
-        elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if plain(x) is not x:
-                    owner[key] = plain(x)
-        elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
-            numbers = numbers_of(value)
-            found = list(map(plain, numbers))
-            if any(a is not b for a, b in zip(numbers, found, strict=True)):
-                put(cell, rebuild(value, iter(found)))
-            elif settled(value) is not value:
-                put(cell, settled(value))
-
-
 def _is_value(x: object) -> bool:
     return isinstance(x, Value)
-
-
-def _is_data(cell: Cell) -> bool:
-    """Whether what was set can be set again at each call."""
-    try:
-        numbers_of(cell.value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return cell.kind in SETTABLE
 
 
 def _form(result: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.ops import fsum
-from engine.undo import undone
+from engine.undo import trial
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
@@ -216,7 +216,7 @@ def fit(
     goes on eagerly after one warning, as it does without a warning where `step`, `take`,
     `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
     `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
-    that changed in it is undone.
+    that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -459,12 +459,11 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
     layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
-    with undone(model, loss):
-        output = _tried(model, loss, xs, ys)
+    output = trial(partial(_tried, xs, ys), model, loss)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
 
 
-def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
+def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
     known: set[int] = set()
@@ -537,8 +536,7 @@ def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None
-    with undone(model):
-        classes = len(model(xs[0]))
+    classes = len(trial(lambda model: model(xs[0]), model))
     return xs, [one_hot(y, classes) for y in ys]
 
 

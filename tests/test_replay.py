@@ -117,7 +117,7 @@ def test_arguments_of_many_shapes(arguments, others, backend):
     w = Value(1.5)
 
     def numbers(thing):
-        if isinstance(thing, Value):
+        if isinstance(thing, float | Value):
             return [thing]
         if isinstance(thing, dict):
             thing = list(thing.values())
@@ -802,7 +802,9 @@ def test_one_that_joins_late_counts_at_once():
     [lambda x: float(f"{x:.3f}"), lambda x: (x * x).partials[0], lambda x: x.grad, lambda x: x.dx],
 )
 def test_looks_at_numbers_are_refused(look):
-    with pytest.raises(ReplayError, match=r"looks at the \.\w+ of a Value at .*test_replay"):
+    with pytest.raises(
+        ReplayError, match=r"(looks at|uses) the \.?\w+ of a Value at .*test_replay"
+    ):
         replay(lambda x: x * (look(x) or 1.0))(2.0)
 
 
