@@ -44,7 +44,7 @@ from engine.cells import (
 )
 from engine.operators import GENERATED
 from engine.value import Value
-from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
+from engine.witness import KINDS, Names, is_installed, is_library, is_ours, names_of, within
 
 MOST = 1_000_000  # things in a walk
 _ATOMS = {
@@ -106,7 +106,7 @@ def reach(
             )
 
 
-def _together(codes: Iterable[CodeType]) -> Names:
+def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
     """The names in all of them; the name of each counts as one that is read."""
     parts = {code: names_of(code) for code in codes}
 
@@ -130,7 +130,11 @@ def _together(codes: Iterable[CodeType]) -> Names:
         looks_around=any(n.looks_around for n in parts.values()),
         reads_globals=any(n.reads_globals for n in parts.values()),
         asks_identity=any(n.asks_identity for n in parts.values()),
-        asks_kind=any(n.asks_kind for code, n in parts.items() if not is_ours(code)),
+        asks_kind=any(
+            n.asks_kind or n.globals & KINDS & codes[code].keys()
+            for code, n in parts.items()
+            if not is_ours(code)
+        ),
         lines={},
         set_lines={},
     )

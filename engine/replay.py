@@ -36,7 +36,7 @@ from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.undo import chances_in, put_back
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Witness
+from engine.witness import Stopped, Witness
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -212,35 +212,37 @@ class Replay:
         self.patterns = list(patterns)
         self._lost = set(patterns)
 
-    def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
+    def record(
+        self, given: Given, keeps_all: bool = False, lends: bool = True
+    ) -> tuple[Recorded | None, Any]:
         """Runs the function, once, and records it; the recording, and the function's own result.
 
         A run that sets something up for the next ones, such as a layer that is built when first
-        called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
-        ReplayError, with the result, where the next run would set something again.
+        called, is not kept: its recording, made where `keeps_all`, is good for this call. `lends`:
+        numbers outside that change become inputs where they can. Raises ReplayError, with the
+        result, where the next run would set something again.
         """
         before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        free = [p for key, p in self._moved.items() if key not in self._fixed]
-        caches = any(cell.kind == "cache" for cell in before.cells.values())
-        places = [] if caches else [place for place in free if is_free(now(place))]
+        places = self._places(given, before) if lends else []
         chances = chances_in(before) if places else []
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
-                raise TypeError("a number outside is not used as a Value could be")
-        except Exception:
+                raise Stopped(is_for_good=True)
+        except (Exception, Stopped) as error:
             if not places:
                 raise
             put_back(before, chances, keeps=False)
-            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
-            return self.record(given, keeps_all)
+            if not isinstance(error, Stopped) or error.is_for_good:
+                self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
+            return self.record(given, keeps_all, lends=False)
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
             self._asks_identity = True
             if not (run.state or run.refused):
-                return self.record(given, keeps_all)
+                return self.record(given, keeps_all, lends)
         inputs += run.seen.lent
         recorded = None
         try:
@@ -267,6 +269,21 @@ class Replay:
     def _is_strict(self, before: Reached) -> bool:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
         return self.wanted == "python" or self._asks_identity or before.names.asks_identity
+
+    def _places(self, given: Given, before: Reached) -> list[Cell]:
+        """The places of numbers that change, which are inputs where no code can tell them apart.
+
+        So a run with Values there has no effect that cannot be put back, and can be made anew.
+        """
+        places = [p for key, p in self._moved.items() if key not in self._fixed and is_free(now(p))]
+        if not places or any(cell.kind == "cache" for cell in before.cells.values()):
+            return []
+        ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
+        holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
+        if ran.unknown or ran.names.asks_kind or holds_type:
+            self._fixed |= {p.key for p in places}
+            return []
+        return places
 
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
@@ -362,7 +379,7 @@ class Replay:
         self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
     ) -> tuple[Run, Reached]:
         """A run with a look at the world before and after it."""
-        witness = Witness()
+        witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         seen, result = self._watched_run(given, inputs, places, marks, witness)
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
@@ -718,6 +735,11 @@ def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None
             plain = list(map(settled, numbers))
             if any(a is not b for a, b in zip(numbers, plain, strict=True)):
                 put(cell, rebuild(value, iter(plain)))
+
+
+def _holds(value: Any, thing: object) -> bool:
+    """Whether something, or a tuple of such, is this thing."""
+    return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
 
 
 def _is_value(x: object) -> bool:

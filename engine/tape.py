@@ -123,6 +123,8 @@ class Recording:
                 plain.add(id(node))
                 name = cast(Op, node.op).name
                 divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                if name == "add" and SUMS_BETTER and not _are_leaves(operands):
+                    return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
         return False
@@ -207,6 +209,13 @@ def _operands(v: Value) -> Any:
     if type(v.x) is tuple:
         return v.x
     return (v.x,) if v.y is None else (v.x, v.y)
+
+
+SUMS_BETTER = sys.version_info >= (3, 12)  # sum() of three floats is not a + b + c
+
+
+def _are_leaves(operands: Any) -> bool:
+    return all(type(p) is not Value or p.op is None for p in operands)
 
 
 # --- the watch ---------------------------------------------------------------------------------
