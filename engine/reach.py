@@ -68,6 +68,12 @@ _LOGGERS = {
     "disable",
     "_disable",
 }  # a call asks for these
+_ASKS_LEVEL = {"isEnabledFor", "getEffectiveLevel"}
+_ASKED = {  # by their own code
+    "logging": _LOGGERS,
+    "collections": {"data", "maps"},
+    "contextlib": {"enter_result", "thing", "_exceptions", "_exit_callbacks"},
+}
 _LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
 
 
@@ -81,6 +87,7 @@ class Reached(NamedTuple):
     held: list[Any]  # so that ids stay theirs
     values: dict[int, Value]  # the Values that stand in cells, by id
     aliases: set[int]  # ids of what is reached in several ways
+    library: frozenset[str]  # the names that code of Python's own asked for
 
 
 def reach(
@@ -89,11 +96,13 @@ def reach(
     known: Mapping[CodeType, dict[str, Any]] | None = None,
     is_below: bool = False,
     looks_around: bool = False,
+    library: Iterable[CodeType] = (),
 ) -> Reached:
     """Walks from the roots, which come with their names.
 
     `codes` are those that ran; before a run each function that can be reached counts, with those
-    `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
+    `known` from former runs. `library` is code of Python's own that ran. `is_below`: only what
+    hangs on the roots, not the globals.
     """
     walk = _Walk(codes, known or {}, is_below, looks_around)
     while True:
@@ -103,6 +112,7 @@ def reach(
             return Reached(
                 *(walk.cells, walk.names, walk.codes, walk.unknown),
                 *(walk.held, walk.values, walk.aliases),
+                frozenset(chain.from_iterable(map(_asked_by, library))),
             )
 
 
@@ -138,6 +148,10 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
         lines={},
         set_lines={},
     )
+
+
+def _asked_by(code: CodeType) -> frozenset[str]:
+    return names_of(code).attributes | {code.co_name}
 
 
 class _Walk:
@@ -220,6 +234,8 @@ class _Walk:
         if is_library(code):
             if not code.co_filename.startswith((_ENGINE, GENERATED)):
                 self._variables(f)  # such as the functions that `singledispatch` chooses from
+            if f.__module__ == "logging":
+                self.then(logging.root, (None, "logging"), ".root")
             return
         if self.is_before:
             if is_installed(code) and code not in self.codes:
@@ -390,19 +406,18 @@ class _Walk:
 
     def _all_of(self, thing: Any) -> bool:
         """Whether any attribute of it may be read, by whatever name."""
-        homes = {_home(c) for c in type(thing).__mro__ if c.__flags__ & _HEAP}
-        return self.names.looks_around or bool((homes & _STANDARD) - _FRANK - {"builtins"})
+        return self.names.looks_around or bool(_standard_homes(thing) - _FRANK)
 
     def _attributes(self, thing: Any, path: Any) -> None:
         own = attributes_of(thing)
         found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
-        if is_a(thing, logging.Logger) or is_a(thing, logging.Manager):
-            found = frozenset(found) | (_LOGGERS & own.keys())
+        asked = _asked_of(thing) & own.keys()
+        found = frozenset(found) | asked
         if self._all_of(thing) and type(thing) is not types.FunctionType:
             self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):
             self.cell("attribute", thing, name, own[name], path)
-            if name in self.names.attributes or self._all_of(thing):
+            if name in self.names.attributes or name in asked or self._all_of(thing):
                 self.then(own[name], path, f".{name}")
         if "__wrapped__" in own:
             self.then(own["__wrapped__"], path, "")
@@ -431,6 +446,24 @@ class _Walk:
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
+
+
+def _standard_homes(thing: Any) -> set[str]:
+    """The modules of Python's own whose classes are among a thing's."""
+    homes = {_home(c) for c in type(thing).__mro__ if c.__flags__ & _HEAP}
+    return (homes & _STANDARD) - {"builtins"}
+
+
+def is_standard(thing: Any) -> bool:
+    """Whether a class of Python's own, written in Python, is among a thing's."""
+    return bool(_standard_homes(thing))
+
+
+def _asked_of(thing: Any) -> set[str]:
+    """The attributes of a thing of Python's own that its code asks for, and nobody names."""
+    if type(thing) is types.FunctionType:
+        return set()
+    return set().union(*(_ASKED.get(home, ()) for home in _standard_homes(thing)))
 
 
 def _is_called_by_python(name: str, thing: Any) -> bool:
@@ -567,11 +600,23 @@ def is_read(reached: Reached, cell: Cell) -> bool:
         return cell.name in names.globals | modules
     if cell.kind in ("attribute", "slot", "module", "class"):
         is_on_class = cell.kind in ("class", "module") and cell.name.startswith("__")
-        return cell.name in names.attributes or names.looks_around or is_on_class
+        return (
+            cell.name in names.attributes
+            or names.looks_around
+            or is_on_class
+            or _is_asked_by_library(reached, cell)
+        )
     if cell.kind in ("items", "pairs"):
         word = (cell.path[1] if cell.path else "").lstrip(".")
         return word not in names.filled or id(cell.owner) in reached.aliases
     return True
+
+
+def _is_asked_by_library(reached: Reached, cell: Cell) -> bool:
+    """Whether Python's own code that ran asks an object of its own for it."""
+    if is_a(cell.owner, logging.Logger) or is_a(cell.owner, logging.Manager):
+        return cell.name in _LOGGERS and not _ASKS_LEVEL.isdisjoint(reached.library)
+    return cell.name in reached.library and is_standard(cell.owner)
 
 
 def line_of(reached: Reached, cell: Cell) -> str:

@@ -31,7 +31,7 @@ from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
-from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
+from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.undo import chances_in, put_back
@@ -276,6 +276,9 @@ class Replay:
         So a run with Values there has no effect that cannot be put back, and can be made anew.
         """
         places = [p for key, p in self._moved.items() if key not in self._fixed and is_free(now(p))]
+        inner = {p.key for p in places if p.kind == "attribute" and is_standard(p.owner)}
+        self._fixed |= inner  # such as the level of a logger
+        places = [p for p in places if p.key not in inner]
         if not places or any(cell.kind == "cache" for cell in before.cells.values()):
             return []
         ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
@@ -385,7 +388,8 @@ class Replay:
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
-        after = reach(roots, witness.codes, looks_around=self._looks_around)
+        looks = self._looks_around
+        after = reach(roots, witness.codes, looks_around=looks, library=witness.library)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
         sets, state = [], []

@@ -32,7 +32,11 @@ _NAMES = {
     *(("datetime", name) for name in ("now", "today", "utcnow")),
     ("_warnings", "warn"),
 }
-_ENVIRONMENT = "_Environ."  # the methods of os.environ are Python
+# Python's own code that does, written in Python: os.environ, and what wakes another thread.
+_WORLDLY = (
+    *("_Environ.", "Condition.notify", "Condition.wait"),
+    *("Thread.start", "Thread.join", "Thread.is_alive"),
+)
 
 # Who names one of these may read any attribute of what it reaches; who calls one of those by a
 # text in the code reads this one.
@@ -53,7 +57,7 @@ _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 _ASKS_KIND = {"type", "getattr", "hasattr", "callable"}
 _TELLS_KIND = {
     *("__doc__", "__module__", "__dir__", "__sizeof__", "__reduce__", "__reduce_ex__"),
-    *("__getattribute__", "__slots__", "dtype", "itemsize", "nbytes"),
+    *("__slots__", "dtype", "itemsize", "nbytes"),
 }
 KINDS = {  # a Value in place of a number says of these what the number says
     *("int", "float", "complex", "bool", "str", "bytes"),
@@ -366,11 +370,12 @@ class Witness:
         """
         self._allowed = known
         self.codes: dict[CodeType, dict[str, Any]] = {}  # with their globals
+        self.library: set[CodeType] = set()  # Python's own that ran
         self.refused: list[tuple[str, str]] = []  # what was called, and the line
         # Of code by its id, since a hash of it reads all its constants.
         self._known: dict[int, tuple[CodeType, bool]] = {}  # whether it is a library's
         self._quiet: set[int] = set()  # whose calls of C need no look
-        self._environment: set[int] = set()
+        self._worldly: set[int] = set()
         self.looks_around = False
 
     def __enter__(self) -> Witness:
@@ -391,15 +396,15 @@ class Witness:
 
     def _watch(self) -> Callable[[FrameType, str, Any], None]:
         """What a profile calls at each call and return: hundred thousands of times, so plain."""
-        known, quiet, environment = self._known, self._quiet, self._environment
+        known, quiet, worldly = self._known, self._quiet, self._worldly
 
         def see(frame: FrameType, event: str, arg: Any) -> None:
             if event == "call":
                 code = id(frame.f_code)
                 if code not in known:
                     self._meet(frame.f_code, frame)
-                if environment and code in environment:
-                    self._refuse("os.environ", frame)
+                if worldly and code in worldly:
+                    self._refuse(frame.f_code.co_qualname, frame)
             elif event == "c_call" and id(frame.f_code) not in quiet:
                 self._called(frame.f_code, frame, arg)
 
@@ -429,8 +434,10 @@ class Witness:
         if library:
             if code.co_filename.startswith((HOUSE, GENERATED, "<frozen importlib")):
                 self._quiet.add(id(code))
-            if code.co_qualname.startswith(_ENVIRONMENT):
-                self._environment.add(id(code))
+            elif code.co_filename.startswith(_PYTHON):
+                self.library.add(code)
+            if code.co_qualname.startswith(_WORLDLY):
+                self._worldly.add(id(code))
         elif is_ours(code):
             self.codes[code] = frame.f_globals
             self._quiet.add(id(code))

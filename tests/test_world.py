@@ -212,7 +212,7 @@ KINDS["numbers"] = [
             "box = L()\nbox.k = 3.0", "box()", "box.k = n"),
     _number("own __enter__", "class L:\n    def __enter__(self):\n        return self.k\n"
             "    def __exit__(self, *_):\n        pass\nbox = L()\nbox.k = 3.0\n"
-            "def g():\n    with box as k:\n        return k", "g()", "box.k = n"),
+            "def g():\n    with box as k:\n        return k", "g()", "box.k = n", most=8),
     _number("descriptor", "class D:\n    def __get__(self, instance, owner):\n"
             "        return instance.k\n"
             "class C:\n    at = D()\nbox = C()\nbox.k = 3.0", "box.at", "box.k = n"),
@@ -393,6 +393,42 @@ KINDS["numbers that tell what they are"] = [  # as inputs they would be Values
     _Row("isinstance of plain kinds", DUCK,
          "w * x * (box.k if isinstance(box.k, (int, float)) else 9.0) * (1 + isinstance(x, list))",
          "box.k = n", most=FEW),
+]  # fmt: skip
+
+LOG = "import logging\nlog = logging.getLogger('cfg_world')\nlog.setLevel(30)\n"
+QUIET = "log.propagate = False\nlog.handlers = [logging.StreamHandler(sys.stdout)]\n"
+KINDS["Python's own objects"] = [
+    _Row("threading.Event", "import threading\nwarm = threading.Event()",
+         "w * x * (3.0 if warm.is_set() else 1.0)", "warm.clear() if call % 2 else warm.set()",
+         most=3),
+    _Row("threading.Event of a subclass", "import threading\nclass E(threading.Event):\n    pass\n"
+         "warm = E()", "w * x * (3.0 if warm.is_set() else 1.0)",
+         "warm.clear() if call % 2 else warm.set()", most=3),
+    _Row("level of a logger", LOG, "w * x * (3.0 if log.isEnabledFor(20) else 1.0)",
+         "log.setLevel(10 + 20 * (call % 2))", most=3),
+    _Row("level of its parent", LOG + "sub = logging.getLogger('cfg_world.sub')",
+         "w * x * (3.0 if sub.isEnabledFor(20) else 1.0)",
+         "log.setLevel(10 + 20 * (call % 2))", most=3),
+    _Row("getEffectiveLevel", LOG, "w * x * log.getEffectiveLevel() * 0.1",
+         "log.setLevel(10 + 20 * (call % 2))", most=3),
+    _Row("logging.disable", LOG + "log.setLevel(10)",
+         "w * x * (3.0 if log.isEnabledFor(20) else 1.0)",
+         "logging.disable(50 * (call % 2))\nif call == 27:\n    logging.disable(0)", most=3),
+    _Row("a logger that is heard later", LOG + QUIET, "log.debug('a')  # here\nreturn w * x",
+         "log.setLevel(10)", "log", by=2),
+    _Row("a parent that is heard later", LOG + QUIET + "sub = logging.getLogger('cfg_world.sub')",
+         "sub.debug('a')  # here\nreturn w * x", "log.setLevel(10)", "", by=2),
+    _Row("a future", "import concurrent.futures\n"
+         "job = concurrent.futures.Future()", "w * x * (3.0 if job.done() else 1.0)",
+         "if not job.done():\n    job.set_result(1.0)", most=3),
+    _Row("the result of a future", "import concurrent.futures\njob = concurrent.futures.Future()\n"
+         "job.set_result(1.0)", "w * x * job.result()", "job._result = n"),
+    _Row("a queue", "import queue\njobs = queue.Queue()", "w * x * (3.0 if jobs.empty() else 1.0)",
+         "jobs.get() if call % 2 else jobs.put(1.0)"),
+    _Row("an event that is set inside", "import threading\nwarm = threading.Event()",
+         "warm.set()  # here\nreturn w * x", "", "set", by=1),
+    _Row("a thread that is alive", "import threading\njob = threading.Thread()",
+         "return w * x * (3.0 if job.is_alive() else 1.0)  # here", "", "is_alive", by=1),
 ]  # fmt: skip
 
 # --- flags --------------------------------------------------------------------------------------
