@@ -74,6 +74,14 @@ _ASKED = {  # by their own code
     "collections": {"data", "maps"},
     "contextlib": {"enter_result", "thing", "_exceptions", "_exit_callbacks"},
 }
+_TOLD = {  # by functions about themselves
+    *("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"),
+    *("__code__", "__defaults__", "__kwdefaults__"),
+}
+_PLAIN_C = {  # modules whose classes, written in C, do not change, or have a visitor
+    *("_struct", "_thread", "_contextvars", "_abc", "functools", "re", "typing"),
+    *("datetime", "decimal", "zoneinfo", "fractions", "operator", "collections"),
+}
 _LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
 
 
@@ -229,7 +237,7 @@ class _Walk:
     # what there is to see in a thing of each kind
 
     def function(self, f: Any, path: Any) -> None:
-        code = f.__code__
+        code, own = f.__code__, (None, f.__name__)
         self._attributes(f, path)
         if is_library(code):
             if not code.co_filename.startswith((_ENGINE, GENERATED)):
@@ -237,6 +245,10 @@ class _Walk:
             if f.__module__ == "logging":
                 self.then(logging.root, (None, "logging"), ".root")
             return
+        told = _TOLD if self.names.looks_around else _TOLD & self._wanted
+        for name in sorted(told):
+            self.cell("code", f, name, getattr(f, name), own)
+            self.then(getattr(f, name), own, f".{name}")
         if self.is_before:
             if is_installed(code) and code not in self.codes:
                 return
@@ -244,7 +256,6 @@ class _Walk:
                 self.codes.setdefault(each, f.__globals__)
         elif code not in self.codes:
             return
-        own = (None, f.__name__)
         self.cell("code", f, "__code__", code, own)
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
@@ -258,6 +269,8 @@ class _Walk:
     def _variables(self, f: Any) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=False):
             value = read_closure(cell, None)
+            if is_library(f.__code__) and type(value) is weakref.WeakKeyDictionary:
+                continue  # the cache of `singledispatch`
             self.cell("closure", cell, None, value, (None, name))
             self.then(value, None, name)
 
@@ -340,18 +353,24 @@ class _Walk:
         its = (None, t.__name__)
         is_own = _is_own(t)
         self.then(type(t), None, type(t).__name__)
-        if is_own:
-            self.cell("size", t, None, len(t.__dict__), its)
+        if issubclass(t, enum.Enum):
+            for member_ in t.__dict__["_member_map_"].values():
+                self.then(member_, its, f".{member_._name_}")
+        met: set[str] = set()
         for c in t.__mro__:
             if _is_built_in(c):
                 continue
+            if _is_own(c):
+                self.cell("size", c, None, len(c.__dict__), (None, c.__name__))
             names = self._wanted & c.__dict__.keys()
             if self.is_before or _is_own(c):
                 names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
             names -= {"__dict__", "__weakref__"}
             for name in sorted(names):
                 raw = c.__dict__[name]
-                if is_own and type(raw) is not classmethod and not _is_fickle(raw):
+                is_first = name not in met
+                met.add(name)
+                if is_own and is_first and type(raw) is not classmethod and not _is_fickle(raw):
                     self.cell("class", t, name, getattr(t, name, MISSING), its)
                 else:
                     self.cell("module", c, name, raw, its)
@@ -382,7 +401,12 @@ class _Walk:
 
     def engines(self, thing: Any, path: Any) -> None:
         """A replay, and what else the engine makes: what it wraps."""
-        self.then(attributes_of(thing).get("__wrapped__"), path, "")
+        own = attributes_of(thing)
+        self.then(own.get("__wrapped__"), path, "")
+        inner = own.get("_inner", own.keys())
+        for name in sorted(self._wanted & (self.names.absent | own.keys()) - inner):
+            self.cell("attribute", thing, name, own.get(name, MISSING), path)
+            self.then(own.get(name), path, f".{name}")
 
     def nothing(self, thing: Any, path: Any) -> None:
         pass
@@ -421,9 +445,7 @@ class _Walk:
                 self.then(own[name], path, f".{name}")
         if "__wrapped__" in own:
             self.then(own["__wrapped__"], path, "")
-        if type(thing) is types.FunctionType:
-            return
-        if type(thing).__flags__ & _HEAP and _has_dict(thing):
+        if type(thing) in _HAVE_DICT or (type(thing).__flags__ & _HEAP and _has_dict(thing)):
             self._absent(thing, own, path)
 
     def _absent(self, thing: Any, own: dict[str, Any], path: Any) -> None:
@@ -432,7 +454,7 @@ class _Walk:
         fallback = hasattr(kind, "__getattr__") or self.names.looks_around
         for name in self._wanted - own.keys():
             if name in self.names.set_attributes:
-                matters = True
+                matters = type(thing) not in _HAVE_DICT or name in self.names.attributes
             elif name.startswith("__") and name.endswith("__"):
                 matters = False
             else:
@@ -443,6 +465,7 @@ class _Walk:
                 self.cell("attribute", thing, name, MISSING, path)
 
 
+_HAVE_DICT = (types.FunctionType, types.SimpleNamespace)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
@@ -502,6 +525,18 @@ def _is_engine(t: type) -> bool:
     return _home(t) == "engine"
 
 
+@functools.cache
+def _is_of_c(t: type) -> bool:
+    """Whether it is a class of Python's own with a state that no walk sees, written in C."""
+    home = _home(t)
+    if home not in _STANDARD or home in (*_PLAIN_C, "builtins"):
+        return False
+    kinds = (types.MethodDescriptorType, types.WrapperDescriptorType)
+    made = (raw for raw in t.__dict__.values() if type(raw) in kinds)
+    is_made_in_c = not t.__flags__ & _HEAP or any(raw.__objclass__ is t for raw in made)
+    return is_made_in_c or home == "ctypes"
+
+
 def _is_fickle(raw: Any) -> bool:
     """Whether a class gives something new each time it is asked for it."""
     return (
@@ -538,6 +573,7 @@ _BY_KIND: tuple[tuple[Any, Callable[[_Walk, Any, Any], None]], ...] = (
     (types.ModuleType, _Walk.module),
     (type, _Walk.kind),
     (random.Random, _Walk.chance),
+    (functools.partial, _Walk.partial),
     (_LISTS, _Walk.items),
     (dict, _Walk.pairs),
     (weakref.ref, _Walk.refused),
@@ -551,7 +587,9 @@ def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
     kind = type(thing)
     found = _VISITORS.get(kind) or next((v for base, v in _BY_KIND if issubclass(kind, base)), None)
     home = _home(kind)
-    if is_a(thing, threading.local) or "ndarray" in {c.__name__ for c in kind.__mro__[1:]}:
+    is_hidden = not found and any(map(_is_of_c, kind.__mro__))
+    is_odd = is_a(thing, threading.local) or "ndarray" in {c.__name__ for c in kind.__mro__[1:]}
+    if is_hidden or is_odd:
         return _Walk.refused
     if found:
         return found
@@ -572,7 +610,7 @@ def _of_numpy(thing: Any) -> Callable[[_Walk, Any, Any], None]:
         is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
         return _Walk.chance if is_chance else _Walk.nothing
     bases = {c.__name__ for c in kind.__mro__}
-    changes = {"ndarray", "poly1d", "vectorize", "flatiter", "nditer"} & bases
+    changes = {"ndarray", "poly1d", "vectorize", "flatiter", "nditer", "void"} & bases
     return _Walk.refused if changes else _Walk.nothing
 
 

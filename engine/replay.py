@@ -115,6 +115,7 @@ class Replay:
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
         _living.add(self)
+        self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
         update_wrapper(self, function)
         if backend in backends.NAMES:
             backends.backend(backend)

@@ -24,14 +24,35 @@ _NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
 
 # C functions whose results depend on the world, or which change it: modules, and single names.
 _MODULES = {
-    *("_io", "_posixsubprocess", "_random", "_socket", "_winapi", "io", "msvcrt", "nt", "posix"),
-    *("select", "termios", "time", "_queue"),
+    *("_io", "io", "_random", "time", "_queue", "mmap", "fcntl", "termios", "readline", "syslog"),
+    *("posix", "nt", "msvcrt", "_winapi", "winreg", "winsound", "pwd", "grp", "spwd", "nis"),
+    *("_posixsubprocess", "_multiprocessing", "_posixshmem", "_xxsubinterpreters", "_asyncio"),
+    *("_socket", "_ssl", "select", "_overlapped", "_signal", "signal", "atexit", "resource"),
+    *("_sqlite3", "sqlite3", "_dbm", "_gdbm", "_ctypes", "_curses", "_curses_panel", "_tkinter"),
+    *("_uuid", "_locale", "ossaudiodev", "gc", "faulthandler", "_tracemalloc", "_lsprof"),
+    *("_interpreters", "_interpchannels", "_interpqueues", "_remote_debugging"),
 }
 _NAMES = {
     *(("builtins", name) for name in ("input", "print", "open", "breakpoint")),
     *(("datetime", name) for name in ("now", "today", "utcnow")),
-    ("_warnings", "warn"),
+    *(("_warnings", name) for name in ("warn", "warn_explicit")),
+    *(("_thread", name) for name in ("start_new_thread", "start_new", "start_joinable_thread")),
+    *(("_thread", name) for name in ("get_ident", "get_native_id", "_count", "stack_size")),
+    *(("_thread", name) for name in ("interrupt_main", "locked", "daemon_threads_allowed")),
+    *(("_csv", name) for name in ("register_dialect", "unregister_dialect", "field_size_limit")),
+    *(("_codecs", name) for name in ("register", "unregister", "register_error")),
+    *(("_weakref", name) for name in ("getweakrefcount", "getweakrefs")),
+    *(("_contextvars", name) for name in ("copy_context",)),
 }
+_FIXED = {  # of modules that otherwise depend on it
+    "sys": {
+        *("intern", "exc_info", "exception", "getsizeof", "audit", "getdefaultencoding"),
+        *("_getframe", "_getframemodulename", "is_finalizing", "displayhook", "excepthook"),
+    },
+}
+_OF_ALL_CLASSES = {"__subclasses__"}
+# Python's own that asks for the thread it runs in only to come out of a loop.
+_ASKS_THREAD = {"reprlib.py", "dataclasses.py"}
 # Python's own code that does, written in Python: os.environ, and what wakes another thread.
 _WORLDLY = (
     *("_Environ.", "Condition.notify", "Condition.wait"),
@@ -301,7 +322,8 @@ def _depends(module: str | None, name: str) -> str:
     """The name of a C function that depends on the world; empty for others."""
     if name in _ALWAYS_THE_SAME:
         return ""
-    if module in _MODULES or (module, name) in _NAMES:
+    is_changing = name not in _FIXED[module] if module in _FIXED else module in _MODULES
+    if is_changing or (module, name) in _NAMES or name in _OF_ALL_CLASSES:
         return f"{module}.{name}" if module != "builtins" else name
     return ""
 
@@ -418,6 +440,8 @@ class Witness:
             by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
             self.looks_around |= by_any_name if is_library else not is_named
         found = depends_on_the_world(arg)
+        if found == "_thread.get_ident" and os.path.basename(code.co_filename) in _ASKS_THREAD:
+            return
         if found:
             self._refuse(found, frame)
         elif self._allowed is not None:

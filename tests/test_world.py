@@ -431,6 +431,117 @@ KINDS["Python's own objects"] = [
          "return w * x * (3.0 if job.is_alive() else 1.0)  # here", "", "is_alive", by=1),
 ]  # fmt: skip
 
+PHASE = "import enum\nclass Phase(enum.Enum):\n    A = 'a'\nPhase.A.k = 1.0"
+BASES = (
+    "class B0:\n    def at(self):\n        return 1.0\nclass B1(B0):\n    pass\nclass B2(B1):\n"
+    "    def at(self):\n        return super().at()\nbox = B2()"
+)
+LEAF = "class Base:\n    pass\nclass Leaf(Base):\n    pass\nbox = Leaf()"
+META = "class M0(type):\n    pass\nclass M1(M0):\n    pass\nclass Leaf(metaclass=M1):\n    pass\n"
+HELPER = "def g(y):\n    return y\n"
+NAMESPACE = "box = types.SimpleNamespace()"
+KINDS["what is asked in other ways"] = [
+    _Row("attribute of the function itself", "gs = []",
+         "w * x * getattr(gs[0], 'k', 1.0) if gs else x", "gs[:] = [f]\nf.k = n", most=8,
+         ways=("module",)),
+    _Row("attribute of a helper that is absent", HELPER, "g(w * x) * getattr(g, 'k', 1.0)",
+         "g.k = n", most=8),
+    _Row("attribute of a helper in a try", HELPER + "def h():\n    try:\n        return g.k\n"
+         "    except AttributeError:\n        return 1.0", "w * x * h()", "g.k = n", most=8),
+    _Row("attribute of a wrapped helper", HELPER + "@functools.wraps(g)\ndef h(*a):\n"
+         "    return g(*a)\nh.k = 1.0", "h(w * x) * h.k", "h.k = n"),
+    _Row("attribute of a method", "class C:\n    def at(self, y):\n        return y * C.at.k\n"
+         "C.at.k = 3.0\nbox = C()", "box.at(w * x) * box.at.k", "C.at.k = n"),
+    _Row("attribute of a replay", HELPER + "r = engine.replay(g)\nr.k = 3.0", "r(w * x) * r.k",
+         "r.k = n"),
+    _Row("attribute of a replay that is absent", HELPER + "r = engine.replay(g)",
+         "r(w * x) * getattr(r, 'k', 1.0)", "r.k = n", most=8),
+    _Row("documentation of a helper", HELPER + "g.__doc__ = 'a'", "w * x * len(g.__doc__)",
+         "g.__doc__ = 'a' * call", most=8),
+    _Row("signature of a helper", "import inspect\n" + HELPER,
+         "w * x * len(inspect.signature(g).parameters)",
+         "g.__code__ = (lambda y, z=1: y).__code__", expected=EITHER, most=8),
+    _Row("default in a signature", "import inspect\ndef g(y=3.0):\n    return y\n",
+         "w * x * inspect.signature(g).parameters['y'].default", "g.__defaults__ = (n,)",
+         expected=EITHER, most=8),
+    _Row("SimpleNamespace, absent", NAMESPACE, "w * x * getattr(box, 'k', 1.0)", "box.k = n",
+         most=8),
+    _Row("SimpleNamespace, hasattr", NAMESPACE, "w * x if hasattr(box, 'k') else w + x",
+         "box.k = n", most=8),
+    _Row("SimpleNamespace, in a try", NAMESPACE, "try:\n    return w * x * box.k\n"
+         "except AttributeError:\n    return w * x", "box.k = n", most=8),
+    _Row("UserDict", "import collections\nks = collections.UserDict(k=3.0)", "w * x * ks['k']",
+         "ks['k'] = n", most=8),
+    _Row("UserList", "import collections\nks = collections.UserList([3.0])", "w * x * ks[0]",
+         "ks[0] = n", most=8),
+    _Row("UserString", "import collections\nks = collections.UserString('a')",
+         "w * x * len(ks)", "ks.data = 'a' * call", most=8),
+    _Row("ChainMap", "import collections\nover = {}\nks = collections.ChainMap(over, {'k': 3.0})",
+         "w * x * ks['k']", "over['k'] = n", most=8),
+    _Row("subclass of UserDict", "import collections\nclass D(collections.UserDict):\n    pass\n"
+         "ks = D(k=3.0)", "w * x * ks['k']", "ks['k'] = n", most=8),
+    _Row("nullcontext", "box = contextlib.nullcontext({'k': 3.0})",
+         "with box as d:\n    return w * x * d['k']", "box.enter_result['k'] = n", most=8),
+    _Row("nullcontext filled anew", "box = contextlib.nullcontext(3.0)",
+         "with box as k:\n    return w * x * k", "box.enter_result = n", most=8),
+    _Row("closing", "class C:\n    def close(self):\n        pass\nc = C()\nc.k = 3.0\n"
+         "box = contextlib.closing(c)", "with box as c:\n    return w * x * c.k",
+         "box.thing.k = n", most=8),
+    _Row("enum by its value", PHASE, "w * x * Phase('a').k", "Phase.A.k = n", most=8),
+    _Row("enum by its name", PHASE, "w * x * Phase['A'].k", "Phase.A.k = n", most=8),
+    _Row("enum, all of it", PHASE, "w * x * sum(p.k for p in Phase)", "Phase.A.k = n", most=8),
+    _Row("attribute added to a base class", LEAF, "w * x * getattr(box, 'k', 1.0)", "Base.k = n",
+         most=8),
+    _Row("attribute added to a base, of a class", LEAF, "w * x * getattr(Leaf, 'k', 1.0)",
+         "Base.k = n", most=8),
+    _Row("attribute added to a metaclass's base", META, "w * x * getattr(Leaf, 'k', 1.0)",
+         "M0.k = n", most=8),
+    _Row("method added between, behind super()", BASES, "w * x * box.at()",
+         "B1.at = lambda self: n", most=8),
+    _Row("method replaced behind super()", BASES, "w * x * box.at()", "B0.at = lambda self: n",
+         most=8),
+    _Row("classmethod added between", BASES.replace("(self)", "(cls)").replace(
+        "    def", "    @classmethod\n    def"), "w * x * box.at()",
+         "B1.at = classmethod(lambda cls: n)", most=8),
+    _Row("singledispatch", "@functools.singledispatch\ndef g(y):\n    return 1.0\n"
+         "@g.register\ndef _(y: str):\n    return float(len(y))", "w * x * g('ab')",
+         "g.register(str, lambda y: n)", most=8),
+    _refused("subclasses", LEAF + "\nLeaf.k = 3.0",
+             "return w * x * sum(c.k for c in Base.__subclasses__())  # here", "subclasses", 1),
+    _refused("the thread it runs in", "import threading",
+             "return w * x * len(threading.current_thread().name)  # here", "current_thread", 1),
+    _refused("the number of its thread", "import threading",
+             "return w * x * (threading.get_ident() % 7)  # here", "get_ident", 1),
+    _refused("a row of a structured array", "import numpy\n"
+             "rows = numpy.zeros(2, dtype=[('k', float)])\nrow = rows[0]",
+             "return w * x * (1.0 + row['k'])  # here", "void", 1),
+    _refused("a database", "import sqlite3\ndb = sqlite3.connect(':memory:')",
+             "return w * x * db.execute('select 3.0').fetchone()[0]  # here", "execute", 1),
+    _refused("a database that is written", "import sqlite3\ndb = sqlite3.connect(':memory:')\n"
+             "db.execute('create table t(x)')",
+             "db.execute('insert into t values (1)')  # here\nreturn w * x", "execute", 1),
+    _refused("a number of ctypes", "import ctypes\nk = ctypes.c_double(3.0)",
+             "return w * x * k.value  # here", "c_double", 1),
+    _refused("an array of ctypes", "import ctypes\nks = (ctypes.c_double * 2)(1.0, 3.0)",
+             "return w * x * ks[1]  # here", "c_double", 1),
+    _refused("a reader of rows", "import csv\nrows = csv.reader(['1.0'] * 99)",
+             "return w * x * float(next(rows)[0])  # here", "reader", 1),
+    _Row("subclass of partial", "class P(functools.partial):\n    pass\np = P(max, 3.0)",
+         "w * x * p(0.0)", "p = type(p)(max, n)", most=8),
+    _refused("subclass of a file", "import io\nclass F(io.StringIO):\n    pass\n"
+             "file = F('3.0\\n' * 99)", "return w * x * float(next(file))  # here", "F", 1),
+    _refused("a thread", "import threading",
+             "threading.Thread(target=abs, args=(1,)).start()  # here\nreturn w * x", "thread", 1),
+    _refused("a signal", "import signal",
+             "signal.signal(signal.SIGUSR1, signal.SIG_DFL)  # here\nreturn w * x", "signal", 1),
+    _refused("a process", "import subprocess",
+             "subprocess.run(['true'], check=True)  # here\nreturn w * x", "subprocess", 1),
+    _refused("a socket", "import socket", "return w * x * len(socket.gethostname())  # here",
+             "socket", 1),
+    _refused("a setting of the interpreter", "limit = 1000",
+             "return w * x * (sys.getrecursionlimit() > 5)  # here", "getrecursionlimit", 1),
+]  # fmt: skip
+
 # --- flags --------------------------------------------------------------------------------------
 
 MODES = "import enum\nclass Mode(enum.Enum):\n    TRAIN = 1\n    TEST = 2\n"
