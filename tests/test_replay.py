@@ -3,6 +3,7 @@ import gc
 import math
 import pickle
 import random
+import types
 import warnings
 import weakref
 from collections import namedtuple
@@ -984,6 +985,10 @@ def test_what_is_equal_but_has_no_hash_is_told_apart_by_identity():
     assert Line.loss.made == 2
     lines[0].slope, lines[1].scale = Value(5.0), 2.0
     assert [line.loss(1.0).data for line in lines] == [16.0, 25.0]
+    step, space = replay(lambda space, x: space.w * x), types.SimpleNamespace(w=Value(2.0))
+    for w in (2.0, 2.0, 3.0):
+        space.w = Value(w)
+        assert step(space, 1.0).data == w
 
 
 def test_a_method_is_replayed_for_each_instance():
