@@ -36,12 +36,12 @@ from engine.integer import Integer
 from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
-from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
+from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import chances_in, is_data, put_back, settle
+from engine.undo import Chances, chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Witness
+from engine.witness import Stopped, Witness
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -124,6 +124,7 @@ class Replay:
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
         _living.add(self)
+        self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
         update_wrapper(self, function)
         if backend in backends.NAMES:
             backends.backend(backend)
@@ -227,66 +228,34 @@ class Replay:
         self.patterns = list(patterns)
         self._lost = set(patterns)
 
-    def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
+    def record(
+        self, given: Given, keeps_all: bool = False, lends: bool = True
+    ) -> tuple[Recorded | None, Any]:
         """Runs the function, once, and records it; the recording, and the function's own result.
 
         A run that sets something up for the next ones, such as a layer that is built when first
-        called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
-        ReplayError, with the result, where the next run would set something again.
+        called, is not kept: its recording, made where `keeps_all`, is good for this call. `lends`:
+        numbers outside that change become inputs where they can. Raises ReplayError, with the
+        result, where the next run would set something again.
         """
         before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        free = [p for key, p in self._moved.items() if key not in self._fixed]
-        caches = any(cell.kind == "cache" for cell in before.cells.values())
-        places = [] if caches else [place for place in free if is_free(now(place))]
-        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        places = self._places(given, before) if lends else []
         chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
-                raise TypeError("a number outside is not used as a Value could be")
-        except Exception as error:
-            no_int = stands_in and isinstance(error, _NO_INT)
-            if not places and not no_int:
-                if not isinstance(error, ReplayError):
-                    if keeps_all:
-                        put_back(before, chances)  # the loops run it again
-                elif self._asked_kind(given, reach(self._roots(given), self._codes)):
-                    put_back(before, chances)
-                    error.result = (self._plainly(given)[1],)
-                raise
-            put_back(before, chances)
-            if places:  # as in math.exp(box.k): no input can be there
-                self._fixed |= {p.key for p in places}
-                return self.record(given, keeps_all)
-            self._plain.add(given.shape)
-            try:
-                return self.record(given, keeps_all)
-            except _NO_INT:
-                self._plain.discard(given.shape)  # it was something else
-                raise
+                raise Stopped(is_for_good=True)
+        except (Exception, Stopped) as error:
+            return self._otherwise(error, given, keeps_all, places, before, chances)
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
             self._asks_identity = True
             if not (run.state or run.refused):
-                return self.record(given, keeps_all)
+                return self.record(given, keeps_all, lends)
         line = self._asked_kind(given, after)
-        plain: tuple[Any, ...] = ()
-        if line:
-            put_back(before, chances)
-            seen, own = self._plainly(given)
-            plain = (own,)
-            known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
-            is_state = bool(run.state or run.refused)
-            if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
-                asked = ReplayError(
-                    f"{self._name} asks at {line} what kind of thing a number is, and does "
-                    "something else with a Value: a recording has Values in the places of numbers; "
-                    'pass Values, or use backend="eager"'
-                )
-                asked.result = plain
-                raise asked
+        plain = self._on_numbers(line, given, inputs, run, before, chances) if line else ()
         inputs += run.seen.lent
         self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
         recorded = None
@@ -298,6 +267,68 @@ class Replay:
             error.result = plain or (self._own(given, inputs, run.result),)
             raise
         return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+
+    def _otherwise(
+        self,
+        error: BaseException,
+        given: Given,
+        keeps_all: bool,
+        places: Sequence[Cell],
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Recorded | None, Any]:
+        """After a run that failed another one, with fewer Values in the places of numbers.
+
+        What the first one did is put back. Raises its error where there is no other way.
+        """
+        if places:
+            put_back(before, chances)
+            if not isinstance(error, Stopped) or error.is_for_good:
+                self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
+            return self.record(given, keeps_all, lends=False)
+        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        if stands_in and isinstance(error, _NO_INT):
+            put_back(before, chances)
+            self._plain.add(given.shape)
+            try:
+                return self.record(given, keeps_all)
+            except _NO_INT:
+                self._plain.discard(given.shape)  # it was something else
+                raise
+        if not isinstance(error, ReplayError):
+            if keeps_all:
+                put_back(before, chances)  # the loops run it again
+        elif self._asked_kind(given, reach(self._roots(given), self._codes)):
+            put_back(before, chances)
+            error.result = (self._plainly(given)[1],)
+        raise error
+
+    def _on_numbers(
+        self,
+        line: str,
+        given: Given,
+        inputs: Sequence[Value],
+        run: Run,
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Any]:
+        """The result of a run on the very numbers, where code may tell them from Values.
+
+        Raises ReplayError, with it, where that is another one.
+        """
+        put_back(before, chances)
+        seen, own = self._plainly(given)
+        known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
+        is_state = bool(run.state or run.refused)
+        if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
+            asked = ReplayError(
+                f"{self._name} asks at {line} what kind of thing a number is, and does "
+                "something else with a Value: a recording has Values in the places of numbers; "
+                'pass Values, or use backend="eager"'
+            )
+            asked.result = (own,)
+            raise asked
+        return (own,)
 
     def _asked_kind(self, given: Given, after: Reached) -> str:
         """Where the function may tell a number that was passed from a Value; empty for nowhere."""
@@ -325,6 +356,24 @@ class Replay:
     def _is_strict(self, before: Reached) -> bool:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
         return self.wanted == "python" or self._asks_identity or before.names.asks_identity
+
+    def _places(self, given: Given, before: Reached) -> list[Cell]:
+        """The places of numbers that change, which are inputs where no code can tell them apart.
+
+        So a run with Values there has no effect that cannot be put back, and can be made anew.
+        """
+        places = [p for key, p in self._moved.items() if key not in self._fixed and is_free(now(p))]
+        inner = {p.key for p in places if p.kind == "attribute" and is_standard(p.owner)}
+        self._fixed |= inner  # such as the level of a logger
+        places = [p for p in places if p.key not in inner]
+        if not places or any(cell.kind == "cache" for cell in before.cells.values()):
+            return []
+        ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
+        holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
+        if ran.unknown or ran.names.asks_kind or holds_type:
+            self._fixed |= {p.key for p in places}
+            return []
+        return places
 
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
@@ -433,7 +482,7 @@ class Replay:
         self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
     ) -> tuple[Run, Reached]:
         """A run with a look at the world before and after it."""
-        witness = Witness()
+        witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
         floats = {id(v): v for v, x in pairs if type(x) is not Value}
@@ -447,7 +496,8 @@ class Replay:
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
-        after = reach(roots, witness.codes, looks_around=self._looks_around)
+        looks = self._looks_around
+        after = reach(roots, witness.codes, looks_around=looks, library=witness.library)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
         sets, state = [], []
@@ -806,6 +856,11 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     named = sorted(n for n in after.names.attributes - ran if hasattr(source.owner, n))
     drawn = [name for name in named if line_with(after, name)]
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
+
+
+def _holds(value: Any, thing: object) -> bool:
+    """Whether something, or a tuple of such, is this thing."""
+    return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
 
 
 def _is_value(x: object) -> bool:

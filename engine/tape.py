@@ -141,6 +141,8 @@ class Recording:
                 plain.add(id(node))
                 name = cast(Op, node.op).name
                 divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                if name == "add" and SUMS_BETTER and not _are_leaves(operands):
+                    return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
         return False
@@ -241,6 +243,13 @@ def _operands(v: Value) -> Any:
         operands = v.x if v.y is None else v.y
         return operands if v.op is not PICK else (v._dx.index, *cast("tuple[Any, ...]", operands))
     return (v.x,) if v.y is None else (v.x, v.y)
+
+
+SUMS_BETTER = sys.version_info >= (3, 12)  # sum() of three floats is not a + b + c
+
+
+def _are_leaves(operands: Any) -> bool:
+    return all(type(p) is not Value or p.op is None for p in operands)
 
 
 # --- the watch ---------------------------------------------------------------------------------

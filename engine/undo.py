@@ -100,7 +100,10 @@ def _are_same(made: Sequence[Value], others: Sequence[Value] | None) -> bool:
     return list(map(id, made)) == list(map(id, others or ()))
 
 
-def chances_in(before: Reached) -> list[tuple[Any, Any]]:
+Chances = list[tuple[Any, Any]]  # sources of random numbers with their states
+
+
+def chances_in(before: Reached) -> Chances:
     """The sources of random numbers that a walk found, each with its state."""
     sources = [cell.owner for cell in before.cells.values() if cell.kind == "random"]
     return [(source, state_of(source)) for source in sources]

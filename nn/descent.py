@@ -418,7 +418,7 @@ class _FlatMover(_Mover):
         else:  # who knows what it does
             with undone(optimizer.moved):
                 tape, inputs, results = self._record(witness)
-                reached = reach(roots, witness.codes)
+                reached = reach(roots, witness.codes, library=witness.library)
                 state = [cell.words for cell, _ in written(before, reached)]
         if witness.refused or state:
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
