@@ -252,9 +252,16 @@ class Recorded:
     # --- what comes of it
 
     def difference(
-        self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
+        self,
+        leaves: Leaves,
+        inputs: Sequence[Value],
+        results: Sequence[Operand],
+        order: list[Value] | None = None,
     ) -> str | None:
-        """How the kernel differs from the graph of the same call, in words."""
+        """How the kernel differs from the graph of the same call, in words.
+
+        `order` is what a sort from the first of the results gave, if one did.
+        """
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
             if self.leaves is not leaves:
@@ -263,7 +270,7 @@ class Recorded:
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
         root = functions.sum(results) if self.main is None else results[self.main]
-        return difference(values, slopes, results, root, sources)
+        return difference(values, slopes, results, root, sources, order)
 
     def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
         """What the function returns: its outputs as Values that know their sources."""

@@ -302,7 +302,7 @@ class Replay:
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
-        self._check_kernel(recorded, leaves, inputs, run.results)
+        self._check_kernel(recorded, leaves, inputs, run)
         asks = after.names.asks_identity or run.seen.asks_identity
         if recorded.grad_inputs and asks and not is_set_up:
             self._check_identity(given, run.results[: len(numbers_of(run.result))])
@@ -329,7 +329,7 @@ class Replay:
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
             if changed is None:
-                self._check_kernel(recorded, leaves, inputs, run.results)
+                self._check_kernel(recorded, leaves, inputs, run)
         except ReplayError as error:
             self._forget(recorded, given)
             if run:
@@ -502,9 +502,9 @@ class Replay:
         recorded: Recorded,
         leaves: Leaves,
         inputs: Sequence[Value],
-        results: Sequence[Operand],
+        run: Run,
     ) -> None:
-        wrong = recorded.difference(leaves, inputs, results)
+        wrong = recorded.difference(leaves, inputs, run.results, run.seen.order)
         if wrong:
             raise ReplayError(
                 f"the {recorded.backend} kernel of {self._name} differs from {self._name} itself: "
