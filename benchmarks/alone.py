@@ -90,6 +90,35 @@ def making(work: str, _: Any) -> Step:
     return step
 
 
+def start(is_training: bool, _: Any) -> Step:
+    """From nothing to a result, in eager forwards and backwards; the collector is off for both.
+
+    A first call of `replay`, or a first step as `fit` takes it: that records the optimiser too.
+    """
+
+    def step(number: int) -> Measured:
+        training = ours.digits_of_library(WORKS["W3"].task())
+        batch = training.batches[0]
+        gc.disable()
+        plain = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            training.loss(*batch).backward()
+            plain.append(time.perf_counter() - begin)
+        training.optimizer.zero_grad()
+        begin = time.perf_counter()
+        if is_training:
+            loss = ours.bound(training, "auto").step(*batch).loss
+        else:
+            loss = replay(training.loss)(*batch).data
+        taken = time.perf_counter() - begin
+        gc.enable()
+        note = f"{taken * 1000:.0f} ms, an eager one {median(plain) * 1000:.1f} ms"
+        return Measured([loss], taken / median(plain), note)
+
+    return step
+
+
 def guards(work: str, _: Any) -> Step:
     """What looking at the guards takes of a step of a user's own loop in C, in percent."""
     training = _training(work)

@@ -42,6 +42,7 @@ from engine.cells import (
     read_slot,
     spelled,
 )
+from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
@@ -49,7 +50,7 @@ from engine.witness import Names, is_installed, is_library, is_ours, names_of, w
 MOST = 1_000_000  # things in a walk
 _ATOMS = {
     *PLAIN,
-    *(Value, range, slice, CodeType, re.Pattern, decimal.Decimal, type(MISSING), object),
+    *(Value, Integer, range, slice, CodeType, re.Pattern, decimal.Decimal, type(MISSING), object),
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(type(threading.Lock()), type(threading.RLock()), types.GenericAlias, types.UnionType),
     *(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType),

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
 from numbers import Real
 from operator import add
 from typing import TYPE_CHECKING, Any, cast
@@ -85,8 +85,10 @@ class Value:
 
     @property
     def parents(self) -> tuple[Value | float, ...]:
-        """The operands in order, constants as floats; `x * x` has two."""
-        x, y = self.x, self.y
+        """The operands in order, constants as floats; `x * x` has two, a pick what it took."""
+        x, y, picked = self.x, self.y, self._dx
+        if type(picked) is Picked:
+            return (cast(Any, x if y is None else y)[picked.place],)
         if isinstance(y, tuple):
             return tuple(p if type(p) is Value else float(cast(float, p)) for p in y)
         if isinstance(x, tuple):
@@ -96,6 +98,8 @@ class Value:
     @property
     def partials(self) -> tuple[float | None, ...]:
         """The derivative of this value for each of the parents; None where that is a constant."""
+        if type(self._dx) is Picked:
+            return tuple(1.0 if type(p) is Value else None for p in self.parents)
         if isinstance(self.x, tuple):
             slopes = iter(self.dx)
         else:
@@ -132,7 +136,7 @@ class Value:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves(gradient)
                 return
-            order = _sorted(self)
+            order = sort(self)
             former = [v.grad for v in order]
             try:
                 leaves = _sweep(order, gradient)
@@ -160,7 +164,7 @@ class Value:
         _check_alone()
         with sweeping:
             if order is None:
-                order = _sorted(self)
+                order = sort(self)
             else:
                 for v in order:
                     v.adjoint = 0.0
@@ -238,7 +242,10 @@ class Value:
         return _copied(self, {})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for v in toposort(self):
+        _check_alone()
+        with sweeping:
+            order = sort(self)
+        for v in order:
             if id(v) not in memo:
                 memo[id(v)] = _copied(v, memo)
         return cast(Value, memo[id(self)])
@@ -291,6 +298,26 @@ class Value:
 
 
 Operand = Value | float
+
+
+class Picked:
+    """In place of the partials of a pick: 1 for the operand in `place`, and 0 for the others.
+
+    The node has all candidates as operands, so that a backward reaches them in an order that does
+    not depend on which one was taken. `index` is what was asked for, from `low` on.
+    """
+
+    __slots__ = ("are_values", "index", "low", "place")
+
+    def __init__(self, place: int, are_values: list[bool], index: Operand, low: int) -> None:
+        self.place, self.are_values, self.index, self.low = place, are_values, index, low
+
+    def shares(self, adjoint: float) -> list[float]:
+        """What a backward adds to each of the operands that are Values."""
+        shares = [0.0] * len(self.are_values)
+        shares[self.place] = adjoint
+        return [*compress(shares, self.are_values)]
+
 
 _OF_YOUR_OWN = (
     "an operation of your own (micrograd's Value(t, (v,), 'swish') with a _backward) is written "
@@ -476,11 +503,18 @@ def toposort(root: Value) -> list[Value]:
     """
     _check_alone()
     with sweeping:
-        return _sorted(root)
+        order = sort(root)
+    if Picked in {type(v._dx) for v in order}:
+        met = {root}  # what was not picked has no part in it
+        for v in reversed(order):
+            if v in met:
+                met.update(v._prev)
+        order = [v for v in order if v in met]
+    return order
 
 
-def _sorted(root: Value) -> list[Value]:
-    """The sort. Leaves zero as the adjoint of every value.
+def sort(root: Value) -> list[Value]:
+    """The sort, of candidates that were not picked too. Leaves zero as every adjoint.
 
     Walks down to the first parent not met yet, and back up where there is none. The way back is
     a list, so the depth of a graph does not matter.
@@ -530,7 +564,7 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             y.adjoint += g * v.dy
         elif type(x) is tuple:
             v.grad = g
-            if type(v.dx) is not tuple:  # a replay goes backward itself
+            if type(v.dx) is not tuple:  # a replay and a pick go backward themselves
                 for parent, share in zip(x, v.dx.shares(g), strict=True):
                     parent.adjoint += share
             elif g != 0 or not math.isfinite(v.data):  # else there are only zeros to pass on
@@ -540,7 +574,7 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             leaves.append(v)
     if type(order[-1].data) is not float or not _are_floats([v.data for v in leaves]):
         _make_floats(order)
-        return _sweep(_sorted(order[-1]), gradient)
+        return _sweep(sort(order[-1]), gradient)
     return leaves
 
 

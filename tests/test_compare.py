@@ -221,7 +221,7 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
         values.append(draw.choice(makes)(*draw.choices(values, k=2)))
     for root in (values[-1], values[-3], 1.0):
         outputs = [root, values[5], 2.0]
-        least, most = (f(outputs, root, values[:5]) for f in (_least_slacks, _slacks))
+        least, most = (f(outputs, root, values[:5], range(3)) for f in (_least_slacks, _slacks))
         assert all(a <= b for a, b in zip(least, most, strict=True))
 
 

@@ -216,16 +216,26 @@ def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
 
 
-def test_a_faster_backend_takes_over_in_the_middle(monkeypatch):
-    available("c")
-    ours, eager = Trained("auto", Adam, lr=0.01), Trained("eager", Adam, lr=0.01)
-    c = backends.backend("c")
-    for k, batch in enumerate(batches(9)):
-        if k == 4:
-            monkeypatch.setattr(backends, "better", lambda program, seconds: c)
-        assert same(ours.step(*batch), eager.step(*batch), "auto")
-    assert same(ours.state(), eager.state(), "auto")
-    assert ours.descent.backend == "c"
+@each_backend
+def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
+    class Scaled(SGD):
+        scale = 1.0
+
+        def moved(self, parameters, gradients, memory, rates):
+            rate = rates[0] * self.scale
+            return [
+                [p - rate * g for p, g in zip(parameters, gradients, strict=True)],
+                *memory,
+            ]
+
+    ours, eager = pair(backend, Scaled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k, batch in enumerate(batches(9)):
+            for each in (ours, eager):
+                each.optimizer.scale = 1.0 + max(0, k - 5) / 10
+            assert same(ours.step(*batch), eager.step(*batch), backend)
+    assert same(ours.state(), eager.state(), backend)
 
 
 @each_backend
@@ -529,6 +539,123 @@ def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
     assert ours == pytest.approx(eager, rel=1e-12)
     assert ours != pytest.approx(line(backend, SGD, steps=7, options=options)[0], rel=1e-3)
     assert warned == []
+
+
+# --- code of the user's that runs within a step, and looks at the parameters or sets them -------
+
+
+def size_of(optimizer):
+    return sum(p.data**2 + p.grad**2 for p in optimizer.parameters)
+
+
+class Careful(SGD):
+    """Smaller steps for larger weights."""
+
+    def rates(self, steps):
+        return self.lr / (1 + size_of(self)), *super().rates(steps)[1:]
+
+
+class Inherited(Careful):
+    """Says nothing itself."""
+
+
+class Planned(SGD):
+    """Takes its rates one after the other."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        plan = iter([0.2 * 0.9**k for k in range(99)])
+        self.rates = lambda steps: (next(plan), 0.0, 0.0, 0.0)
+
+
+class Computed(SGD):
+    """Its weight decay depends on the weights."""
+
+    weight_decay = property(lambda self: 0.01 * size_of(self), lambda self, x: None)
+
+
+class Bounded(SGD):
+    """Moves weights when a setting is set."""
+
+    def __setattr__(self, name, thing):
+        super().__setattr__(name, thing)
+        for p in vars(self).get("parameters", ()):
+            p.data = max(-1.1, min(1.1, p.data))
+
+
+class Watching(SGD):
+    """Notes the weights that it is going to move."""
+
+    def moved(self, ps, gs, memory, rates):
+        scale = 1 / (1 + size_of(self))
+        return super().moved(ps, [g * scale for g in gs], memory, rates)
+
+
+class Patched(Adam):
+    """Its decay is another, on the instance."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        self._decay = lambda: (1.0, 0.01 * size_of(self))
+
+
+def looking(optimizer):
+    seen = []
+
+    def lr(step):
+        seen.append(optimizer.parameters[0].data)
+        return 0.1 / (1 + size_of(optimizer)) + 0.01 * (len(set(seen)) == len(seen))
+
+    return lr
+
+
+def clipping(optimizer):
+    def lr(step):
+        for p in optimizer.parameters:
+            p.data = max(-1.1, min(1.1, p.data))
+        return 0.1
+
+    return lr
+
+
+class Rate:
+    """A schedule that is an object, and turns the gradient it sees."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __call__(self, step):
+        return 0.1 / (1 + abs(self.optimizer.parameters[0].grad))
+
+
+@each_backend
+@pytest.mark.parametrize("lr", [looking, clipping, Rate])
+def test_a_schedule_sees_the_newest_numbers_and_may_set_them(lr, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", lr=lr), line(backend, lr=lr)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert warned == []
+
+
+@each_backend
+@pytest.mark.parametrize(
+    "kind", [Careful, Inherited, Planned, Computed, Bounded, Watching, Patched]
+)
+def test_an_optimizer_of_ones_own_sees_the_newest_numbers(kind, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", kind), line(backend, kind)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert len(warned) <= 1
+
+
+@each_backend
+def test_a_plain_schedule_leaves_the_numbers_in_the_kernel(backend, monkeypatch):
+    available(backend)
+    stored = []
+    store = Descent.store
+    monkeypatch.setattr(Descent, "store", lambda self: stored.append(0) or store(self))
+    line(backend, lr=lambda optimizer: lambda step: 0.1 * (1 - step / 1000))
+    assert len(stored) < 20
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])

@@ -31,14 +31,22 @@ def unavailable() -> str | None:
 def compile(program: Program, tape: Tape, many: bool = False) -> "CKernel":
     """The program as machine code; functions that were compiled before are used again.
 
-    `many`: other programs like it will come, in other lengths.
-
-    Raises RuntimeError where there is no compiler, or it does not do its work.
+    `many`: other programs like it will come, in other lengths. Raises RuntimeError where there is
+    no compiler, or it does not do its work.
     """
+    return _made(program, many, compiles=True)
+
+
+def kept(program: Program, tape: Tape, many: bool = False) -> "CKernel":
+    """The same of functions in the cache; RuntimeError where some were not compiled before."""
+    return _made(program, many, compiles=False)
+
+
+def _made(program: Program, many: bool, compiles: bool) -> "CKernel":
     reason = unavailable()
     if reason:
         raise RuntimeError(reason)
-    return CKernel(program, many)
+    return CKernel(program, many, compiles)
 
 
 class _Memory(ctypes.Structure):
@@ -52,9 +60,9 @@ class _Memory(ctypes.Structure):
 class CKernel:
     """A program as machine code, and the memory it works on."""
 
-    def __init__(self, program: Program, many: bool = False) -> None:
+    def __init__(self, program: Program, many: bool = False, compiles: bool = True) -> None:
         self._text = code = text(program, machine(), many)
-        places = library.places(code.functions, code.unit)
+        places = library.places(code.functions, code.unit, compiles)
         self.values = memory(program)
         self.adjoints = array("d", bytes(8 * program.size))
         self._seeds = array("d", bytes(8 * len(program.outputs)))

@@ -11,13 +11,17 @@ import hashlib
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
-from engine.backends.cformula import Formulas
+from engine.backends import vectormath
+from engine.backends.cformula import Formulas, with_exponent
 from engine.backends.cloops import Function, Writer
 from engine.backends.contraction import PRELUDE, Machine, indented
 from engine.backends.kernel import side_by_side
+from engine.ops import OPS
 from engine.roll import Access, Loop, Program
 
+POW = OPS["pow"]
 SHOWN = 100  # calls in the source that people read
 KINDS = 600  # of functions; with more, small loops take their lengths and steps as arguments
 
@@ -37,40 +41,11 @@ typedef struct {
     const int *table;
 } Memory;
 
-/* exp within 1 ulp, written without branches so that loops of it run in vector registers */
-static inline double power_of_two(double shifted)
+/* the row that an index names, negative ones from the end; row 0 where it names none */
+static inline int row_of(double index, int rows)
 {
-    uint64_t bits;
-    memcpy(&bits, &shifted, 8);
-    bits = (bits << 52) + ((uint64_t)1023 << 52);
-    memcpy(&shifted, &bits, 8);
-    return shifted;
-}
-static inline double exponential(double x)
-{
-    const double shift = 6755399441055744.0; /* 1.5 times 2^52: the sum holds the nearest integer */
-    const double c = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
-    const double n = (c * 1.4426950408889634 + shift) - shift;
-    const double r = (c - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
-    const double half = n * 0.5 + shift;
-    const double rest = (n - (half - shift)) + shift;
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.0876756987868099e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.7557319223985888e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.4801587301587302e-05;
-    q = q * r + 0.00019841269841269841;
-    q = q * r + 0.0013888888888888889;
-    q = q * r + 0.0083333333333333332;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return (1.0 + (r + r * r * q)) * power_of_two(half) * power_of_two(rest);
-}
-static inline double power(double x, double y)
-{
-    return y == 2.0 ? x * x : y == 1.0 ? x : pow(x, y);
+    const double place = index < 0.0 ? index + rows : index;
+    return place >= 0.0 && place < rows ? (int)place : 0;
 }
 """
 
@@ -134,7 +109,8 @@ class Text:
 
     def unit(self, names: Sequence[str]) -> str:
         """The source of some of the functions."""
-        return "\n".join([HEAD + PRELUDE, *self.formulas, *(self.functions[n] for n in names)])
+        own = [*self.formulas, *(self.functions[name] for name in names)]
+        return "\n".join([HEAD, vectormath.needed("\n".join(own)), PRELUDE, *own])
 
     @property
     def source(self) -> str:
@@ -250,12 +226,13 @@ class _Program:
         self.table = array("i")
         self.tables: dict[int, int] = {}  # where each begins
         self.work = 0
-        self.forward = [call for loop in program.loops for call in self._calls(loop, None)]
+        loops = [_known(program, loop) for loop in program.loops]
+        self.forward = [call for loop in loops for call in self._calls(loop, None)]
         self.adjoints = _Written(program.size)
         for output in program.outputs:
             self.adjoints.need(output, output + 1)
         self.backward: list[_Call] = []
-        for loop in reversed(program.loops):
+        for loop in reversed(loops):
             assigns = tuple(self._assigns(loop))
             if any(assigns):
                 self.backward += self._calls(loop, assigns)
@@ -331,6 +308,15 @@ class _Program:
             self.tables[id(table)] = len(self.table)
             self.table.extend(table)
         return self.tables[id(table)]
+
+
+def _known(program: Program, loop: Loop) -> Loop:
+    """A loop of powers whose exponent is one constant as a loop of one operand."""
+    if loop.op is POW:
+        exponent = program.constant(loop.scalars[1], loop.shape)
+        if exponent is not None and isfinite(exponent):
+            return replace(loop, op=with_exponent(POW, exponent), scalars=loop.scalars[:1])
+    return loop
 
 
 def _ascii(name: str) -> str:
