@@ -120,6 +120,7 @@ class Recorded:
         ]
         self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
+        self._sources: dict[int, Sources] = {}
         self._many = number > 1
         self.backend = first(self.program) if backend == "auto" else backend
         made = backends.backend(self.backend)
@@ -299,9 +300,16 @@ class Recorded:
     # --- what comes of it
 
     def difference(
-        self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
+        self,
+        leaves: Leaves,
+        inputs: Sequence[Value],
+        results: Sequence[Operand],
+        order: list[Value] | None = None,
     ) -> str | None:
-        """How the kernel differs from the graph of the same call, in words."""
+        """How the kernel differs from the graph of the same call, in words.
+
+        `order` is what a sort from the first of the results gave, if one did.
+        """
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
             self._recall(leaves)
@@ -309,7 +317,7 @@ class Recorded:
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
         root = functions.sum(results) if self.main is None else results[self.main]
-        return difference(values, slopes, results, root, sources)
+        return difference(values, slopes, results, root, sources, order)
 
     def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
         """What the function returns: its outputs as Values that know their sources."""
@@ -322,7 +330,7 @@ class Recorded:
             if itself is not None:  # what came in, or stands outside, goes out
                 made.append(numbers[itself] if type(itself) is int else itself)
                 continue
-            parameters, inputs, picks = self.sources[k]
+            parameters, inputs, picks = self.sources(k)
             if inputs:
                 parameters += tuple([cast(Value, numbers[k]) for k in inputs])
             slopes = Slopes(self, leaves, k, picks)
@@ -347,28 +355,46 @@ class Recorded:
         ]
         return [leaves[-1 - place] if place < 0 else None for place in self.tape.outputs]
 
-    @cached_property
-    def sources(self) -> list[Sources]:
-        """What each output was computed from."""
-        rows, leaves = self.tape.rows, self.tape.leaves
-        above = [0] * (len(rows) + len(leaves))  # a bit for each output
-        for k, place in enumerate(self.tape.outputs):
+    def sources(self, output: int) -> Sources:
+        """What an output was computed from."""
+        if output not in self._sources:
+            if output == self.main:
+                read = (graded(self.tape.rows[row]) for row in self.tape.order)
+                self._sources[output] = self._listed(
+                    set().union([self.tape.outputs[output]], *read)
+                )
+            else:
+                self._sources |= self._sources_of_all()
+        return self._sources[output]
+
+    def _sources_of_all(self) -> dict[int, Sources]:
+        rows, outputs = self.tape.rows, self.tape.outputs
+        above = [0] * (len(rows) + len(self.tape.leaves))  # a bit for each output
+        for k, place in enumerate(outputs):
             above[place] |= 1 << k
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
                 for p in graded(rows[place]):
                     above[p] |= bits
-        at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
+        leaves = [(p, above[p]) for p in range(-len(self.tape.leaves), 0)]
+        return {
+            k: self._listed({p for p, bits in leaves if bits >> k & 1}) for k in range(len(outputs))
+        }
+
+    def _listed(self, places: set[int]) -> Sources:
+        """Those of the leaves in such places that get gradients."""
+        picks = [j for j, place in enumerate(self._graded) if place in places]
         parameters = self.program.parameters
-        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.grad_inputs]
-        found = []
-        for k in range(len(self.tape.outputs)):
-            picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
-            below = tuple([parameters[j] for j in picks if j < len(parameters)])
-            inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
-            found.append(Sources(below, inputs, picks))
-        return found
+        below = tuple([parameters[j] for j in picks if j < len(parameters)])
+        inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
+        return Sources(below, inputs, picks)
+
+    @cached_property
+    def _graded(self) -> list[int]:
+        """Where the parameters are on the tape, then the inputs that want a gradient."""
+        at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
+        return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
 
 
 Groups = list[tuple[slice | tuple[int, ...], int, int]]

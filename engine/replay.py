@@ -414,7 +414,7 @@ class Replay:
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
-        self._check_kernel(recorded, leaves, inputs, run.results)
+        self._check_kernel(recorded, leaves, inputs, run)
         asks = after.names.asks_identity or run.seen.asks_identity
         if recorded.grad_inputs and asks and not is_set_up:
             self._check_identity(given, run.results[: len(numbers_of(run.result))])
@@ -449,7 +449,7 @@ class Replay:
             if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
                 changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
-                self._check_kernel(recorded, leaves, inputs, run.results)
+                self._check_kernel(recorded, leaves, inputs, run)
         except ReplayError as error:
             self._forget(recorded, given)
             if run:
@@ -636,9 +636,9 @@ class Replay:
         recorded: Recorded,
         leaves: Leaves,
         inputs: Sequence[Value],
-        results: Sequence[Operand],
+        run: Run,
     ) -> None:
-        wrong = recorded.difference(leaves, inputs, results)
+        wrong = recorded.difference(leaves, inputs, run.results, run.seen.order)
         if wrong:
             raise ReplayError(
                 f"the {recorded.backend} kernel of {self._name} differs from {self._name} itself: "

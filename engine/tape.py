@@ -121,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    order: list[Value] = field(default_factory=list)  # all below the first output of a tape, sorted
     integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
@@ -165,7 +166,7 @@ class Recording:
         def place(operand: Any) -> int:
             if type(operand) is Value:
                 if type(operand.adjoint) is not int:
-                    leaves.append(operand.data if id(operand) in made else operand)
+                    leaves.append(operand._data if id(operand) in made else operand)
                     operand.adjoint = -len(leaves)
                 return operand.adjoint
             if id(operand) not in constants:
@@ -188,6 +189,8 @@ class Recording:
                 if type(side) is Value:
                     side.adjoint = None  # no place yet, though it be a leaf that no sort meets
             order = _sorted(outputs)
+            first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
+            self.order = order[: first + 1]
             met = (_sorted([*outputs, *computed]) if computed else order)[-1].adjoint
             nodes = [v for v in self.nodes if v.adjoint is met]
             for v in inputs:
@@ -195,20 +198,7 @@ class Recording:
                 v.adjoint = -len(leaves)
             for row, v in enumerate(nodes):
                 v.adjoint = row
-            rows = [
-                (
-                    v.op,
-                    chosen(v)
-                    if v.op is PICK
-                    else tuple(
-                        [
-                            p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p)
-                            for p in _operands(v)
-                        ]
-                    ),
-                )
-                for v in nodes
-            ]
+            rows = [(v.op, chosen(v) if v.op is PICK else tuple(_places(v, place))) for v in nodes]
             ends = tuple(map(place, outputs))
             guards = dict.fromkeys(
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
@@ -235,6 +225,27 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     root = Value(0.0)
     root.op, root.x = OPS["sum"], tuple(v for v in values if type(v) is Value)
     return value.sort(root)
+
+
+def _places(v: Value, place: Callable[[Any], int]) -> Iterable[int]:
+    """Where the operands of a node are: `place` finds those that have no place yet."""
+    x: Any = v.x
+    y: Any = v.y
+    if type(x) is not tuple:
+        a = x.adjoint if type(x) is Value else None
+        a = a if type(a) is int else place(x)
+        if y is None:
+            return (a,)
+        b = y.adjoint if type(y) is Value else None
+        return a, b if type(b) is int else place(y)
+    operands = _operands(v)
+    if operands is x:
+        places = [p.adjoint for p in x]
+        if type(sum(places)) is int:  # else some have no place but a float
+            return places
+    return [
+        p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p) for p in operands
+    ]
 
 
 def _operands(v: Value) -> Any:

@@ -156,11 +156,18 @@ class Value:
         self.grad = gradient
         set_each("grad", leaves, sums)
 
-    def sweep(self) -> list[Value]:
-        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
+    def sweep(self, order: list[Value] | None = None) -> list[Value]:
+        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then.
+
+        `order` is what a sort gave before, if one did.
+        """
         _check_alone()
         with sweeping:
-            order = sort(self)
+            if order is None:
+                order = sort(self)
+            else:
+                for v in order:
+                    v.adjoint = 0.0
             former = [v.grad for v in order]
             try:
                 _sweep(order, 1.0)
