@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
@@ -16,13 +16,13 @@ from weakref import WeakSet
 from engine import backends, functions
 from engine.arguments import rebuild, twins
 from engine.backends.choice import Choice, Chosen, Compiled, first
-from engine.backends.kernel import Kernel, Memory, fill
+from engine.backends.kernel import Kernel, Memory, fill, side_by_side
 from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
-from engine.tape import Tape
+from engine.tape import Bound, Tape, graded
 from engine.value import Operand, Value, data_of, node
 from engine.world import World
 
@@ -86,6 +86,7 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
+        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -103,15 +104,30 @@ class Recorded:
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
+        self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
+        self._many = number > 1
         self.backend = first(self.program) if backend == "auto" else backend
-        self.kernel: Kernel = backends.backend(self.backend).compile(self.program, tape)
+        made = backends.backend(self.backend)
+        self.kernel: Kernel = made.compile(self.program, tape, self.many)
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
-        self.choice = Choice(self.program, tape, self.backend) if backend == "auto" else None
+        choosing = backend == "auto"
+        self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
         self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
+
+    @property
+    def many(self) -> bool:
+        """Whether there are other recordings of the function: programs alike, in other lengths."""
+        return self._many
+
+    @many.setter
+    def many(self, many: bool) -> None:
+        if self.choice and many and not self._many:
+            self.choice.expect_many()
+        self._many = many
 
     def use(self, chosen: Chosen) -> None:
         """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
@@ -141,7 +157,7 @@ class Recorded:
         for relation, left, right, outcome in self._guards:
             if relation(values[left], values[right]) is not outcome:
                 return False
-        return True
+        return all(_are_rows(values, *group) for group in self._bounds)
 
     def _choose(self) -> None:
         """The forward pass, by a faster kernel from now on where one was found."""
@@ -177,6 +193,8 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
+        elif int in map(type, numbers):
+            numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
         parameters = self.program.parameters
@@ -200,6 +218,13 @@ class Recorded:
         passed = [cast(Value, numbers[k]) for k in self.grad_inputs]
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
+
+    def suits(self, numbers: Sequence[Operand] | Callable[[], Sequence[Operand]]) -> bool:
+        """Whether the integers that it depends on are as they were; `numbers` are its inputs."""
+        if not self.pins:
+            return True
+        found = numbers() if callable(numbers) else numbers
+        return all(found[k] == n for k, (n, _) in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -243,7 +268,7 @@ class Recorded:
         first = len(program.constants)
         place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
         parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape)
+        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
         return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
 
     def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
@@ -318,7 +343,7 @@ class Recorded:
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
-                for p in rows[place][1]:
+                for p in graded(rows[place]):
                     above[p] |= bits
         at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
         parameters = self.program.parameters
@@ -330,6 +355,28 @@ class Recorded:
             inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
             found.append(Sources(below, inputs, picks))
         return found
+
+
+Groups = list[tuple[slice | tuple[int, ...], int, int]]
+
+
+def _grouped(bounds: Sequence[Bound]) -> Groups:
+    """The places of integers that have the same least and largest value, with these two."""
+    places: dict[tuple[int, int], list[int]] = {}
+    for bound in bounds:
+        places.setdefault((bound.low, bound.high), []).append(bound.place)
+    found: Groups = []
+    for limits, group in places.items():
+        runs = list(side_by_side(group))
+        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
+        found.append((where, *limits))
+    return found
+
+
+def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
+    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
+    found = values[places] if type(places) is slice else [values[place] for place in places]
+    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
 
 
 def _first_below(tape: Tape) -> tuple[int, ...]:

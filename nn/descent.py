@@ -7,11 +7,12 @@ back to the Values.
 import math
 import warnings
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, repeat
 from operator import itemgetter
+from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
 from engine import backends
@@ -29,9 +30,10 @@ from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import Witness, names_of, within
+from engine.witness import HOUSE, Witness, within
 from engine.world import World, written
 from nn.optim import Optimizer
+from nn.plain import is_arithmetic
 from nn.progress import collector_paused, outside
 from nn.table import Batch, Table
 
@@ -63,8 +65,8 @@ class Descent:
     By replay: `run` is recorded once for each shape of a batch, and anew where something changed
     that it reads outside its arguments; it is compared with its replay at the steps 2, 20, 200,
     ... of a recording, as is the optimiser's arithmetic. Where it cannot be replayed, where `step`,
-    `take` or `zero_grad` of the optimiser are not this package's, and with `backend="eager"`, steps
-    build their graphs.
+    `take` or `zero_grad` of the optimiser are not this package's or its `rates` more than
+    arithmetic, and with `backend="eager"`, steps build their graphs.
 
     >>> from nn.optim import SGD
     >>> w, data = Value(0.0), Table([1.0, 2.0], [2.0, 4.0])
@@ -93,7 +95,7 @@ class Descent:
         self._eager = backend == "eager"
         self._links: dict[Recorded, _Link] = {}
         self._steps_were: tuple[Any, ...] = ()
-        self._is_overridden = False
+        self._is_overridden = self._are_ours = False
         self._mover: _Mover | None = None  # has the newest numbers; None: they are in the Values
 
     @property
@@ -120,11 +122,12 @@ class Descent:
                 return self._replayed(found) or self.step(data, rows)
             result = found
         except ReplayError as error:
-            words = f"training goes on without replay, slower: {error}"
-            warnings.warn(words, stacklevel=outside())
+            self.store()  # before code of the user's runs, such as that which shows warnings
             self._eager = True
             self.store()  # what the graph is built from
             result = error.result[0] if error.result else self._built(data, rows)
+            words = f"training goes on without replay, slower: {error}"
+            warnings.warn(words, stacklevel=outside())
         self.store()
         return self._by_graph(*result)
 
@@ -155,8 +158,11 @@ class Descent:
     def _own_steps(self) -> bool:
         """Whether the optimiser's steps are somebody else's; where it is ours, asked once."""
         state = _steps_of(self.optimizer)
-        if state != self._steps_were or type(self.optimizer).__module__ != Optimizer.__module__:
-            self._steps_were, self._is_overridden = state, _is_overridden(self.optimizer)
+        if state != self._steps_were:
+            self._steps_were, self._are_ours = state, _is_ours(self.optimizer)
+            self._is_overridden = _is_overridden(self.optimizer)
+        elif not self._are_ours:
+            self._is_overridden = _is_overridden(self.optimizer)
         return self._is_overridden
 
     def _built(self, data: Table, rows: Batch) -> tuple[Value, Any]:
@@ -185,7 +191,7 @@ class Descent:
         given = data.given(rows)
         if self._replay.is_full(given) or self._replay.is_restless(given):
             return self._built(data, rows)
-        with collector_paused():
+        with _plain_numbers_allowed():
             recorded, own = self._replay.record(given, keeps_all=True)
         try:
             found = self._forward(data, rows, recorded) if recorded else None
@@ -207,11 +213,11 @@ class Descent:
                 continue
             link = self._link(recorded)
             link.lend(data, rows)
-            if recorded.run():
+            if recorded.suits(link.numbers) and recorded.run():
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
-                    with collector_paused():
+                    with _plain_numbers_allowed():
                         own = self._replay.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])
@@ -275,6 +281,26 @@ class Descent:
         return Taken(loss, link.outputs, norm, link.largest)
 
 
+@contextmanager
+def _plain_numbers_allowed() -> Iterator[None]:
+    """A run on Values that fails is a ReplayError: on numbers the loss may do.
+
+    Its graphs have no cycles: to look for some is time lost.
+    """
+    try:
+        with collector_paused():
+            yield
+    except ReplayError:
+        raise
+    except Exception as error:
+        lines = [f"{f.filename}:{f.lineno}" for f in extract_tb(error.__traceback__)]
+        line = next((at for at in reversed(lines) if not at.startswith(HOUSE)), lines[-1])
+        raise ReplayError(
+            f"the loss does not take Values in the places of its data: {type(error).__name__} at "
+            f"{line}: {error}"
+        ) from error
+
+
 class _Mover:
     """The parameters of a loss and what moves them: the optimiser itself, on lists of floats."""
 
@@ -295,6 +321,7 @@ class _Mover:
         if len(self.places) == len(place):
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
+        self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
         self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
@@ -339,6 +366,8 @@ class _Mover:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
         self._has_gradient = True
         norm = _length(self.gradient)
+        if not self._is_ours:
+            self.store()  # it may look at the parameters
         rates = self.optimizer.rates(self.steps + 1)
         moved = self.optimizer.moved(self.data, self.gradient, self._memory, rates)
         self.optimizer.check(moved, self.places)
@@ -396,6 +425,10 @@ class _FlatMover(_Mover):
             raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
         self.world = World(cells)
+        # Our own arithmetic is the same for each parameter: two of them show what it is.
+        self._shown = 2 if moved.__module__ == Optimizer.__module__ else len(parameters)
+        self._sample = self._record(count=self._shown)[0] if self._shown < len(parameters) else tape
+        self._moves, self._due = 0, 2
         self.recorded = Recorded(tape, _Arithmetic([True] * len(results), [[]], []), backend)
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
@@ -419,12 +452,14 @@ class _FlatMover(_Mover):
             )
         return True
 
-    def _record(self, witness: Witness | None = None) -> tuple[Tape, list[Value], list[Any]]:
-        """The arithmetic as a tape; the Values that went in, and those that came out."""
+    def _record(
+        self, witness: Witness | None = None, count: int | None = None
+    ) -> tuple[Tape, list[Value], list[Any]]:
+        """The arithmetic, of some of the parameters, as a tape; what went in, and what came out."""
         data, *memory = self._now()
         rates = self.optimizer.rates(self.steps + 1)
         columns = data, [p.grad for p in self.parameters], *memory
-        inputs = [[Value(x) for x in column] for column in columns]
+        inputs = [[Value(x) for x in column[:count]] for column in columns]
         given = [Value(rate) for rate in rates]
         with record() as seen:
             ps, gs, *memory = inputs
@@ -439,8 +474,14 @@ class _FlatMover(_Mover):
         return seen.tape(flat, results), flat, results
 
     def is_as_recorded(self) -> bool:
-        """Whether the optimiser does what it did; ReplayError where it holds another number."""
-        changed = change(self.recorded.tape, self._record()[0])
+        """Whether the optimiser does what it did; asked at the moves 2, 20, 200, ...
+
+        ReplayError where it holds another number.
+        """
+        if self._moves < self._due:
+            return True
+        self._due = 10 * self._moves
+        changed = change(self._sample, self._record(count=self._shown)[0])
         if changed and changed.is_frozen:
             raise ReplayError(f"{type(self.optimizer).__name__}.moved: {changed.words}")
         return changed is None
@@ -457,7 +498,8 @@ class _FlatMover(_Mover):
 
     def company(self, backend: str) -> list[Source]:
         """What has to be made where a loss may move to another backend."""
-        return [] if backend == "python" else [(self.recorded.program, self.recorded.tape)]
+        own = self.recorded
+        return [] if backend == "python" else [(own.program, own.tape, False)]
 
     def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
         """The one that was made for this arithmetic."""
@@ -523,7 +565,7 @@ class _FlatMover(_Mover):
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
         if not math.isfinite(values[self._size]):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
-        self.steps, self._is_moved = self.steps + 1, True
+        self.steps, self._is_moved, self._moves = self.steps + 1, True, self._moves + 1
         self._settle()
         return norm
 
@@ -633,35 +675,49 @@ class _Link:
 
 
 _STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")
-_OWN = {"steps", "parameters", "data", "grad", "state_dict", "columns"}
+_ACCESS = ("__setattr__", "__getattribute__", "__getattr__", "__delattr__")
+_READ = {"lr", "parameters", "steps", "MEMORY", "_settings"}  # by each step, beside the memory
 
 
 def _steps_of(optimizer: Optimizer) -> tuple[Any, ...]:
     """What decides whose the steps of an optimiser are: quick to compare."""
     kind, own = type(optimizer), vars(optimizer)
     methods = [getattr(kind, name) for name in (*_STEP, "rates")]
-    return kind, own.get("rates"), len(own), *own, *methods
+    return kind, len(own), *own, *methods
+
+
+def _is_ours(optimizer: Optimizer) -> bool:
+    """Whether nothing in it is the user's, so that one look is enough."""
+    own = vars(optimizer)
+    return type(optimizer).__module__ == Optimizer.__module__ and not any(
+        map(callable, own.values())
+    )
 
 
 def _is_overridden(optimizer: Optimizer) -> bool:
     """Whether somebody else says what a step is, in a subclass or on the instance.
 
-    So do rates that read what moves, or that count: while steps are replayed it stands still.
+    So do rates and settings that are more than arithmetic on settings: while steps are replayed
+    the numbers of the parameters are elsewhere, and rates are asked for more often than once.
     """
     own, kind = vars(optimizer), type(optimizer)
     if any(name in own or _home(kind, name) != Optimizer.__module__ for name in _STEP):
         return True
-    if _home(kind, "rates") == Optimizer.__module__ and kind.__module__ == Optimizer.__module__:
-        return False
-    moving = _OWN | set(optimizer.MEMORY)
-    parts = [getattr(kind, "rates", None), own.get("rates")]
-    parts += [each.fget for each in vars(kind).values() if isinstance(each, property)]
-    written_in_python = [part.__code__ for part in parts if part and hasattr(part, "__code__")]
-    codes = [code for each in written_in_python for code in within(each)]
-    names = [names_of(code) for code in codes if not code.co_filename.endswith("optim.py")]
-    return any(
-        n.set_attributes or n.set_globals or n.looks_around or n.attributes & moving for n in names
-    )
+    if "moved" in own:
+        return True
+    others = [c for c in kind.__mro__ if c.__module__ != Optimizer.__module__ and c is not object]
+    found = {name: thing for c in others for name, thing in vars(c).items()}
+    if found.keys() & set(_ACCESS):
+        return True
+    read = (_READ | set(optimizer._settings) | set(optimizer.MEMORY)) & found.keys()
+    computed = [found[name] for name in read if hasattr(type(found[name]), "__get__")]
+    if not all(
+        isinstance(each, property) and each.fset is None and is_arithmetic(each.fget, optimizer)
+        for each in computed
+    ):
+        return True
+    rates = getattr(own.get("rates", optimizer.rates), "__func__", own.get("rates"))
+    return not (_is_ours(optimizer) or is_arithmetic(rates, optimizer))
 
 
 def _home(kind: type, name: str) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.drawing.picture import visible
 from engine.modes import no_grad
-from nn.data import Data, Rows, as_dataset, decision, is_apart
+from nn.data import Data, Dataset, Rows, as_dataset, decision, is_apart
+from nn.rows import EachRow, with_floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,16 +122,28 @@ def plot_decision_boundary(
         raise ValueError(
             f"features expected two of the columns 0 to {len(xs[0]) - 1}, got {features}"
         )
+    each = EachRow(model)
 
     def outputs(rows: Rows) -> list[Any]:
         with no_grad():
-            return [model(row) for row in (scaler(rows) if scaler else rows)]
+            return each(with_floats(model, scaler(rows) if scaler else rows))
 
-    predicted = outputs(xs)
-    decide = decision(whole.ys, predicted[0], threshold)
+    return boundary(whole, features, outputs(xs), outputs, threshold)
+
+
+def boundary(
+    data: Dataset,
+    features: tuple[int, int],
+    predicted: Sequence[Any],
+    outputs: Callable[[Rows], Sequence[Any]],
+    threshold: float | None = None,
+) -> "Figure":
+    """The same of what a model gives for the rows of the data, and for any others."""
+    xs = data.xs
+    decide = decision(data.ys, predicted[0], threshold)
     if decide is None:
         raise ValueError("a decision boundary expected targets that are classes, got amounts")
-    labels = [decide.label_of(y) for y in whole.ys]
+    labels = [decide.label_of(y) for y in data.ys]
     wrong = [decide(output) != label for output, label in zip(predicted, labels, strict=True)]
     across, up = (_ticks([row[i] for row in xs]) for i in features)
     scores = [decide.scores(output) for output in outputs(_plane(xs, features, across, up))]
@@ -141,14 +154,14 @@ def plot_decision_boundary(
         colour, mark = COLOURS[k % len(COLOURS)], MARKS[k % len(MARKS)]
         lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
         _region(axes, across, up, lead, colour)
-        name = _plain(whole.classes[k]) if whole.classes else str(label)
+        name = _plain(data.classes[k]) if data.classes else str(label)
         here = [row for row, theirs in zip(xs, labels, strict=True) if theirs == label]
         _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
     if any(wrong):
         ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
         name = f"the model is wrong ({len(ringed)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
-    names = [*map(_plain, whole.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
+    names = [*map(_plain, data.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:

@@ -76,16 +76,17 @@ class Task:
 
         ValueError where it says nothing, as its numbers are not finite.
         """
-        numbers = list(map(data_of, output)) if self.classes else [self._amount(output.data)]
+        numbers = list(map(data_of, output if self.classes else [output]))
+        numbers = numbers if self.classes else [self._amount(*numbers)]
         if not all(map(math.isfinite, numbers)):
             raise ValueError(
                 f"the net answers {short(numbers)}, expected finite numbers: its weights, its "
                 "scaling or the numbers of the row are too large"
             )
         if not self.classes:
-            return self.words(output.data), ""
+            return self.words(data_of(output)), ""
         best = Decision(range(self.outputs), 0.0)(output)
-        return self.classes[best], f"{softmax(output)[best]:.4f}"
+        return self.classes[best], f"{softmax(numbers)[best]:.4f}"
 
     def words(self, y: float) -> str:
         """A target, scaled, as it stands in a file."""

@@ -25,9 +25,11 @@ from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
-from nn.module import MLP, finite, size, switch
+from nn.module import finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
-from nn.progress import Interrupt, collector_paused, outside, reporting
+from nn.plain import is_arithmetic
+from nn.progress import Interrupt, outside, reporting
+from nn.rows import EachRow, with_floats
 from nn.table import Batch, Table
 
 if TYPE_CHECKING:
@@ -210,9 +212,10 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take` or
-    `zero_grad` of the optimizer are your own. `backend="eager"` turns replay off. Before the first
-    step the model is tried on the data; what that changed in it is undone.
+    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
+    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
+    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
+    that changed in it is undone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -235,7 +238,7 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
-    xs, ys = _plain(data)
+    xs, ys = _plain(data, loss)
     decide = _fitting("fit", model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
@@ -244,7 +247,9 @@ def fit(
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
-    held_out = _validation(model, loss, decide, validation, optimizer.parameters, early_stop)
+    held_out = _validation(
+        validation, early_stop, backend, model, loss, decide, optimizer.parameters
+    )
     xs, ys = as_floats(model, loss, xs, ys)
     size("steps between checkpoints", every)
     run = _Training(model, optimizer, held_out, per_pass, total)
@@ -256,7 +261,7 @@ def fit(
             batch_size=batch,
             replacement=replacement,
             seed=seed,
-        )
+        )._replace(former_data=partial(_with_rows, model, loss, xs, ys))
     if resume is not None:
         backend = run.go_on(resume, backend)
     if checkpoint is not None:
@@ -269,7 +274,7 @@ def fit(
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for step in run.looked_after(taken, descent, always=bool(callbacks)):
+            for step in run.looked_after(taken, descent, callbacks):
                 report(len(history), step)
                 history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
@@ -292,8 +297,14 @@ def fit(
     return history
 
 
-def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]:
+def evaluate(
+    model: Model, loss: Loss, data: Data, *, backend: str = "auto"
+) -> tuple[float, float | None]:
     """The mean loss over `data`, and the share of it put in the right class (None for amounts).
+
+    Many rows are computed in blocks, by replay, a few row by row. Then the last digits may be
+    others than those of one row after the other, but the same in each run; with `backend` "python"
+    or "eager" they are the same as these.
 
     >>> from nn.module import Neuron
     >>> sign = Neuron(1, nonlin=False)
@@ -301,8 +312,10 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
     >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
     (0.25, 1.0)
     """
-    xs, ys = _plain(data)
-    return _mean_and_accuracy(model, loss, _fitting("evaluate", model, loss, xs, ys), xs, ys)
+    xs, ys = _plain(data, loss)
+    decide = _fitting("evaluate", model, loss, xs, ys)
+    judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
+    return mean_and_accuracy(judged, decide, ys)
 
 
 # --- one step ---------------------------------------------------------------------------------
@@ -326,14 +339,17 @@ def _steps(
     decide: Decision | None,
     data: Table,
     batches: Iterator[Batch],
-    rate: Schedule,
+    rate: Schedule | None,
     history: History,
 ) -> Iterator[Step]:
     points_seen = history.points_seen[-1] if len(history) else 0
     labels = list(map(decide.label_of, data.ys)) if decide else []
     for number, rows in enumerate(batches, len(history)):
         start = time.perf_counter()
-        optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+        if rate:
+            if not is_arithmetic(rate):  # it may look at the parameters, and move them
+                descent.store()
+            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
             taken = descent.step(data, rows)
         except FloatingPointError as error:
@@ -375,10 +391,11 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
     raise ValueError("fit expected one of steps and epochs")
 
 
-def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
+def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule | None:
+    """The schedule that sets the optimizer's rate at each step; None: its own counts."""
     if lr is None:
         check_rate(optimizer)
-        return lambda step: optimizer.lr
+        return None
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
@@ -396,13 +413,16 @@ def batches(n: int, batch: int, replacement: bool, rng: random.Random) -> Iterat
 # --- does the data fit? -----------------------------------------------------------------------
 
 
-def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
+def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]]:
     """xs and ys as lists of finite numbers, or of lists and dicts of them.
 
-    ValueError naming another one.
+    Classes are ints, though they came as floats. ValueError naming another number.
     """
     whole = as_dataset(data)
-    return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    xs, ys = _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    if loss is cross_entropy:
+        ys = [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]
+    return xs, ys
 
 
 def _numbers(thing: Any, where: str) -> Any:
@@ -446,33 +466,43 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
     return outputs.popitem()[1]
 
 
-def _mean_and_accuracy(
-    model: Model, loss: Loss, decide: Decision | None, xs: list[Any], ys: list[Any]
+def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
+    """What gives the loss of each row, and the output."""
+
+    def judge(x: Any, y: Any) -> tuple[Value, Any]:
+        output = model(x)
+        return loss(output, y), output
+
+    return EachRow(judge, backend, has_slopes)
+
+
+def mean_and_accuracy(
+    judged: Sequence[tuple[float, Any]], decide: Decision | None, ys: Sequence[Any]
 ) -> tuple[float, float | None]:
-    losses, right = [], 0
-    with collector_paused():
-        for x, y in zip(xs, ys, strict=True):
-            output = model(x)
-            losses.append(loss(output, y).data)
-            right += decide is not None and decide.is_right(output, y)
+    """The mean of the losses, and the share of the outputs that stand for their targets."""
+    losses, outputs = zip(*judged, strict=True)
     n = len(losses)
-    return fsum(losses) / n, right / n if decide else None
+    return fsum(losses) / n, sum(map(decide.is_right, outputs, ys)) / n if decide else None
 
 
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
     """Data with floats where the model and the loss take floats as well as integers.
 
-    Integers are part of the shape of a recording, so that each of them would need its own.
+    Integers that are computed with are part of the shape of a recording, so that each of them
+    would need its own; classes are not, since a loss only picks by them.
     """
-    if isinstance(model, MLP):
-        xs = [[float(number) for number in x] for x in xs]
-    if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
-        with undone(model):
-            classes = len(model(xs[0]))
-        ys = [one_hot(y, classes) for y in ys]
-    elif loss in (mse, mae, hinge, binary_cross_entropy):
+    if loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
-    return xs, ys
+    return with_floats(model, xs), ys
+
+
+def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
+    """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
+    if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
+        return None
+    with undone(model):
+        classes = len(model(xs[0]))
+    return xs, [one_hot(y, classes) for y in ys]
 
 
 # --- around the loop --------------------------------------------------------------------------
@@ -482,15 +512,16 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
 class _Validation:
     """Looks at the validation data, and keeps the parameters of the lowest loss."""
 
-    look: Callable[[], tuple[float, float | None]]
+    look: Callable[[int], tuple[float, float | None]]
     data: tuple[list[Any], list[Any]]
     parameters: list[Value]
     patience: int | None
     seen: Watched = field(default_factory=Watched)
     before: Watched = field(default_factory=Watched)  # the last look
 
-    def look_after(self, step: Step) -> Step:
-        loss, accuracy = self.look()
+    def look_after(self, step: Step, before: int) -> Step:
+        """The step with a look; so many looks were `before`."""
+        loss, accuracy = self.look(before)
         self.before = self.seen
         if loss < self.seen.lowest:
             self.seen = Watched(loss, 0, tuple([p.data for p in self.parameters]))
@@ -520,20 +551,28 @@ class _Training:
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
-    def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
+    def looked_after(
+        self, taken: Iterator[Step], descent: Descent, lookers: Sequence[object]
+    ) -> Iterator[Step]:
         """The steps that are left, each with its look and in the history.
 
-        The parameters are set where somebody looks at them: at each step, or after a pass.
+        The parameters are set where somebody looks at them: at each step if there are `lookers`,
+        else after a pass.
         """
         tired = self.validation is not None and self.validation.tired
         for step in islice(taken, 0 if tired else self.total - len(self.history)):
             done = step.step + 1
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
-            if look or always:
+            if look or lookers:
                 descent.store()
-            seen = self.validation.look_after(step) if self.validation and look else step
+            seen = self._seen(step) if look else step
             self.history.append(seen)
             yield seen
+
+    def _seen(self, step: Step) -> Step:
+        """The step with a look at the validation data, if there are any."""
+        passes = step.step // self.per_pass
+        return self.validation.look_after(step, passes) if self.validation else step
 
     def ending(self, is_called_off: bool, is_interrupted: bool) -> str:
         """Why training ends after this step, or `ALL_DONE`."""
@@ -574,7 +613,7 @@ class _Training:
         if self.validation:
             self.validation.seen = standing.watched
             if len(self.history) == self.total and self.total % self.per_pass:
-                step = self.validation.look_after(self.history[-1])
+                step = self._seen(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
@@ -585,20 +624,26 @@ class _Training:
 
 
 def _validation(
+    validation: Data | None,
+    patience: int | None,
+    backend: str,
     model: Model,
     loss: Loss,
     decide: Decision | None,
-    validation: Data | None,
     parameters: list[Value],
-    patience: int | None,
 ) -> _Validation | None:
     if validation is None:
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    held_out = _plain(validation, "validation ")
+    held_out = _plain(validation, loss, "validation ")
     _fitting("fit", model, loss, *held_out)
-    look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
+    floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
+
+    def look(before: int) -> tuple[float, float | None]:
+        judged = judge(*floats, before=before * len(held_out[0]))
+        return mean_and_accuracy(judged, decide, held_out[1])
+
     if patience is not None:
         size("looks before an early stop", patience)
     return _Validation(look, held_out, parameters, patience)

@@ -541,6 +541,123 @@ def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
     assert warned == []
 
 
+# --- code of the user's that runs within a step, and looks at the parameters or sets them -------
+
+
+def size_of(optimizer):
+    return sum(p.data**2 + p.grad**2 for p in optimizer.parameters)
+
+
+class Careful(SGD):
+    """Smaller steps for larger weights."""
+
+    def rates(self, steps):
+        return self.lr / (1 + size_of(self)), *super().rates(steps)[1:]
+
+
+class Inherited(Careful):
+    """Says nothing itself."""
+
+
+class Planned(SGD):
+    """Takes its rates one after the other."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        plan = iter([0.2 * 0.9**k for k in range(99)])
+        self.rates = lambda steps: (next(plan), 0.0, 0.0, 0.0)
+
+
+class Computed(SGD):
+    """Its weight decay depends on the weights."""
+
+    weight_decay = property(lambda self: 0.01 * size_of(self), lambda self, x: None)
+
+
+class Bounded(SGD):
+    """Moves weights when a setting is set."""
+
+    def __setattr__(self, name, thing):
+        super().__setattr__(name, thing)
+        for p in vars(self).get("parameters", ()):
+            p.data = max(-1.1, min(1.1, p.data))
+
+
+class Watching(SGD):
+    """Notes the weights that it is going to move."""
+
+    def moved(self, ps, gs, memory, rates):
+        scale = 1 / (1 + size_of(self))
+        return super().moved(ps, [g * scale for g in gs], memory, rates)
+
+
+class Patched(Adam):
+    """Its decay is another, on the instance."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        self._decay = lambda: (1.0, 0.01 * size_of(self))
+
+
+def looking(optimizer):
+    seen = []
+
+    def lr(step):
+        seen.append(optimizer.parameters[0].data)
+        return 0.1 / (1 + size_of(optimizer)) + 0.01 * (len(set(seen)) == len(seen))
+
+    return lr
+
+
+def clipping(optimizer):
+    def lr(step):
+        for p in optimizer.parameters:
+            p.data = max(-1.1, min(1.1, p.data))
+        return 0.1
+
+    return lr
+
+
+class Rate:
+    """A schedule that is an object, and turns the gradient it sees."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __call__(self, step):
+        return 0.1 / (1 + abs(self.optimizer.parameters[0].grad))
+
+
+@each_backend
+@pytest.mark.parametrize("lr", [looking, clipping, Rate])
+def test_a_schedule_sees_the_newest_numbers_and_may_set_them(lr, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", lr=lr), line(backend, lr=lr)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert warned == []
+
+
+@each_backend
+@pytest.mark.parametrize(
+    "kind", [Careful, Inherited, Planned, Computed, Bounded, Watching, Patched]
+)
+def test_an_optimizer_of_ones_own_sees_the_newest_numbers(kind, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", kind), line(backend, kind)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert len(warned) <= 1
+
+
+@each_backend
+def test_a_plain_schedule_leaves_the_numbers_in_the_kernel(backend, monkeypatch):
+    available(backend)
+    stored = []
+    store = Descent.store
+    monkeypatch.setattr(Descent, "store", lambda self: stored.append(0) or store(self))
+    line(backend, lr=lambda optimizer: lambda step: 0.1 * (1 - step / 1000))
+    assert len(stored) < 20
+
+
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay(backend):
     available(backend)

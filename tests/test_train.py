@@ -5,8 +5,11 @@ import random
 import signal
 import sys
 import threading
+from array import array
 from collections import Counter
 from contextlib import nullcontext
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
@@ -725,6 +728,88 @@ def test_dropout_goes_on_with_the_draws_of_eager_mode(backend):
     (state, ours), (expected, eager) = way(backend), way("eager")
     assert state == expected
     assert ours == (eager if backend == "python" else pytest.approx(eager, rel=1e-12))
+
+
+TABLE = {0.5: 1.0, 1.0: 2.0, 1.5: 0.5}
+FLOATS = {  # what floats can do and Values cannot
+    "math.sin": math.sin,
+    "math.floor": lambda x: math.floor(10 * x),
+    "math.trunc": lambda x: math.trunc(10 * x),
+    "math.fsum": lambda x: math.fsum([x, 1.0]),
+    "int": lambda x: int(10 * x),
+    "an index": lambda x: [1.0, 2.0, 3.0, 4.0][int(x)],
+    "float": float,
+    "round": round,
+    "round to digits": lambda x: round(x / 3, 1),
+    "modulo": lambda x: x % 0.3,
+    "of another": lambda x: 3 % x,
+    "floor division": lambda x: x // 0.3,
+    "divmod": lambda x: divmod(x, 0.3)[1],
+    "plus": lambda x: +x,
+    "complex": lambda x: abs(complex(x, 1.0)),
+    "is_integer": lambda x: 1.0 if x.is_integer() else 2.0,
+    "real": lambda x: x.real,
+    "hex": lambda x: float.fromhex(x.hex()),
+    "format": lambda x: float(f"{x:.0f}"),
+    "percent": lambda x: float("%.0f" % x),  # noqa: UP031
+    "str": lambda x: float(str(x)),
+    "repr": lambda x: len(repr(x / 3)),
+    "a key": TABLE.__getitem__,
+    "in a set": lambda x: 1.0 if x in {0.5, 1.0} else 2.0,
+    "a fraction": lambda x: float(Fraction(x)),
+    "a decimal": lambda x: float(Decimal(x)),
+    "an array": lambda x: float(array("d", [x])[0]),
+}
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("place", ["model", "loss"])
+def test_data_are_floats_to_a_model_and_a_loss(name, place, backend):
+    """Where a recording cannot, training goes on eagerly; the run that was watched counts once."""
+    available(backend)
+
+    class Mine(Module):
+        def __init__(self):
+            self.w, self.calls, self.mean = Value(0.5), 0, 0.0
+
+        def __call__(self, x):
+            self.calls += 1
+            self.mean = 0.9 * self.mean + 0.1 * x
+            return self.w * (FLOATS[name](x) if place == "model" else x)
+
+    def loss(output, y):
+        return (output - (FLOATS[name](y) if place == "loss" else y)) ** 2
+
+    def way(backend):
+        model = Mine()
+        with goes_on_eagerly(backend):
+            history = fit(model, loss, (list(TABLE), [1.0, 1.5, 0.5]), lr=0.1, steps=5,
+                          backend=backend)  # fmt: skip
+        assert type(model.mean) is float
+        return model.calls, model.mean, model.w.data, history.loss
+
+    ours, eager = way(backend), way("eager")
+    assert ours[:2] == eager[:2]
+    assert ours[2] == pytest.approx(eager[2], rel=1e-12)
+    assert ours[3] == pytest.approx(eager[3], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:training goes on")
+def test_an_error_of_the_loss_itself_is_that_of_eager_mode():
+    def loss(output, y):
+        calls.append(y)
+        if len(calls) > 5:
+            raise KeyError("here")
+        return (output - y) ** 2
+
+    seen = []
+    for backend in ("eager", "python"):
+        calls = []
+        with pytest.raises(KeyError, match="here"):
+            fit(Slope(), loss, DOUBLES, lr=0.1, steps=5, backend=backend)
+        seen.append(calls)
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize("replacement", [True, False])

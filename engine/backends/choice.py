@@ -21,6 +21,7 @@ from typing import NamedTuple
 from engine import backends
 from engine.backends.kernel import Kernel, fill
 from engine.beside import Work
+from engine.ops import PICK
 from engine.roll import Program
 from engine.tape import Tape
 
@@ -41,7 +42,7 @@ TURNS = 9  # calls in which two kernels are compared; the first of them warms up
 FASTER = 0.95  # the share of the time at which it is worth to change
 ROUGHLY = 1e-9  # of the largest number: two kernels of one program agree far better
 
-Source = tuple[Program, Tape]
+Source = tuple[Program, Tape, bool]  # whether many programs like it are expected
 Compiled = tuple[Program, Kernel]
 
 
@@ -55,7 +56,7 @@ class Attempt(NamedTuple):
     def kernels(self, wanted: Iterable[Source]) -> list[Compiled]:
         """Those of some programs; RuntimeError where one is not to be had."""
         make = getattr(backends.backend(self.name), self.function)
-        return [(program, make(program, tape)) for program, tape in wanted]
+        return [(program, make(program, tape, many)) for program, tape, many in wanted]
 
 
 class Chosen(NamedTuple):
@@ -72,10 +73,14 @@ def first(program: Program) -> str:
     return "numpy" if _density(program) > CALLS and backends._runs("numpy") else "python"
 
 
-def attempts(program: Program, running: str) -> list[Attempt]:
-    """What is tried beside a running backend, the cheapest first."""
+def attempts(program: Program, running: str, many: bool = False) -> list[Attempt]:
+    """What is tried beside a running backend, the cheapest first.
+
+    Where `many` programs are alike, lengths are no part of what is compiled.
+    """
     loops, density = len(program.loops), _density(program)
-    kinds = len({(loop.op, loop.shape, loop.terms) for loop in program.loops})
+    lengths = [() if many else (loop.shape, loop.terms) for loop in program.loops]
+    kinds = len({(loop.op, *n) for loop, n in zip(program.loops, lengths, strict=True)})
     importing = 0.0 if "numpy" in sys.modules else IMPORTING
     share = BESIDE if _cores() > 1 else 1.0
     kept = _cost(WRITING_C, loops)
@@ -107,11 +112,12 @@ class Choice:
     True
     """
 
-    def __init__(self, program: Program, tape: Tape, running: str) -> None:
+    def __init__(self, program: Program, tape: Tape, running: str, many: bool = False) -> None:
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
-        self.attempts = attempts(program, running)  # that are left
+        self._many = many
+        self.attempts = attempts(program, running, many)  # that are left
         self._spent = 0.0
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
@@ -119,6 +125,14 @@ class Choice:
         first = len(program.constants)
         wanted = [first + k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self._gradients = [*wanted, *range(first + program.inputs, program.leaves)]
+
+    def expect_many(self) -> None:
+        """Other programs like it will come; what has begun goes on."""
+        self._many = True
+        if self.attempts and not (self._work or self._new):
+            names = {attempt.name for attempt in self.attempts}
+            found = attempts(self._program, self._running, many=True)
+            self.attempts = [attempt for attempt in found if attempt.name in names]
 
     def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
@@ -141,7 +155,7 @@ class Choice:
             backends.backend(attempt.name)  # imported here: a fork must not cut that in half
             if attempt.name == "numpy":
                 import_module("engine.backends.called")
-            wanted = [(self._program, self._tape), *self.company(attempt.name)]
+            wanted = [(self._program, self._tape, self._many), *self.company(attempt.name)]
         except Exception as error:  # also of an optimizer's own code, which floats alone suit
             self._end(f"without {attempt.name}: {error}", attempt.name)
             return
@@ -212,7 +226,9 @@ def _density(program: Program) -> float:
     """How many operands a loop has, in the mean."""
     loops = program.loops
     operands = sum(
-        loop.rows * (len(loop.scalars) + len(loop.vectors) * prod(loop.terms)) for loop in loops
+        loop.rows
+        * (2 if loop.op is PICK else len(loop.scalars) + len(loop.vectors) * prod(loop.terms))
+        for loop in loops
     )
     return operands / max(1, len(loops))
 

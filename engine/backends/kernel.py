@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from struct import error as packing_error
+from struct import pack_into
 from typing import Any, Protocol, TypeAlias
 
 from engine.roll import Program
@@ -105,11 +107,13 @@ def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
     >>> values
     array('d', [1.0, 5.0, 7.0])
     """
-    places = slice(start, start + len(given))
     if isinstance(numbers, list):
-        numbers[places] = given
-    else:
-        numbers[places] = array("d", given)
+        numbers[start : start + len(given)] = given
+        return
+    try:  # faster than to make an array of them
+        pack_into(f"{len(given)}d", numbers, numbers.itemsize * start, *given)
+    except packing_error:
+        numbers[start : start + len(given)] = array("d", given)  # says what is no number
 
 
 def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -20,7 +20,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -28,10 +28,12 @@ from pathlib import Path
 from engine import beside
 from engine.fork import after_fork
 
-# Nothing here changes a number: no -ffast-math, and no product and sum in one rounding.
+# Nothing here changes a number: no -ffast-math, and no product and sum in one rounding but those
+# that `vectormath` asks for. gcc's "expensive" ones leave the vector registers clean (vzeroupper):
+# with dirty ones all code that does not know them is slow, the library of C and Python itself.
 FLAGS = (
-    *("-O1", "-ftree-vectorize", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-    *("-fPIC", "-shared", "-w"),
+    *("-O1", "-fexpensive-optimizations", "-ftree-vectorize", "-ffp-contract=off"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared", "-w"),
 )
 KEPT = 500  # libraries in the cache
 NOT_KEPT = "it was not compiled before"
@@ -124,6 +126,34 @@ def load(source: str, functions: Sequence[str] = (), compiles: bool = True) -> c
     except OSError as error:  # not even a temporary folder
         complaint = str(error)
     raise RuntimeError(_complaint([*command, *options], complaint) if compiles else NOT_KEPT)
+
+
+_places: dict[tuple[object, ...], dict[str, int]] = {}  # of functions in memory, by compiler
+
+
+def places(
+    functions: Iterable[str], source: Callable[[Sequence[str]], str], compiles: bool = True
+) -> dict[str, int]:
+    """Where functions are in memory; those that are not there yet are compiled together.
+
+    `source` gives the source of some of them. A name stands for one text. Raises RuntimeError as
+    `load` does.
+    """
+    command = compiler()
+    if command is None:
+        raise RuntimeError("no C compiler was found")
+    known = _places.setdefault((*command, *target(command)[0]), {})
+    missing = [name for name in functions if name not in known]
+    if missing:
+        made = load(source(missing), missing, compiles)
+        for name in missing:
+            known[name] = ctypes.cast(getattr(made, name), ctypes.c_void_p).value or 0
+    return known
+
+
+def forget() -> None:
+    """Has all functions compiled anew, or taken from the cache."""
+    _places.clear()
 
 
 def _kept(key: str, folder: Path) -> Path | None:

@@ -59,7 +59,7 @@ def unavailable() -> str | None:
     return 'the numpy backend needs NumPy: pip install "brickgrad[numpy]"'
 
 
-def compile(program: Program, tape: Tape) -> Kernel:
+def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     r"""The kernel of a program; the order in which the tape was made plays no part.
 
     >>> from engine.roll import roll
