@@ -230,7 +230,8 @@ class Replay:
         chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
-            if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
+            tells = places and (after.names.asks_kind or kind_asked(after))
+            if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
         except Exception as error:
             if not places:
