@@ -7,7 +7,7 @@ import dis
 import math
 import types
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from types import CodeType
 from typing import Any
@@ -29,19 +29,23 @@ def kind_asked(after: Reached) -> str:
     """The line of the user's at which it may have been asked; empty where there is none."""
     codes = {c: g for c, g in after.codes.items() if not (is_ours(c) or is_library(c))}
     catches = any(map(_catches, codes))
-    inner = [c.value for c in after.cells.values() if c.kind in _INNER and not _is_package(c.owner)]
+
+    @cache
+    def is_within() -> bool:
+        """Whether the class stands anywhere but in the globals of this code."""
+        cells = [c for c in after.cells.values() if c.kind in _INNER and not _is_package(c.owner)]
+        return any(_holds(cell.value, after.names.attributes) for cell in cells)
+
     for code, its_globals in codes.items():
         names = names_of(code)
         found = {name: its_globals.get(name, _BUILTINS.get(name)) for name in names.globals}
-        things = [*found.values(), *inner]
         asks = [name for name, thing in found.items() if any(thing is a for a in _ASKS_KIND)]
-        asks += [name for name, thing in found.items() if thing is type]
         asks += names.attributes & {"isinstance", "issubclass"}
-        of_values = any(_holds(thing, names.attributes) for thing in things)
-        if (asks and of_values) or "type" in asks:
+        asks += ["Value"] if names.looks_around and _matches(code) else []
+        if any(thing is type for thing in found.values()):
+            return _line(code, "type")
+        if asks and (any(_holds(x, names.attributes) for x in found.values()) or is_within()):
             return _line(code, asks[0])
-        if names.looks_around and of_values and _matches(code):
-            return _line(code, "Value")
         if any(thing is a for thing in found.values() for a in _ASKS_TEXT):
             texts = names.absent & _ONE_HAS
             if texts:

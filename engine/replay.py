@@ -246,7 +246,8 @@ class Replay:
         chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
-            if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
+            tells = places and (after.names.asks_kind or kind_asked(after))
+            if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
         except (Exception, Stopped) as error:
             return self._otherwise(error, given, keeps_all, places, before, chances)
