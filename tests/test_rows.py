@@ -1,3 +1,4 @@
+import decimal
 import math
 import random
 import threading
@@ -207,13 +208,14 @@ def test_rows_that_are_dicts():
     assert close(EachRow(Named())(xs), expected(Named(), xs))
 
 
-def test_ragged_rows_and_integers_are_computed_row_by_row(recordings):
+def test_ragged_rows_are_computed_row_by_row_and_integers_recorded_once(recordings):
     rng = random.Random(1)
     ragged = [[rng.random() for _ in range(rng.randrange(1, 9))] for _ in range(100)]
     whole = [[rng.randrange(9), rng.randrange(9), rng.randrange(9)] for _ in range(100)]
-    for xs in (ragged, whole):
-        assert EachRow(Total())(xs) == expected(Total(), xs)
+    assert EachRow(Total())(ragged) == expected(Total(), ragged)
     assert not recordings
+    assert EachRow(Total())(whole) == pytest.approx(expected(Total(), whole), rel=1e-14)
+    assert len(recordings) <= 1  # each pair of integers would need its own
 
 
 def test_runs_of_rows_of_one_length_are_recorded_for_each_length(recordings):
@@ -421,19 +423,20 @@ def test_rows_in_a_function_that_is_recorded():
 
 
 def test_what_no_guard_sees_is_found_by_comparison_and_computed_anew():
-    lock, w = threading.Lock(), Value(2.0)
+    w, precision = Value(2.0), decimal.getcontext().prec
 
     def model(x):
-        return w * x * (3.0 if lock.locked() else 1.0)
+        return w * x * (3.0 if decimal.getcontext().prec == 77 else 1.0)
 
     each, xs = EachRow(model), [float(k) for k in range(100)]
     assert each(xs) == [2.0 * x for x in xs]
-    lock.acquire()
+    decimal.getcontext().prec = 77
     with pytest.warns(UserWarning, match="^rows are computed anew without replay") as seen:
         found = each(xs * 4)
     assert found == [6.0 * x for x in xs * 4]
     assert seen[0].filename == __file__
     assert each(xs) == [6.0 * x for x in xs]
+    decimal.getcontext().prec = precision
 
 
 def test_two_threads_at_once():
