@@ -147,7 +147,7 @@ def test_what_is_tried_costs_more_and_more():
         assert [a.name for a in wanted if a.name == "c"] == ["c", "c"]
         assert running not in [a.name for a in wanted]
         assert [a.worth for a in wanted] == sorted(a.worth for a in wanted)
-        assert wanted[0].worth > 0.005
+        assert wanted[0].worth > 0.002
 
 
 def test_one_core_waits_longer_for_a_compiler(monkeypatch):

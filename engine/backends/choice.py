@@ -32,10 +32,10 @@ NEAR = 30, 175  # in between both are tried
 # Seconds to make a kernel, mostly within 3 times: always so many, and for each kind of loop, loop
 # or operand so many more.
 COMPILING = 0.1, 0.02  # gcc takes 0.06 to 3.5 s
-WRITING_C = 0.01, 0.0005  # the text, and what was compiled before
+WRITING_C = 0.002, 0.0005  # the text; the rest was compiled before
 WRITING_NUMPY = 0.01, 0.002
 WRITING_PYTHON = 0.005, 1e-5
-IMPORTING = 0.2  # NumPy
+IMPORTING = {"numpy": 0.2, "engine.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
@@ -81,16 +81,15 @@ def attempts(program: Program, running: str, many: bool = False) -> list[Attempt
     loops, density = len(program.loops), _density(program)
     lengths = [() if many else (loop.shape, loop.terms) for loop in program.loops]
     kinds = len({(loop.op, *n) for loop, n in zip(program.loops, lengths, strict=True)})
-    importing = 0.0 if "numpy" in sys.modules else IMPORTING
     share = BESIDE if _cores() > 1 else 1.0
-    kept = _cost(WRITING_C, loops)
+    kept = _importing("engine.backends.c") + _cost(WRITING_C, loops)
     found = [
         Attempt(kept, "c", "kept"),
         Attempt(kept + share * _cost(COMPILING, kinds), "c"),
     ]
     if NEAR[0] < density < NEAR[1]:
         found += [
-            Attempt(importing + _cost(WRITING_NUMPY, loops), "numpy"),
+            Attempt(_importing("numpy") + _cost(WRITING_NUMPY, loops), "numpy"),
             Attempt(_cost(WRITING_PYTHON, density * loops), "python"),
         ]
     return sorted(attempt for attempt in found if attempt.name != running)
@@ -236,6 +235,10 @@ def _density(program: Program) -> float:
 def _cost(seconds: tuple[float, float], number: float) -> float:
     always, each = seconds
     return always + each * number
+
+
+def _importing(module: str) -> float:
+    return 0.0 if module in sys.modules else IMPORTING[module]
 
 
 def _cores() -> int:
