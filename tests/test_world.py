@@ -458,6 +458,17 @@ KINDS["what is asked in other ways"] = [
          "r(w * x) * getattr(r, 'k', 1.0)", "r.k = n", most=8),
     _Row("documentation of a helper", HELPER + "g.__doc__ = 'a'", "w * x * len(g.__doc__)",
          "g.__doc__ = 'a' * call", most=8),
+    _Row("name of a class", "class C:\n    pass", "w * x * len(C.__name__)",
+         "C.__name__ = 'a' * call", most=8),
+    _Row("arguments of an exception", "box = KeyError(3.0)\nclass E(Exception):\n    pass\n"
+         "e = E(3.0)", "w * x * e.args[0]", "e.args = (n,)", most=8),
+    _Row("default of a defaultdict", "import collections\n"
+         "ks = collections.defaultdict(lambda: 1.0)", "w * x * ks.default_factory()",
+         "ks.default_factory = lambda: n", most=8),
+    _Row("attribute of a cache that is absent", "g = functools.cache(lambda: 1.0)",
+         "w * x * getattr(g, 'k', 1.0)", "g.k = n", most=8),
+    _Row("what a helper wraps", HELPER, "w * x * getattr(g, '__wrapped__', lambda: 1.0)()",
+         "g.__wrapped__ = lambda: n", most=8),
     _Row("signature of a helper", "import inspect\n" + HELPER,
          "w * x * len(inspect.signature(g).parameters)",
          "g.__code__ = (lambda y, z=1: y).__code__", expected=EITHER, most=8),
