@@ -411,9 +411,10 @@ KINDS["Python's own objects"] = [
          "log.setLevel(10 + 20 * (call % 2))", most=3),
     _Row("getEffectiveLevel", LOG, "w * x * log.getEffectiveLevel() * 0.1",
          "log.setLevel(10 + 20 * (call % 2))", most=3),
-    _Row("logging.disable", LOG + "log.setLevel(10)",
+    _Row("what all loggers leave out", "import logging\n"
+         "them = logging.Manager(logging.RootLogger(10))\nlog = them.getLogger('cfg_world')",
          "w * x * (3.0 if log.isEnabledFor(20) else 1.0)",
-         "logging.disable(50 * (call % 2))\nif call == 27:\n    logging.disable(0)", most=3),
+         "them.disable = 50 * (call % 2)", most=3),
     _Row("a logger that is heard later", LOG + QUIET, "log.debug('a')  # here\nreturn w * x",
          "log.setLevel(10)", "log", by=2),
     _Row("a parent that is heard later", LOG + QUIET + "sub = logging.getLogger('cfg_world.sub')",
@@ -442,7 +443,7 @@ HELPER = "def g(y):\n    return y\n"
 NAMESPACE = "box = types.SimpleNamespace()"
 KINDS["what is asked in other ways"] = [
     _Row("attribute of the function itself", "gs = []",
-         "w * x * getattr(gs[0], 'k', 1.0) if gs else x", "gs[:] = [f]\nf.k = n", most=8,
+         "w * x * getattr(gs[0], 'k', 1.0) if gs else w + x", "gs[:] = [f]\nf.k = n", most=8,
          ways=("module",)),
     _Row("attribute of a helper that is absent", HELPER, "g(w * x) * getattr(g, 'k', 1.0)",
          "g.k = n", most=8),
