@@ -20,7 +20,7 @@ import threading
 import types
 import weakref
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import chain
@@ -78,6 +78,11 @@ _ASKED = {  # by their own code
 _TOLD = {  # by functions about themselves
     *("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"),
     *("__code__", "__defaults__", "__kwdefaults__"),
+}
+_TOLD_BY_CLASSES = {"__name__", "__qualname__"}
+_HIDDEN = {  # what classes written in C keep beside attributes, and is asked for by name
+    BaseException: ("args", "__cause__", "__context__"),
+    defaultdict: ("default_factory",),
 }
 _PLAIN_C = {  # modules whose classes, written in C, do not change, or have a visitor
     *("_struct", "_thread", "_contextvars", "_abc", "functools", "re", "typing"),
@@ -320,6 +325,7 @@ class _Walk:
         if code is not None and not is_library(code):
             self.found(code, cached.__wrapped__.__globals__)
         self.wrapper(cached, path)
+        self._attributes(cached, path)
 
     def items(self, things: Any, path: Any) -> None:
         found = tuple(things)
@@ -374,6 +380,8 @@ class _Walk:
         if issubclass(t, enum.Enum):
             for member_ in t.__dict__["_member_map_"].values():
                 self.then(member_, its, f".{member_._name_}")
+        for name in sorted(_TOLD_BY_CLASSES & self._wanted):
+            self.cell("code", t, name, getattr(t, name), its)
         met: set[str] = set()
         for c in t.__mro__:
             if _is_built_in(c):
@@ -439,6 +447,11 @@ class _Walk:
         if kind.__flags__ & _HEAP:
             self.cell("type", thing, None, kind, path)
         self._attributes(thing, path)
+        for base in _HIDDEN.keys() & kind.__mro__:
+            for name in _HIDDEN[base]:
+                if name in self._wanted or base is defaultdict:  # which calls it itself
+                    self.cell("code", thing, name, getattr(thing, name), path)
+                    self.then(getattr(thing, name), path, f".{name}")
         for name in self._kind(kind).slots:
             value = read_slot(thing, name)
             self.cell("slot", thing, name, value, path)
@@ -478,7 +491,7 @@ class _Walk:
         """Whether a name that is not set on an object of a class would count if it were."""
         if name in self.names.set_attributes:
             return kind not in _HAVE_DICT or name in self.names.attributes
-        if name.startswith("__") and name.endswith("__"):
+        if name.startswith("__") and name.endswith("__") and name not in self.names.absent:
             return False
         raw = member(kind, name)
         if raw is None:
@@ -487,7 +500,8 @@ class _Walk:
         return not hasattr(type(raw), "__set__")
 
 
-_HAVE_DICT = (types.FunctionType, types.SimpleNamespace)  # and are no classes of Python
+_CACHED = type(functools.cache(lambda: 0))
+_HAVE_DICT = (types.FunctionType, types.SimpleNamespace, _CACHED)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
@@ -578,7 +592,7 @@ _VISITORS: dict[type, Callable[[_Walk, Any, Any], None]] = {
     classmethod: _Walk.wrapper,
     functools.cached_property: _Walk.wrapper,
     functools.partialmethod: _Walk.wrapper,
-    type(functools.cache(lambda: 0)): _Walk.cache,
+    _CACHED: _Walk.cache,
     types.MappingProxyType: _Walk.pairs,
     ContextVar: _Walk.context,
     weakref.ref: _Walk.refused,

@@ -411,9 +411,10 @@ KINDS["Python's own objects"] = [
          "log.setLevel(10 + 20 * (call % 2))", most=3),
     _Row("getEffectiveLevel", LOG, "w * x * log.getEffectiveLevel() * 0.1",
          "log.setLevel(10 + 20 * (call % 2))", most=3),
-    _Row("logging.disable", LOG + "log.setLevel(10)",
+    _Row("what all loggers leave out", "import logging\n"
+         "them = logging.Manager(logging.RootLogger(10))\nlog = them.getLogger('cfg_world')",
          "w * x * (3.0 if log.isEnabledFor(20) else 1.0)",
-         "logging.disable(50 * (call % 2))\nif call == 27:\n    logging.disable(0)", most=3),
+         "them.disable = 50 * (call % 2)", most=3),
     _Row("a logger that is heard later", LOG + QUIET, "log.debug('a')  # here\nreturn w * x",
          "log.setLevel(10)", "log", by=2),
     _Row("a parent that is heard later", LOG + QUIET + "sub = logging.getLogger('cfg_world.sub')",
@@ -442,7 +443,7 @@ HELPER = "def g(y):\n    return y\n"
 NAMESPACE = "box = types.SimpleNamespace()"
 KINDS["what is asked in other ways"] = [
     _Row("attribute of the function itself", "gs = []",
-         "w * x * getattr(gs[0], 'k', 1.0) if gs else x", "gs[:] = [f]\nf.k = n", most=8,
+         "w * x * getattr(gs[0], 'k', 1.0) if gs else w + x", "gs[:] = [f]\nf.k = n", most=8,
          ways=("module",)),
     _Row("attribute of a helper that is absent", HELPER, "g(w * x) * getattr(g, 'k', 1.0)",
          "g.k = n", most=8),
@@ -458,6 +459,17 @@ KINDS["what is asked in other ways"] = [
          "r(w * x) * getattr(r, 'k', 1.0)", "r.k = n", most=8),
     _Row("documentation of a helper", HELPER + "g.__doc__ = 'a'", "w * x * len(g.__doc__)",
          "g.__doc__ = 'a' * call", most=8),
+    _Row("name of a class", "class C:\n    pass", "w * x * len(C.__name__)",
+         "C.__name__ = 'a' * call", most=8),
+    _Row("arguments of an exception", "box = KeyError(3.0)\nclass E(Exception):\n    pass\n"
+         "e = E(3.0)", "w * x * e.args[0]", "e.args = (n,)", most=8),
+    _Row("default of a defaultdict", "import collections\n"
+         "ks = collections.defaultdict(lambda: 1.0)", "w * x * ks.default_factory()",
+         "ks.default_factory = lambda: n", most=8),
+    _Row("attribute of a cache that is absent", "g = functools.cache(lambda: 1.0)",
+         "w * x * getattr(g, 'k', 1.0)", "g.k = n", most=8),
+    _Row("what a helper wraps", HELPER, "w * x * getattr(g, '__wrapped__', lambda: 1.0)()",
+         "g.__wrapped__ = lambda: n", most=8),
     _Row("signature of a helper", "import inspect\n" + HELPER,
          "w * x * len(inspect.signature(g).parameters)",
          "g.__code__ = (lambda y, z=1: y).__code__", expected=EITHER, most=8),
