@@ -191,8 +191,11 @@ class Recording:
             order = _sorted(outputs)
             first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
             self.order = order[: first + 1]
-            met = (_sorted([*outputs, *computed]) if computed else order)[-1].adjoint
-            nodes = [v for v in self.nodes if v.adjoint is met]
+            met = other = order[-1].adjoint
+            beside = [v for v in computed if v.adjoint is not met]
+            if beside:
+                other = _sorted(beside)[-1].adjoint
+            nodes = [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
             for v in inputs:
                 leaves.append(v)
                 v.adjoint = -len(leaves)
