@@ -30,6 +30,7 @@ from engine.functions import log1p as log1p
 from engine.functions import logsumexp as logsumexp
 from engine.functions import max as max
 from engine.functions import min as min
+from engine.functions import pick as pick
 from engine.functions import relu as relu
 from engine.functions import sigmoid as sigmoid
 from engine.functions import sin as sin

@@ -17,16 +17,19 @@ from collections.abc import (
 )
 from itertools import chain, count, islice
 from numbers import Real
+from operator import is_
 from typing import Any, NamedTuple
 
+from engine.integer import Integer, is_data
 from engine.value import Operand, Value
 
 PLAIN = (type(None), bool, int, str)  # what a result may hold beside numbers
 
 
-def flatten(argument: Any, numbers: list[Operand]) -> Any:
+def flatten(argument: Any, numbers: list[Any], whole: bool = False) -> Any:
     """Appends the numbers of an argument; what is left is its shape, equal for equal shapes.
 
+    Integers are numbers too where these are to be `whole` ones as well, else a part of the shape.
     TypeError for what is no data and cannot stand for itself either, such as a container that
     changes; ValueError for a list that contains itself.
 
@@ -35,30 +38,50 @@ def flatten(argument: Any, numbers: list[Operand]) -> Any:
     (<class 'list'>, 2)
     >>> numbers
     [1.0, 2.0, 3.0]
+    >>> flatten([3, 4], numbers, whole=True), numbers[-2:]
+    ((<class 'list'>, <class 'int'>, <class 'int'>), [3, 4])
     """
     kind = type(argument)
-    if kind is float or kind is Value or isinstance(argument, float):
-        is_odd = kind is not float and kind is not Value  # a float of the user's, or NumPy's
-        numbers.append(float(argument) if is_odd else argument)
-        return float if is_odd else kind
+    if kind is float or kind is Value:
+        numbers.append(argument)
+        return kind
+    if kind in _INTEGERS or isinstance(argument, float):
+        return _number(argument, numbers, whole)
+    shape: Any = None
     try:
         if kind is list or kind is tuple:
-            return kind, *(_grid(argument, numbers) or [flatten(p, numbers) for p in argument])
-        if kind is dict:
-            return kind, *[(_told(key), flatten(part, numbers)) for key, part in argument.items()]
-        if _is_array(argument):
+            grid = _grid(argument, numbers, whole)
+            shape = kind, *(grid or [flatten(part, numbers, whole) for part in argument])
+        elif kind is dict:
+            parts = argument.items()
+            shape = kind, *[(_told(key), flatten(part, numbers, whole)) for key, part in parts]
+        elif _is_array(argument):
             _check_kept(argument)
-            return kind, *argument.shape, flatten(argument.ravel().tolist(), numbers)
-        if hasattr(argument, "tolist"):  # NumPy's numbers
-            return flatten(_plain(argument), numbers)
+            shape = kind, *argument.shape, flatten(argument.ravel().tolist(), numbers, whole)
+        elif hasattr(argument, "tolist"):  # NumPy's numbers
+            shape = flatten(_plain(argument), numbers, whole)
     except RecursionError:
         raise ValueError(
             f"replay expected numbers in lists, got a {kind.__name__} that contains itself, or is "
             "nested too deep"
         ) from None
-    if kind not in PLAIN:
+    if shape is None and kind not in PLAIN:
         _check_constant(argument)
-    return _told(argument)
+    return _told(argument) if shape is None else shape
+
+
+_INTEGERS = (int, Integer)
+
+
+def _number(x: Any, numbers: list[Any], whole: bool) -> Any:
+    """Notes a number; its shape is its kind, or of an integer that is no number the integer."""
+    if type(x) not in _INTEGERS:  # a float of the user's, or NumPy's
+        numbers.append(float(x))
+        return float
+    if whole and is_data(x.n if type(x) is Integer else x):
+        numbers.append(x)
+        return int
+    return _told(x.number() if type(x) is Integer else x)
 
 
 def _check_kept(array: Any) -> None:
@@ -120,14 +143,20 @@ def _told(thing: Any) -> tuple[Any, ...]:
     return kind, thing if kind in PLAIN else _Same(thing)
 
 
-def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None:
-    """The shape of a list of floats, or of lists of floats of one length: the usual, and fast."""
+def _grid(rows: Sequence[Any], numbers: list[Any], whole: bool) -> tuple[Any, ...] | None:
+    """The shape of a list of floats, or of lists of floats of one length: the usual, and fast.
+
+    Of integers too, where they are numbers.
+    """
     kind = type(rows[0]) if rows else float
     if not _are_all(kind, rows):
         return None
     if kind is float:
         numbers += rows
         return (len(rows),)
+    if whole and _are_integers(rows):
+        numbers += rows
+        return (int,) * len(rows)
     if kind is list and len(set(map(len, rows))) == 1:
         entries: list[Any] = []
         for row in rows:
@@ -136,6 +165,11 @@ def _grid(rows: Sequence[Any], numbers: list[Operand]) -> tuple[Any, ...] | None
             numbers += entries
             return len(rows), len(rows[0])
     return None
+
+
+def _are_integers(things: Sequence[Any]) -> bool:
+    """Whether all are ints that are data."""
+    return _are_all(int, things) and is_data(min(things)) and is_data(max(things))
 
 
 def _are_all(kind: type, things: Sequence[Any]) -> bool:
@@ -150,23 +184,45 @@ def _is_hashable(thing: Any) -> bool:
     return True
 
 
-def rebuild(argument: Any, values: Iterator[Any]) -> Any:
-    """The argument again, its numbers replaced by the next of `values`."""
-    kind = type(argument)
+def rebuild(argument: Any, values: Iterator[Any], whole: bool = False) -> Any:
+    """The argument again, its numbers replaced by the next of `values`; `whole` as in `flatten`."""
+    kind, again = type(argument), argument
     if isinstance(argument, float) or kind is Value:
-        return next(values)
-    if kind is list or kind is tuple:
+        again = next(values)
+    elif kind is int:
+        again = next(values) if whole and is_data(argument) else argument
+    elif kind is Integer:
+        again = next(values) if whole else argument.number()
+    elif kind is list or kind is tuple:
         if set(map(type, argument)) == {float}:
-            return kind(islice(values, len(argument)))
-        return kind(rebuild(part, values) for part in argument)
+            again = kind(islice(values, len(argument)))
+        else:
+            again = kind(rebuild(part, values, whole) for part in argument)
+    elif kind is dict:
+        again = {key: rebuild(part, values, whole) for key, part in argument.items()}
+    elif _is_array(argument):
+        parts = rebuild(argument.ravel().tolist(), values, whole)
+        keeps_kind = argument.dtype.kind not in "fO" and Integer not in set(map(type, parts))
+        again = argument.copy() if keeps_kind else argument.astype(object)
+        again.flat = parts
+    elif hasattr(argument, "tolist"):
+        again = rebuild(argument.tolist(), values, whole)
+    return again
+
+
+def settled(thing: Any) -> Any:
+    """The thing with ints in place of what stood for them in a recording."""
+    kind = type(thing)
+    if kind is Integer:
+        return thing.number()
+    if kind is list or kind is tuple:
+        parts = [settled(part) for part in thing]
+        return thing if all(map(is_, parts, thing)) else kind(parts)
     if kind is dict:
-        return {key: rebuild(part, values) for key, part in argument.items()}
-    if _is_array(argument):
-        holds_numbers = argument.dtype.kind in "fO"
-        again = argument.astype(object) if holds_numbers else argument.copy()
-        again.flat = rebuild(argument.ravel().tolist(), values)
-        return again
-    return rebuild(argument.tolist(), values) if hasattr(argument, "tolist") else argument
+        parts = [settled(part) for part in thing.values()]
+        same = all(map(is_, parts, thing.values()))
+        return thing if same else dict(zip(thing, parts, strict=True))
+    return thing
 
 
 def _is_array(thing: Any) -> bool:
@@ -210,7 +266,7 @@ class Given(NamedTuple):
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     shape: Shape
-    numbers: list[Operand]
+    numbers: list[Any]  # floats, Values, and integers
 
 
 def digest(thing: object) -> str:
@@ -220,16 +276,16 @@ def digest(thing: object) -> str:
 
 def read(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Given:
     """The arguments of a call taken apart; TypeError where they cannot be."""
-    numbers: list[Operand] = []
-    shape = tuple([flatten(argument, numbers) for argument in arguments])
-    named = tuple([(name, flatten(argument, numbers)) for name, argument in keywords.items()])
+    numbers: list[Any] = []
+    shape = tuple([flatten(argument, numbers, True) for argument in arguments])
+    named = tuple([(name, flatten(argument, numbers, True)) for name, argument in keywords.items()])
     return Given(arguments, keywords, (shape, named), numbers)
 
 
 def identities(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Shape, list[int]]:
     """What tells whether something was put in, taken out or moved in between."""
     given = read(arguments, keywords)
-    return given.shape, list(map(id, given.numbers))
+    return given.shape, [x if type(x) is int else id(x) for x in given.numbers]
 
 
 def numbers_of(result: Any) -> list[Operand]:
@@ -254,16 +310,41 @@ def _is_sequence(kind: Any) -> bool:
     return kind in (list, tuple) or hasattr(kind, "tolist")
 
 
-def changed_argument(function: Callable[..., Any], before: Shape, now: Shape) -> str:
-    """Which argument makes two shapes differ, in words."""
+def _named(
+    function: Callable[..., Any], arguments: Iterable[Any], keywords: Mapping[str, Any]
+) -> dict[Any, Any]:
+    """Arguments by the names that the function has for them."""
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):  # some builtins have none
         names = []
-    old, new = (
-        {**dict(zip(chain(names, count(len(names))), shape, strict=False)), **dict(keywords)}
-        for shape, keywords in (before, now)
-    )
+    return {**dict(zip(chain(names, count(len(names))), arguments, strict=False)), **keywords}
+
+
+def name_of(function: Callable[..., Any], given: Given, place: int) -> str:
+    """How the number in a place is written, such as `xs[2]`."""
+    todo: list[tuple[str, Any]] = [
+        (str(name), part)
+        for name, part in _named(function, given.arguments, given.keywords).items()
+    ]
+    while todo:
+        path, part = todo.pop(0)
+        found: list[Any] = []
+        flatten(part, found, True)
+        if place >= len(found):
+            place -= len(found)
+        elif isinstance(part, dict):
+            todo = [(f"{path}[{key!r}]", each) for key, each in part.items()]
+        elif isinstance(part, (list, tuple)) or _is_array(part):
+            todo = [(f"{path}[{k}]", each) for k, each in enumerate(part)]
+        else:
+            return path
+    return "an argument"
+
+
+def changed_argument(function: Callable[..., Any], before: Shape, now: Shape) -> str:
+    """Which argument makes two shapes differ, in words."""
+    old, new = (_named(function, shape, dict(named)) for shape, named in (before, now))
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
             return _changed(old[name], new[name], str(name))
@@ -276,10 +357,9 @@ def _changed(old: Any, new: Any, path: str) -> str:
         return f"{path} changes its type"
     kind = old[0]
     if kind is not dict and not _is_sequence(kind):
-        remedy = "; pass a number as a float, a class as a one-hot list" if kind is int else ""
         return (
             f"{path} changes, such as from {old[1]!r} to {new[1]!r}, and each {kind.__name__} is "
-            f"recorded for itself{remedy}"
+            "recorded for itself"
         )
     if len(old) != len(new):
         return f"the length of {path} changes, such as from {len(old) - 1} to {len(new) - 1}"

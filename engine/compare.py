@@ -71,7 +71,7 @@ def _first_change(before: Tape, now: Tape) -> Change | None:
             return next(filter(None, found), CLOSE_CALL)
     if [op for op, _ in before.rows] != [op for op, _ in now.rows]:
         return Change("it does other operations")
-    if len(before.guards) != len(now.guards) or len(before.outputs) != len(now.outputs):
+    if any(len(old) != len(new) for old, new in _watched(before, now)):
         return Change("it compares or returns another number of Values")
     frozen = None
     for places in zip(_places(before), _places(now), strict=True):
@@ -87,9 +87,17 @@ def _first_change(before: Tape, now: Tape) -> Change | None:
     return frozen
 
 
+def _watched(before: Tape, now: Tape) -> Iterator[tuple[Sequence[Any], Sequence[Any]]]:
+    """What is looked at after a forward."""
+    for name in ("guards", "bounds", "outputs"):
+        yield getattr(before, name), getattr(now, name)
+
+
 def _are_same(before: Tape, now: Tape) -> bool:
     """Whether the tapes are written the same: the usual, and fast."""
     if (before.rows, before.guards, before.outputs) != (now.rows, now.guards, now.outputs):
+        return False
+    if before.bounds != now.bounds:
         return False
     leaves = list(zip(before.leaves, now.leaves, strict=False))[before.inputs :]
     return len(before.leaves) == len(now.leaves) and all(
@@ -110,6 +118,7 @@ def _places(tape: Tape) -> Iterator[tuple[int, ...]]:
         yield places
     for guard in tape.guards:
         yield guard.left, guard.right
+    yield tuple([bound.place for bound in tape.bounds])
     yield tape.outputs
 
 
@@ -194,24 +203,27 @@ def _slacks(outputs: Sequence[Operand], root: Operand, sources: Sequence[Value])
     for v in order:
         off[v] = 0.0
         if v.op and v.op.partials and v not in leaves:
-            known = [off[p] if isinstance(p, Value) else 0.0 for p in v.parents]
-            off[v], slopes_off[v] = _rounded(v, known)
+            quick = _QUICK.get(v.op)
+            off[v], slopes_off[v] = (quick and quick(v, off)) or _rounded(v, off)
     adjoint, adjoint_off = dict.fromkeys(order, 0.0), dict.fromkeys(order, 0.0)
     if isinstance(root, Value):
         adjoint[root] = 1.0
     uses = dict.fromkeys(order, STEP)
     for v in reversed(order):
         g, g_off = adjoint[v], adjoint_off[v]
-        for p, slope, d_off in zip(v.parents, v.partials, slopes_off.get(v, ()), strict=False):
-            if isinstance(p, Value):
-                d = abs(cast(float, slope))
+        if not g and not g_off:
+            continue
+        for (p, slope), d_off in zip(_edges(v), slopes_off.get(v, ()), strict=False):
+            d = abs(slope)
+            share, moved = g * d, g * d_off + g_off * (d + d_off)
+            if share != share or moved != moved:  # zero wins over inf
                 share = _times(g, d)
-                uses[p] += 1
-                adjoint[p] += share
-                adjoint_off[p] += _times(g, d_off) + _times(g_off, d + d_off)
-                adjoint_off[p] += uses[p] * UNIT * share if share < math.inf else 0.0
-                if max(share, adjoint[p]) > HUGE and max(g, d) < math.inf:
-                    adjoint_off[p] = math.inf
+                moved = _times(g, d_off) + _times(g_off, d + d_off)
+            uses[p] += 1
+            adjoint[p] += share
+            adjoint_off[p] += moved + uses[p] * UNIT * (share if share < math.inf else 0.0)
+            if (share > HUGE or adjoint[p] > HUGE) and max(g, d) < math.inf:
+                adjoint_off[p] = math.inf
     found = [off.get(v, 0.0) if isinstance(v, Value) else 0.0 for v in outputs]
     found += [adjoint_off.get(v, 0.0) for v in sources]
     return [math.inf if x != x else 4 * x + TINY for x in found]
@@ -222,9 +234,34 @@ def _times(a: float, b: float) -> float:
     return a * b if a and b else 0.0
 
 
-def _rounded(v: Value, off: Sequence[float]) -> tuple[float, list[float]]:
-    """How far a result and its slopes can be off, whose operands are off so far."""
-    op, xs, z = cast(Any, v.op), [data_of(p) for p in v.parents], v.data
+def _edges(v: Value) -> list[tuple[Value, float]]:
+    """The operands that are Values, with the partials."""
+    if type(v.dx) is tuple:
+        return list(zip(cast("tuple[Value, ...]", v.x), v.dx, strict=True))
+    known = type(v.x) is tuple
+    pairs = zip(v.parents, v.partials, strict=True) if known else ((v.x, v.dx), (v.y, v.dy))
+    return [(p, cast(float, d)) for p, d in pairs if type(p) is Value]
+
+
+Off = Mapping[Value, float]
+
+
+def _rounded(v: Value, off: Off) -> tuple[float, list[float]]:
+    """How far a result, and its slopes for the Values, can be off, whose operands are off so far.
+
+    Of any row: it is computed where its operands may be, too.
+    """
+    op, parents = cast(Any, v.op), v.parents
+    xs = [data_of(p) for p in parents]
+    offs = [off[p] if isinstance(p, Value) else 0.0 for p in parents]
+    z_off, slopes_off = _moved_by(op, xs, offs, v.data)
+    of_values = zip(slopes_off, parents, strict=True)
+    return z_off, [d_off for d_off, p in of_values if isinstance(p, Value)]
+
+
+def _moved_by(
+    op: Any, xs: Sequence[float], off: Sequence[float], z: float
+) -> tuple[float, list[float]]:
     _, slopes = _forward(op, xs)
     shares = [abs(d * x) for d, x in zip(slopes, xs, strict=True)]
     moved = sum([_times(abs(d), e) for d, e in zip(slopes, off, strict=True)])
@@ -244,6 +281,58 @@ def _rounded(v: Value, off: Sequence[float]) -> tuple[float, list[float]]:
     if not math.isfinite(z):
         return (math.inf if z_off else 0.0), slopes_off
     return max(z_off, moved) + unit * size, slopes_off
+
+
+# Sums and products are most of a graph. How far they can be off is a formula, where all is finite.
+
+
+def _sum_off(v: Value, off: Off) -> tuple[float, list[float]] | None:
+    values = v.x if type(v.x) is tuple else [p for p in (v.x, v.y) if type(p) is Value]
+    operands: Any = v.y if type(v.y) is tuple else v.x if type(v.x) is tuple else (v.x, v.y)
+    size = sum([abs(p._data if type(p) is Value else p) for p in operands])
+    z_off = sum([off[p] for p in values]) + (STEP + len(operands)) * UNIT * size
+    return (z_off, [STEP * UNIT] * len(values)) if z_off < math.inf else None
+
+
+def _product_off(v: Value, off: Off) -> tuple[float, list[float]] | None:
+    x, y = data_of(cast(Operand, v.x)), data_of(cast(Operand, v.y))
+    e_x, e_y = (off[p] if type(p) is Value else 0.0 for p in (v.x, v.y))
+    z_off = abs(x) * e_y + abs(y) * e_x + e_x * e_y + (STEP + 2) * UNIT * abs(v.data)
+    if not z_off < math.inf:
+        return None
+    slopes = [max(STEP * UNIT * abs(y), e_y)] * (type(v.x) is Value)
+    slopes += [max(STEP * UNIT * abs(x), e_x)] * (type(v.y) is Value)
+    return z_off, slopes
+
+
+def _dot_off(v: Value, off: Off) -> tuple[float, list[float]] | None:
+    operands: Any = v.y if type(v.y) is tuple else v.x
+    n = len(operands) // 2
+    data = [p._data if type(p) is Value else p for p in operands]
+    offs = [off[p] if type(p) is Value else 0.0 for p in operands]
+    z_off = offs[-1] + sum(
+        [
+            abs(x) * e_y + abs(y) * e_x + e_x * e_y
+            for x, y, e_x, e_y in zip(data[:n], data[n:-1], offs[:n], offs[n:-1], strict=True)
+        ]
+    )
+    size = abs(data[-1]) + 2 * sum([abs(x * y) for x, y in zip(data[:n], data[n:], strict=False)])
+    z_off += (STEP + len(data)) * UNIT * size
+    if not z_off < math.inf:
+        return None
+    unit = STEP * UNIT
+    slopes = [max(unit * abs(x), e) for x, e in zip(data[n:-1], offs[n:-1], strict=True)]
+    slopes += [max(unit * abs(x), e) for x, e in zip(data[:n], offs[:n], strict=True)]
+    slopes.append(unit)
+    pairs = zip(slopes, operands, strict=True)
+    return z_off, [d_off for d_off, p in pairs if type(p) is Value]
+
+
+_QUICK = {
+    **dict.fromkeys((OPS["add"], OPS["sub"], OPS["sum"]), _sum_off),
+    OPS["mul"]: _product_off,
+    OPS["dot"]: _dot_off,
+}
 
 
 def _forward(op: Any, xs: Sequence[float]) -> tuple[float, Sequence[float]]:

@@ -9,9 +9,10 @@ from keyword import iskeyword
 from typing import Any, Protocol, overload
 
 from engine import operators, ops
+from engine.integer import Integer
 from engine.operators import GENERATED
-from engine.ops import OPS, Op, Point
-from engine.value import Operand, Value, apply, data_of, number, written
+from engine.ops import OPS, PICK, Op, Point
+from engine.value import Operand, Picked, Value, apply, data_of, node, number, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
@@ -31,7 +32,7 @@ class Function(Protocol):
 
 def call(op: Op, *operands: Operand) -> Any:
     """A row for Values and floats: a Value where there is one among them, else a float."""
-    if any(isinstance(operand, Value) for operand in operands):
+    if Value in map(type, operands):
         return apply(op, *operands)
     return op(*map(data_of, operands))
 
@@ -39,12 +40,17 @@ def call(op: Op, *operands: Operand) -> Any:
 def _function(op: Op) -> Callable[..., Any]:
     """A row as a function."""
 
-    def function(*operands: Operand) -> Any:
+    def function(*operands: Any) -> Any:
         if len(operands) != op.arity:
             raise TypeError(f"{op.name} expected {op.arity} operands, got {len(operands)}")
         return call(op, *operands)
 
+    return _named(function, op)
+
+
+def _named(function: Callable[..., Any], op: Op) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = op.name
+    function.__module__ = __name__
     slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
     function.__doc__ = f"z = {op.formula}; {slopes}"
     return function
@@ -132,27 +138,32 @@ def _check_partials(op: Op, point: Point) -> None:
             )
 
 
+_written = {
+    name: _named(function, OPS[name])
+    for name, function in written(operators.functions(), f"{GENERATED}: functions").items()
+}
+
 # fmt: off
-exp: Function = _function(OPS["exp"])
-log: Function = _function(OPS["log"])
-expm1: Function = _function(OPS["expm1"])
-log1p: Function = _function(OPS["log1p"])
-sqrt: Function = _function(OPS["sqrt"])
-sin: Function = _function(OPS["sin"])
-cos: Function = _function(OPS["cos"])
-tan: Function = _function(OPS["tan"])
-sinh: Function = _function(OPS["sinh"])
-cosh: Function = _function(OPS["cosh"])
-tanh: Function = _function(OPS["tanh"])
-asin: Function = _function(OPS["asin"])
-acos: Function = _function(OPS["acos"])
-atan: Function = _function(OPS["atan"])
-sigmoid: Function = _function(OPS["sigmoid"])
-softplus: Function = _function(OPS["softplus"])
-relu: Function = _function(OPS["relu"])
-erf: Function = _function(OPS["erf"])
-erfc: Function = _function(OPS["erfc"])
-gelu: Function = _function(OPS["gelu"])
+exp: Function = _written["exp"]
+log: Function = _written["log"]
+expm1: Function = _written["expm1"]
+log1p: Function = _written["log1p"]
+sqrt: Function = _written["sqrt"]
+sin: Function = _written["sin"]
+cos: Function = _written["cos"]
+tan: Function = _written["tan"]
+sinh: Function = _written["sinh"]
+cosh: Function = _written["cosh"]
+tanh: Function = _written["tanh"]
+asin: Function = _written["asin"]
+acos: Function = _written["acos"]
+atan: Function = _written["atan"]
+sigmoid: Function = _written["sigmoid"]
+softplus: Function = _written["softplus"]
+relu: Function = _written["relu"]
+erf: Function = _written["erf"]
+erfc: Function = _written["erfc"]
+gelu: Function = _written["gelu"]
 # fmt: on
 
 
@@ -261,11 +272,89 @@ def softmax(logits: Iterable[Operand]) -> list[Any]:
     return [exp(x - total) for x in logits]
 
 
-def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> Any:
+def pick(rows: Iterable[Any], index: Operand) -> Any:
+    """rows[index], by an integer that is data: a letter, a word, a label.
+
+    `rows` are Values, or lists of Values of one length: of an embedding all numbers of a row are
+    picked. `index` is an int, or a Value or a float that is a whole number; a negative one counts
+    from the end. The gradient goes to what was picked; the other rows get one of 0, as in PyTorch.
+    In a function that is replayed, another integer needs no new recording.
+
+    Raises IndexError for an index that is no row, TypeError for what is no whole number, ValueError
+    for no rows and for rows of several lengths.
+
+    >>> rows = [Value(1.0), Value(5.0), Value(7.0)]
+    >>> pick(rows, 1).backward()
+    >>> [row.grad for row in rows], rows[0].has_grad
+    ([0.0, 1.0, 0.0], True)
+    >>> pick([[0.5, 1.5], [2.5, 3.5]], -1)
+    [2.5, 3.5]
+    """
+    rows = _some("pick", rows)
+    place = _whole(index)
+    if place is None:
+        raise TypeError(
+            f"pick expected a whole number as index, got {type(index).__name__} ({index!r:.40})"
+        )
+    if not -len(rows) <= place < len(rows):
+        raise IndexError(
+            f"pick expected an index from {-len(rows)} to {len(rows) - 1}, one of {len(rows)} "
+            f"rows, got {place}"
+        )
+    return _picked(rows, place, index, -len(rows))
+
+
+def _whole(index: Any) -> int | None:
+    """An index as an int; None for what is no whole number."""
+    if type(index) is Integer:
+        return index.n
+    if isinstance(index, Value):
+        index = _read(index)
+    if isinstance(index, float) and index.is_integer():
+        return int(index)
+    try:
+        return operator.index(index)
+    except TypeError:
+        return None
+
+
+def _picked(rows: Sequence[Any], place: int, index: Any, low: int) -> Any:
+    """The row at a place, which is known to be there; `low` is the least index of one."""
+    if type(index) is Integer:
+        index = index.n if index.v is None else index.v
+    if _is_row(rows[0]):
+        lengths = sorted({len(row) if _is_row(row) else 0 for row in rows})
+        if len(lengths) > 1:
+            raise ValueError(
+                f"pick expected rows of one length, got {lengths[0]} and {lengths[-1]} numbers"
+            )
+        return [_picked(column, place, index, low) for column in zip(*rows, strict=True)]
+    are_values = [type(row) is Value for row in rows]
+    if True not in are_values and not isinstance(index, Value):
+        return number(rows[place])
+    candidates = rows if all(are_values) else [x if type(x) is Value else number(x) for x in rows]
+    values = tuple([x for x in candidates if type(x) is Value])
+    others = None if len(values) == len(rows) else tuple(candidates)
+    asked = index if isinstance(index, Value) else float(place)
+    slopes = Picked(place % len(rows), are_values, asked, low)
+    return node(PICK, _read(candidates[place]), values, others, slopes, None)
+
+
+def _read(x: Operand) -> float:
+    """The number of an operand; a recording does not mind, since it stays in the graph."""
+    return number(x._data if type(x) is Value else x)
+
+
+def _is_row(thing: object) -> bool:
+    return hasattr(thing, "__len__") and not isinstance(thing, str)
+
+
+def cross_entropy(logits: Iterable[Operand], target: Operand | Sequence[float]) -> Any:
     """-log of the probability that softmax(logits) gives the target; stable at any gap.
 
-    `target` is a class index, or a probability for each class. Raises ValueError for an index
-    outside the logits or for another number of probabilities, TypeError for other targets.
+    `target` is a class index, as `pick` takes it but not negative, or a probability for each
+    class. Raises ValueError for an index outside the logits or for another number of
+    probabilities, TypeError for other targets.
 
     >>> cross_entropy([1000.0, 0.0], 1)
     1000.0
@@ -278,17 +367,12 @@ def cross_entropy(logits: Iterable[Operand], target: int | Sequence[float]) -> A
                 f"cross_entropy expected {len(logits)} probabilities, got {len(target)}"
             )
         return dot(target, [total - x for x in logits])
-    index = _class_index(target)
-    if not 0 <= index < len(logits):
-        raise ValueError(f"cross_entropy expected a class from 0 to {len(logits) - 1}, got {index}")
-    return total - logits[index]
-
-
-def _class_index(target: Any) -> int:
-    try:
-        return operator.index(target)
-    except TypeError:
+    index = _whole(target)
+    if index is None:
         raise TypeError(
             "cross_entropy expected a class index or a list of probabilities, "
             f"got {type(target).__name__} ({target!r:.40})"
-        ) from None
+        )
+    if not 0 <= index < len(logits):
+        raise ValueError(f"cross_entropy expected a class from 0 to {len(logits) - 1}, got {index}")
+    return total - _picked(logits, index, target, 0)

@@ -185,6 +185,16 @@ def logsumexp(xs: Sequence[float]) -> float:
     return xs[top] + math.log1p(math.fsum(rest))
 
 
+def row_of(index: float, rows: int) -> int:
+    """The row that an index names, negative ones from the end; row 0 where it names none.
+
+    >>> row_of(-1.0, 3), row_of(2.5, 3), row_of(7.0, 3), row_of(math.nan, 3)
+    (2, 0, 0, 0)
+    """
+    place = index + rows if index < 0 else index
+    return int(place) if 0 <= place < rows and place == int(place) else 0
+
+
 OPS: dict[str, Op] = {}
 MANY: dict[str, Callable[..., float]] = {"fsum": fsum, "inner": inner, "logsumexp": logsumexp}
 PLAIN: dict[str, Callable[..., float]] = {
@@ -287,3 +297,7 @@ define("sum",        "sum",   "fsum(xs)",                    "1.0",             
 define("dot",        "dot",   "inner(xs, ys, bias)",         "y", "x", "1.0",                   at=[(0.5, -1.25, 2.0, 3.0, 0.1)], many=True)
 define("logsumexp",  "logsumexp", "logsumexp(xs)",           "exp(x - z)",                      at=[(0.5, -1.25, 2.0)], many=True)
 # fmt: on
+
+# One of several rows that an integer names: to what looks at a graph it has one operand, the one
+# that was taken; in a tape the integer comes first, and then all that could have been.
+PICK = row("pick", "pick", "x", "1.0", at=[(1.5,), (-3.0,)])

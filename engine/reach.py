@@ -42,6 +42,7 @@ from engine.cells import (
     read_slot,
     spelled,
 )
+from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
@@ -49,7 +50,7 @@ from engine.witness import Names, is_installed, is_library, is_ours, names_of, w
 MOST = 1_000_000  # things in a walk
 _ATOMS = {
     *PLAIN,
-    *(Value, range, slice, CodeType, re.Pattern, decimal.Decimal, type(MISSING), object),
+    *(Value, Integer, range, slice, CodeType, re.Pattern, decimal.Decimal, type(MISSING), object),
     *(datetime.date, datetime.datetime, datetime.time, datetime.timedelta, datetime.timezone),
     *(type(threading.Lock()), type(threading.RLock()), types.GenericAlias, types.UnionType),
     *(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType),
@@ -96,14 +97,12 @@ def reach(
     `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
     """
     walk = _Walk(codes, known or {}, is_below, looks_around)
-    while True:
-        before = len(walk.codes)
-        walk.go(roots)
-        if len(walk.codes) == before:
-            return Reached(
-                *(walk.cells, walk.names, walk.codes, walk.unknown),
-                *(walk.held, walk.values, walk.aliases),
-            )
+    while not walk.go(roots):
+        pass
+    return Reached(
+        *(walk.cells, walk.names, walk.codes, walk.unknown),
+        *(walk.held, walk.values, walk.aliases),
+    )
 
 
 def _together(codes: Iterable[CodeType]) -> Names:
@@ -136,6 +135,14 @@ def _together(codes: Iterable[CodeType]) -> Names:
     )
 
 
+class _Kind(NamedTuple):
+    """What the code may ask of the objects of a class, by the names in it."""
+
+    of_all: bool  # whether any attribute may be read, by whatever name
+    slots: list[str]
+    absent: set[str]  # attributes that would count if they were set
+
+
 class _Walk:
     def __init__(
         self,
@@ -148,12 +155,11 @@ class _Walk:
         self._looks_around = looks_around
         self.codes: dict[CodeType, dict[str, Any]] = dict(known if codes is None else codes)
 
-    def go(self, roots: Sequence[tuple[Any, str]]) -> None:
-        """One walk with the codes known so far."""
-        self.names = _together(self.codes)
-        if self._looks_around:
-            self.names = self.names._replace(looks_around=True)
+    def go(self, roots: Sequence[tuple[Any, str]]) -> bool:
+        """One walk with the names known so far; whether no code was met that knows more."""
+        began = self.names = self._all_names()
         self._wanted = self.names.attributes | self.names.set_attributes
+        self._kinds: dict[type, _Kind] = {}
         self.cells: dict[tuple[str, int, Any], Cell] = {}
         self.unknown: list[tuple[str, Any]] = []
         self.held: list[Any] = []
@@ -180,6 +186,19 @@ class _Walk:
             _visitor(thing)(self, thing, path)
         if self._todo:
             self.unknown.append((f"world of more than {MOST:,} things below", path))
+        return began == self._all_names()
+
+    def _all_names(self) -> Names:
+        names = _together(self.codes)
+        return names._replace(looks_around=True) if self._looks_around else names
+
+    def found(self, code: CodeType, its_globals: dict[str, Any]) -> None:
+        """Notes code that may run, with that of the functions that it makes."""
+        for each in within(code):
+            if each not in self.codes:
+                self.codes[each] = its_globals
+                if not self._is_below:
+                    self._globals(each, its_globals)
 
     def cell(self, kind: str, owner: Any, name: Any, value: Any, path: Any) -> None:
         """Notes a cell."""
@@ -220,8 +239,7 @@ class _Walk:
         if self.is_before:
             if is_installed(code) and code not in self.codes:
                 return
-            for each in within(code):
-                self.codes.setdefault(each, f.__globals__)
+            self.found(code, f.__globals__)
         elif code not in self.codes:
             return
         own = (None, f.__name__)
@@ -266,8 +284,7 @@ class _Walk:
         self.cell("cache", cached, None, cached.cache_info()[1:], path)
         code = getattr(cached.__wrapped__, "__code__", None)
         if code is not None and not is_library(code):
-            for each in within(code):
-                self.codes.setdefault(each, cached.__wrapped__.__globals__)
+            self.found(code, cached.__wrapped__.__globals__)
         self.wrapper(cached, path)
 
     def items(self, things: Any, path: Any) -> None:
@@ -357,6 +374,7 @@ class _Walk:
         extra = {n for text in parts if isinstance(text, str) for n in text.split(".")}
         self._wanted |= extra
         self.names = self.names._replace(attributes=self.names.attributes | extra)
+        self._kinds.clear()
         for part in parts:
             self.then(part, path, "")
 
@@ -376,52 +394,57 @@ class _Walk:
         if kind.__flags__ & _HEAP:
             self.cell("type", thing, None, kind, path)
         self._attributes(thing, path)
-        for c in kind.__mro__:
-            for name, raw in list(c.__dict__.items()):
-                is_slot = type(raw) is types.MemberDescriptorType and not _is_built_in(c)
-                if is_slot and (name in self._wanted or self._all_of(thing)):
-                    value = read_slot(thing, name)
-                    self.cell("slot", thing, name, value, path)
-                    self.then(value, path, f".{name}")
-
-    def _all_of(self, thing: Any) -> bool:
-        """Whether any attribute of it may be read, by whatever name."""
-        homes = {_home(c) for c in type(thing).__mro__ if c.__flags__ & _HEAP}
-        return self.names.looks_around or bool((homes & _STANDARD) - _FRANK - {"builtins"})
+        for name in self._kind(kind).slots:
+            value = read_slot(thing, name)
+            self.cell("slot", thing, name, value, path)
+            self.then(value, path, f".{name}")
 
     def _attributes(self, thing: Any, path: Any) -> None:
-        own = attributes_of(thing)
-        found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
+        own, kind = attributes_of(thing), self._kind(type(thing))
+        found = own.keys() if kind.of_all else self._wanted & own.keys()
         if is_a(thing, logging.Logger) or is_a(thing, logging.Manager):
             found = frozenset(found) | (_LOGGERS & own.keys())
-        if self._all_of(thing) and type(thing) is not types.FunctionType:
+        if kind.of_all and type(thing) is not types.FunctionType:
             self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):
             self.cell("attribute", thing, name, own[name], path)
-            if name in self.names.attributes or self._all_of(thing):
+            if name in self.names.attributes or kind.of_all:
                 self.then(own[name], path, f".{name}")
         if "__wrapped__" in own:
             self.then(own["__wrapped__"], path, "")
         if type(thing) is types.FunctionType:
             return
         if type(thing).__flags__ & _HEAP and _has_dict(thing):
-            self._absent(thing, own, path)
-
-    def _absent(self, thing: Any, own: dict[str, Any], path: Any) -> None:
-        """Names that are not set on the object, and would count if they were."""
-        kind = type(thing)
-        fallback = hasattr(kind, "__getattr__") or self.names.looks_around
-        for name in self._wanted - own.keys():
-            if name in self.names.set_attributes:
-                matters = True
-            elif name.startswith("__") and name.endswith("__"):
-                matters = False
-            else:
-                raw = member(kind, name)
-                is_asked = fallback or name in self.names.absent
-                matters = is_asked if raw is None else not hasattr(type(raw), "__set__")
-            if matters:
+            for name in kind.absent - own.keys():
                 self.cell("attribute", thing, name, MISSING, path)
+
+    def _kind(self, kind: type) -> _Kind:
+        if kind not in self._kinds:
+            homes = {_home(c) for c in kind.__mro__ if c.__flags__ & _HEAP}
+            of_all = self.names.looks_around or bool((homes & _STANDARD) - _FRANK - {"builtins"})
+            slots = [
+                name
+                for c in kind.__mro__
+                for name, raw in list(c.__dict__.items())
+                if type(raw) is types.MemberDescriptorType and not _is_built_in(c)
+                if name in self._wanted or of_all
+            ]
+            self._kinds[kind] = _Kind(
+                of_all, slots, {n for n in self._wanted if self._counts(kind, n)}
+            )
+        return self._kinds[kind]
+
+    def _counts(self, kind: type, name: str) -> bool:
+        """Whether a name that is not set on an object of a class would count if it were."""
+        if name in self.names.set_attributes:
+            return True
+        if name.startswith("__") and name.endswith("__"):
+            return False
+        raw = member(kind, name)
+        if raw is None:
+            is_asked = hasattr(kind, "__getattr__") or self.names.looks_around
+            return is_asked or name in self.names.absent
+        return not hasattr(type(raw), "__set__")
 
 
 _HEAP = 1 << 9  # of a type's flags: made by a class statement

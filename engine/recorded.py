@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 import operator
-import time
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from threading import RLock
-from types import ModuleType
 from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 from engine import backends, functions
 from engine.arguments import rebuild, twins
-from engine.backends.kernel import Kernel, Memory, fill
+from engine.backends.choice import Choice, Chosen, Compiled, first
+from engine.backends.kernel import Kernel, Memory, fill, side_by_side
 from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
-from engine.tape import Tape
+from engine.tape import Bound, Tape, graded
 from engine.value import Operand, Value, data_of, node
 from engine.world import World
 
@@ -88,14 +86,14 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
+        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
         self.due = 2  # the next one to be compared
-        self.auto = backend == "auto"
-        self.seconds = 0.0  # replaying so far, while a faster backend may be worth its time
-        first = len(self.program.constants)
-        self.inputs = slice(first, first + self.program.inputs)
+        self.goes_back = False  # whether a backward pass was asked for
+        start = len(self.program.constants)
+        self.inputs = slice(start, start + self.program.inputs)
         self.parameters = slice(self.inputs.stop, self.program.leaves)
         self.grad_inputs = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self._place_of = {id(p): k for k, p in enumerate(self.program.parameters)}
@@ -106,20 +104,38 @@ class Recorded:
         self._guards = [
             (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
         ]
+        self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
-        chosen = backends.first(self.program) if self.auto else backends.backend(backend)
-        self.kernel: Kernel = chosen.compile(self.program, tape)
-        self.backend: str = chosen.NAME
+        self._many = number > 1
+        self.backend = first(self.program) if backend == "auto" else backend
+        made = backends.backend(self.backend)
+        self.kernel: Kernel = made.compile(self.program, tape, self.many)
+        self.company: list[Compiled] = []  # what was made for its backend to run beside it
+        choosing = backend == "auto"
+        self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
+        self._is_choosing = choosing
         _living.add(self)
 
     # --- the forward pass
 
-    def use(self, backend: ModuleType) -> None:
-        """Moves to another backend, with the leaves that are in memory; to be compared at once."""
-        kernel: Kernel = backend.compile(self.program, self.tape)
-        fill(kernel.values, 0, self.kernel.values[: self.program.leaves])
-        self.kernel, self.backend, self.due = kernel, backend.NAME, 0
+    @property
+    def many(self) -> bool:
+        """Whether there are other recordings of the function: programs alike, in other lengths."""
+        return self._many
+
+    @many.setter
+    def many(self, many: bool) -> None:
+        if self.choice and many and not self._many:
+            self.choice.expect_many()
+        self._many = many
+
+    def use(self, chosen: Chosen) -> None:
+        """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
+        if not chosen.agrees:
+            self.due = 0
         self._others.clear()
+        self.company = chosen.company
+        self.backend, self.kernel = chosen.name, chosen.kernel  # last: an interrupt harms nothing
 
     def seeds(self, output: int, adjoint: float = 1.0) -> tuple[float, ...]:
         """The adjoint of one output, 0 for the others: where a backward from it begins."""
@@ -133,33 +149,40 @@ class Recorded:
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
-        if self.auto:
-            self._run_timed()
+        if self._is_choosing:
+            self._choose()
         else:
             self.kernel.forward()
         values = self.kernel.values
         for relation, left, right, outcome in self._guards:
             if relation(values[left], values[right]) is not outcome:
                 return False
-        return True
+        return all(_are_rows(values, *group) for group in self._bounds)
 
-    def _run_timed(self) -> None:
-        start = time.perf_counter()
-        self.kernel.forward()
-        self.seconds += time.perf_counter() - start
-        with suppress(RuntimeError):  # a compiler that fails is none
-            better = backends.better(self.program, self.seconds)
-            if better:
-                self.auto = False
-                self.use(better)
-                self.kernel.forward()
+    def _choose(self) -> None:
+        """The forward pass, by a faster kernel from now on where one was found."""
+        choice = cast(Choice, self.choice)
+        seeds: Sequence[float] = ()
+        if self.goes_back:
+            seeds = (
+                (1.0,) * len(self.program.outputs) if self.main is None else self.seeds(self.main)
+            )
+        chosen = choice.forward(self.kernel, seeds)
+        if chosen:
+            self.use(chosen)
+        self._is_choosing = not choice.is_over
 
-    def forward(self, leaves: Leaves) -> bool:
-        """The forward pass on other leaves; False where a guard does not hold."""
+    def _take(self, leaves: Leaves) -> None:
+        """Puts other leaves into the memory."""
         self.leaves = leaves
         inputs, parameters = leaves
         fill(self.kernel.values, self.inputs.start, [*inputs, *parameters])
-        return self.run()
+
+    def _recall(self, leaves: Leaves) -> None:
+        """The forward pass of an earlier call, if there was another one since."""
+        if self.leaves is not leaves:
+            self._take(leaves)
+            self.kernel.forward()
 
     def compute(
         self, numbers: Sequence[Operand], counts: bool = True
@@ -169,6 +192,8 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
+        elif int in map(type, numbers):
+            numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
         parameters = self.program.parameters
@@ -176,7 +201,8 @@ class Recorded:
         data = list(map(data_of, parameters)) if is_exact else [p.data for p in parameters]
         leaves = cast("Sequence[float]", numbers), data
         with self.lock:
-            if not self.forward(leaves):
+            self._take(leaves)
+            if not self.run():
                 return None
             self.calls += counts
             values = self.kernel.values
@@ -192,6 +218,13 @@ class Recorded:
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
 
+    def suits(self, numbers: Sequence[Operand] | Callable[[], Sequence[Operand]]) -> bool:
+        """Whether the integers that it depends on are as they were; `numbers` are its inputs."""
+        if not self.pins:
+            return True
+        found = numbers() if callable(numbers) else numbers
+        return all(found[k] == n for k, (n, _) in self.pins.items())
+
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
         self.calls += 1
@@ -202,9 +235,9 @@ class Recorded:
     def backward(self, leaves: Leaves, output: int, adjoint: float = 1.0) -> Memory:
         """The adjoints of the parameters, then of the inputs that want one, given the output's."""
         with self.lock:
+            self.goes_back = True
             if output == self.main or (self._is_whole and self.backend != "python"):
-                if self.leaves is not leaves:
-                    self.forward(leaves)
+                self._recall(leaves)
                 found = self._backward(self.seeds(output, adjoint))
                 if output == self.main or all(map(math.isfinite, found)):
                     return found
@@ -234,7 +267,7 @@ class Recorded:
         first = len(program.constants)
         place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
         parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape)
+        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
         return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
 
     def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
@@ -256,8 +289,7 @@ class Recorded:
         """How the kernel differs from the graph of the same call, in words."""
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
-            if self.leaves is not leaves:
-                self.forward(leaves)
+            self._recall(leaves)
             values = [self.kernel.values[place] for place in self.program.outputs]
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
@@ -310,7 +342,7 @@ class Recorded:
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
-                for p in rows[place][1]:
+                for p in graded(rows[place]):
                     above[p] |= bits
         at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
         parameters = self.program.parameters
@@ -322,6 +354,28 @@ class Recorded:
             inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
             found.append(Sources(below, inputs, picks))
         return found
+
+
+Groups = list[tuple[slice | tuple[int, ...], int, int]]
+
+
+def _grouped(bounds: Sequence[Bound]) -> Groups:
+    """The places of integers that have the same least and largest value, with these two."""
+    places: dict[tuple[int, int], list[int]] = {}
+    for bound in bounds:
+        places.setdefault((bound.low, bound.high), []).append(bound.place)
+    found: Groups = []
+    for limits, group in places.items():
+        runs = list(side_by_side(group))
+        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
+        found.append((where, *limits))
+    return found
+
+
+def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
+    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
+    found = values[places] if type(places) is slice else [values[place] for place in places]
+    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
 
 
 def _first_below(tape: Tape) -> tuple[int, ...]:

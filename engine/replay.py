@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial, update_wrapper
-from itertools import repeat
+from itertools import chain, repeat
 from threading import RLock
 from types import CodeType, MethodType
 from typing import Any, NamedTuple, cast, overload
@@ -16,19 +16,23 @@ from weakref import WeakSet
 from engine import backends
 from engine.arguments import (
     Given,
+    Shape,
     changed_argument,
     copies,
     digest,
     flatten,
     identities,
+    name_of,
     numbers_of,
     read,
     rebuild,
+    settled,
 )
 from engine.backends.kernel import Kernel
 from engine.cells import SETTABLE, Cell, alike, now, put, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
+from engine.integer import Integer
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
@@ -75,9 +79,11 @@ class Replay:
     """A function that is recorded when first called with arguments of a shape, then replayed.
 
     Numbers in the arguments, also in nested lists, tuples, dicts and arrays, are inputs and come
-    to the function as Values; integers, texts and what else can be hashed are part of the shape.
-    Values that the function takes from elsewhere are parameters. What comes back is a Value, or
-    lists of Values, like any other. A function that changes its arguments is refused.
+    to the function as Values; texts and what else can be hashed are part of the shape. An integer
+    is an input too where the function only picks or compares with it; one that sets a length,
+    indexes a list, is a key or enters arithmetic belongs to the shape, and no other does. Values
+    that the function takes from elsewhere are parameters. What comes back is a Value, or lists of
+    Values, like any other. A function that changes its arguments is refused.
 
     What it reads elsewhere is guarded (`engine.world`), and asked before each replay. Each call
     runs the function once at most.
@@ -110,6 +116,8 @@ class Replay:
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
         self._set: set[Any] = set()  # places that the last run set
         self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
+        self._pinned: dict[Shape, set[int]] = {}  # which integers of a shape are part of it
+        self._plain: set[Shape] = set()  # shapes whose integers all are: nothing may stand for them
         self._asks_identity = self._looks_around = False  # as runs so far did
         self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
@@ -183,16 +191,22 @@ class Replay:
 
     def candidates(self, given: Given) -> list[Recorded]:
         """The recordings for such arguments; which of them fits, the guards say."""
-        return self.recordings.get(given.shape, [])
+        alike = self.recordings.get(given.shape, ())
+        return [recorded for recorded in alike if recorded.suits(given.numbers)]
 
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
         return not self._lost and self._has_enough(given)
 
     def _has_enough(self, given: Given) -> bool:
-        shape = digest(given.shape)
+        shape = self._digest(given)
         alike = [pattern for pattern in self.patterns if pattern.startswith(shape)]
         return len(alike) >= TOO_MANY or len(self.patterns) >= LIMIT
+
+    def _digest(self, given: Given) -> str:
+        """What tells such arguments from others, integers that are part of the shape among it."""
+        pins = [given.numbers[k] for k in sorted(self._pinned.get(given.shape, ()))]
+        return digest((given.shape, pins) if pins else given.shape)
 
     def is_restless(self, given: Given) -> bool:
         """Whether a number that cannot be an input is another one than at the call before.
@@ -226,22 +240,33 @@ class Replay:
         free = [p for key, p in self._moved.items() if key not in self._fixed]
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
-        chances = chances_in(before) if places else []
+        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        chances = chances_in(before) if places or stands_in or keeps_all else []
         try:
             run, after = self._witnessed(given, inputs, places, before)
             if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
-        except Exception:
-            if not places:
+        except Exception as error:
+            if not places and not (stands_in and isinstance(error, _NO_INT)):
+                if keeps_all and not isinstance(error, ReplayError):
+                    put_back(before, chances, keeps=False)  # the loops run it again
                 raise
             put_back(before, chances, keeps=False)
-            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
-            return self.record(given, keeps_all)
+            if places:  # as in math.exp(box.k): no input can be there
+                self._fixed |= {p.key for p in places}
+                return self.record(given, keeps_all)
+            self._plain.add(given.shape)
+            try:
+                return self.record(given, keeps_all)
+            except _NO_INT:
+                self._plain.discard(given.shape)  # it was something else
+                raise
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
             self._asks_identity = True
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
         inputs += run.seen.lent
+        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
@@ -270,7 +295,7 @@ class Replay:
 
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
-        newest = self.recordings.get(given.shape, [])[-1:]
+        newest = self.candidates(given)[-1:]
         return [place for recorded in newest for place in recorded.world.moved()]
 
     def _recorded(
@@ -283,7 +308,8 @@ class Replay:
         is_set_up: bool,
     ) -> Recorded | None:
         tape = self._tape(run, given, inputs)
-        pattern = digest(given.shape) + digest([guard.outcome for guard in tape.guards])
+        pins = {k: given.numbers[k] for k in self._pins(given, run.seen)}
+        pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
         sets = {cell.key for cell in run.sets}
@@ -298,6 +324,7 @@ class Replay:
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
+        recorded.pins = {k: (n, name_of(self.function, given, k)) for k, n in pins.items()}
         recorded.is_strict = self._is_strict(after)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
@@ -309,6 +336,12 @@ class Replay:
         if not is_set_up:
             self._keep(given, recorded, pattern)
         return recorded
+
+    def _pins(self, given: Given, seen: Recording) -> list[int]:
+        """The places of integers whose numbers a run asked for."""
+        if given.shape in self._plain:
+            return [k for k, x in enumerate(given.numbers) if type(x) is int]
+        return [k for k, i in enumerate(seen.integers) if i is not None and i.pinned]
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
@@ -328,6 +361,8 @@ class Replay:
             changed = change(recorded.tape, self._tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
+            if changed is None and not recorded.pins.keys() >= set(self._pins(given, seen)):
+                changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
                 self._check_kernel(recorded, leaves, inputs, run.results)
         except ReplayError as error:
@@ -355,7 +390,7 @@ class Replay:
 
     def _forget(self, recorded: Recorded, given: Given) -> None:
         with self._lock:
-            kept = self.candidates(given)
+            kept = self.recordings.get(given.shape, [])
             kept[:] = [other for other in kept if other is not recorded]
 
     def _witnessed(
@@ -364,7 +399,14 @@ class Replay:
         """A run with a look at the world before and after it."""
         witness = Witness()
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
-        seen, result = self._watched_run(given, inputs, places, marks, witness)
+        pairs = zip(inputs, given.numbers, strict=False)
+        floats = {id(v): v for v, x in pairs if type(x) is not Value}
+        try:
+            seen, result = self._watched_run(given, inputs, places, marks, witness)
+        except ReplayError:  # the function ran: what it has set stays, as numbers
+            after = reach(self._roots(given), witness.codes, looks_around=True)
+            _settle(written(before, after), floats)
+            raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
@@ -380,8 +422,7 @@ class Replay:
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        pairs = zip(inputs, given.numbers, strict=False)
-        _settle(state, {id(v): v for v, x in pairs if type(x) is not Value})
+        _settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
@@ -400,13 +441,19 @@ class Replay:
         numbers = [now(place) for place in places]
         lent = [Value(float(x)) for x in numbers]
         cells = [*places, *(mark.cell for mark in marks)]
+        integers = [
+            Integer(x, v) if type(x) is int and given.shape not in self._plain else None
+            for x, v in zip(given.numbers, inputs, strict=True)
+        ]
+        passed = [v if i is None else i for i, v in zip(integers, inputs, strict=True)]
         with (
             record() as seen,
             Lent(cells, [*lent, *(mark.thing for mark in marks)]),
             standing_in(lent, map(type, numbers)),
+            _alive(integers),
         ):
-            result = self._run(given, inputs, witness)
-        seen.lent = lent
+            result = self._run(given, passed, witness)
+        seen.lent, seen.integers = lent, integers
         if seen.escapes:
             what, line = seen.escapes[0]
             error = ReplayError(
@@ -451,7 +498,7 @@ class Replay:
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
         unseen = [c for key, c in after.cells.items() if key not in before.cells]
         is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
-        shape = digest(given.shape)
+        shape = self._digest(given)
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
         only_asks = (refused or chance) and len(chance) == len(state)
@@ -490,7 +537,7 @@ class Replay:
         for v, x in zip(inputs, given.numbers, strict=False):
             if isinstance(x, Value) and v.op is None:
                 v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
-        return result
+        return settled(result)
 
     def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
         wanted = [isinstance(x, Value) for x in given.numbers]
@@ -535,12 +582,22 @@ class Replay:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
 
-    def _run(self, given: Given, numbers: Iterable[Operand], witness: Witness | None = None) -> Any:
-        """The function itself; numbers come to it as Values, as in a recording."""
-        values = [x if type(x) is Value else Value(cast(float, x)) for x in numbers]
-        floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
+    def _run(self, given: Given, numbers: Iterable[Any], witness: Witness | None = None) -> Any:
+        """The function itself; numbers come to it as Values, as in a recording, but integers."""
+        values: list[Any] = []
+        floats = []
+        for x, own in zip(numbers, given.numbers, strict=True):
+            if type(own) is int:
+                values.append(x if type(x) is Integer else own)
+            else:
+                values.append(Value(x) if type(x) is float else x)
+            if type(own) is float:
+                floats.append(values[-1])
+            elif type(x) is Integer and x.v is not None:
+                floats.append(x.v)
         unread = iter(values)
-        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        arguments = rebuild(given.arguments, unread, True)
+        keywords = rebuild(given.keywords, unread, True)
         before = identities(arguments, keywords)
         with standing_in(floats), witness or nullcontext():
             result = self.function(*arguments, **keywords)
@@ -553,7 +610,7 @@ class Replay:
 
     def _replayed(self, given: Given) -> tuple[Any] | None:
         """The result of the recording that fits, in a tuple."""
-        for recorded in tuple(self.recordings.get(given.shape, ())):
+        for recorded in self.candidates(given):
             computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
                 self._hits += 1
@@ -565,6 +622,8 @@ class Replay:
         with self._lock:
             self.made += 1
             if self.made > 1:
+                for other in chain.from_iterable(self.recordings.values()):
+                    other.many = True
                 self._causes.append(f"recorded anew: {self._cause(given, recorded)}")
             if self.made == TOO_MANY:
                 self._warn(given, recorded)
@@ -573,8 +632,9 @@ class Replay:
             self._lost.discard(pattern)
             alike = self.recordings.setdefault(given.shape, [])
             alike.append(recorded)
-            if len(alike) == TOO_MANY and self.wanted == "auto":
-                alike.clear()
+            same = self.candidates(given)
+            if len(same) == TOO_MANY and self.wanted == "auto":
+                alike[:] = [other for other in alike if other not in same]
             kept = {old.number: s for s, olds in self.recordings.items() for old in olds}
             if len(kept) > LIMIT:
                 shape = kept[min(kept)]
@@ -584,16 +644,27 @@ class Replay:
 
     def _cause(self, given: Given, recorded: Recorded) -> str:
         """What makes a new recording differ from the one before, in words."""
-        alike = self.recordings.get(given.shape)
-        others = [shape for shape, olds in self.recordings.items() if olds]
+        alike = self.candidates(given)
+        others = {old.number: s for s, olds in self.recordings.items() for old in olds}
+        of_shape = self.recordings.get(given.shape)
         if alike:
             changed = [cell.words for cell, _ in alike[-1].world.changed()]
             if changed:
                 more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
                 return f"{', '.join(changed[:3])}{more}, outside its arguments, changes"
             return _changed_guard(alike[-1].tape, recorded.tape)
+        if of_shape:
+            pins = of_shape[-1].pins.items()
+            name, a, b = next(
+                (name, n, given.numbers[k]) for k, (n, name) in pins if given.numbers[k] != n
+            )
+            return (
+                f"{name} changes, such as from {a} to {b}, and each int is recorded for itself, "
+                "since more is done than to pick or to compare with it; pass a number as a float, "
+                "and choose by engine.pick"
+            )
         if others:
-            return changed_argument(self.function, others[-1], given.shape)
+            return changed_argument(self.function, others[max(others)], given.shape)
         return "its parameters are others from call to call"
 
     def explain(self) -> str:
@@ -635,6 +706,12 @@ def _guarded(recorded: Recorded) -> str:
     words = list(dict.fromkeys(cell.words for cell in cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
+    pins = [f"{name} = {n}" for n, name in recorded.pins.values()]
+    if pins:
+        more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
+        parts.append(f"it is for {', '.join(pins[:8])}{more}")
+    if recorded.choice and recorded.choice.words:
+        parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
         parts.append(f"it holds while these are as they were: {shown}")
     if recorded.world.free:
@@ -696,26 +773,28 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
 
 
 def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
+    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
 
-    def settled(x: Any) -> Any:
-        return x.data if is_computed_from(x, [floats]) else x
+    def plain(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
         owner = cell.owner
         if cell.kind == "items" and hasattr(owner, "__setitem__"):
             for k, x in enumerate(value):
-                if type(x) is Value:
-                    owner[k] = settled(x)
+                if plain(x) is not x:
+                    owner[k] = plain(x)
         elif cell.kind == "pairs":
             for key, x in zip(*value, strict=True):
-                if type(x) is Value:
-                    owner[key] = settled(x)
+                if plain(x) is not x:
+                    owner[key] = plain(x)
         elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
-            plain = list(map(settled, numbers))
-            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
-                put(cell, rebuild(value, iter(plain)))
+            found = list(map(plain, numbers))
+            if any(a is not b for a, b in zip(numbers, found, strict=True)):
+                put(cell, rebuild(value, iter(found)))
+            elif settled(value) is not value:
+                put(cell, settled(value))
 
 
 def _is_value(x: object) -> bool:
@@ -734,6 +813,20 @@ def _is_data(cell: Cell) -> bool:
 def _form(result: Any) -> Any:
     """The result with all its numbers zero."""
     return rebuild(result, repeat(0.0))
+
+
+_NO_INT = (TypeError, AttributeError, IndexError)  # what C raises for what is no int to it
+
+
+@contextmanager
+def _alive(integers: Iterable[Integer | None]) -> Iterator[None]:
+    """Inside, comparisons of these are noted, and picks read what stands behind them."""
+    try:
+        yield
+    finally:
+        for i in integers:
+            if i is not None:
+                i.v = None
 
 
 SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -771,11 +864,12 @@ def replay(
 ) -> Replay | Callable[[Callable[..., Any]], Replay]:
     """Makes a function of Values fast: it is recorded once and replayed; `@replay` works too.
 
-    `backend` is "auto" (the fastest that is there and worth its compile time), "python", "numpy",
-    "c" or "eager" (no replay). What the function reads outside its arguments may change: it is
-    looked at before each replay, and the function recorded anew where something is another. Each
-    recording is also compared with the function itself when it is made and at the calls 2, 20,
-    200, ..., or at every `check`-th call.
+    `backend` is "python", "numpy", "c", "eager" (no replay) or "auto": that begins with what is
+    made in no time, makes others in a thread once they are worth it, measures, and keeps the
+    fastest. What the function reads outside its arguments may change: it is looked at before each
+    replay, and the function recorded anew where something is another. Each recording is also
+    compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
+    `check`-th call.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend

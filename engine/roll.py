@@ -14,8 +14,8 @@ from math import prod
 from operator import sub
 from typing import NamedTuple, TypeVar
 
-from engine.ops import OPS, Op
-from engine.tape import Guard, Tape
+from engine.ops import OPS, PICK, Op
+from engine.tape import Bound, Guard, Tape
 from engine.value import Value, data_of
 
 ADD, MUL, DOT = OPS["add"], OPS["mul"], OPS["dot"]
@@ -53,7 +53,8 @@ class Loop:
 
     A row reads one number of each of `scalars` and, over the axes of `terms`, a list of numbers
     of each of `vectors`: a dot has a bias or more and two vectors, a sum or logsumexp one vector,
-    an addition of many summands one vector, and all other operations none.
+    an addition of many summands one vector, and all other operations none. A pick has one vector
+    of candidates, which has one axis of terms, and the integer as its scalar.
     """
 
     op: Op
@@ -84,11 +85,23 @@ class Program:
     outputs: tuple[int, ...]
     guards: tuple[Guard, ...]
     place: tuple[int, ...]  # by the tape's place; 0 for a row that became part of a dot
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def leaves(self) -> int:
         """How many places the leaves take."""
         return len(self.constants) + self.inputs + len(self.parameters)
+
+    def constant(self, access: Access, lengths: Sequence[int]) -> float | None:
+        """The number that a loop reads in all its rows, where that is one constant."""
+        ends = access.table or (
+            access.base,
+            access.base + sum((n - 1) * s for n, s in zip(lengths, access.strides, strict=True)),
+        )
+        if not 0 <= min(ends) <= max(ends) < len(self.constants):
+            return None
+        read = {self.constants[place] for place in access.places(lengths)}
+        return read.pop() if len(read) == 1 else None
 
 
 LONE = 3  # a dot keeps so many plain summands
@@ -120,7 +133,7 @@ def roll(tape: Tape) -> Program:
     ordered = [rows[place] for place in old]
 
     used = dict.fromkeys(chain.from_iterable((*r.scalars, *chain(*r.vectors)) for r in ordered))
-    used.update(dict.fromkeys(chain(tape.outputs, *((g.left, g.right) for g in tape.guards))))
+    used.update(dict.fromkeys(_read_outside(tape)))
     free = [p for p in used if p < -tape.inputs]
     constants = [p for p in free if not isinstance(tape.leaves[-1 - p], Value)]
     inputs = list(range(-1, -1 - tape.inputs, -1))
@@ -143,7 +156,17 @@ def roll(tape: Tape) -> Program:
         outputs=tuple(place[p] for p in tape.outputs),
         guards=tuple(replace(g, left=place[g.left], right=place[g.right]) for g in tape.guards),
         place=tuple(place),
+        bounds=tuple(b._replace(place=place[b.place]) for b in tape.bounds),
     )
+
+
+def _read_outside(tape: Tape) -> Iterator[int]:
+    """The places that are looked at after a forward."""
+    yield from tape.outputs
+    for guard in tape.guards:
+        yield from (guard.left, guard.right)
+    for bound in tape.bounds:
+        yield bound.place
 
 
 def _lowered(tape: Tape) -> dict[int, _Row]:
@@ -152,8 +175,8 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
     for _, operands in tape.rows:
         for p in operands:
             uses[p] += 1
-    for p in chain(tape.outputs, *((g.left, g.right) for g in tape.guards)):
-        uses[p] += 1  # read from outside too
+    for p in _read_outside(tape):
+        uses[p] += 1
     rows: dict[int, _Row] = {}
 
     def add(chain_: _Row, p: int) -> None:
@@ -177,6 +200,8 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
                 add(so_far, first)
             add(so_far, second)
             rows[place] = so_far
+        elif op is PICK:
+            rows[place] = _Row(op, [operands[0]], (list(operands[1:]),))
         elif op.many:
             xs, *rest = map(list, op.arguments(operands)[:2])
             bias = [operands[-1]] if rest else []
@@ -242,10 +267,15 @@ def _loops(
     columns = [*scalars, *vectors]
     needs = needs_grad.__getitem__
     wanted = [below_outputs and any(map(needs, chain.from_iterable(cells))) for cells in columns]
+    is_pick = rows[0].op is PICK
+    if is_pick:
+        wanted[0] = False  # of the integer
     axes: list[Axes | None] = [
         *[()] * len(scalars),
         *_alike([_term_axes(column) for column in vectors]),
     ]
+    if is_pick and axes[-1] and len(axes[-1]) > 1:
+        axes[-1] = None
     terms: tuple[int, ...] = (len(vectors[0][0]),) if vectors else ()
     terms = next((tuple(n for n, _ in found) for found in axes if found), terms)
 

@@ -24,12 +24,13 @@ from numbers import Real
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 
-from engine import operators, value
+from engine import value
 from engine.fork import after_fork
+from engine.integer import Integer
 from engine.modes import mode
 from engine.operators import GENERATED
-from engine.ops import OPS, Op
-from engine.value import Operand, Value, data_of, toposort
+from engine.ops import OPS, PICK, Op
+from engine.value import Operand, Value, data_of
 
 Row = tuple[Op, tuple[int, ...]]
 
@@ -44,6 +45,20 @@ class Guard:
     outcome: bool
 
 
+class Bound(NamedTuple):
+    """Where an integer stands that something was picked by, and the least and largest it may be."""
+
+    place: int
+    low: int
+    high: int
+
+
+def graded(row: Row) -> tuple[int, ...]:
+    """The operands of a row that a backward reaches: all, but of a pick not the integer."""
+    op, operands = row
+    return operands[1:] if op is PICK else operands
+
+
 @dataclass(frozen=True)
 class Tape:
     """Rows in the order they were made; an operand is the place of an earlier row, or of a leaf.
@@ -51,6 +66,7 @@ class Tape:
     Places from 0 on are rows. Those of leaves are negative: -1 is the first of `leaves`, a float
     for a constant, a Value for an input or a parameter. The inputs come first. `order` has the
     rows below the outputs as their backward sorts them; the others are there for the guards.
+    A row that picks has the integer as its first operand, then all candidates.
     """
 
     rows: tuple[Row, ...]
@@ -60,6 +76,7 @@ class Tape:
     outputs: tuple[int, ...]
     order: tuple[int, ...]
     guards: tuple[Guard, ...]
+    bounds: tuple[Bound, ...] = ()
 
     def order_below(self, output: int) -> tuple[int, ...]:
         """The rows below one of the outputs, as its own backward sorts them.
@@ -78,7 +95,7 @@ class Tape:
             place = unread[-1]
             if not met[place]:
                 met[place] = 1
-                unread += [p for p in reversed(self.rows[place][1]) if p >= 0 and not met[p]]
+                unread += [p for p in reversed(graded(self.rows[place])) if p >= 0 and not met[p]]
                 continue
             unread.pop()
             if met[place] == 1:
@@ -104,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
         """Whether one of these was an operand, or compared."""
@@ -127,19 +145,16 @@ class Recording:
                     return True
         return False
 
-    def keep(self, node: Value) -> Value:
-        """Notes a new node (a mode of `engine.value`)."""
-        self.nodes += (node,)  # no call of C, which a witness would be told of
-        return node
-
     def tape(
         self, inputs: Sequence[Value], outputs: Sequence[Operand], input_grads: Sequence[bool] = ()
     ) -> Tape:
-        """The rows that the outputs and the guards need.
+        """The rows that the outputs, the guards and the bounds need.
 
         `input_grads` says for which inputs a gradient is wanted; for none unless given.
         """
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
+        picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
+        sides += [v._dx.index for v in picks]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -180,6 +195,9 @@ class Recording:
             guards = dict.fromkeys(
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
+            bounds = dict.fromkeys(
+                Bound(place(v._dx.index), v._dx.low, len(v._dx.are_values) - 1) for v in picks
+            )
             return Tape(
                 rows=cast(tuple[Row, ...], tuple(rows)),
                 leaves=tuple(leaves),
@@ -190,6 +208,7 @@ class Recording:
                     [v.adjoint for v in order if type(v.adjoint) is int and v.adjoint >= 0]
                 ),
                 guards=tuple(guards),
+                bounds=tuple(bounds),
             )
 
 
@@ -197,15 +216,14 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     """The graph of all of them, as the backward of their sum sorts it; that sum is the last."""
     root = Value(0.0)
     root.op, root.x = OPS["sum"], tuple(v for v in values if type(v) is Value)
-    return toposort(root)
+    return value.sort(root)
 
 
 def _operands(v: Value) -> Any:
-    """The operands of a node in order, as they stand in its slots."""
-    if type(v.y) is tuple:
-        return v.y
+    """The operands of a node in order, as they stand in its slots; of a pick as in a tape."""
     if type(v.x) is tuple:
-        return v.x
+        operands = v.x if v.y is None else v.y
+        return operands if v.op is not PICK else (v._dx.index, *cast("tuple[Any, ...]", operands))
     return (v.x,) if v.y is None else (v.x, v.y)
 
 
@@ -247,7 +265,7 @@ def record() -> Iterator[Recording]:
     ((Op('mul'), (-1, -1)), (Op('add'), (0, -2)))
     """
     seen = Recording()
-    with _one_at_a_time, mode(seen.keep), _watched():
+    with _one_at_a_time, mode(partial(seen.nodes.append)), _watched():
         before = _recording.set((*_recording.get(), seen))
         try:
             yield seen
@@ -266,8 +284,7 @@ def _watched() -> Iterator[None]:
         yield
     finally:
         _CLASS.__init__(asked)
-        for name, attribute in before.items():
-            setattr(Value, name, attribute)
+        _set_back(before)
 
 
 _PLAIN_INIT = Value.__init__
@@ -278,7 +295,6 @@ _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who 
 _READERS = {
     *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
     *("tape._asked", "tape.Recording.tape"),
-    "value.Value.__init__",  # sets the numbers of a new Value
 }
 
 
@@ -307,9 +323,7 @@ def _note(what: str, frame: FrameType) -> None:
     first = frame
     while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if frame.f_code.co_filename.startswith(GENERATED) or (
-        _is_ours(frame) and _function(frame) in _READERS
-    ):
+    if _is_ours(frame) and _function(frame) in _READERS:
         if frame is first:
             _may_look[id(frame.f_code)] = frame.f_code
         return
@@ -337,8 +351,10 @@ def _born(v: Value, data: float, label: str = "") -> None:
         seen.made.append(v)
 
 
-def _asked(left: Value, relation: str, right: Operand) -> bool:
+def _asked(left: Value, relation: str, right: Any) -> bool:
     """A comparison by data, noted as a guard."""
+    if type(right) is Integer:
+        right = right.n if right.v is None else right.v
     outcome: bool = getattr(operator, relation)(data_of(left), data_of(right))
     for seen in _recording.get():
         seen.guards.append((left, relation, right, outcome))
@@ -417,11 +433,55 @@ def _note_identity(frame: FrameType) -> None:
 
 
 def _hashed(v: Value) -> int:
+    """Of a Value that stands for a float, that of its number: it is found in a dict of floats."""
     frame = sys._getframe(1)
     if not _is_ours(frame) and _is_stand_in(v):
         _note("takes the hash", frame)
+        return hash(_number(v))
     _note_identity(frame)
     return object.__hash__(v)
+
+
+def _number(v: Value) -> float:
+    """What a stand-in stands for."""
+    kind = _kinds.get().get(id(v), float)
+    return cast(float, kind(_SLOTS["data"].__get__(v)))
+
+
+def _operated(name: str) -> Callable[..., Any]:
+    """What `float` does and a Value does not: a stand-in does it, and the line is noted."""
+    former = vars(Value).get(name)
+    is_binary = name.strip("_").removeprefix("r") in ("mod", "floordiv", "divmod")
+
+    def does(v: Value, *others: Any) -> Any:
+        if all(_is_stand_in(x) for x in (v, *others) if type(x) is Value):
+            frame = sys._getframe(1)
+            if former is None or not _is_ours(frame):
+                _note(f"uses the {name.strip('_')}", frame)
+                numbers = [_number(x) if type(x) is Value else x for x in (v, *others)]
+                return getattr(numbers[0], name)(*numbers[1:])
+        if former is not None:
+            return former(v, *others)
+        if is_binary:
+            return NotImplemented
+        raise TypeError(f"a Value has no {name}: write it with v.data")
+
+    return does
+
+
+def _of_floats(name: str) -> property:
+    """The same of an attribute or a method."""
+
+    def look(v: Value) -> Any:
+        if not _is_stand_in(v):
+            raise AttributeError(f"'Value' object has no attribute {name!r}")
+        _note(f"uses the {name}", sys._getframe(1))
+        return getattr(_number(v), name)
+
+    return property(look)
+
+
+_OF_FLOATS = set(dir(float)) - set(dir(Value)) - {"__getformat__", "__getnewargs__"}
 
 
 setattr(Value, "__eq__", _equal)  # noqa: B010 (mypy refuses to assign a method)
@@ -445,27 +505,14 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
-# While a function is recorded each new node is noted here. A witness is told of each call, but not
-# of those of a `partial`.
-_NOTED = """\
-if modes[1:]:
-        return observed(node)
-    for seen in recordings():
-        seen.nodes += (node,)
-    return node"""
-_FAST = operators.unwatched(operators.source()).replace(
-    "return observed(node) if modes else node", _NOTED
-)
 _WATCH: dict[str, Any] = {
-    **value.methods(
-        _FAST,
-        f"{GENERATED} while recording",
-        recordings=partial(_recording.get),
-        _new=partial(object.__new__),
-    ),
     **{name: _noted(name) for name in value.NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
+    **{
+        name: _operated(name) if name.startswith("__") else _of_floats(name)
+        for name in (*sorted(_OF_FLOATS), "__float__", "__int__", "__repr__", "__format__")
+    },
     "__bool__": lambda v: _asked(v, "ne", 0.0),
     "__hash__": _hashed,
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
@@ -477,6 +524,14 @@ def _attributes() -> dict[str, Any]:
     return {name: vars(Value).get(name, vars(object).get(name)) for name in _WATCH}
 
 
+def _set_back(attributes: Mapping[str, Any]) -> None:
+    for name, attribute in attributes.items():
+        if attribute is not None:
+            setattr(Value, name, attribute)
+        elif name in vars(Value):
+            delattr(Value, name)
+
+
 _UNWATCHED = _attributes()
 
 
@@ -486,5 +541,4 @@ def _renew() -> None:
     global _one_at_a_time  # noqa: PLW0603
     if not is_recording():
         _one_at_a_time = threading.RLock()
-        for name, attribute in _UNWATCHED.items():
-            setattr(Value, name, attribute)
+        _set_back(_UNWATCHED)

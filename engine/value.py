@@ -8,14 +8,15 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from functools import partial
+from itertools import compress, repeat
 from numbers import Real
 from operator import add
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import operators
 from engine.fork import after_fork
-from engine.modes import examine_backward, modes, observed
+from engine.modes import active, examine_backward, modes
 from engine.operators import GENERATED
 from engine.ops import OPS, Op
 
@@ -66,10 +67,10 @@ class Value:
     ) -> None:
         if _op is not None or _children is not None or not isinstance(label, str):
             raise TypeError(_refused(label, _op, _children))
-        self.data = data if type(data) is float else number(data)
-        self.grad = NOT_COMPUTED
+        self._data = data if type(data) is float else number(data)
+        self._grad = NOT_COMPUTED
         self.label = label
-        self.op = self.x = self.y = self.dx = self.dy = self.adjoint = None
+        self.op = self.x = self.y = self._dx = self._dy = self.adjoint = None
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -84,8 +85,10 @@ class Value:
 
     @property
     def parents(self) -> tuple[Value | float, ...]:
-        """The operands in order, constants as floats; `x * x` has two."""
-        x, y = self.x, self.y
+        """The operands in order, constants as floats; `x * x` has two, a pick what it took."""
+        x, y, picked = self.x, self.y, self._dx
+        if type(picked) is Picked:
+            return (cast(Any, x if y is None else y)[picked.place],)
         if isinstance(y, tuple):
             return tuple(p if type(p) is Value else float(cast(float, p)) for p in y)
         if isinstance(x, tuple):
@@ -95,6 +98,8 @@ class Value:
     @property
     def partials(self) -> tuple[float | None, ...]:
         """The derivative of this value for each of the parents; None where that is a constant."""
+        if type(self._dx) is Picked:
+            return tuple(1.0 if type(p) is Value else None for p in self.parents)
         if isinstance(self.x, tuple):
             slopes = iter(self.dx)
         else:
@@ -131,7 +136,7 @@ class Value:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves(gradient)
                 return
-            order = _sorted(self)
+            order = sort(self)
             former = [v.grad for v in order]
             try:
                 leaves = _sweep(order, gradient)
@@ -155,7 +160,7 @@ class Value:
         """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
         _check_alone()
         with sweeping:
-            order = _sorted(self)
+            order = sort(self)
             former = [v.grad for v in order]
             try:
                 _sweep(order, 1.0)
@@ -230,7 +235,10 @@ class Value:
         return _copied(self, {})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for v in toposort(self):
+        _check_alone()
+        with sweeping:
+            order = sort(self)
+        for v in order:
             if id(v) not in memo:
                 memo[id(v)] = _copied(v, memo)
         return cast(Value, memo[id(self)])
@@ -283,6 +291,26 @@ class Value:
 
 
 Operand = Value | float
+
+
+class Picked:
+    """In place of the partials of a pick: 1 for the operand in `place`, and 0 for the others.
+
+    The node has all candidates as operands, so that a backward reaches them in an order that does
+    not depend on which one was taken. `index` is what was asked for, from `low` on.
+    """
+
+    __slots__ = ("are_values", "index", "low", "place")
+
+    def __init__(self, place: int, are_values: list[bool], index: Operand, low: int) -> None:
+        self.place, self.are_values, self.index, self.low = place, are_values, index, low
+
+    def shares(self, adjoint: float) -> list[float]:
+        """What a backward adds to each of the operands that are Values."""
+        shares = [0.0] * len(self.are_values)
+        shares[self.place] = adjoint
+        return [*compress(shares, self.are_values)]
+
 
 _OF_YOUR_OWN = (
     "an operation of your own (micrograd's Value(t, (v,), 'swish') with a _backward) is written "
@@ -468,11 +496,18 @@ def toposort(root: Value) -> list[Value]:
     """
     _check_alone()
     with sweeping:
-        return _sorted(root)
+        order = sort(root)
+    if Picked in {type(v._dx) for v in order}:
+        met = {root}  # what was not picked has no part in it
+        for v in reversed(order):
+            if v in met:
+                met.update(v._prev)
+        order = [v for v in order if v in met]
+    return order
 
 
-def _sorted(root: Value) -> list[Value]:
-    """The sort. Leaves zero as the adjoint of every value.
+def sort(root: Value) -> list[Value]:
+    """The sort, of candidates that were not picked too. Leaves zero as every adjoint.
 
     Walks down to the first parent not met yet, and back up where there is none. The way back is
     a list, so the depth of a graph does not matter.
@@ -522,7 +557,7 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             y.adjoint += g * v.dy
         elif type(x) is tuple:
             v.grad = g
-            if type(v.dx) is not tuple:  # a replay goes backward itself
+            if type(v.dx) is not tuple:  # a replay and a pick go backward themselves
                 for parent, share in zip(x, v.dx.shares(g), strict=True):
                     parent.adjoint += share
             elif g != 0 or not math.isfinite(v.data):  # else there are only zeros to pass on
@@ -532,7 +567,7 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             leaves.append(v)
     if type(order[-1].data) is not float or not _are_floats([v.data for v in leaves]):
         _make_floats(order)
-        return _sweep(_sorted(order[-1]), gradient)
+        return _sweep(sort(order[-1]), gradient)
     return leaves
 
 
@@ -571,7 +606,7 @@ def _summed(leaves: Sequence[Value], shares: Iterable[float]) -> list[float]:
 
 # --- making nodes -----------------------------------------------------------------------------
 
-_new = object.__new__
+_new = partial(object.__new__, Value)  # no call of C, which a witness would be told of
 
 # A recording watches who looks at a number of a Value, or sets it: the engine does so by these.
 NUMBERS = ("data", "grad", "dx", "dy")
@@ -581,10 +616,13 @@ for _name in NUMBERS:
 
 def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
     """The result `z` of an operation, its operands, and the partials with respect to them."""
-    v = _new(Value)
+    v = _new()
     v._data, v.op, v.x, v.y, v._dx, v._dy = z, op, x, y, dx, dy
     v._grad, v.label, v.adjoint = NOT_COMPUTED, "", None
-    return observed(v) if modes else v
+    if modes:
+        for see in active():
+            see(v)
+    return v
 
 
 def node_of_many(op: Op, z: float, operands: tuple[Operand, ...], slopes: Sequence[float]) -> Value:
@@ -614,7 +652,7 @@ def apply(op: Op, *operands: Operand) -> Value:
 
 def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     """A copy of one node, its operands replaced by their copies in `memo`."""
-    copy = _new(Value)
+    copy = _new()
     for slot in Value.__slots__:
         if hasattr(v, slot):
             setattr(copy, slot, getattr(v, slot))

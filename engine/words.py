@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from engine.drawing.picture import visible
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop, Program
 from engine.value import Value
 
@@ -32,6 +32,8 @@ def in_words(program: Program, names: Iterable[tuple[str, Value]] = ()) -> str:
 
 def _loop(loop: Loop) -> str:
     size = " x ".join(map(str, loop.shape))
+    if loop.op is PICK:
+        return f"{size} pick{'' if loop.rows == 1 else 's'} from {loop.terms[0]} rows"
     terms = f" of {' x '.join(map(str, loop.terms))} terms" if loop.terms else ""
     return f"{size} {loop.op.name}{'' if loop.rows == 1 else 's'}{terms}"
 

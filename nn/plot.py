@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine.drawing.picture import visible
 from engine.modes import no_grad
 from nn.data import Data, Dataset, Rows, as_dataset, decision, is_apart
-from nn.rows import EachRow, as_floats
+from nn.rows import EachRow, with_floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +130,7 @@ def plot_decision_boundary(
 
     def outputs(rows: Rows) -> list[Any]:
         with no_grad():
-            return each(as_floats(model, scaler(rows) if scaler else rows))
+            return each(with_floats(model, scaler(rows) if scaler else rows))
 
     means = [math.fsum(column) / len(xs) for column in zip(*xs, strict=True)]
     return boundary(whole, means, features, outputs(xs), outputs, threshold)

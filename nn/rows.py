@@ -146,7 +146,7 @@ class EachRow:
         """A block by the recording that fits; None where none does."""
         shape = self._shapes.get(given.shape)
         for recorded in tuple(self._replay.recordings.get(shape, ())) if shape else ():
-            if not recorded.world.holds():
+            if not (recorded.suits(given.numbers) and recorded.world.holds()):
                 continue
             run = self._runs.get(recorded)
             run = run or self._runs.setdefault(recorded, _Run(recorded, given))
@@ -210,7 +210,7 @@ class _Run:
     def leaves(self, numbers: Sequence[Any]) -> Leaves:
         """The numbers that a forward pass begins with."""
         recorded = self._recorded
-        inputs = [*numbers, *recorded.world.numbers()]
+        inputs = list(map(float, [*numbers, *recorded.world.numbers()]))
         return inputs, [p.data for p in recorded.program.parameters]
 
     def forward(self, numbers: Sequence[Any], leaves: Leaves) -> bool:
@@ -224,6 +224,8 @@ class _Run:
             recorded.leaves = _no_leaves()
             parameters = [p.data for p in recorded.program.parameters]
             fill(values, recorded.parameters.start, parameters)
+        if isinstance(values, list):
+            numbers = list(map(float, numbers))
         fill(values, recorded.inputs.start, [*numbers, *recorded.world.numbers()])
         recorded.leaves = leaves
         return recorded.run()
@@ -275,7 +277,7 @@ RESULTS = _Way(_result, _Run.results, lambda own: _plain(own[1]))
 SLOPES = _Way(_slopes, _Run.slopes, lambda own: None)
 
 
-def as_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
+def with_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
     """Examples with floats where a model takes floats as well as integers.
 
     Integers are part of the shape of a recording, so that each of them would need its own.

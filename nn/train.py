@@ -2,11 +2,12 @@
 
 import csv
 import math
+import operator
 import random
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, chain, islice, repeat
@@ -19,7 +20,6 @@ from engine.ops import fsum
 from engine.undo import undone
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
-from nn import rows
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
@@ -27,7 +27,10 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
-from nn.progress import Interrupt, collector_paused, outside, reporting
+from nn.plain import is_arithmetic
+from nn.progress import Interrupt, outside, reporting
+from nn.rows import EachRow, with_floats
+from nn.table import Batch, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +47,6 @@ class Model(Protocol):
 
 
 Loss = Callable[[Any, Any], Value]
-Batch = tuple[Sequence[Any], Sequence[Any]]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 
 
@@ -210,9 +212,10 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take` or
-    `zero_grad` of the optimizer are your own. `backend="eager"` turns replay off. Before the first
-    step the model is tried on the data; what that changed in it is undone.
+    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
+    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
+    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
+    that changed in it is undone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -235,7 +238,7 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
-    xs, ys = _plain(data)
+    xs, ys = _plain(data, loss)
     decide = _fitting("fit", model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
@@ -258,19 +261,20 @@ def fit(
             batch_size=batch,
             replacement=replacement,
             seed=seed,
-        )
+        )._replace(former_data=partial(_with_rows, model, loss, xs, ys))
     if resume is not None:
         backend = run.go_on(resume, backend)
     if checkpoint is not None:
         check_writable(checkpoint)
     history = run.history
-    drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
+    table = Table(xs, ys)
+    drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
+    taken = _steps(descent, optimizer, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for step in run.looked_after(taken, descent, always=bool(callbacks)):
+            for step in run.looked_after(taken, descent, callbacks):
                 report(len(history), step)
                 history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
@@ -308,9 +312,9 @@ def evaluate(
     >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
     (0.25, 1.0)
     """
-    xs, ys = _plain(data)
+    xs, ys = _plain(data, loss)
     decide = _fitting("evaluate", model, loss, xs, ys)
-    judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys, decide))
+    judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
     return mean_and_accuracy(judged, decide, ys)
 
 
@@ -333,27 +337,37 @@ def _steps(
     descent: Descent,
     optimizer: Optimizer,
     decide: Decision | None,
+    data: Table,
     batches: Iterator[Batch],
-    rate: Schedule,
+    rate: Schedule | None,
     history: History,
 ) -> Iterator[Step]:
     points_seen = history.points_seen[-1] if len(history) else 0
-    for number, (xs, ys) in enumerate(batches, len(history)):
+    labels = list(map(decide.label_of, data.ys)) if decide else []
+    for number, rows in enumerate(batches, len(history)):
         start = time.perf_counter()
-        optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+        if rate:
+            if not is_arithmetic(rate):  # it may look at the parameters, and move them
+                descent.store()
+            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
-            with collector_paused():
-                loss, outputs, norm = descent.step(xs, ys)
+            taken = descent.step(data, rows)
         except FloatingPointError as error:
-            origin = "" if is_watched() else descent.origin(xs, ys)
+            origin = "" if is_watched() else descent.origin(data, rows)
             where = f": {origin}" if origin else ""
             raise DivergedError(
                 f"step {number}: {error}{where}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
-        accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
-        points_seen += len(xs)
+        accuracy = None
+        if decide:
+            aims = labels if rows is None else [labels[row] for row in rows]
+            largest = taken.largest()
+            chosen = decide.labels_of(taken.outputs()) if largest is None else largest
+            accuracy = sum(map(operator.eq, chosen, aims)) / len(aims)
+        points_seen += len(data if rows is None else rows)
         seconds = time.perf_counter() - start
+        loss, norm = taken.loss, taken.gradient_norm
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
 
 
@@ -377,39 +391,45 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
     raise ValueError("fit expected one of steps and epochs")
 
 
-def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
+def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule | None:
+    """The schedule that sets the optimizer's rate at each step; None: its own counts."""
     if lr is None:
         check_rate(optimizer)
-        return lambda step: optimizer.lr
+        return None
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
-def batches(
-    xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
-) -> Iterator[Batch]:
-    """Endless batches: the next of a shuffled pass, or, with replacement, drawn anew."""
-    n = len(xs)
+def batches(n: int, batch: int, replacement: bool, rng: random.Random) -> Iterator[Batch]:
+    """Endless batches of n rows: the next of a shuffled pass, or, with replacement, drawn anew."""
     if batch >= n and not replacement:
-        yield from repeat((xs, ys))
+        yield from repeat(None)
     while True:
         order = [int(rng.random() * n) for _ in range(batch)] if replacement else shuffled(n, rng)
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            yield [xs[i] for i in some], [ys[i] for i in some]
+        rows = array("i", order)
+        for start in range(0, len(rows), batch):
+            yield rows[start : start + batch]
 
 
 # --- does the data fit? -----------------------------------------------------------------------
 
 
-def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
-    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one."""
+def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]]:
+    """xs and ys as lists of finite numbers, or of lists and dicts of them.
+
+    Classes are ints, though they came as floats. ValueError naming another number.
+    """
     whole = as_dataset(data)
-    return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    xs, ys = _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    if loss is cross_entropy:
+        ys = [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]
+    return xs, ys
 
 
 def _numbers(thing: Any, where: str) -> Any:
     if hasattr(thing, "tolist"):  # NumPy's
         thing = thing.tolist()
+    if isinstance(thing, dict):
+        return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
         finite(where, thing)
         return thing
@@ -472,16 +492,14 @@ def _asked(loss: Loss, y: Any) -> Any:
     return None if loss in (mse, mae) else (type(y), y)
 
 
-def judging(
-    model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False
-) -> rows.EachRow:
+def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
     """What gives the loss of each row, and the output."""
 
     def judge(x: Any, y: Any) -> tuple[Value, Any]:
         output = model(x)
         return loss(output, y), output
 
-    return rows.EachRow(judge, backend, has_slopes)
+    return EachRow(judge, backend, has_slopes)
 
 
 def mean_and_accuracy(
@@ -492,18 +510,24 @@ def mean_and_accuracy(
     return fsum(losses) / len(losses), decide.share_right(outputs, ys) if decide else None
 
 
-def as_floats(
-    model: Model, loss: Loss, xs: list[Any], ys: list[Any], decide: Decision | None = None
-) -> tuple[Any, Any]:
-    """Data with floats where the model and the loss take floats as well as integers."""
-    if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
-        with nullcontext() if decide else undone(model):
-            classes = len(decide.labels if decide else model(xs[0]))
-        chances = {y: one_hot(y, classes) for y in set(ys)}
-        ys = [chances[y] for y in ys]
-    elif loss in (mse, mae, hinge, binary_cross_entropy):
+def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
+    """Data with floats where the model and the loss take floats as well as integers.
+
+    Integers that are computed with are part of the shape of a recording, so that each of them
+    would need its own; classes are not, since a loss only picks by them.
+    """
+    if loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
-    return rows.as_floats(model, xs), ys
+    return with_floats(model, xs), ys
+
+
+def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
+    """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
+    if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
+        return None
+    with undone(model):
+        classes = len(model(xs[0]))
+    return xs, [one_hot(y, classes) for y in ys]
 
 
 # --- around the loop --------------------------------------------------------------------------
@@ -552,16 +576,19 @@ class _Training:
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
-    def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
+    def looked_after(
+        self, taken: Iterator[Step], descent: Descent, lookers: Sequence[object]
+    ) -> Iterator[Step]:
         """The steps that are left, each with its look and in the history.
 
-        The parameters are set where somebody looks at them: at each step, or after a pass.
+        The parameters are set where somebody looks at them: at each step if there are `lookers`,
+        else after a pass.
         """
         tired = self.validation is not None and self.validation.tired
         for step in islice(taken, 0 if tired else self.total - len(self.history)):
             done = step.step + 1
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
-            if look or always:
+            if look or lookers:
                 descent.store()
             seen = self._seen(step) if look else step
             self.history.append(seen)
@@ -634,9 +661,9 @@ def _validation(
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    held_out = _plain(validation, "validation ")
+    held_out = _plain(validation, loss, "validation ")
     _fitting("fit", model, loss, *held_out)
-    floats, judge = as_floats(model, loss, *held_out, decide), judging(model, loss, backend)
+    floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
 
     def look(before: int) -> tuple[float, float | None]:
         judged = judge(*floats, before=before * len(held_out[0]))

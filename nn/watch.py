@@ -91,10 +91,10 @@ def watch(
             return MISTAKES[mistake](scene, rows)
     if steps is None:
         return scene.step(rows)
-    places = list(range(len(rows.xs)))
-    every = size("points in a batch", batch_size) if batch_size is not None else len(places)
-    drawn = batches(places, places, every, batch_size == 1, Random(seed))
-    points = [list(chosen) for chosen, _ in islice(drawn, size("steps", steps))]
+    count = len(rows.xs)
+    every = size("points in a batch", batch_size) if batch_size is not None else count
+    drawn = batches(count, every, batch_size == 1, Random(seed))
+    points = [list(range(count) if b is None else b) for b in islice(drawn, size("steps", steps))]
     xs, ys = as_floats(model, loss, rows.xs, rows.ys)
     alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes, as in `fit`
     before = scene.mean_loss(alike)

@@ -52,7 +52,7 @@ def _backend(of: str, fuzz: str, *names: str) -> dict[str, Looked]:
 
 
 # fmt: off
-SWEEP = ("backward", "sweep", "_pass_to_leaves", "_sorted", "_sweep", "_summed", "parents",
+SWEEP = ("backward", "sweep", "_pass_to_leaves", "sort", "_sweep", "_summed", "parents",
          "partials", "apply", "node", "node_of_many", "set_each", "_set_data", "_set_grad")
 TARGETS = {
     "rows": {

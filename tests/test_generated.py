@@ -25,7 +25,7 @@ FLOW = {ast.If, ast.While, ast.IsNot, ast.Yield, ast.Expr}
 METHODS = {
     *ARITHMETIC,
     ast.Attribute,
-    ast.If,
+    *(ast.If, ast.For, ast.Expr),
     ast.Is,
     ast.IsNot,
     ast.Try,
@@ -41,7 +41,7 @@ NAMES = {
         r"|seeds|forward|backward|np|ieee|view|total|erf|erfc|LARGEST|[a-z]_"
     ),
     "methods": (
-        r"Value|_new|number|observed|modes|self|other|node|None|AttributeError|TypeError|type|float"
+        r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
         r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
         rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply"
     ),
@@ -56,7 +56,7 @@ ATTRIBUTES = {
         r"|(d?[ctwxz]\d+(_\d+)?)\.(fill|take)"
     ),
     "methods": (
-        r"(self|other|node|[xy]\d+|bias)\._?data|node\.(x|y|dx|dy|op|grad|label|adjoint)"
+        r"(self|other|node|[xy]\d+|bias)\._data|node\.(x|y|_dx|_dy|op|_grad|label|adjoint)"
         r"|(self|other)\.[xy]"
     ),
 }

@@ -259,7 +259,7 @@ def test_binary_targets_are_chances(target):
         (TWO, 2, ValueError, "a class from 0 to 1, got 2"),
         (TWO, -1, ValueError, "a class from 0 to 1, got -1"),
         (TWO, [1.0], ValueError, "2 probabilities, got 1"),
-        (TWO, 1.0, TypeError, "a class index or a list of probabilities, got float"),
+        (TWO, 1.5, TypeError, "a class index or a list of probabilities, got float"),
         ([TWO, TWO], [0], ValueError, "a list of 2 and a list of 1"),
         ([TWO, TWO], 0, ValueError, "a list of 2 and a number"),
         ([TWO, TWO], [0, 5], ValueError, "a class from 0 to 1, got 5"),

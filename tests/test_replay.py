@@ -545,7 +545,6 @@ def test_the_number_of_recordings_has_a_limit():
     step = replay(lambda x, n: x * n, backend="python")
     counted(step, [((2.0, n), {}) for n in range(LIMIT + 20)])
     assert sum(map(len, step.recordings.values())) == LIMIT
-    assert len(step.recordings) == LIMIT
     assert step(2.0, 0).data == 0.0
 
 
@@ -587,7 +586,15 @@ def counted(step, arguments):
     ],
 )
 def test_the_warning_names_the_argument(arguments, cause):
+    def asks(thing):
+        for part in thing.values() if isinstance(thing, dict) else thing:
+            if isinstance(part, list | dict):
+                asks(part)
+            elif isinstance(part, int):
+                range(part)
+
     def f(x, y=0, *more):
+        asks([y, *more])
         return 1.0
 
     assert counted(replay(f), arguments).startswith(cause)
@@ -856,26 +863,6 @@ def test_the_warning_names_a_whole_number():
     patterns = [([8.0 * (k >> bit & 1) for bit in range(4)],) for k in range(9)]
     cause = counted(step, [(given, {}) for given in patterns])
     assert cause.startswith("comparison 0 in it, Value > 3, comes out differently")
-
-
-@each_backend
-def test_a_faster_kernel_is_compared_at_once(monkeypatch, backend):
-    module = backends.backend(backend)
-    w = Value(2.0)
-    step = replay(lambda x: w * x)
-    for _ in range(5):
-        step(3.0)
-
-    class Wrong:
-        def __init__(self, kernel):
-            self.values, self.adjoints = kernel.values, kernel.adjoints
-            self.forward, self.backward = kernel.forward, lambda seeds: None
-
-    compile_ = module.compile
-    monkeypatch.setattr(module, "compile", lambda *of: Wrong(compile_(*of)))
-    monkeypatch.setattr(backends, "better", lambda program, seconds: module)
-    with pytest.raises(ReplayError, match=r"a gradient is 0\.0 replayed and 3\.0 computed anew"):
-        step(3.0)
 
 
 # --- modes, exceptions, threads ---------------------------------------------------------------

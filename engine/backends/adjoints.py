@@ -14,7 +14,7 @@ from engine.backends.called import view
 from engine.backends.matmul import contract
 from engine.backends.strides import Lengths, View, is_one_to_one, joined, laid, packed
 from engine.backends.ufuncs import Formula, Number, variables
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop
 
 DOT = OPS["dot"]
@@ -151,6 +151,9 @@ class Backward:
                 self.writer.do(text, place, first + step * row, *operands)
 
     def _loop(self, loop: Loop) -> None:
+        if loop.op is PICK:
+            self._pick(loop)
+            return
         if loop.op is DOT:
             for access in loop.scalars:
                 self._share(loop, access, "1.0", {})
@@ -193,6 +196,13 @@ class Backward:
             self._assign(target, g, factor)
         else:
             self._put(target.along(own), lambda out: self._sum(own, g, factor, out))
+
+    def _pick(self, loop: Loop) -> None:
+        """Each adjoint goes to the row that was picked; no place of the others is left out."""
+        (candidates,) = loop.vectors
+        self._zero(np.unique(candidates.places((*loop.shape, *loop.terms))))
+        target = self.everything, self.plan.taken[loop.out], self._adjoint(loop, ())
+        self.writer.do("np.add.at({0}, {1}, {2})", *target)
 
     def _dot(self, loop: Loop) -> None:
         """The adjoints of two vectors are products of matrices again."""

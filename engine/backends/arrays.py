@@ -14,7 +14,7 @@ from engine.backends.matmul import contract
 from engine.backends.steps import Writer
 from engine.backends.strides import Lengths, View, joined, laid, packed
 from engine.backends.ufuncs import Formula
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop, Program
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
@@ -32,9 +32,9 @@ class Plan:
         self.room: Counter[str] = Counter()
         self.tables: dict[str, NDArray[np.intp]] = {}
         self.shared: dict[tuple[int, Lengths], View] = {}  # tables of the program, by identity
+        self.taken: dict[int, View] = {}  # of a loop of picks, where its rows stand in a forward
         self.forward = Writer(self.room)
         self.backward = Writer(self.room)
-        self.constants = np.array(program.constants)
         self.everything = View("values", 0, (program.size,), (1,))
         for loop in program.loops:
             if is_small(loop):
@@ -63,19 +63,10 @@ class Plan:
 
     def known(self, operands: Mapping[str, Access], lengths: Lengths) -> dict[str, float]:
         """Of the operands those that are one constant in all rows."""
-        numbers = {name: self.constant(access, lengths) for name, access in operands.items()}
+        numbers = {
+            name: self.program.constant(access, lengths) for name, access in operands.items()
+        }
         return {name: number for name, number in numbers.items() if number is not None}
-
-    def constant(self, access: Access, lengths: Lengths) -> float | None:
-        """The number that a loop reads in all its rows, where that is one constant."""
-        places = list(access.table or ()) or [
-            access.base,
-            access.base + sum((n - 1) * s for n, s in zip(lengths, access.strides, strict=True)),
-        ]
-        if not 0 <= min(places) <= max(places) < len(self.constants):
-            return None
-        read = set(self.constants[access.places(lengths)].tolist())
-        return read.pop() if len(read) == 1 else None
 
     def _forward(self, loop: Loop) -> None:
         writer = self.forward
@@ -83,6 +74,8 @@ class Plan:
         out = View("values", loop.out, loop.shape, packed(loop.shape))
         if not loop.vectors:
             self._elementwise(loop, out)
+        elif loop.op is PICK:
+            self._pick(loop, out)
         elif loop.op is SUM:
             writer.do(
                 "total({0}, out={1})",
@@ -105,7 +98,7 @@ class Plan:
     def _sums_of_products(self, loop: Loop, lengths: Lengths, out: View) -> None:
         """A loop of dots, or of sums: those are dots with ones."""
         writer = self.forward
-        biases = [a for a in loop.scalars if self.constant(a, loop.shape) != 0]
+        biases = [a for a in loop.scalars if self.program.constant(a, loop.shape) != 0]
         if prod(loop.terms):
             a, *others = [self.read(writer, vector, lengths) for vector in loop.vectors]
             ones = writer.ones(prod(loop.terms))
@@ -120,6 +113,24 @@ class Plan:
         for access in biases:
             sums, bias = laid([out, self.read(writer, access, loop.shape)])
             writer.do("np.add({0}, {1}, out={0})", sums, bias.least)
+
+    def _pick(self, loop: Loop, out: View) -> None:
+        (index,), (rows,), (candidates,) = loop.scalars, loop.terms, loop.vectors
+        if candidates.table is None:
+            strides, step = candidates.strides[:-1], candidates.strides[-1]
+            first = Access(candidates.base, strides, None, False).places(loop.shape)
+        else:
+            first, step = list(range(0, loop.rows * rows, rows)), 1
+        taken = self.table(first, loop.shape)
+        asked = self.read(self.forward, index, loop.shape)
+        where = self.table(first, loop.shape), step, taken
+        self.forward.do("row_places({0}, {1}, {2}, {3}, out={4})", asked, rows, *where)
+        if candidates.table is not None:
+            places, at = self.table(candidates.table, (loop.rows * rows,)), taken
+            taken = self.table(first, loop.shape)
+            self.forward.do("{0}.take({1}, out={2}, mode='clip')", places, at, taken)
+        self.forward.do("{0}.take({1}, out={2}, mode='clip')", self.everything, taken, out)
+        self.taken[loop.out] = taken
 
     def _matrix(self, loop: Loop) -> View:
         """What is summed, as (rows, terms)."""
@@ -152,7 +163,7 @@ class Plan:
 
 def is_small(loop: Loop) -> bool:
     """Whether a loop has so few numbers that Python's floats are faster."""
-    return loop.rows * max(1, prod(loop.terms)) <= FEW
+    return loop.op is not PICK and loop.rows * max(1, prod(loop.terms)) <= FEW
 
 
 def accesses(loop: Loop) -> Iterator[tuple[Access, Lengths]]:

@@ -43,6 +43,17 @@ def view(memory: Any, base: int, shape: Lengths, strides: Strides) -> NDArray[An
     return np.ndarray(shape, dtype, memory, base * dtype.itemsize, steps)
 
 
+def row_places(
+    index: NDArray[np.float64], rows: int, first: NDArray[np.intp], step: int, out: NDArray[np.intp]
+) -> None:
+    """Where the rows stand that indices name, `step` from one row to the next; see `row_of`."""
+    place = np.where(index < 0, index + rows, index)
+    place[~((place >= 0) & (place < rows))] = 0
+    np.copyto(out, place, casting="unsafe")
+    out *= step
+    out += first
+
+
 def _elementwise(f: Callable[[float], float]) -> Callable[..., None]:
     def function(x: NDArray[np.float64], out: NDArray[np.float64]) -> None:
         out[...] = np.reshape([f(v) for v in x.ravel().tolist()], x.shape)
@@ -54,6 +65,7 @@ NAMES: dict[str, Any] = {
     "np": np,
     "view": view,
     "total": total,
+    "row_places": row_places,
     "erf": _elementwise(math.erf),
     "erfc": _elementwise(math.erfc),
     "LARGEST": sys.float_info.max,

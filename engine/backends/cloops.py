@@ -10,14 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from engine.backends.cformula import Formulas
+from engine.backends.cformula import FAR, Formulas
 from engine.backends.contraction import Machine, Part, contraction, indented, loops, merged, place
-from engine.ops import OPS
+from engine.ops import OPS, PICK
 from engine.roll import Access, Loop
 
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
 SMALL = 256  # products; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
+_NOTE = f"&{FAR}"  # where sin, cos and tan note numbers too far from 0 for them
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Writer:
 
     def may_set(self, loop: Loop, access: Access) -> bool:
         """Whether the adjoints of an operand come in one go, so that they need not be added."""
+        if loop.op is PICK:
+            return False
         if loop.vectors:
             return not self._is_plain(loop)
         return not (_is_shared(loop, access) and self._is_general(loop))
@@ -57,6 +60,8 @@ class Writer:
         """The function that computes the results."""
         if not loop.vectors:
             return [self._row(loop)]
+        if loop.op is PICK:
+            return [self._pick(loop)]
         if loop.op is SUM or self._is_plain(loop):
             return [self._many(loop)]
         if loop.op is LOGSUMEXP:
@@ -74,6 +79,8 @@ class Writer:
             return [
                 self._row_adjoint(loop, k, assign) for k, assign in enumerate(assigns) if assign
             ]
+        if loop.op is PICK:
+            return [self._pick(loop, is_adjoint=True)]
         if self._is_plain(loop):
             return [self._many_adjoint(loop, assigns)]
         if loop.op is LOGSUMEXP:
@@ -124,8 +131,8 @@ class Writer:
         lengths, (result, *reads) = _merged(loop.shape, [_result(loop), *_operands(loop)])
         live = range(len(lengths))
         arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        value = self.formulas.call(loop.op, "z", arguments)
-        lines = numbers.loops(lengths, live, [f"{result.at(live, numbers)} = {value};"])
+        value = self.formulas.call(loop.op, "z", {**arguments, FAR: _NOTE})
+        lines = numbers.each(lengths, live, f"{result.at(live, numbers)} =", value)
         return _function(loop.op.name, [*reads, result], lines, numbers=numbers)
 
     def _row_adjoint(self, loop: Loop, k: int, assign: str) -> Function:
@@ -139,15 +146,33 @@ class Writer:
         lengths, (target, *reads) = _merged(loop.shape, [target, *reads])
         live = range(len(lengths))
         arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        value = f"{arguments['g']} * {self.formulas.call(loop.op, name, arguments)}"
+        partial = self.formulas.call(loop.op, name, {**arguments, FAR: _NOTE})
+        value = f"{arguments['g']} * {partial}"
         name = f"{loop.op.name}_{name}"
         if _is_shared(loop, loop.scalars[k]) and not numbers.general:
             product = Part("w", _steps(lengths))
-            first = loops(lengths, live, [f"w[{place(product, live)}] = {value};"])
+            first = numbers.each(lengths, live, f"w[{place(product, live)}] =", value)
             sums, _ = contraction(self.machine, lengths, target.part, [product], (), assign)
             return _function(name, [*reads, target, _WORK], [*first, *sums], loop.rows)
-        lines = numbers.loops(lengths, live, [f"{target.at(live, numbers)} {assign} {value};"])
+        lines = numbers.each(lengths, live, f"{target.at(live, numbers)} {assign}", value)
         return _function(name, [*reads, target], lines, numbers=numbers)
+
+    def _pick(self, loop: Loop, is_adjoint: bool = False) -> Function:
+        """An indexed load for each row; backward what is added there, to a row and to no other."""
+        numbers = _Numbers(self._is_general(loop))
+        rows, cells, (axis,) = _axes(loop)
+        index, x = _operands(loop)
+        row = f"row_of({index.at(rows, numbers)}, {numbers.text(loop.terms[0])})"
+        if is_adjoint:
+            g, target = _adjoint(loop), x.adjoint()
+            step = f"{target.at(cells, numbers)} += {g.at(rows, numbers)};"
+            used = [index, g, target]
+        else:
+            z = _result(loop)
+            step = f"{z.at(rows, numbers)} = {x.at(cells, numbers)};"
+            used = [index, x, z]
+        lines = numbers.loops(loop.shape, rows, [f"const int i{axis} = {row};", step])
+        return _function(f"pick{'_dx' * is_adjoint}", used, lines, numbers=numbers)
 
     def _many(self, loop: Loop) -> Function:
         """A row of many operands, one term after the other."""
@@ -182,9 +207,9 @@ class Writer:
                     "k++;",
                 ),
                 "k = 0;",
-                *over(f"if (k++ != best) s += exponential({xs[0]} - top);"),
+                *over(f"if (k++ != best) s += v_exp({xs[0]} - top);"),
             ]
-            value = "isfinite(top) ? top + log1p(s) : top"
+            value = "isfinite(top) ? top + v_log1p(s) : top"
         else:
             body = [f"double s = {first};", *over(f"s += {' * '.join(xs)};")]
             value = "s"
@@ -210,7 +235,7 @@ class Writer:
             if assign:
                 used += [other, vector.adjoint()]
                 target, read = used[-1].at(cells, numbers), other.at(cells, numbers)
-                slope = {DOT: f" * {read}", LOGSUMEXP: f" * exponential({read} - row_z)"}
+                slope = {DOT: f" * {read}", LOGSUMEXP: f" * v_exp({read} - row_z)"}
                 step = f"{target} += row_g{slope.get(loop.op, '')};"
                 body += numbers.loops(lengths, terms, [step])
         lines = numbers.loops(lengths, rows, body)
@@ -242,7 +267,7 @@ class Writer:
             f"const double top = {result};",
             "double s = 0.0;",
             *loops(lengths, terms, [f"s += {write};"]),
-            f"{result} = isfinite(top) ? top + log1p(s) : top;",
+            f"{result} = isfinite(top) ? top + v_log1p(s) : top;",
         ]
         lines = [*loops(lengths, rows, largest), *_exps(lengths), *loops(lengths, rows, total)]
         return _function("logsumexp", [x, z, _WORK], lines, prod(lengths))
@@ -290,6 +315,27 @@ class _Numbers:
             head = f"for (int i{k} = 0; i{k} < {self.text(lengths[k])}; i{k}++)"
             lines = [head + " {", *indented(lines), "}"]
         return lines
+
+    def each(
+        self, lengths: Sequence[int], axes: Sequence[int], target: str, value: str
+    ) -> list[str]:
+        """The value set or added to the target inside loops.
+
+        Where it notes numbers that are far from 0, there are three: a look at all of them, and for
+        what was seen one that asks the library of C and one that the vector registers run.
+        """
+        whole = "whole"
+        around = self.loops(lengths, axes, [whole])
+
+        def inside(body: str) -> list[str]:
+            return [line.replace(whole, body) for line in around]
+
+        lines = inside(f"{target} {value};")
+        if _NOTE not in value:
+            return lines
+        look, exact = inside(f"{value};"), inside(f"{target} {value.replace(_NOTE, 'NULL')};")
+        first = [f"uint64_t {FAR} = 0;", *look, f"if ({FAR}) {{", *indented(exact)]
+        return [*first, "} else {", *indented(lines), "}"]
 
 
 @dataclass(frozen=True)
@@ -375,7 +421,7 @@ def _merged(
 
 
 def _exps(lengths: Sequence[int]) -> list[str]:
-    return [f"for (int i = 0; i < {prod(lengths)}; i++) w[i] = exponential(w[i]);"]
+    return [f"for (int i = 0; i < {prod(lengths)}; i++) w[i] = v_exp(w[i]);"]
 
 
 def _over(part: Part, axes: int) -> Part:

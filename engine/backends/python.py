@@ -16,10 +16,10 @@ from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
-from engine.backends.kernel import Kernel, side_by_side
-from engine.ops import CAREFUL, MANY, OPS, PLAIN, Op, kept_by_row
+from engine.backends.kernel import Gathering, Kernel, side_by_side
+from engine.ops import CAREFUL, MANY, OPS, PICK, PLAIN, Op, kept_by_row, row_of
 from engine.roll import Program
-from engine.tape import Tape
+from engine.tape import Tape, graded
 from engine.value import Value
 
 NAME = "python"
@@ -40,13 +40,13 @@ def unavailable() -> str | None:
     return None
 
 
-def compile(program: Program, tape: Tape) -> Kernel:
+def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     """Straight lines, or for a very large graph the kernel that needs little memory."""
     operands = sum(len(places) for _, places in tape.rows)
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
 
 
-class Lines:
+class Lines(Gathering):
     """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
@@ -103,6 +103,7 @@ def _memories(program: Program) -> tuple[list[float], list[float]]:
 
 def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape) -> Start:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
+    names["row_of_"] = row_of
     for op in {op for op, _ in tape.rows}:
         names |= {f"{row.key}_": row for row in op.callees.values()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
@@ -239,6 +240,9 @@ class _Writer:
         self.can_be_zero: dict[int, bool] = {}  # whether all shares of an adjoint can
         self.test = ""  # under which the last line stands
         self.lines: list[str] = []
+        self.tables: dict[tuple[int, ...], str] = {}  # of candidates, their tuple
+        self.taken: dict[tuple[int, int], str] = {}  # of an integer and a number of rows, the row
+        self.pool = self._pool()
 
     def source(self) -> str:
         """The text of the generator `run(leaves)`: a forward at `next`, a backward for seeds."""
@@ -256,24 +260,52 @@ class _Writer:
                 "  while seeds is not None:",
                 f"   {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
                 *(f"   {name} = 0.0" for name in self.zeros),
+                *([f"   pool = [0.0] * {len(self.pool) + 1}"] if self.pool else []),
                 *self.lines,
                 f"   seeds = yield {_tuple(gradients)}",
                 "",
             ]
         )
 
+    def _pool(self) -> dict[int, int]:
+        """The adjoints of candidates stand in one list, where a row that was picked finds its."""
+        picks = [places for op, places in self.tape.rows if op is PICK]
+        found = dict.fromkeys(p for _, *places in picks for p in places if self.needs[p])
+        pool = {place: k for k, place in enumerate(found)}
+        for place, k in pool.items():
+            self.adjoint[place] = f"pool[{k}]"
+        self.started.update(pool)
+        return pool
+
+    def _picked(self, index: int, candidates: tuple[int, ...]) -> tuple[str, str]:
+        """The tuple of candidates and the row in it; both are written down once."""
+        if candidates not in self.tables:
+            self.tables[candidates] = name = f"t{len(self.tables)}"
+            self.lines.append(f"  {name} = {_tuple(self.value[p] for p in candidates)}")
+        asked = index, len(candidates)
+        if asked not in self.taken:
+            self.taken[asked] = name = f"k{len(self.taken)}"
+            self.lines.append(f"  {name} = row_of_({self.value[index]}, {len(candidates)})")
+        return self.tables[candidates], self.taken[asked]
+
     def _write_forward(self) -> None:
         kept = self._kept()
         for row, (op, places) in enumerate(self.tape.rows):
-            operands = [self._operand(p, row) for p in places]
+            if op is PICK:
+                table, taken = self._picked(places[0], places[1:])
+                operands, texts = [], [f"{table}[{taken}]"]
+            else:
+                operands = [self._operand(p, row) for p in places]
+                texts = self._texts(op, operands)
             size = 1 + sum([operand.size for operand in operands])
-            first, *others = self._texts(op, operands)
+            first, *others = texts
             if row in kept or size > ONE_LINE:
                 name = self.value[row]
                 self.lines.append(f"  {name} = {first}")
                 self.lines += [f"  {name} = {name} + {other}" for other in others]
             else:
                 tightness = 1 if op is DOT else _TIGHTNESS.get(_formula(op, self.rewrite).text, 0)
+                tightness = _ATOM if op is PICK else tightness
                 self.inlined[row] = _Expression(first, tightness, size)
 
     def _operand(self, place: int, row: int) -> _Expression:
@@ -286,6 +318,9 @@ class _Writer:
         """What needs a variable: it is read more than once, or again in the backward."""
         kept = {*_watched(self.tape), *(p for p, n in self.uses.items() if n > 1)}
         for row, (op, places) in enumerate(self.tape.rows):
+            if op is PICK:
+                kept.update(places)
+                continue
             binds, repeated, reads = _reads(op, self.rewrite)
             if binds:
                 kept.add(row)
@@ -325,6 +360,9 @@ class _Writer:
     def _pass_on(self, row: int) -> None:
         """The shares that a row adds to the adjoints of its operands."""
         op, places = self.tape.rows[row]
+        if op is PICK:
+            self._scatter(row, places[0], places[1:])
+            return
         if row not in self.inlined:
             self.head[row] = row
         elif self.reader[row] in self.head and self.tape.rows[self.reader[row]][0] in _FRANK:
@@ -341,6 +379,21 @@ class _Writer:
                 text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
                 alone = self.uses[place] == 1  # then it is one line, or another name for it
                 self._add(place, text, zero or share.kills, "" if alone else test)
+
+    def _scatter(self, row: int, index: int, candidates: tuple[int, ...]) -> None:
+        """The share of the row that was picked, after all that came to the others before."""
+        g = self._settled(row)
+        for place in candidates:
+            if place in self.pool:
+                self._start(place)
+                self.can_be_zero.setdefault(place, True)
+        into = [self.pool.get(place, -1) for place in candidates]  # the last one is nobody's
+        first, step = into[0], into[1] - into[0] if len(into) > 1 else 1
+        taken = self.taken[index, len(candidates)]
+        where = f"{_tuple(map(str, into))}[{taken}]"
+        if step > 0 and into == [first + k * step for k in range(len(into))]:
+            where = f"{first} + {step} * {taken}"
+        self._write(f"pool[{where}] += {g}")
 
     def _add(self, place: int, share: str, can_be_zero: bool, test: str = "") -> None:
         """Adds to an adjoint: now under a test; without one later, in one line with others."""
@@ -393,14 +446,15 @@ def _needs(tape: Tape) -> list[bool]:
         for k, leaf in enumerate(tape.leaves)
     ]
     needs = [*[False] * len(tape.rows), *reversed(leaves)]
-    for row, (_, places) in enumerate(tape.rows):
-        needs[row] = any(map(needs.__getitem__, places))
+    for place, row in enumerate(tape.rows):
+        needs[place] = any(map(needs.__getitem__, graded(row)))
     return needs
 
 
 def _watched(graph: Tape | Program) -> list[int]:
-    """The places that the caller reads: the outputs, and what the guards compare."""
-    return [*graph.outputs, *chain.from_iterable((g.left, g.right) for g in graph.guards)]
+    """The places that the caller reads: the outputs, what the guards compare, what picks."""
+    compared = chain.from_iterable((g.left, g.right) for g in graph.guards)
+    return [*graph.outputs, *compared, *(bound.place for bound in graph.bounds)]
 
 
 def _parts(texts: list[str]) -> Iterator[list[str]]:
@@ -428,6 +482,9 @@ class _Group:
 
     def computed(self, columns: list[list[float]]) -> tuple[Iterable[float], Iterable[Numbers]]:
         """The results, and the partials for each operand."""
+        if self.op is PICK:
+            rows = len(columns) - 1
+            return [row[1 + row_of(row[0], rows)] for row in zip(*columns, strict=True)], ()
         if self.op.many:
             found = [self.op.forward(self.op.arguments(row)) for row in zip(*columns, strict=True)]
             return [z for z, _ in found], zip(*[slopes for _, slopes in found], strict=True)
@@ -438,7 +495,7 @@ class _Group:
         return zs, slopes
 
 
-class Lists:
+class Lists(Gathering):
     """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
@@ -457,6 +514,7 @@ class Lists:
         slopes = self._group()
         self._numbers = [1.0] * (slopes + 1 + len(tape.leaves))
         self._shares = [array("q") for _ in range(3)]  # the row, the operand, the partial
+        self._picks: list[tuple[int, list[int]]] = []  # shares of picks, and where those read
         self._list_shares(one=slopes)
 
     def _group(self) -> int:
@@ -492,6 +550,11 @@ class Lists:
             group = group_of[at[row]]
             slope = (group.slopes or 0) + at[row] - group.first
             op, places = self._tape.rows[row]
+            if op is PICK:  # which of them gets the share is known after a forward
+                self._picks.append((len(self._shares[0]), [at[p] for p in places]))
+                for numbers, number in zip(self._shares, (at[row], at[row], one), strict=True):
+                    numbers.append(number)
+                continue
             for place, partial, x, y in op.edges(places):
                 if self._needs[place]:
                     at_hand = {"1.0": one, "x": at[x], "y": at[y], "z": at[row]}
@@ -512,6 +575,8 @@ class Lists:
             if group.slopes is not None:
                 end = group.slopes + len(columns) * group.size
                 numbers[group.slopes : end] = chain.from_iterable(slopes)
+        for share, (index, *candidates) in self._picks:
+            self._shares[1][share] = candidates[row_of(numbers[index], len(candidates))]
         for place, p in zip(_watched(self._program), _watched(self._tape), strict=True):
             values[place] = numbers[self._at[p]]
 

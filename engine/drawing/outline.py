@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.ops import PICK
 from engine.value import Value, toposort
 
 
@@ -18,7 +19,7 @@ class Named(Protocol):
 Names = Mapping[str, Value] | Iterable[tuple[str, Value]] | Named
 
 LINEAR = ("add", "sub", "mul", "div", "neg", "sum", "dot")  # what a neuron is made of,
-NO_ACTIVATION = (*LINEAR, "pow")  # and what is no activation on top of it
+NO_ACTIVATION = (*LINEAR, "pow", "pick")  # and what is no activation on top of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class Graph:
             return "*"
         if not isinstance(atom, Value) or atom.op is None:
             return ""
+        if atom.op is PICK:
+            return f"pick {atom.dx.place}"
         return "+" if self.expanded(place) else atom.op.symbol
 
     def expanded(self, place: int) -> bool:

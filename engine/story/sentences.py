@@ -8,7 +8,7 @@ from functools import cached_property
 
 from engine.drawing.picture import many, short, visible
 from engine.drawing.svg import clipped
-from engine.ops import Op
+from engine.ops import PICK, Op
 from engine.story.record import Edge, Record, Share
 from engine.value import Value
 
@@ -167,10 +167,12 @@ class Words:
     def computed(self, place: int) -> str:
         """How an operation got its number."""
         op, operands = self._op(place)
-        data = self.record.data
+        atom, data = self.record.graph.atoms[place], self.record.data
         called = [self.called[o] for o in operands]
         numbers = [short(data[o]) for o in operands]
         parts = dict.fromkeys([expression(op, called), expression(op, numbers)])
+        if isinstance(atom, Value) and op is PICK:
+            parts = dict.fromkeys([f"rows[{atom.dx.place}]", called[0]])
         return " = ".join([self.called[place], *parts, short(data[place])])
 
     def partial(self, edge: int) -> str:
