@@ -642,8 +642,8 @@ class Decision:
         if {*map(type, outputs)} == {float}:
             (low, high), twice = self.labels, 2 * self.threshold
             return [high if z > twice - z else low for z in outputs]
-        rows = {*map(type, outputs)} == {list}
-        if rows and {*map(type, chain.from_iterable(outputs))} == {float}:
+        lists = outputs if {*map(type, outputs)} == {list} else ()
+        if {*map(type, chain.from_iterable(lists))} == {float}:
             return [self.labels[scores.index(max(scores))] for scores in outputs]
         return list(map(self, outputs))
 

@@ -210,7 +210,7 @@ class _Run:
     def leaves(self, numbers: Sequence[Any]) -> Leaves:
         """The numbers that a forward pass begins with."""
         recorded = self._recorded
-        inputs = [*numbers, *recorded.world.numbers()]
+        inputs = list(map(float, [*numbers, *recorded.world.numbers()]))
         return inputs, [p.data for p in recorded.program.parameters]
 
     def forward(self, numbers: Sequence[Any], leaves: Leaves) -> bool:
@@ -224,8 +224,8 @@ class _Run:
             recorded.leaves = _no_leaves()
             parameters = [p.data for p in recorded.program.parameters]
             fill(values, recorded.parameters.start, parameters)
-        if int in map(type, numbers):  # a kernel in Python computes with what it gets
-            numbers = list(map(data_of, numbers))
+        if isinstance(values, list):
+            numbers = list(map(float, numbers))
         fill(values, recorded.inputs.start, [*numbers, *recorded.world.numbers()])
         recorded.leaves = leaves
         return recorded.run()

@@ -16,7 +16,7 @@ from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
 from engine.value import Value
-from nn.data import Dataset, Rows, decision, one_hot, split
+from nn.data import Dataset, Rows, decision, split
 from nn.module import MLP
 from nn.optim import SGD
 from nn.plot import boundary, plot_comparison, write_svg
@@ -123,18 +123,10 @@ def judging_net(task: Task, net: MLP) -> EachRow:
 
 def look_at(task: Task, judge: EachRow, rows: Dataset) -> Look:
     """What a net makes of scaled rows."""
-    judged = judge(rows.xs, targets(task, rows))
+    judged = judge(rows.xs, rows.ys)
     losses, outputs = zip(*judged, strict=True)
     decide = decision(rows.ys, outputs[0])
     return Look(losses, outputs, *mean_and_accuracy(judged, decide, rows.ys))
-
-
-def targets(task: Task, rows: Dataset) -> list[Any]:
-    """The targets of scaled rows as the loss takes them fastest: all of one shape."""
-    if not task.classes:
-        return rows.ys
-    chances = [one_hot(k, task.outputs) for k in range(task.outputs)]
-    return [chances[y] for y in rows.ys]
 
 
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
@@ -289,8 +281,7 @@ def figures(
         columns = telling_columns(task, last.judge, plan.training)
 
         def outputs(rows: Rows) -> list[Any]:
-            any_target = one_hot(0, task.outputs)
-            judged = last.judge(task.inputs(rows), [any_target] * len(rows))
+            judged = last.judge(task.inputs(rows), [0] * len(rows))  # any target
             return [output for _, output in judged]
 
         drawn["boundary.svg"] = (
@@ -302,7 +293,7 @@ def figures(
 
 def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
     """The two columns that move the loss most: those with the largest sums of abs(slope)."""
-    slopes = judge.slopes(training.xs, targets(task, training))
+    slopes = judge.slopes(training.xs, training.ys)
     blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
     first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
     return first, second
