@@ -17,6 +17,7 @@ from collections.abc import (
 )
 from itertools import chain, count, islice
 from numbers import Real
+from operator import is_
 from typing import Any, NamedTuple
 
 from engine.integer import Integer, is_data
@@ -77,10 +78,12 @@ def _number(x: Any, numbers: list[Any], whole: bool) -> Any:
     if type(x) not in _INTEGERS:  # a float of the user's, or NumPy's
         numbers.append(float(x))
         return float
-    if whole and is_data(x.n if type(x) is Integer else x):
+    if type(x) is Integer and (x.v is None or not whole):
+        x = x.number()
+    if whole and (type(x) is Integer or is_data(x)):
         numbers.append(x)
         return int
-    return _told(x.number() if type(x) is Integer else x)
+    return _told(x)
 
 
 def _check_kept(array: Any) -> None:
@@ -207,6 +210,21 @@ def rebuild(argument: Any, values: Iterator[Any], whole: bool = False) -> Any:
     elif hasattr(argument, "tolist"):
         again = rebuild(argument.tolist(), values, whole)
     return again
+
+
+def settled(thing: Any) -> Any:
+    """The thing with ints in place of what stood for them in a recording."""
+    kind = type(thing)
+    if kind is Integer:
+        return thing.number()
+    if kind is list or kind is tuple:
+        parts = [settled(part) for part in thing]
+        return thing if all(map(is_, parts, thing)) else kind(parts)
+    if kind is dict:
+        parts = [settled(part) for part in thing.values()]
+        same = all(map(is_, parts, thing.values()))
+        return thing if same else dict(zip(thing, parts, strict=True))
+    return thing
 
 
 def _is_array(thing: Any) -> bool:

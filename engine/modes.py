@@ -16,6 +16,8 @@ from engine.operators import GENERATED
 Value = Any  # of engine/value.py, which is above this file
 Mode = Callable[[Value], Value]
 modes: list[Mode] = []  # those active in any thread: while it is empty, nobody has to ask further
+_HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_OURS = (*(os.path.join(_HOUSE, package, "") for package in ("engine", "nn")), GENERATED)
 _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
 
 
@@ -137,9 +139,7 @@ def _in_words(v: Value) -> str:
 
 def line_of_user() -> str:
     """File and line of the innermost caller outside the library."""
-    house = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    ours = tuple(os.path.join(house, package, "") for package in ("engine", "nn"))
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith((*ours, GENERATED)):
+    while frame.f_back and frame.f_code.co_filename.startswith(_OURS):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

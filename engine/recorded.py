@@ -41,6 +41,19 @@ class Sources(NamedTuple):
     picks: list[int]  # the places of both among the gradients of a backward
 
 
+class Pin(NamedTuple):
+    """An integer that a recording depends on, as the user writes it, and where it was asked for."""
+
+    number: int
+    name: str
+    line: str
+
+    @property
+    def words(self) -> str:
+        """The three in words."""
+        return f"{self.name} = {self.number}" + f" (see {self.line})" * bool(self.line)
+
+
 class Made(Protocol):
     """What came of the run that was recorded."""
 
@@ -88,7 +101,8 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
-        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
+        self.pins: dict[int, Pin] = {}  # by their places
+        self.holds_integers = False  # whether there are some among the numbers of a call
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -171,7 +185,7 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
-        elif int in map(type, numbers):
+        elif self.holds_integers:
             numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
@@ -198,7 +212,7 @@ class Recorded:
 
     def suits(self, numbers: Sequence[Operand]) -> bool:
         """Whether the integers that it depends on are as they were."""
-        return all(numbers[k] == n for k, (n, _) in self.pins.items())
+        return all(numbers[k] == pin.number for k, pin in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""

@@ -26,6 +26,7 @@ from engine.arguments import (
     numbers_of,
     read,
     rebuild,
+    settled,
 )
 from engine.backends.kernel import Kernel
 from engine.cells import SETTABLE, Cell, alike, now, put, spelled
@@ -35,7 +36,7 @@ from engine.integer import Integer
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
-from engine.recorded import Leaves, Recorded
+from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.undo import chances_in, put_back
 from engine.value import Operand, Value, data_of, node
@@ -263,6 +264,7 @@ class Replay:
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
         inputs += run.seen.lent
+        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
@@ -304,8 +306,6 @@ class Replay:
         is_set_up: bool,
     ) -> Recorded | None:
         tape = self._tape(run, given, inputs)
-        pins = {k: given.numbers[k] for k in self._pins(given, run.seen)}
-        self._pinned.setdefault(given.shape, set()).update(pins)
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -321,7 +321,11 @@ class Replay:
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
-        recorded.pins = {k: (n, name_of(self.function, given, k)) for k, n in pins.items()}
+        recorded.holds_integers = int in map(type, given.numbers)
+        recorded.pins = {
+            k: Pin(given.numbers[k], name_of(self.function, given, k), line)
+            for k, line in self._pins(given, run.seen).items()
+        }
         recorded.is_strict = self._is_strict(after)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
@@ -334,11 +338,11 @@ class Replay:
             self._keep(given, recorded, pattern)
         return recorded
 
-    def _pins(self, given: Given, seen: Recording) -> list[int]:
-        """The places of integers whose numbers a run asked for."""
+    def _pins(self, given: Given, seen: Recording) -> dict[int, str]:
+        """The places of integers whose numbers a run asked for, and the lines where it did."""
         if given.shape in self._plain:
-            return [k for k, x in enumerate(given.numbers) if type(x) is int]
-        return [k for k, i in enumerate(seen.integers) if i is not None and i.pinned]
+            return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
+        return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
@@ -358,7 +362,7 @@ class Replay:
             changed = change(recorded.tape, self._tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
-            if changed is None and not recorded.pins.keys() >= set(self._pins(given, seen)):
+            if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
                 changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
                 self._check_kernel(recorded, leaves, inputs, run.results)
@@ -489,7 +493,7 @@ class Replay:
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
         unseen = [c for key, c in after.cells.items() if key not in before.cells]
         is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
-        shape = digest(given.shape)
+        shape = self._digest(given)
         times = self._unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
         only_asks = (refused or chance) and len(chance) == len(state)
@@ -528,12 +532,7 @@ class Replay:
         for v, x in zip(inputs, given.numbers, strict=False):
             if isinstance(x, Value) and v.op is None:
                 v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
-        if int not in map(type, given.numbers):
-            return result
-        try:  # nothing stands for an int in it
-            return rebuild(result, iter(numbers_of(result)))
-        except (TypeError, ValueError):
-            return result
+        return settled(result)
 
     def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
         wanted = [isinstance(x, Value) for x in given.numbers]
@@ -639,7 +638,7 @@ class Replay:
     def _cause(self, given: Given, recorded: Recorded) -> str:
         """What makes a new recording differ from the one before, in words."""
         alike = self.candidates(given)
-        others = [shape for shape, olds in self.recordings.items() if olds]
+        others = {old.number: s for s, olds in self.recordings.items() for old in olds}
         of_shape = self.recordings.get(given.shape)
         if alike:
             changed = [cell.words for cell, _ in alike[-1].world.changed()]
@@ -649,16 +648,15 @@ class Replay:
             return _changed_guard(alike[-1].tape, recorded.tape)
         if of_shape:
             pins = of_shape[-1].pins.items()
-            name, a, b = next(
-                (name, n, given.numbers[k]) for k, (n, name) in pins if given.numbers[k] != n
-            )
+            k, pin = next((k, pin) for k, pin in pins if given.numbers[k] != pin.number)
+            where = f", as at {pin.line}" if pin.line else ""
             return (
-                f"{name} changes, such as from {a} to {b}, and each int that is more than compared "
-                "or picked with is recorded for itself; pass a number as a float, and choose by "
-                "engine.pick"
+                f"{pin.name} changes, such as from {pin.number} to {given.numbers[k]}, and each "
+                f"int is recorded for itself where more is done than to compare or pick{where}: "
+                "pass a number as a float, and choose by engine.pick"
             )
         if others:
-            return changed_argument(self.function, others[-1], given.shape)
+            return changed_argument(self.function, others[max(others)], given.shape)
         return "its parameters are others from call to call"
 
     def explain(self) -> str:
@@ -700,7 +698,7 @@ def _guarded(recorded: Recorded) -> str:
     words = list(dict.fromkeys(cell.words for cell in cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
-    pins = [f"{name} = {n}" for n, name in recorded.pins.values()]
+    pins = [pin.words for pin in recorded.pins.values()]
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
@@ -765,28 +763,28 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
 
 
 def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, and stays, to plain numbers."""
+    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
 
-    def settled(x: Any) -> Any:
-        if type(x) is Integer:
-            return x.number()
-        return x.data if is_computed_from(x, [floats]) else x
+    def plain(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
         owner = cell.owner
         if cell.kind == "items" and hasattr(owner, "__setitem__"):
             for k, x in enumerate(value):
-                if type(x) in (Value, Integer):
-                    owner[k] = settled(x)
+                if plain(x) is not x:
+                    owner[k] = plain(x)
         elif cell.kind == "pairs":
             for key, x in zip(*value, strict=True):
-                if type(x) in (Value, Integer):
-                    owner[key] = settled(x)
+                if plain(x) is not x:
+                    owner[key] = plain(x)
         elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
-            plain = list(map(settled, numbers))
-            if any(a is not b for a, b in zip(numbers, plain, strict=True)):
-                put(cell, rebuild(value, iter(plain)))
+            found = list(map(plain, numbers))
+            if any(a is not b for a, b in zip(numbers, found, strict=True)):
+                put(cell, rebuild(value, iter(found)))
+            elif settled(value) is not value:
+                put(cell, settled(value))
 
 
 def _is_value(x: object) -> bool:

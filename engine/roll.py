@@ -7,7 +7,7 @@ holds the places: every graph rolls, regular ones roll smaller.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, groupby, product
 from math import prod
@@ -104,6 +104,7 @@ class _Row:
     scalars: list[int]
     vectors: tuple[list[int], ...] = ()
     start: tuple[int, int] | None = None  # the dot that a chain began with: its place, its terms
+    is_again: bool = False  # a pick from the very list of candidates of another one
 
 
 def roll(tape: Tape) -> Program:
@@ -121,7 +122,7 @@ def roll(tape: Tape) -> Program:
     old = sorted(rows, key=kinds.__getitem__)
     ordered = [rows[place] for place in old]
 
-    used = dict.fromkeys(chain.from_iterable((*r.scalars, *chain(*r.vectors)) for r in ordered))
+    used = dict.fromkeys(chain.from_iterable(map(_reads, ordered)))
     used.update(dict.fromkeys(_read_outside(tape)))
     free = [p for p in used if p < -tape.inputs]
     constants = [p for p in free if not isinstance(tape.leaves[-1 - p], Value)]
@@ -149,6 +150,11 @@ def roll(tape: Tape) -> Program:
     )
 
 
+def _reads(row: _Row) -> Iterable[int]:
+    """The operands, without candidates that another pick has named."""
+    return row.scalars if row.is_again else (*row.scalars, *chain(*row.vectors))
+
+
 def _read_outside(tape: Tape) -> Iterator[int]:
     """The places that are looked at after a forward."""
     yield from tape.outputs
@@ -158,14 +164,25 @@ def _read_outside(tape: Tape) -> Iterator[int]:
         yield bound.place
 
 
-def _lowered(tape: Tape) -> dict[int, _Row]:
-    """The rows by place, with chains of additions and products folded into dots."""
+def _uses(tape: Tape) -> list[int]:
+    """How often each place is read; by picks from the same candidates once."""
     uses = [0] * (len(tape.rows) + len(tape.leaves))
-    for _, operands in tape.rows:
-        for p in operands:
+    candidates: set[tuple[int, ...]] = set()
+    for op, operands in tape.rows:
+        is_again = op is PICK and operands[1:] in candidates
+        for p in operands[:1] if is_again else operands:
             uses[p] += 1
+        if op is PICK:
+            candidates.add(operands[1:])
     for p in _read_outside(tape):
         uses[p] += 1
+    return uses
+
+
+def _lowered(tape: Tape) -> dict[int, _Row]:
+    """The rows by place, with chains of additions and products folded into dots."""
+    uses = _uses(tape)
+    candidates: dict[tuple[int, ...], list[int]] = {}  # many picks have the very same
     rows: dict[int, _Row] = {}
 
     def add(chain_: _Row, p: int) -> None:
@@ -190,7 +207,10 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
             add(so_far, second)
             rows[place] = so_far
         elif op is PICK:
-            rows[place] = _Row(op, [operands[0]], (list(operands[1:]),))
+            named = operands[1:]
+            is_again = named in candidates
+            vector = candidates.setdefault(named, list(named))
+            rows[place] = _Row(op, [operands[0]], (vector,), is_again=is_again)
         elif op.many:
             xs, *rest = map(list, op.arguments(operands)[:2])
             bias = [operands[-1]] if rest else []
@@ -231,10 +251,17 @@ def _kinds(rows: dict[int, _Row], tape: Tape) -> dict[int, _Kind]:
     levels = [0] * (len(tape.rows) + len(tape.leaves))
     level = levels.__getitem__
     below_outputs = set(tape.order)
+    tops: dict[int, int] = {}  # of lists of candidates
     for place, row in rows.items():
         top = max(map(level, row.scalars), default=0)
-        for vector in row.vectors:
-            top = max(top, max(map(level, vector), default=0))
+        if row.op is PICK:
+            (vector,) = row.vectors
+            if id(vector) not in tops:
+                tops[id(vector)] = max(map(level, vector))
+            top = max(top, tops[id(vector)])
+        else:
+            for vector in row.vectors:
+                top = max(top, max(map(level, vector), default=0))
         levels[place] = top + 1
         terms = len(row.vectors[0]) if row.vectors else 0
         is_below = place in below_outputs
@@ -249,19 +276,23 @@ def _loops(
     scalars: list[list[Point]] = [
         [(place[p],) for p in column] for column in _columns([r.scalars for r in rows])
     ]
-    vectors: list[list[Point]] = [
-        [tuple([place[p] for p in vector]) for vector in column]
-        for column in _columns([r.vectors for r in rows])
-    ]
+    is_pick = rows[0].op is PICK
+    by_row = _columns([r.vectors for r in rows])
+    if is_pick:
+        (lists,) = by_row
+        distinct = {id(vector): vector for vector in lists}
+        cells = {key: tuple([place[p] for p in vector]) for key, vector in distinct.items()}
+        vectors: list[list[Point]] = [[cells[id(vector)] for vector in lists]]
+    else:
+        vectors = [[tuple([place[p] for p in vector]) for vector in column] for column in by_row]
     columns = [*scalars, *vectors]
     needs = needs_grad.__getitem__
     wanted = [below_outputs and any(map(needs, chain.from_iterable(cells))) for cells in columns]
-    is_pick = rows[0].op is PICK
     if is_pick:
         wanted[0] = False  # of the integer
     axes: list[Axes | None] = [
         *[()] * len(scalars),
-        *_alike([_term_axes(column) for column in vectors]),
+        *_alike([_term_axes(list(cells.values()) if is_pick else c) for c in vectors]),
     ]
     if is_pick and axes[-1] and len(axes[-1]) > 1:
         axes[-1] = None
@@ -277,13 +308,16 @@ def _loops(
     for first, steps in nests:
         shape = tuple(n for n, _ in steps)
         stop = start + prod(shape)
-        accesses = [
-            Access(0, (), tuple(chain.from_iterable(column[start:stop])), needs_it)
-            for column, needs_it in zip(columns, wanted, strict=True)
-        ]
-        for position, k in enumerate(even):
-            strides = [delta[position] for _, delta in steps] + [step for _, step in axes[k] or ()]
-            accesses[k] = Access(first[position], tuple(strides), None, wanted[k])
+        accesses = []
+        for k, (column, needs_it) in enumerate(zip(columns, wanted, strict=True)):
+            if k in even:
+                at = even.index(k)
+                own = [step for _, step in axes[k] or ()]
+                strides = *[delta[at] for _, delta in steps], *own
+                accesses.append(Access(first[at], strides, None, needs_it))
+            else:
+                table = tuple(chain.from_iterable(column[start:stop]))
+                accesses.append(Access(0, (), table, needs_it))
         out = len(needs_grad)
         needs_grad += [any(wanted)] * (stop - start)
         cut = len(scalars)

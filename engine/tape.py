@@ -160,6 +160,7 @@ class Recording:
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
         picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
         sides += [v._dx.index for v in picks]
+        computed = [side for side in sides if type(side) is Value and side.op is not None]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -175,9 +176,22 @@ class Recording:
                 constants[id(operand)] = -len(leaves)
             return constants[id(operand)]
 
+        tables: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+        def chosen(v: Value) -> tuple[int, ...]:
+            """The operands of a pick; many have the same candidates."""
+            index, *candidates = _operands(v)
+            known = tuple(map(id, candidates))
+            if known not in tables:
+                tables[known] = tuple(map(place, candidates))
+            return (place(index), *tables[known])
+
         with value.sweeping:  # until its end places stand where a sweep has adjoints
+            for side in sides:
+                if type(side) is Value:
+                    side.adjoint = None  # no place yet, though it be a leaf that no sort meets
             order = _sorted(outputs)
-            met = _sorted([*outputs, *sides])[-1].adjoint if sides else order[-1].adjoint
+            met = (_sorted([*outputs, *computed]) if computed else order)[-1].adjoint
             nodes = [v for v in self.nodes if v.adjoint is met]
             for v in inputs:
                 leaves.append(v)
@@ -187,7 +201,9 @@ class Recording:
             rows = [
                 (
                     v.op,
-                    tuple(
+                    chosen(v)
+                    if v.op is PICK
+                    else tuple(
                         [
                             p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p)
                             for p in _operands(v)
@@ -201,7 +217,7 @@ class Recording:
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
             bounds = dict.fromkeys(
-                Bound(place(v._dx.index), v._dx.low, len(v._dx.are_values) - 1) for v in picks
+                Bound(place(v._dx.index), v._dx.low, v._dx.size - 1) for v in picks
             )
             return Tape(
                 rows=cast(tuple[Row, ...], tuple(rows)),

@@ -2,7 +2,8 @@
 
 They are looked at before each replay. What they do not see, and why:
 
-- `isinstance(x, Value)` and `type(x)` of an argument: Python answers without asking the object;
+- `isinstance(x, Value)` and `type(x)` of an argument, and whether two integers are one object:
+  Python answers without asking them;
 - the state of C extensions, and what Python's own library keeps for itself, such as the decimal
   context, `ABC.register`, whether a lock is taken: no place of the user's holds it;
 - `object.__setattr__` on a `nn.Module`, which passes by the note that it changed (looking at each

@@ -46,6 +46,7 @@ class Model(Protocol):
 Loss = Callable[[Any, Any], Value]
 Batch = tuple[Sequence[Any], Sequence[Any]]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
+LETTERS = 256  # integers in examples that a model is tried on before training
 
 
 class Step(NamedTuple):
@@ -235,7 +236,7 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
-    xs, ys = _plain(data)
+    xs, ys = _plain(data, loss)
     decide = _fitting("fit", model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
@@ -256,7 +257,7 @@ def fit(
             batch_size=batch,
             replacement=replacement,
             seed=seed,
-        )
+        )._replace(former_data=partial(_with_rows, model, loss, xs, ys))
     if resume is not None:
         backend = run.go_on(resume, backend)
     if checkpoint is not None:
@@ -300,7 +301,7 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
     >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
     (0.25, 1.0)
     """
-    xs, ys = _plain(data)
+    xs, ys = _plain(data, loss)
     return _mean_and_accuracy(model, loss, _fitting("evaluate", model, loss, xs, ys), xs, ys)
 
 
@@ -403,10 +404,16 @@ def _collector_paused() -> Iterator[None]:
 # --- does the data fit? -----------------------------------------------------------------------
 
 
-def _plain(data: Data, name: str = "") -> tuple[list[Any], list[Any]]:
-    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one."""
+def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]]:
+    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one.
+
+    Classes are ints, though they came as floats.
+    """
     whole = as_dataset(data)
-    return _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    xs, ys = _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    if loss is cross_entropy:
+        ys = [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]
+    return xs, ys
 
 
 def _numbers(thing: Any, where: str) -> Any:
@@ -423,7 +430,8 @@ def _numbers(thing: Any, where: str) -> Any:
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
-    The model runs once for each length of its input. What it counts or remembers is undone; a
+    The model runs once for each length of its input, and for letters, up to some number, that it
+    did not meet before. What it counts or remembers is undone; a
     layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
@@ -435,10 +443,13 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
 def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
+    known: set[int] = set()
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
+        letters = set() if isinstance(model, MLP) else _integers(x) - known
         try:
-            if length not in outputs:
+            if length not in outputs or (letters and len(known) < LETTERS):
+                known |= letters
                 outputs[length] = model(x)
             result = loss(outputs[length], y)
         except (ValueError, TypeError, IndexError) as error:
@@ -446,6 +457,13 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
         if not isinstance(result, Value):
             raise ValueError(f"the loss expected to return a Value, got {result!r}")
     return outputs.popitem()[1]
+
+
+def _integers(x: Any) -> set[int]:
+    """The integers in an example, which may be rows to pick."""
+    if isinstance(x, list):
+        return {n for part in x for n in _integers(part)}
+    return {x} if isinstance(x, int) else set()
 
 
 def _mean_and_accuracy(
@@ -464,17 +482,23 @@ def _mean_and_accuracy(
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
     """Data with floats where the model and the loss take floats as well as integers.
 
-    Integers are part of the shape of a recording, so that each of them would need its own.
+    Integers that are computed with are part of the shape of a recording, so that each of them
+    would need its own; classes are not, since a loss only picks by them.
     """
     if isinstance(model, MLP):
         xs = [[float(number) for number in x] for x in xs]
-    if loss is cross_entropy and not any(isinstance(y, list) for y in ys):
-        with undone(model):
-            classes = len(model(xs[0]))
-        ys = [one_hot(y, classes) for y in ys]
-    elif loss in (mse, mae, hinge, binary_cross_entropy):
+    if loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
     return xs, ys
+
+
+def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
+    """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
+    if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
+        return None
+    with undone(model):
+        classes = len(model(xs[0]))
+    return xs, [one_hot(y, classes) for y in ys]
 
 
 # --- around the loop --------------------------------------------------------------------------
@@ -598,7 +622,7 @@ def _validation(
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    held_out = _plain(validation, "validation ")
+    held_out = _plain(validation, loss, "validation ")
     _fitting("fit", model, loss, *held_out)
     look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
     if patience is not None:

@@ -181,6 +181,24 @@ def backwards() -> Graph:
     ]
 
 
+def picks() -> Graph:
+    """Letters over a table, labels over logits, rows that do not lie evenly, one picked twice."""
+    table, ws, letters = rows(6, 3, 1), rows(4, 3, 2), [Value(k) for k in (2.0, 0.0, -1.0, 2.0)]
+    odd = [table[0][1], 0.5, table[3][0], ws[0][2], table[4][1]]
+
+    def f() -> list[Value]:
+        logits = [[dot(w, engine.pick(table, letter)) for w in ws] for letter in letters]
+        chances = [engine.pick(softmax(z), label) for z, label in zip(logits, letters, strict=True)]
+        return [
+            total(-p.log() for p in chances),
+            *(loss.cross_entropy(z, k % 4) for k, z in enumerate(logits)),
+            total(engine.pick(odd, letter) * engine.pick(odd, 1) for letter in letters),
+            engine.pick([0.25, 0.75, 1.5], letters[0]) * engine.pick(logits[1], letters[3] * 0.5),
+        ]
+
+    return letters, f
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     **{f"moons, fused={fused}": lambda fused=fused: moons(fused, 9, 5) for fused in (True, False)},
     **{
@@ -197,7 +215,7 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
         f.__name__: f
         for f in (
             *(recurrent, convolution, attention, sparse, losses, shared, choices, higher),
-            backwards,
+            *(backwards, picks),
         )
     },
 }

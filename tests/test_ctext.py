@@ -49,9 +49,11 @@ def test_only_names_of_the_library_occur() -> None:
             r"_WIN32|__declspec|dllexport|__attribute__|visibility|uint64_t|memcpy|memset|default",
             r"vector_size|aligned|may_alias|__AVX(512F)?__|__x86_64__|__asm__|PUBLIC|Memory",
             r"[VU][248]|KEEP[248]|AT[1248]|SUM[1248]|INFINITY|isfinite|log1p|pow|power\w*|exponential",
+            r"row_of|index|place|rows",
             r"values|adjoints|work|seeds|table|forward(_end)?|backward(_end)?|bits|shift(ed)?|c|r|q",
             r"half|rest|top|best|lost|term|row_[gz]|d?[xyzbgwvatsmnpku](\d+)?(_\w+)?|i\d*|part\d+",
-            r"(z_|dx_|dy_)?(?:" + "|".join(OPS) + r")(_d[xyb]\d?|_adjoint)?(_\d+)?|e\d+|x[0-9a-f]+",
+            r"(z_|dx_|dy_)?(?:" + "|".join([*OPS, "pick"]) + r")(_d[xyb]\d?|_adjoint)?(_\d+)?",
+            r"e\d+|x[0-9a-f]+",
         ]
     )
     names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", source))

@@ -235,7 +235,7 @@ ALLOWED = (
     *(ast.If, ast.While, ast.Yield, ast.Name, ast.Load, ast.Store, ast.Constant, ast.Tuple),
     *(ast.Call, ast.NamedExpr, ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp),
     *(ast.USub, ast.IfExp, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq),
-    *(ast.BoolOp, ast.And, ast.Or, ast.IsNot),
+    *(ast.BoolOp, ast.And, ast.Or, ast.IsNot, ast.Subscript, ast.List),
 )
 
 
@@ -247,14 +247,15 @@ def test_the_text_has_only_what_it_may(graph, rewrite):
     for node in ast.walk(ast.parse(source)):
         assert isinstance(node, ALLOWED), ast.dump(node)
         if isinstance(node, ast.Call):
-            assert node.func.id[:-1] in {*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY}
+            assert node.func.id[:-1] in {*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY, "row_of"}
         elif isinstance(node, ast.Constant):
-            assert isinstance(node.value, float | bool | None)
+            assert isinstance(node.value, float | bool | int | None)
     formulas = {text for op in OPS.values() for text in (op.formula, *op.partials)}
     constants = {
         n.value for t in formulas for n in ast.walk(ast.parse(t)) if type(n) is ast.Constant
     }
-    used = {n.value for n in ast.walk(ast.parse(source)) if type(n) is ast.Constant}
+    found = [n.value for n in ast.walk(ast.parse(source)) if type(n) is ast.Constant]
+    used = {x for x in found if type(x) is not int}  # those of a pick are places
     assert used <= {float(c) for c in constants} | {True, None}  # data never becomes text
 
 

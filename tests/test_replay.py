@@ -545,7 +545,6 @@ def test_the_number_of_recordings_has_a_limit():
     step = replay(lambda x, n: x * n, backend="python")
     counted(step, [((2.0, n), {}) for n in range(LIMIT + 20)])
     assert sum(map(len, step.recordings.values())) == LIMIT
-    assert len(step.recordings) == LIMIT
     assert step(2.0, 0).data == 0.0
 
 
@@ -587,7 +586,15 @@ def counted(step, arguments):
     ],
 )
 def test_the_warning_names_the_argument(arguments, cause):
+    def asks(thing):
+        for part in thing.values() if isinstance(thing, dict) else thing:
+            if isinstance(part, list | dict):
+                asks(part)
+            elif isinstance(part, int):
+                range(part)
+
     def f(x, y=0, *more):
+        asks([y, *more])
         return 1.0
 
     assert counted(replay(f), arguments).startswith(cause)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import engine
 from engine import formula
 from engine.functions import dot, logsumexp
-from engine.ops import OPS, PLAIN
+from engine.ops import OPS, PICK, PLAIN
 from engine.roll import Access, Loop, Program, _cut, _nests, roll
 from engine.tape import Guard, record
 from engine.value import Value
@@ -34,6 +34,8 @@ def operands(loop: Loop):
 def computed(op, scalars, vectors):
     if op.name in ("add", "dot") and vectors:
         return sum([*scalars, *map(math.prod, zip(*vectors, strict=True))])
+    if op is PICK:
+        return vectors[0][int(scalars[0])]
     return op(*scalars, *(x for vector in vectors for x in vector))
 
 
@@ -41,6 +43,9 @@ def slopes(op, scalars, vectors, z):
     """The partials of scalars, and of vectors."""
     if op.name == "dot":
         return [1.0] * len(scalars), vectors[::-1]
+    if op is PICK:
+        taken = range(len(vectors[0]))[int(scalars[0])]
+        return [0.0], [[float(k == taken) for k in range(len(vectors[0]))]]
     if op.many or vectors:
         return [], [[math.exp(x - z) if op is OPS["logsumexp"] else 1.0 for x in vectors[0]]]
     names = {**PLAIN, **OPS, **dict(zip("xy", scalars, strict=False)), "z": z}

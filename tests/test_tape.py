@@ -115,9 +115,10 @@ def test_outputs_may_be_leaves_numbers_and_the_same_again():
 def test_the_order_is_that_of_a_backward(graph):
     of = recorded(graph())
     root = apply(OPS["sum"], *[v for v in of.outputs if isinstance(v, Value)])
-    in_eager = [v.op.name for v in value.toposort(root)[:-1] if v.op]
+    in_eager = [v.op.name for v in value.sort(root)[:-1] if v.op]
     assert [of.tape.rows[row][0].name for row in of.tape.order] == in_eager
     for_guards = {row for guard in of.tape.guards for row in (guard.left, guard.right)}
+    for_guards |= {bound.place for bound in of.tape.bounds}
     assert len(set(of.tape.order)) == len(of.tape.order)
     assert set(range(len(of.tape.rows))) - set(of.tape.order) <= for_guards
 
@@ -141,7 +142,7 @@ def test_a_tape_can_be_made_twice():
 def test_the_order_below_one_output_is_that_of_its_own_backward(graph):
     of = recorded(graph())
     for k, z in enumerate(of.outputs):
-        in_eager = [v.op.name for v in value.toposort(z) if v.op] if isinstance(z, Value) else []
+        in_eager = [v.op.name for v in value.sort(z) if v.op] if isinstance(z, Value) else []
         assert [of.tape.rows[row][0].name for row in of.tape.order_below(k)] == in_eager
 
 
