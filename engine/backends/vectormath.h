@@ -240,7 +240,7 @@ INLINE double v_softplus(double x)
 /* abs(x) less the nearest multiple of pi/2, with a rest; the quadrant counts the multiples. Beyond
    1e9 it says that x is too far: then all of the loop is to go by the library of C, which sin, cos
    and tan do without a place for that. pi/2 has three parts, the first two multiplied exactly. */
-INLINE double v_reduced(double x, double *rest, uint64_t *quadrant, uint64_t *far)
+INLINE double v_reduced(double x, double *rest, uint64_t *quadrant, double *far)
 {
     const double a = __builtin_fabs(x), shifted = v_fused(a, 0.6366197723675814, SHIFT);
     const double n = shifted - SHIFT;
@@ -249,7 +249,7 @@ INLINE double v_reduced(double x, double *rest, uint64_t *quadrant, uint64_t *fa
     const double lost = (first - (r + part)) + (part - q);
     *rest = lost - v_fused(n, -1.4973849048591698e-33, v_product_rest(n, 6.123233995736766e-17, q));
     *quadrant = v_bits(shifted);
-    *far |= a > 1e9;
+    *far = a > 1e9 ? 1.0 : *far;
     return r;
 }
 
@@ -288,7 +288,7 @@ INLINE double v_either(uint64_t bit, double first, double second)
 }
 
 /* sin: 0.85 ulp. */
-INLINE double v_sin(double x, uint64_t *far)
+INLINE double v_sin(double x, double *far)
 {
     if (!far) return sin(x);
     double rest, lost;
@@ -299,7 +299,7 @@ INLINE double v_sin(double x, uint64_t *far)
 }
 
 /* cos: 0.85 ulp. */
-INLINE double v_cos(double x, uint64_t *far)
+INLINE double v_cos(double x, double *far)
 {
     if (!far) return cos(x);
     double rest, lost;
@@ -310,7 +310,7 @@ INLINE double v_cos(double x, uint64_t *far)
 }
 
 /* tan: 1.1 ulp. sin by cos, and minus cos by sin in every second quadrant. */
-INLINE double v_tan(double x, uint64_t *far)
+INLINE double v_tan(double x, double *far)
 {
     if (!far) return tan(x);
     double rest, s_rest, c_rest;
