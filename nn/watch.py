@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -26,8 +26,8 @@ from engine.witness import Witness
 from engine.world import written
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
-from nn.loss import check_loss
-from nn.module import size
+from nn.loss import LOSSES, check_loss
+from nn.module import MLP, Layer, Neuron, size
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
@@ -169,7 +169,7 @@ class _Scene:
             moved = [(p, place) for p, place in zip(parameters, places, strict=True) if p.has_grad]
             set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
         update = _take(optimizer, words, places)
-        with undone(self.model, self.loss):
+        with self.unnoticed():
             again, words_again = recorded_with_words(self.forward(inputs, rows), self.names)
 
         def after() -> Iterator[Event]:
@@ -180,9 +180,18 @@ class _Scene:
 
         return Steps(record, words, swept, before=before, after=after(), adds=combine is added)
 
+    def unnoticed(self) -> AbstractContextManager[None]:
+        """Inside, what model and loss do to their own state is put back."""
+        return nullcontext() if self.is_stateless else undone(self.model, self.loss)
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether model and loss are this package's own, which keep nothing of a call."""
+        return any(self.loss is known for known in LOSSES) and _is_our_own(self.model)
+
     def mean_loss(self, rows: Dataset) -> float:
         """The mean of the losses of all rows."""
-        with no_grad(), undone(self.model, self.loss):
+        with no_grad(), self.unnoticed():
             return data_of(mean_loss(self.model, self.loss, None)(rows.xs, rows.ys)[0])
 
     def run(self, inputs: Sequence[Any], rows: Dataset) -> tuple[Value, Any]:
@@ -192,6 +201,8 @@ class _Scene:
         floats. Where it takes no Values, or does something else with them, it gets the floats.
         """
         run = mean_loss(self.model, self.loss, None)
+        if self.is_stateless:
+            return run(inputs, rows.ys)
         roots: list[tuple[Any, str]] = [(self.model, "model"), (self.loss, "loss")]
         lent = {id(v): v for v, x in zip(_flat(inputs), _flat(rows.xs), strict=True) if v is not x}
         before = reach(roots)
@@ -228,6 +239,14 @@ class _Scene:
         if not total.label:
             total.label = "loss"
         return total
+
+
+def _is_our_own(model: Model) -> bool:
+    """Whether it is a net of this package, with nothing else inside."""
+    kind = type(model)
+    if kind not in (MLP, Layer, Neuron) or kind.__call__.__module__ != MLP.__module__:
+        return False
+    return all(map(_is_our_own, getattr(model, "layers", getattr(model, "neurons", ()))))
 
 
 def _output_names(rows: Dataset, count: int) -> Sequence[str]:
