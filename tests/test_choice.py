@@ -38,6 +38,7 @@ def home(tmp_path, monkeypatch):
     """A cache of the test's own, and compilers that nobody has waited for."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(library, "_stopped", set())
+    monkeypatch.setattr(library, "_places", {})
     return tmp_path
 
 
@@ -48,7 +49,9 @@ def tries(monkeypatch):
     def set_to(*names):
         wanted = [Attempt(0.0, *name.split()) for name in names]
         monkeypatch.setattr(
-            choice, "attempts", lambda program, running: [a for a in wanted if a.name != running]
+            choice,
+            "attempts",
+            lambda program, running, *_: [a for a in wanted if a.name != running],
         )
 
     return set_to
@@ -596,7 +599,7 @@ from engine.backends import choice
 from nn.module import MLP
 from nn.loss import mse
 from nn.train import fit
-choice.attempts = lambda program, running: [choice.Attempt(0.0, "c")]
+choice.attempts = lambda *_: [choice.Attempt(0.0, "c")]
 data = [[0.0, 1.0], [1.0, 0.0]], [0.0, 1.0]
 pids = os.environ["CC"] + ".pids"
 def asked():

@@ -49,7 +49,7 @@ def test_only_names_of_the_library_occur() -> None:
             r"include|math|stdint|string|h|ifdef|ifndef|define|elif|endif|defined|typedef|struct",
             r"_WIN32|__declspec|dllexport|__attribute__|visibility|u?int64_t|memcpy|memset|default",
             r"NEVER_INLINED|noinline|run|call\w*|zero|seed|gather|largest|end|to|from|rows|count|width",
-            r"found|places|j|and|more",
+            r"found|places|j|and|more|Pass|pass|calls|memory",
             r"vector_size|aligned|may_alias|__AVX(512F)?__|__x86_64__|__asm__|PUBLIC|Memory",
             r"[VU][248]|KEEP[248]|AT[1248]|SUM[1248]|INFINITY|isfinite|INLINE|v_log1p|v_exp",
             r"row_of|index|place|rows",

@@ -14,7 +14,7 @@ from engine.tape import Tape
 
 NAME = "c"
 POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int
-RUN = ctypes.CFUNCTYPE(None, POINTER, POINTER, POINTER)
+RUN = ctypes.CFUNCTYPE(None)  # of a pass, by reference: ctypes is quickest with that
 ROWS = ctypes.CFUNCTYPE(None, POINTER, POINTER, POINTER, NUMBER, NUMBER)
 
 
@@ -57,6 +57,12 @@ class _Memory(ctypes.Structure):
     )
 
 
+class _Pass(ctypes.Structure):
+    """The calls of a forward or of a backward, in a table."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("memory", "calls", "end"))
+
+
 class CKernel:
     """A program as machine code, and the memory it works on."""
 
@@ -77,7 +83,7 @@ class CKernel:
         self._memory = _Memory(*map(_start, arrays), _start(code.table))
         where = ctypes.addressof(self._memory)
         self._run = RUN(places["run"])
-        self._forward, self._backward = ((where, *_ends(each)) for each in calls)
+        self._forward, self._backward = (ctypes.byref(_Pass(where, *_ends(c))) for c in calls)
         self._gather, self._largest = (ROWS(places[name]) for name in ("gather", "largest"))
 
     @property
@@ -87,14 +93,14 @@ class CKernel:
 
     def forward(self) -> None:
         """Computes the results from the leaves."""
-        self._run(*self._forward)
+        self._run(self._forward)
 
     def backward(self, seeds: Sequence[float]) -> None:
         """Computes the gradients of the leaves at the values of the last forward."""
         if seeds is not self._last:
             self._seeds[:] = array("d", seeds)
             self._last = tuple(seeds)
-        self._run(*self._backward)
+        self._run(self._backward)
 
     def gather(self, place: int, table: Rows, rows: "array[int]") -> None:
         """Writes rows of a table into `values`, side by side from a place on."""

@@ -40,6 +40,7 @@ typedef struct {
     double *values, *adjoints, *work, *seeds;
     const int *table;
 } Memory;
+typedef struct { const Memory *memory; const int64_t *calls, *end; } Pass;
 
 /* the row that an index names, negative ones from the end; row 0 where it names none */
 static inline int row_of(double index, int rows)
@@ -53,12 +54,12 @@ static inline int row_of(double index, int rows)
 # numbers it takes, and these.
 ALWAYS = {
     "run": """\
-PUBLIC void run(const Memory *m, const int64_t *p, const int64_t *end)
+PUBLIC void run(const Pass *pass)
 {
-    for (; p < end; p += 2 + p[1]) {
+    for (const int64_t *p = pass->calls; p < pass->end; p += 2 + p[1]) {
         void (*call)(const Memory *, const int64_t *);
         memcpy(&call, p, sizeof call);
-        call(m, p + 2);
+        call(pass->memory, p + 2);
     }
 }
 """,
