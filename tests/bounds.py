@@ -31,7 +31,7 @@ def off(op: Op, k: int, x: float, got: float) -> tuple[str, float, float, str]:
 
     k is 0 for z, 1 for its slope.
     """
-    want, scale = _exact(op.name, k, x)
+    want, scale = exact(op.name, k, x)
     if scale:
         return ": erf, erfc, gelu", ulps(got, want) / scale, 1.0, "of 4 (1 + condition)"
     bound = 4.0 if k else FORWARD_ULPS.get(op.name, 2.0)
@@ -39,7 +39,7 @@ def off(op: Op, k: int, x: float, got: float) -> tuple[str, float, float, str]:
 
 
 @lru_cache(maxsize=100_000)
-def _exact(name: str, k: int, x: float) -> tuple[Any, float]:
+def exact(name: str, k: int, x: float) -> tuple[Any, float]:
     """The exact result, and how many ulp the condition of a formula allows; 0 where it is good."""
     f = EXACT[name][k]
     want = f(mp.mpf(x))

@@ -10,6 +10,7 @@ from graphs import GRAPHS, Recorded, recorded
 from hostile import HOSTILE
 
 from engine import backends, operators
+from engine.backends import vectormath
 from engine.functions import define
 from engine.ops import CAREFUL, MANY, OPS, PLAIN
 from engine.value import Value
@@ -70,14 +71,18 @@ C_WORDS = re.compile(
     "auto|break|const|continue|double|else|float|for|if|int|long|return|sizeof|static"
     "|inline|struct|typedef|unsigned|void|while|restrict|uint64_t|int64_t|memcpy"
     "|memset|isfinite|isnan|INFINITY|NAN|pow|fabs|exp|expm1|log|log1p|sqrt|sin|cos|tan"
-    "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|fma|exponential|power|power_of_two"
-    "|shifted|bits|shift|half|rest|lost|top|best|term|sum|table|work|values|adjoints"
+    "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|v_exp|v_log1p"
+    "|INLINE|NULL|far|NEVER_INLINED|call|run|zero|seed|gather|largest|from|to|end|rows"
+    "|count|width|places|found|index|row_of|place"
+    "|lost|top|best|term|sum|table|work|values|adjoints"
     "|seeds|forward|forward_end|backward|backward_end|Memory|PUBLIC|__attribute__"
     "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
 )
 C_NAMES = re.compile(
     rf"[a-z]{{1,2}}\d*(_at)?|part\d+|row_[a-z]|[A-Z]+\d+|(z|dx|dy)_({'|'.join(OPS)})"
-    rf"|({'|'.join(OPS)})(_(dx|dy|adjoint))?_\d+"
+    rf"|(call_)?({'|'.join([*OPS, 'pick'])})(_(dx|dy|adjoint))?_[0-9a-f]{{12}}"
+    r"|(z_|dx_|call_)?pow_[0-9a-f]{16}(_dx)?(_[0-9a-f]{12})?"  # with an exponent that is known
+    rf"|v_({FUNCTIONS}|sigmoid_slope)|call_(zero|seed)"
 )
 
 
@@ -111,7 +116,8 @@ def _is_number(value, kind):
 
 def strange_c(source):
     """Words of a C text that are not on the list, and brackets that make it another language."""
-    code = re.sub(r"/\*.*?\*/", " ", source, flags=re.S)
+    own = source.replace(vectormath.needed(source), "")
+    code = re.sub(r"/\*.*?\*/", " ", own, flags=re.S)
     lines = [line for line in code.splitlines() if not line.lstrip().startswith("#")]
     code = "\n".join(lines)
     for word in re.findall(r"(?<![\w.])[A-Za-z_]\w*", code):
