@@ -78,10 +78,12 @@ def _number(x: Any, numbers: list[Any], whole: bool) -> Any:
     if type(x) not in _INTEGERS:  # a float of the user's, or NumPy's
         numbers.append(float(x))
         return float
-    if whole and is_data(x.n if type(x) is Integer else x):
+    if type(x) is Integer and (x.v is None or not whole):
+        x = x.number()
+    if whole and (type(x) is Integer or is_data(x)):
         numbers.append(x)
         return int
-    return _told(x.number() if type(x) is Integer else x)
+    return _told(x)
 
 
 def _check_kept(array: Any) -> None:
@@ -105,10 +107,14 @@ def _plain(thing: Any) -> Any:
 
 
 def _check_constant(thing: Any) -> None:
-    """TypeError for what cannot stand for itself: a container may have changed by the next call."""
+    """TypeError for what cannot stand for itself: a container may have changed by the next call.
+
+    What else cannot be hashed, such as a dataclass, is told apart by identity.
+    """
+    if not hasattr(thing, "__iter__") and not hasattr(thing, "__getitem__"):
+        return
     changing = (Iterator, MappingView, MutableSequence, MutableSet, MutableMapping)
-    is_changing = hasattr(thing, "__iter__") and isinstance(thing, changing)  # the first is fast
-    if is_changing or not _is_hashable(thing):
+    if isinstance(thing, changing) or not _is_hashable(thing):
         makes = ((MutableSet, "sorted"), (Mapping, "dict"), (Iterable, "list"))
         make = next((make for kind, make in makes if isinstance(thing, kind)), "")
         raise TypeError(

@@ -329,15 +329,16 @@ def _picked(rows: Sequence[Any], place: int, index: Any, low: int) -> Any:
                 f"pick expected rows of one length, got {lengths[0]} and {lengths[-1]} numbers"
             )
         return [_picked(column, place, index, low) for column in zip(*rows, strict=True)]
-    are_values = [type(row) is Value for row in rows]
-    if True not in are_values and not isinstance(index, Value):
+    kinds = list(map(type, rows))
+    if Value not in kinds and not isinstance(index, Value):
         return number(rows[place])
-    candidates = rows if all(are_values) else [x if type(x) is Value else number(x) for x in rows]
-    values = tuple([x for x in candidates if type(x) is Value])
-    others = None if len(values) == len(rows) else tuple(candidates)
+    values, operands = tuple(rows), None
+    if kinds.count(Value) < len(rows):
+        operands = tuple([x if type(x) is Value else number(x) for x in rows])
+        values = tuple([x for x in operands if type(x) is Value])
     asked = index if isinstance(index, Value) else float(place)
-    slopes = Picked(place % len(rows), are_values, asked, low)
-    return node(PICK, _read(candidates[place]), values, others, slopes, None)
+    slopes = Picked(place % len(rows), len(rows), asked, low)
+    return node(PICK, _read((operands or values)[place]), values, operands, slopes, None)
 
 
 def _read(x: Operand) -> float:

@@ -39,6 +39,19 @@ class Sources(NamedTuple):
     picks: list[int]  # the places of both among the gradients of a backward
 
 
+class Pin(NamedTuple):
+    """An integer that a recording depends on, as the user writes it, and where it was asked for."""
+
+    number: int
+    name: str
+    line: str
+
+    @property
+    def words(self) -> str:
+        """The three in words."""
+        return f"{self.name} = {self.number}" + f" (see {self.line})" * bool(self.line)
+
+
 class Made(Protocol):
     """What came of the run that was recorded."""
 
@@ -86,7 +99,8 @@ class Recorded:
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
-        self.pins: dict[int, tuple[int, str]] = {}  # integers of the shape: places, numbers, names
+        self.pins: dict[int, Pin] = {}  # by their places
+        self.holds_integers = False  # whether there are some among the numbers of a call
         self.lock = RLock()
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
@@ -106,6 +120,7 @@ class Recorded:
         ]
         self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
+        self._sources: dict[int, Sources] = {}
         self._many = number > 1
         self.backend = first(self.program) if backend == "auto" else backend
         made = backends.backend(self.backend)
@@ -113,7 +128,7 @@ class Recorded:
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
         choosing = backend == "auto"
         self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
-        self._is_choosing = choosing
+        self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
@@ -162,15 +177,16 @@ class Recorded:
     def _choose(self) -> None:
         """The forward pass, by a faster kernel from now on where one was found."""
         choice = cast(Choice, self.choice)
-        seeds: Sequence[float] = ()
-        if self.goes_back:
-            seeds = (
-                (1.0,) * len(self.program.outputs) if self.main is None else self.seeds(self.main)
-            )
-        chosen = choice.forward(self.kernel, seeds)
+        chosen = choice.forward(self.kernel, self._usual_seeds)
         if chosen:
             self.use(chosen)
-        self._is_choosing = not choice.is_over
+        self._is_choosing = bool(choice.attempts)
+
+    def _usual_seeds(self) -> Sequence[float]:
+        """Where a backward begins, as long as one is asked for."""
+        if not self.goes_back:
+            return ()
+        return [1.0] * len(self.program.outputs) if self.main is None else self.seeds(self.main)
 
     def _take(self, leaves: Leaves) -> None:
         """Puts other leaves into the memory."""
@@ -192,7 +208,7 @@ class Recorded:
             if self.is_strict and self._kin(numbers) != self._fitting:
                 return None
             numbers = [data_of(x) for x in numbers]
-        elif int in map(type, numbers):
+        elif self.holds_integers:
             numbers = list(map(float, numbers))
         if self.world.free:
             numbers = [*numbers, *self.world.numbers()]
@@ -223,7 +239,7 @@ class Recorded:
         if not self.pins:
             return True
         found = numbers() if callable(numbers) else numbers
-        return all(found[k] == n for k, (n, _) in self.pins.items())
+        return all(found[k] == pin.number for k, pin in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -284,9 +300,16 @@ class Recorded:
     # --- what comes of it
 
     def difference(
-        self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
+        self,
+        leaves: Leaves,
+        inputs: Sequence[Value],
+        results: Sequence[Operand],
+        order: list[Value] | None = None,
     ) -> str | None:
-        """How the kernel differs from the graph of the same call, in words."""
+        """How the kernel differs from the graph of the same call, in words.
+
+        `order` is what a sort from the first of the results gave, if one did.
+        """
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
             self._recall(leaves)
@@ -294,7 +317,7 @@ class Recorded:
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
         root = functions.sum(results) if self.main is None else results[self.main]
-        return difference(values, slopes, results, root, sources)
+        return difference(values, slopes, results, root, sources, order)
 
     def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
         """What the function returns: its outputs as Values that know their sources."""
@@ -307,7 +330,7 @@ class Recorded:
             if itself is not None:  # what came in, or stands outside, goes out
                 made.append(numbers[itself] if type(itself) is int else itself)
                 continue
-            parameters, inputs, picks = self.sources[k]
+            parameters, inputs, picks = self.sources(k)
             if inputs:
                 parameters += tuple([cast(Value, numbers[k]) for k in inputs])
             slopes = Slopes(self, leaves, k, picks)
@@ -332,28 +355,46 @@ class Recorded:
         ]
         return [leaves[-1 - place] if place < 0 else None for place in self.tape.outputs]
 
-    @cached_property
-    def sources(self) -> list[Sources]:
-        """What each output was computed from."""
-        rows, leaves = self.tape.rows, self.tape.leaves
-        above = [0] * (len(rows) + len(leaves))  # a bit for each output
-        for k, place in enumerate(self.tape.outputs):
+    def sources(self, output: int) -> Sources:
+        """What an output was computed from."""
+        if output not in self._sources:
+            if output == self.main:
+                read = (graded(self.tape.rows[row]) for row in self.tape.order)
+                self._sources[output] = self._listed(
+                    set().union([self.tape.outputs[output]], *read)
+                )
+            else:
+                self._sources |= self._sources_of_all()
+        return self._sources[output]
+
+    def _sources_of_all(self) -> dict[int, Sources]:
+        rows, outputs = self.tape.rows, self.tape.outputs
+        above = [0] * (len(rows) + len(self.tape.leaves))  # a bit for each output
+        for k, place in enumerate(outputs):
             above[place] |= 1 << k
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
                 for p in graded(rows[place]):
                     above[p] |= bits
-        at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
+        leaves = [(p, above[p]) for p in range(-len(self.tape.leaves), 0)]
+        return {
+            k: self._listed({p for p, bits in leaves if bits >> k & 1}) for k in range(len(outputs))
+        }
+
+    def _listed(self, places: set[int]) -> Sources:
+        """Those of the leaves in such places that get gradients."""
+        picks = [j for j, place in enumerate(self._graded) if place in places]
         parameters = self.program.parameters
-        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.grad_inputs]
-        found = []
-        for k in range(len(self.tape.outputs)):
-            picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
-            below = tuple([parameters[j] for j in picks if j < len(parameters)])
-            inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
-            found.append(Sources(below, inputs, picks))
-        return found
+        below = tuple([parameters[j] for j in picks if j < len(parameters)])
+        inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
+        return Sources(below, inputs, picks)
+
+    @cached_property
+    def _graded(self) -> list[int]:
+        """Where the parameters are on the tape, then the inputs that want a gradient."""
+        at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
+        return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
 
 
 Groups = list[tuple[slice | tuple[int, ...], int, int]]

@@ -29,18 +29,19 @@ from engine.arguments import (
     settled,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, put, spelled
+from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.integer import Integer
+from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
-from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
-from engine.recorded import Leaves, Recorded
+from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
+from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import chances_in, put_back
+from engine.undo import Chances, chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Witness
+from engine.witness import Stopped, Witness
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -123,6 +124,7 @@ class Replay:
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
         _living.add(self)
+        self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
         update_wrapper(self, function)
         if backend in backends.NAMES:
             backends.backend(backend)
@@ -226,56 +228,119 @@ class Replay:
         self.patterns = list(patterns)
         self._lost = set(patterns)
 
-    def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
+    def record(
+        self, given: Given, keeps_all: bool = False, lends: bool = True
+    ) -> tuple[Recorded | None, Any]:
         """Runs the function, once, and records it; the recording, and the function's own result.
 
         A run that sets something up for the next ones, such as a layer that is built when first
-        called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
-        ReplayError, with the result, where the next run would set something again.
+        called, is not kept: its recording, made where `keeps_all`, is good for this call. `lends`:
+        numbers outside that change become inputs where they can. Raises ReplayError, with the
+        result, where the next run would set something again.
         """
         before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        free = [p for key, p in self._moved.items() if key not in self._fixed]
-        caches = any(cell.kind == "cache" for cell in before.cells.values())
-        places = [] if caches else [place for place in free if is_free(now(place))]
-        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
-        chances = chances_in(before) if places or stands_in or keeps_all else []
+        places = self._places(given, before) if lends else []
+        chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
-            if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
-                raise TypeError("a number outside is not used as a Value could be")
-        except Exception as error:
-            if not places and not (stands_in and isinstance(error, _NO_INT)):
-                if keeps_all and not isinstance(error, ReplayError):
-                    put_back(before, chances, keeps=False)  # the loops run it again
-                raise
-            put_back(before, chances, keeps=False)
-            if places:  # as in math.exp(box.k): no input can be there
-                self._fixed |= {p.key for p in places}
-                return self.record(given, keeps_all)
+            tells = places and (after.names.asks_kind or kind_asked(after))
+            if places and (tells or run.state or run.seen.calculates_otherwise()):
+                raise Stopped(is_for_good=True)
+        except (Exception, Stopped) as error:
+            return self._otherwise(error, given, keeps_all, places, before, chances)
+        if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
+            self._asks_identity = True
+            if not (run.state or run.refused):
+                return self.record(given, keeps_all, lends)
+        line = self._asked_kind(given, after)
+        plain = self._on_numbers(line, given, inputs, run, before, chances) if line else ()
+        inputs += run.seen.lent
+        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
+        recorded = None
+        try:
+            is_set_up = self._judge(given, run, before, after)
+            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
+                recorded = self._recorded(given, inputs, run, after, places, is_set_up)
+        except ReplayError as error:
+            error.result = plain or (self._own(given, inputs, run.result),)
+            raise
+        return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+
+    def _otherwise(
+        self,
+        error: BaseException,
+        given: Given,
+        keeps_all: bool,
+        places: Sequence[Cell],
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Recorded | None, Any]:
+        """After a run that failed another one, with fewer Values in the places of numbers.
+
+        What the first one did is put back. Raises its error where there is no other way.
+        """
+        if places:
+            put_back(before, chances)
+            if not isinstance(error, Stopped) or error.is_for_good:
+                self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
+            return self.record(given, keeps_all, lends=False)
+        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        if stands_in and isinstance(error, _NO_INT):
+            put_back(before, chances)
             self._plain.add(given.shape)
             try:
                 return self.record(given, keeps_all)
             except _NO_INT:
                 self._plain.discard(given.shape)  # it was something else
                 raise
-        if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
-            self._asks_identity = True
-            if not (run.state or run.refused):
-                return self.record(given, keeps_all)
-        inputs += run.seen.lent
-        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
-        recorded = None
-        try:
-            is_set_up = self._judge(given, run, before, after)
-            if keeps_all or not is_set_up:
-                recorded = self._recorded(given, inputs, run, after, places, is_set_up)
-        except ReplayError as error:
-            error.result = (self._own(given, inputs, run.result),)
-            raise
-        return recorded, self._own(given, inputs, run.result)
+        if not isinstance(error, ReplayError):
+            if keeps_all:
+                put_back(before, chances)  # the loops run it again
+        elif self._asked_kind(given, reach(self._roots(given), self._codes)):
+            put_back(before, chances)
+            error.result = (self._plainly(given)[1],)
+        raise error
+
+    def _on_numbers(
+        self,
+        line: str,
+        given: Given,
+        inputs: Sequence[Value],
+        run: Run,
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Any]:
+        """The result of a run on the very numbers, where code may tell them from Values.
+
+        Raises ReplayError, with it, where that is another one.
+        """
+        put_back(before, chances)
+        seen, own = self._plainly(given)
+        known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
+        is_state = bool(run.state or run.refused)
+        if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
+            asked = ReplayError(
+                f"{self._name} asks at {line} what kind of thing a number is, and does "
+                "something else with a Value: a recording has Values in the places of numbers; "
+                'pass Values, or use backend="eager"'
+            )
+            asked.result = (own,)
+            raise asked
+        return (own,)
+
+    def _asked_kind(self, given: Given, after: Reached) -> str:
+        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
+        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
+
+    def _plainly(self, given: Given) -> tuple[Recording, Any]:
+        """A run on the very numbers that were passed."""
+        unread = iter(given.numbers)
+        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        with record() as seen:
+            return seen, self.function(*arguments, **keywords)
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -293,6 +358,24 @@ class Replay:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
         return self.wanted == "python" or self._asks_identity or before.names.asks_identity
 
+    def _places(self, given: Given, before: Reached) -> list[Cell]:
+        """The places of numbers that change, which are inputs where no code can tell them apart.
+
+        So a run with Values there has no effect that cannot be put back, and can be made anew.
+        """
+        places = [p for key, p in self._moved.items() if key not in self._fixed and is_free(now(p))]
+        inner = {p.key for p in places if p.kind == "attribute" and is_standard(p.owner)}
+        self._fixed |= inner  # such as the level of a logger
+        places = [p for p in places if p.key not in inner]
+        if not places or any(cell.kind == "cache" for cell in before.cells.values()):
+            return []
+        ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
+        holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
+        if ran.unknown or ran.names.asks_kind or holds_type:
+            self._fixed |= {p.key for p in places}
+            return []
+        return places
+
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
         newest = self.candidates(given)[-1:]
@@ -308,7 +391,6 @@ class Replay:
         is_set_up: bool,
     ) -> Recorded | None:
         tape = self._tape(run, given, inputs)
-        pins = {k: given.numbers[k] for k in self._pins(given, run.seen)}
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -324,12 +406,16 @@ class Replay:
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
         recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
-        recorded.pins = {k: (n, name_of(self.function, given, k)) for k, n in pins.items()}
+        recorded.holds_integers = int in map(type, given.numbers)
+        recorded.pins = {
+            k: Pin(given.numbers[k], name_of(self.function, given, k), line)
+            for k, line in self._pins(given, run.seen).items()
+        }
         recorded.is_strict = self._is_strict(after)
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
-        self._check_kernel(recorded, leaves, inputs, run.results)
+        self._check_kernel(recorded, leaves, inputs, run)
         asks = after.names.asks_identity or run.seen.asks_identity
         if recorded.grad_inputs and asks and not is_set_up:
             self._check_identity(given, run.results[: len(numbers_of(run.result))])
@@ -337,11 +423,11 @@ class Replay:
             self._keep(given, recorded, pattern)
         return recorded
 
-    def _pins(self, given: Given, seen: Recording) -> list[int]:
-        """The places of integers whose numbers a run asked for."""
+    def _pins(self, given: Given, seen: Recording) -> dict[int, str]:
+        """The places of integers whose numbers a run asked for, and the lines where it did."""
         if given.shape in self._plain:
-            return [k for k, x in enumerate(given.numbers) if type(x) is int]
-        return [k for k, i in enumerate(seen.integers) if i is not None and i.pinned]
+            return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
+        return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
@@ -361,10 +447,10 @@ class Replay:
             changed = change(recorded.tape, self._tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
-            if changed is None and not recorded.pins.keys() >= set(self._pins(given, seen)):
+            if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
                 changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
-                self._check_kernel(recorded, leaves, inputs, run.results)
+                self._check_kernel(recorded, leaves, inputs, run)
         except ReplayError as error:
             self._forget(recorded, given)
             if run:
@@ -397,32 +483,34 @@ class Replay:
         self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
     ) -> tuple[Run, Reached]:
         """A run with a look at the world before and after it."""
-        witness = Witness()
+        witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
         floats = {id(v): v for v, x in pairs if type(x) is not Value}
         try:
             seen, result = self._watched_run(given, inputs, places, marks, witness)
         except ReplayError:  # the function ran: what it has set stays, as numbers
+            self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
-            _settle(written(before, after), floats)
+            settle(written(before, after), floats)
             raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
-        after = reach(roots, witness.codes, looks_around=self._looks_around)
+        looks = self._looks_around
+        after = reach(roots, witness.codes, looks_around=looks, library=witness.library)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
         sets, state = [], []
         for cell, value in changed:
             places_in = places_set(cell, value)
             is_unread = cell.key in unread or not is_read(after, cell)
-            if is_unread and all(map(_is_data, places_in)):
+            if is_unread and all(map(is_data, places_in)):
                 sets += places_in
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        _settle(state, floats)
+        settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
@@ -549,9 +637,9 @@ class Replay:
         recorded: Recorded,
         leaves: Leaves,
         inputs: Sequence[Value],
-        results: Sequence[Operand],
+        run: Run,
     ) -> None:
-        wrong = recorded.difference(leaves, inputs, results)
+        wrong = recorded.difference(leaves, inputs, run.results, run.seen.order)
         if wrong:
             raise ReplayError(
                 f"the {recorded.backend} kernel of {self._name} differs from {self._name} itself: "
@@ -655,13 +743,12 @@ class Replay:
             return _changed_guard(alike[-1].tape, recorded.tape)
         if of_shape:
             pins = of_shape[-1].pins.items()
-            name, a, b = next(
-                (name, n, given.numbers[k]) for k, (n, name) in pins if given.numbers[k] != n
-            )
+            k, pin = next((k, pin) for k, pin in pins if given.numbers[k] != pin.number)
+            where = f", as at {pin.line}" if pin.line else ""
             return (
-                f"{name} changes, such as from {a} to {b}, and each int is recorded for itself, "
-                "since more is done than to pick or to compare with it; pass a number as a float, "
-                "and choose by engine.pick"
+                f"{pin.name} changes, such as from {pin.number} to {given.numbers[k]}, and each "
+                f"int is recorded for itself where more is done than to compare or pick{where}: "
+                "pass a number as a float, and choose by engine.pick"
             )
         if others:
             return changed_argument(self.function, others[max(others)], given.shape)
@@ -706,7 +793,7 @@ def _guarded(recorded: Recorded) -> str:
     words = list(dict.fromkeys(cell.words for cell in cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
-    pins = [f"{name} = {n}" for n, name in recorded.pins.values()]
+    pins = [pin.words for pin in recorded.pins.values()]
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
@@ -772,42 +859,13 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
-def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
-
-    def plain(x: Any) -> Any:
-        return x.data if is_computed_from(x, [floats]) else settled(x)
-
-    for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
-                if plain(x) is not x:
-                    owner[k] = plain(x)
-        elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if plain(x) is not x:
-                    owner[key] = plain(x)
-        elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
-            numbers = numbers_of(value)
-            found = list(map(plain, numbers))
-            if any(a is not b for a, b in zip(numbers, found, strict=True)):
-                put(cell, rebuild(value, iter(found)))
-            elif settled(value) is not value:
-                put(cell, settled(value))
+def _holds(value: Any, thing: object) -> bool:
+    """Whether something, or a tuple of such, is this thing."""
+    return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
 
 
 def _is_value(x: object) -> bool:
     return isinstance(x, Value)
-
-
-def _is_data(cell: Cell) -> bool:
-    """Whether what was set can be set again at each call."""
-    try:
-        numbers_of(cell.value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return cell.kind in SETTABLE
 
 
 def _form(result: Any) -> Any:

@@ -121,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    order: list[Value] = field(default_factory=list)  # all below the first output of a tape, sorted
     integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
@@ -141,6 +142,8 @@ class Recording:
                 plain.add(id(node))
                 name = cast(Op, node.op).name
                 divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                if name == "add" and SUMS_BETTER and not _are_leaves(operands):
+                    return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
         return False
@@ -155,6 +158,7 @@ class Recording:
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
         picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
         sides += [v._dx.index for v in picks]
+        computed = [side for side in sides if type(side) is Value and side.op is not None]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -162,7 +166,7 @@ class Recording:
         def place(operand: Any) -> int:
             if type(operand) is Value:
                 if type(operand.adjoint) is not int:
-                    leaves.append(operand.data if id(operand) in made else operand)
+                    leaves.append(operand._data if id(operand) in made else operand)
                     operand.adjoint = -len(leaves)
                 return operand.adjoint
             if id(operand) not in constants:
@@ -170,33 +174,40 @@ class Recording:
                 constants[id(operand)] = -len(leaves)
             return constants[id(operand)]
 
+        tables: dict[tuple[int, ...], tuple[int, ...]] = {}
+
+        def chosen(v: Value) -> tuple[int, ...]:
+            """The operands of a pick; many have the same candidates."""
+            index, *candidates = _operands(v)
+            known = tuple(map(id, candidates))
+            if known not in tables:
+                tables[known] = tuple(map(place, candidates))
+            return (place(index), *tables[known])
+
         with value.sweeping:  # until its end places stand where a sweep has adjoints
+            for side in sides:
+                if type(side) is Value:
+                    side.adjoint = None  # no place yet, though it be a leaf that no sort meets
             order = _sorted(outputs)
-            met = _sorted([*outputs, *sides])[-1].adjoint if sides else order[-1].adjoint
-            nodes = [v for v in self.nodes if v.adjoint is met]
+            first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
+            self.order = order[: first + 1]
+            met = other = order[-1].adjoint
+            beside = [v for v in computed if v.adjoint is not met]
+            if beside:
+                other = _sorted(beside)[-1].adjoint
+            nodes = [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
             for v in inputs:
                 leaves.append(v)
                 v.adjoint = -len(leaves)
             for row, v in enumerate(nodes):
                 v.adjoint = row
-            rows = [
-                (
-                    v.op,
-                    tuple(
-                        [
-                            p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p)
-                            for p in _operands(v)
-                        ]
-                    ),
-                )
-                for v in nodes
-            ]
+            rows = [(v.op, chosen(v) if v.op is PICK else tuple(_places(v, place))) for v in nodes]
             ends = tuple(map(place, outputs))
             guards = dict.fromkeys(
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
             )
             bounds = dict.fromkeys(
-                Bound(place(v._dx.index), v._dx.low, len(v._dx.are_values) - 1) for v in picks
+                Bound(place(v._dx.index), v._dx.low, v._dx.size - 1) for v in picks
             )
             return Tape(
                 rows=cast(tuple[Row, ...], tuple(rows)),
@@ -219,12 +230,40 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     return value.sort(root)
 
 
+def _places(v: Value, place: Callable[[Any], int]) -> Iterable[int]:
+    """Where the operands of a node are: `place` finds those that have no place yet."""
+    x: Any = v.x
+    y: Any = v.y
+    if type(x) is not tuple:
+        a = x.adjoint if type(x) is Value else None
+        a = a if type(a) is int else place(x)
+        if y is None:
+            return (a,)
+        b = y.adjoint if type(y) is Value else None
+        return a, b if type(b) is int else place(y)
+    operands = _operands(v)
+    if operands is x:
+        places = [p.adjoint for p in x]
+        if type(sum(places)) is int:  # else some have no place but a float
+            return places
+    return [
+        p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p) for p in operands
+    ]
+
+
 def _operands(v: Value) -> Any:
     """The operands of a node in order, as they stand in its slots; of a pick as in a tape."""
     if type(v.x) is tuple:
         operands = v.x if v.y is None else v.y
         return operands if v.op is not PICK else (v._dx.index, *cast("tuple[Any, ...]", operands))
     return (v.x,) if v.y is None else (v.x, v.y)
+
+
+SUMS_BETTER = sys.version_info >= (3, 12)  # sum() of three floats is not a + b + c
+
+
+def _are_leaves(operands: Any) -> bool:
+    return all(type(p) is not Value or p.op is None for p in operands)
 
 
 # --- the watch ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import compress, repeat
+from itertools import repeat
 from numbers import Real
 from operator import add
 from typing import TYPE_CHECKING, Any, cast
@@ -156,11 +156,18 @@ class Value:
         self.grad = gradient
         set_each("grad", leaves, sums)
 
-    def sweep(self) -> list[Value]:
-        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
+    def sweep(self, order: list[Value] | None = None) -> list[Value]:
+        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then.
+
+        `order` is what a sort gave before, if one did.
+        """
         _check_alone()
         with sweeping:
-            order = sort(self)
+            if order is None:
+                order = sort(self)
+            else:
+                for v in order:
+                    v.adjoint = 0.0
             former = [v.grad for v in order]
             try:
                 _sweep(order, 1.0)
@@ -296,20 +303,14 @@ Operand = Value | float
 class Picked:
     """In place of the partials of a pick: 1 for the operand in `place`, and 0 for the others.
 
-    The node has all candidates as operands, so that a backward reaches them in an order that does
-    not depend on which one was taken. `index` is what was asked for, from `low` on.
+    The node has all `size` candidates as operands, so that a backward reaches them in an order that
+    does not depend on which one was taken. `index` is what was asked for, from `low` on.
     """
 
-    __slots__ = ("are_values", "index", "low", "place")
+    __slots__ = ("index", "low", "place", "size")
 
-    def __init__(self, place: int, are_values: list[bool], index: Operand, low: int) -> None:
-        self.place, self.are_values, self.index, self.low = place, are_values, index, low
-
-    def shares(self, adjoint: float) -> list[float]:
-        """What a backward adds to each of the operands that are Values."""
-        shares = [0.0] * len(self.are_values)
-        shares[self.place] = adjoint
-        return [*compress(shares, self.are_values)]
+    def __init__(self, place: int, size: int, index: Operand, low: int) -> None:
+        self.place, self.size, self.index, self.low = place, size, index, low
 
 
 _OF_YOUR_OWN = (
@@ -557,9 +558,8 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
             y.adjoint += g * v.dy
         elif type(x) is tuple:
             v.grad = g
-            if type(v.dx) is not tuple:  # a replay and a pick go backward themselves
-                for parent, share in zip(x, v.dx.shares(g), strict=True):
-                    parent.adjoint += share
+            if type(v.dx) is not tuple:
+                _pass_on(v, g)
             elif g != 0 or not math.isfinite(v.data):  # else there are only zeros to pass on
                 for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
                     parent.adjoint += g * d
@@ -569,6 +569,16 @@ def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
         _make_floats(order)
         return _sweep(sort(order[-1]), gradient)
     return leaves
+
+
+def _pass_on(v: Value, g: float) -> None:
+    """The shares of a pick, or of a replay, which goes backward itself."""
+    if type(v.dx) is Picked:
+        for taken in v._prev:
+            taken.adjoint += g
+    else:
+        for parent, share in zip(cast(Any, v.x), v.dx.shares(g), strict=True):
+            parent.adjoint += share
 
 
 def _are_floats(numbers: Sequence[object]) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
+from engine import backends
 from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
 from engine.modes import no_grad
@@ -134,6 +135,7 @@ def train(options: argparse.Namespace) -> int:
             checkpoint=options.checkpoint or options.resume,
             every=options.every,
             resume=options.resume,
+            backend=options.backend,
         )
     except DivergedError as error:
         raise ValueError(
@@ -390,6 +392,7 @@ class Command:
 
 # fmt: off
 RATES = ", ".join(f"{rate} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+BACKENDS = (*backends.NAMES, "auto")
 SEED = option("--seed", "N", "start of the random numbers", "0", type=whole_number)
 MODEL = option("model", "model.json", "a net from `brickgrad train`")
 ROW = option("--row", "N", "1 is the first row under the header", "1", type=whole_number)
@@ -418,6 +421,9 @@ COMMANDS = {
         option("--lr", "RATE", f"learning rate (default {RATES})", type=positive),
         option("--steps", "N", "steps to take", "3000", type=count),
         option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
+        option("--backend", "NAME", f"what runs the steps: {', '.join(BACKENDS)}; with a name the "
+               "same seed gives the same bits, auto changes it by the clock", "auto",
+               type=str.lower, choices=BACKENDS),
         option("--out", "DIR", "folder for the results", "brickgrad-train"),
         option("--checkpoint", "FILE", "where to keep how far the training is, such as run.json"),
         option("--every", "N", "steps between two writings of it", "100", type=count),

@@ -238,7 +238,7 @@ class Descent:
                     "it inside"
                 )
             is_exact = recorded.backend == "python"
-            of_loss, moved = recorded.sources[0].parameters, self.optimizer.parameters
+            of_loss, moved = recorded.sources(0).parameters, self.optimizer.parameters
             known = set(of_loss)
             parameters = tuple(p for p in moved if p in known)
             if type(self.optimizer).moved.__module__ == Optimizer.__module__:  # in any order
@@ -418,7 +418,7 @@ class _FlatMover(_Mover):
         else:  # who knows what it does
             with undone(optimizer.moved):
                 tape, inputs, results = self._record(witness)
-                reached = reach(roots, witness.codes)
+                reached = reach(roots, witness.codes, library=witness.library)
                 state = [cell.words for cell, _ in written(before, reached)]
         if witness.refused or state:
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
@@ -607,7 +607,7 @@ class _Link:
         self._picks = [place[p] for p in mover.parameters]
         self._frozen = [(k, p) for k, p in of_recorded if p not in known]
         self._is_direct = self._picks == [k for k, _ in of_recorded]
-        of_loss = set(recorded.sources[0].parameters)
+        of_loss = set(recorded.sources(0).parameters)
         self._others = [(k, p) for k, p in self._frozen if p in of_loss]
         self._bound: Table | None = None  # all of whose numbers are in the memory
         self._outputs = array("i", recorded.program.outputs[1:])

@@ -28,6 +28,7 @@ COUNTERPARTS = {  # of PyTorch, Keras, scikit-learn, micrograd
     "Sequential": "nn.MLP, or a nn.Module of your own",
     "MLPClassifier": "nn.MLP",
     "MLPRegressor": "nn.MLP",
+    "Embedding": "engine.pick, from a table of Values",
     "Parameter": "engine.Value: each one in an attribute of a Module is a parameter",
     "StepLR": "nn.step",
     "LinearLR": "nn.linear",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.ops import fsum
-from engine.undo import undone
+from engine.undo import trial
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
@@ -25,7 +25,7 @@ from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
-from nn.module import finite, size, switch
+from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.plain import is_arithmetic
 from nn.progress import Interrupt, outside, reporting
@@ -48,6 +48,7 @@ class Model(Protocol):
 
 Loss = Callable[[Any, Any], Value]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
+LETTERS = 256  # integers in examples that a model is tried on before training
 
 
 class Step(NamedTuple):
@@ -215,7 +216,7 @@ def fit(
     goes on eagerly after one warning, as it does without a warning where `step`, `take`,
     `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
     `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
-    that changed in it is undone.
+    that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -453,27 +454,30 @@ def _are_finite(things: Sequence[Any]) -> bool:
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
-    The model runs once for each length of its input. What it counts or remembers is undone; a
+    The model runs once for each length of its input, and for letters, up to some number, that it
+    did not meet before. What it counts or remembers is undone; a
     layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
-    with undone(model, loss):
-        output = _tried(model, loss, xs, ys)
+    output = trial(partial(_tried, xs, ys), model, loss)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
 
 
-def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
+def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
-    tried = set()
+    known: set[int] = set()
+    tried: set[Any] = set()
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
+        letters = set() if isinstance(model, MLP) else _integers(x) - known
         kind = length, _asked(loss, y)
-        if kind in tried:
+        if kind in tried and not (letters and len(known) < LETTERS):
             continue
         tried.add(kind)
         try:
-            if length not in outputs:
+            if length not in outputs or (letters and len(known) < LETTERS):
+                known |= letters
                 outputs[length] = model(x)
             result = loss(outputs[length], y)
         except (ValueError, TypeError, IndexError) as error:
@@ -481,6 +485,13 @@ def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
         if not isinstance(result, Value):
             raise ValueError(f"the loss expected to return a Value, got {result!r}")
     return outputs.popitem()[1]
+
+
+def _integers(x: Any) -> set[int]:
+    """The integers in an example, which may be rows to pick."""
+    if isinstance(x, list):
+        return {n for part in x for n in _integers(part)}
+    return {x} if isinstance(x, int) else set()
 
 
 def _asked(loss: Loss, y: Any) -> Any:
@@ -525,8 +536,7 @@ def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None
-    with undone(model):
-        classes = len(model(xs[0]))
+    classes = len(trial(lambda model: model(xs[0]), model))
     return xs, [one_hot(y, classes) for y in ys]
 
 

@@ -13,7 +13,7 @@ import pytest
 from engine.check import GradientError, check_grads
 from engine.derivatives import grad
 from engine.draw import draw
-from engine.functions import cross_entropy, define, dot, exp, logsumexp, softmax
+from engine.functions import cross_entropy, define, dot, exp, logsumexp, pick, softmax
 from engine.functions import max as largest
 from engine.replay import ReplayError, replay
 from engine.steps import steps
@@ -29,8 +29,20 @@ ROOT = Path(__file__).parents[1]
 NAMES = {
     thing.__name__: thing
     for thing in (
-        *(Value, check_grads, grad, draw, cross_entropy, define, dot, exp, logsumexp, softmax),
-        *(replay, steps, load_csv, moons, one_hot, split, binary_cross_entropy, hinge, mse, MLP),
+        *(Value, check_grads, grad, draw, cross_entropy, define, dot, exp, logsumexp, pick),
+        *(
+            softmax,
+            replay,
+            steps,
+            load_csv,
+            moons,
+            one_hot,
+            split,
+            binary_cross_entropy,
+            hinge,
+            mse,
+            MLP,
+        ),
         *(Neuron, SGD, Adam, cosine, load, save, fit),
     )
 }
@@ -88,6 +100,37 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "cross_entropy([Value(1.0), Value(2.0)], -1)",
         ValueError,
         "cross_entropy expected a class from 0 to 1, got -1",
+    ),
+    (
+        "cross_entropy([Value(1.0), Value(2.0)], 0.5)",
+        TypeError,
+        "cross_entropy expected a class index or a list of probabilities, got float (0.5)",
+    ),
+    (
+        "pick([Value(1.0), Value(2.0)], 2)",
+        IndexError,
+        "pick expected an index from -2 to 1, one of 2 rows, got 2",
+    ),
+    (
+        "pick([Value(1.0), Value(2.0)], 0.5)",
+        TypeError,
+        "pick expected a whole number as index, got float (0.5)",
+    ),
+    (
+        "pick([Value(1.0), Value(2.0)], [0])",
+        TypeError,
+        "pick expected a whole number as index, got list ([0])",
+    ),
+    ("pick([], 0)", ValueError, "pick expected at least one value, got none"),
+    (
+        "pick([[1.0], [1.0, 2.0]], 0)",
+        ValueError,
+        "pick expected rows of one length, got 1 and 2 numbers",
+    ),
+    (
+        "replay(lambda k: pick([Value(1.0), Value(2.0)], k))(-3)",
+        IndexError,
+        "pick expected an index from -2 to 1, one of 2 rows, got -3",
     ),
     ('exp("x")', TypeError, "expected a real number, got str ('x')"),
     (

@@ -1,5 +1,6 @@
 """`auto`: which backend it ends with, and that nobody notices how it gets there."""
 
+import gc
 import math
 import os
 import stat
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import pytest
@@ -116,7 +118,7 @@ def called_until_it_rests(step, w):
     step(0.75)
     (own,) = step.recordings[next(iter(step.recordings))]
     start, calls = time.monotonic(), 0
-    while not own.choice.is_over:
+    while own.choice.attempts:
         w.data = 0.5 + calls % 7 / 8
         assert called(step, w) == pytest.approx(expected(w), rel=1e-14)
         calls += 1
@@ -145,7 +147,7 @@ def test_what_is_tried_costs_more_and_more():
         assert [a.name for a in wanted if a.name == "c"] == ["c", "c"]
         assert running not in [a.name for a in wanted]
         assert [a.worth for a in wanted] == sorted(a.worth for a in wanted)
-        assert wanted[0].worth > 0.005
+        assert wanted[0].worth > 0.002
 
 
 def test_one_core_waits_longer_for_a_compiler(monkeypatch):
@@ -275,9 +277,24 @@ def test_no_comparison_with_the_function_where_kernels_agree(tries, monkeypatch)
     step(0.75)
     own = next(iter(step.recordings.values()))[0]
     with traced(lambda code: code is f.__code__, runs.append):
-        while not own.choice.is_over:
+        while own.choice.attempts:
             called(step, w)
     assert (step.backend, runs) == ("c", [])
+
+
+@pytest.mark.parametrize("name", ["c", "c kept"])
+def test_nothing_stays_behind(name, tries):
+    tries(name)
+    w = Value(0.5)
+    step = replay(weighted(w))
+    called_until_it_rests(step, w)
+    program = weakref.ref(next(iter(step.recordings.values()))[0].program)
+    gc.disable()
+    try:
+        del step
+        assert program() is None
+    finally:
+        gc.enable()
 
 
 # --- what can go wrong with a compiler -----------------------------------------------------------
@@ -330,21 +347,18 @@ def test_a_compiler_that_hangs_is_given_up_and_stops_nobody(tries, home, monkeyp
     step(0.75)
     start, longest, calls = time.monotonic(), 0.0, 0
     own = next(iter(step.recordings.values()))[0]
-    while not own.choice.is_over:
+    while own.choice.attempts:
         before = time.monotonic()
         assert called(step, w) == pytest.approx(expected(w), rel=1e-14)
         longest, calls = max(longest, time.monotonic() - before), calls + 1
         assert before - start < PATIENCE
     assert time.monotonic() - start >= 1.4
     assert longest < 1.0
-    assert calls > 1000
+    assert calls > 100
     assert step.backend == "python"
     assert "without c: the C compiler was stopped" in step.explain()
     assert all_end(asked(path))
-    again = replay(weighted(w))
-    start = time.monotonic()
-    called_until_it_rests(again, w)  # it is not asked again
-    assert time.monotonic() - start < 1.0
+    called_until_it_rests(replay(weighted(w)), w)  # it is not asked again
     assert len(asked(path)) == 2
 
 
@@ -509,7 +523,7 @@ def test_an_optimizer_whose_arithmetic_is_for_floats_keeps_what_it_has(tries, mo
         both.step()
     start = time.monotonic()
     (own,) = next(iter(both.ours._replay.recordings.values()))
-    while not own.choice.is_over and time.monotonic() - start < PATIENCE:
+    while own.choice.attempts and time.monotonic() - start < PATIENCE:
         both.step()
     both.compare()
     assert both.ours.backend == "python"
@@ -566,7 +580,7 @@ def test_ctrl_c_anywhere_in_a_choice_loses_nothing(line, tries, monkeypatch):
     except KeyboardInterrupt:
         pass
     start = time.monotonic()
-    while not own.choice.is_over:
+    while own.choice.attempts:
         assert called(step, w) == pytest.approx(expected(w), rel=1e-14)
         assert time.monotonic() - start < PATIENCE
     assert called(step, w) == pytest.approx(expected(w), rel=1e-14)

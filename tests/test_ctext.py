@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.backends import vectormath
 from engine.backends.contraction import Machine
 from engine.backends.ctext import Text, _runs, _Written, text
 from engine.functions import dot, logsumexp
@@ -40,7 +41,8 @@ def net(xs: list[list[Value]]) -> Callable[[], Value]:
 
 def test_only_names_of_the_library_occur() -> None:
     xs = batch(30, 3)
-    source = re.sub(r"/\*.*?\*/", "", written(net(xs), flat(xs)).source)
+    source = written(net(xs), flat(xs)).source
+    source = re.sub(r"/\*.*?\*/", "", source.replace(vectormath.needed(source), ""))
     ours = "|".join(
         [
             r"static|inline|double|const|void|return|int|for|while|if|else|restrict|sizeof",
@@ -49,10 +51,10 @@ def test_only_names_of_the_library_occur() -> None:
             r"NEVER_INLINED|noinline|run|call\w*|zero|seed|gather|largest|end|to|from|rows|count|width",
             r"found|places|j|and|more",
             r"vector_size|aligned|may_alias|__AVX(512F)?__|__x86_64__|__asm__|PUBLIC|Memory",
-            r"[VU][248]|KEEP[248]|AT[1248]|SUM[1248]|INFINITY|isfinite|log1p|pow|power\w*|exponential",
+            r"[VU][248]|KEEP[248]|AT[1248]|SUM[1248]|INFINITY|isfinite|INLINE|v_log1p|v_exp",
             r"row_of|index|place|rows",
-            r"values|adjoints|work|seeds|table|forward(_end)?|backward(_end)?|bits|shift(ed)?|c|r|q",
-            r"half|rest|top|best|lost|term|row_[gz]|d?[xyzbgwvatsmnpku](\d+)?(_\w+)?|i\d*|part\d+",
+            r"values|adjoints|work|seeds|table|forward(_end)?|backward(_end)?",
+            r"top|best|lost|term|row_[gz]|d?[xyzbgwvatsmnpku](\d+)?(_\w+)?|i\d*|part\d+",
             r"(z_|dx_|dy_)?(?:" + "|".join([*OPS, "pick"]) + ")"
             r"(_d[xyb]\d?|_adjoint)?(_[0-9a-f]{12})?",
             r"e\d+|x[0-9a-f]+",

@@ -28,7 +28,7 @@ FLOORS = [
     ],
     [
         *("engine.check", "engine.drawing.picture", "engine.story.differences"),
-        *("engine.world", "engine.undo"),
+        *("engine.world", "engine.undo", "engine.kinds"),
     ],
     ["engine.drawing.svg", "engine.page.page", "engine.words"],
     ["engine.backends", "engine.backends.kernel"],

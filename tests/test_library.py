@@ -260,7 +260,7 @@ def called_until_it_rests(step: Replay) -> Any:
     """Calls until `auto` has tried all that it knows; the last result."""
     total = step([1.0, 2.0])
     ((own,),) = step.recordings.values()
-    while own.choice and not own.choice.is_over:
+    while own.choice and own.choice.attempts:
         total = step([1.0, 2.0])
     return total
 

@@ -1,3 +1,4 @@
+import decimal
 import math
 import random
 import threading
@@ -426,19 +427,20 @@ def test_rows_in_a_function_that_is_recorded():
 
 
 def test_what_no_guard_sees_is_found_by_comparison_and_computed_anew():
-    lock, w = threading.Lock(), Value(2.0)
+    w, precision = Value(2.0), decimal.getcontext().prec
 
     def model(x):
-        return w * x * (3.0 if lock.locked() else 1.0)
+        return w * x * (3.0 if decimal.getcontext().prec == 77 else 1.0)
 
     each, xs = EachRow(model), [float(k) for k in range(100)]
     assert each(xs) == [2.0 * x for x in xs]
-    lock.acquire()
+    decimal.getcontext().prec = 77
     with pytest.warns(UserWarning, match="^rows are computed anew without replay") as seen:
         found = each(xs * 4)
     assert found == [6.0 * x for x in xs * 4]
     assert seen[0].filename == __file__
     assert each(xs) == [6.0 * x for x in xs]
+    decimal.getcontext().prec = precision
 
 
 def test_two_threads_at_once():

@@ -200,7 +200,11 @@ class Backward:
     def _pick(self, loop: Loop) -> None:
         """Each adjoint goes to the row that was picked; no place of the others is left out."""
         (candidates,) = loop.vectors
-        self._zero(np.unique(candidates.places((*loop.shape, *loop.terms))))
+        if candidates.table is None:
+            lengths = (*loop.shape, *loop.terms)
+            self._prepare(View("adjoints", candidates.base, lengths, candidates.strides))
+        else:
+            self._zero(np.unique(np.array(candidates.table, dtype=np.intp)))
         target = self.everything, self.plan.taken[loop.out], self._adjoint(loop, ())
         self.writer.do("np.add.at({0}, {1}, {2})", *target)
 

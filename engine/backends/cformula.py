@@ -26,7 +26,7 @@ _SHORT = {  # what `vectormath` has whole, with one exp where a formula has two
 }
 _NEAR = {"sin", "cos", "tan"}  # take a pointer more, to note that a number is too far from 0
 FAR = "far"
-_DECLARED = {**{v: f"double {v}" for v in "xyz"}, FAR: f"uint64_t *{FAR}"}
+_DECLARED = {**{v: f"double {v}" for v in "xyz"}, FAR: f"double *{FAR}"}
 
 
 @kept_by_row

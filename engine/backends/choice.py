@@ -32,10 +32,10 @@ NEAR = 30, 175  # in between both are tried
 # Seconds to make a kernel, mostly within 3 times: always so many, and for each kind of loop, loop
 # or operand so many more.
 COMPILING = 0.1, 0.02  # gcc takes 0.06 to 3.5 s
-WRITING_C = 0.01, 0.0005  # the text, and what was compiled before
+WRITING_C = 0.002, 0.0005  # the text; the rest was compiled before
 WRITING_NUMPY = 0.01, 0.002
 WRITING_PYTHON = 0.005, 1e-5
-IMPORTING = 0.2  # NumPy
+IMPORTING = {"numpy": 0.2, "engine.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
@@ -81,16 +81,15 @@ def attempts(program: Program, running: str, many: bool = False) -> list[Attempt
     loops, density = len(program.loops), _density(program)
     lengths = [() if many else (loop.shape, loop.terms) for loop in program.loops]
     kinds = len({(loop.op, *n) for loop, n in zip(program.loops, lengths, strict=True)})
-    importing = 0.0 if "numpy" in sys.modules else IMPORTING
     share = BESIDE if _cores() > 1 else 1.0
-    kept = _cost(WRITING_C, loops)
+    kept = _importing("engine.backends.c") + _cost(WRITING_C, loops)
     found = [
         Attempt(kept, "c", "kept"),
         Attempt(kept + share * _cost(COMPILING, kinds), "c"),
     ]
     if NEAR[0] < density < NEAR[1]:
         found += [
-            Attempt(importing + _cost(WRITING_NUMPY, loops), "numpy"),
+            Attempt(_importing("numpy") + _cost(WRITING_NUMPY, loops), "numpy"),
             Attempt(_cost(WRITING_PYTHON, density * loops), "python"),
         ]
     return sorted(attempt for attempt in found if attempt.name != running)
@@ -108,7 +107,7 @@ class Choice:
     >>> tape = seen.tape([x], [y])
     >>> program = roll(tape)
     >>> choice, kernel = Choice(program, tape, "python"), backends.backend("python")
-    >>> choice.forward(kernel.compile(program, tape), ()) is None  # not yet
+    >>> choice.forward(kernel.compile(program, tape), tuple) is None  # not yet
     True
     """
 
@@ -116,7 +115,8 @@ class Choice:
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
-        self._many, self._attempts = many, attempts(program, running, many)
+        self._many = many
+        self.attempts = attempts(program, running, many)  # that are left
         self._spent = 0.0
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
@@ -128,32 +128,25 @@ class Choice:
     def expect_many(self) -> None:
         """Other programs like it will come; what has begun goes on."""
         self._many = True
-        if self._attempts and not (self._work or self._new):
-            self._attempts = [
-                attempt
-                for attempt in attempts(self._program, self._running, many=True)
-                if attempt.name in {a.name for a in self._attempts}
-            ]
+        if self.attempts and not (self._work or self._new):
+            left = {attempt.name for attempt in self.attempts}
+            again = attempts(self._program, self._running, many=True)
+            self.attempts = [attempt for attempt in again if attempt.name in left]
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to try."""
-        return not self._attempts
-
-    def forward(self, kernel: Kernel, seeds: Sequence[float]) -> Chosen | None:
+    def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
 
-        `seeds` are those of a backward pass, which is part of the time; there is none without.
+        `seeds()` are those of a backward pass, which is part of the time; there is none without.
         """
         start = perf_counter()
         kernel.forward()
         self._spent += perf_counter() - start
         if self._new:
-            return self._timed(kernel, seeds)
+            return self._timed(kernel, seeds())
         if self._work:
             self._look(self._work)
-        elif self._attempts and self._spent > self._attempts[0].worth:
-            self._begin(self._attempts[0])
+        elif self.attempts and self._spent > self.attempts[0].worth:
+            self._begin(self.attempts[0])
         return None
 
     def _begin(self, attempt: Attempt) -> None:
@@ -172,7 +165,7 @@ class Choice:
         if work.is_lost:  # begins again, if this process lasts
             self._work, self._spent = None, 0.0
         elif work.is_done:
-            attempt, self._work = self._attempts[0], None
+            attempt, self._work = self.attempts[0], None
             if work.result:
                 self._new, self._times = work.result, []
             else:
@@ -191,7 +184,7 @@ class Choice:
         if len(self._times) < TURNS:
             return None
         ours, theirs = (median(times) for times in zip(*self._times[1:], strict=True))
-        name, before = self._attempts[0].name, self._running
+        name, before = self.attempts[0].name, self._running
         company, agrees = self._new[1:], self._agree(kernel, new, bool(seeds))
         words = f"{before} took {ours * 1e6:.3g} us, {name} {theirs * 1e6:.3g} us"
         if not theirs < FASTER * ours:
@@ -212,7 +205,7 @@ class Choice:
         """The attempt is over; a backend that was tried needs no other."""
         self.words += [words] * bool(words)
         self._new = []
-        self._attempts = [a for a in self._attempts[1:] if a.name != tried]
+        self.attempts = [a for a in self.attempts[1:] if a.name != tried]
 
 
 def are_close(a: Sequence[float], b: Sequence[float]) -> bool:
@@ -242,6 +235,10 @@ def _density(program: Program) -> float:
 def _cost(seconds: tuple[float, float], number: float) -> float:
     always, each = seconds
     return always + each * number
+
+
+def _importing(module: str) -> float:
+    return 0.0 if module in sys.modules else IMPORTING[module]
 
 
 def _cores() -> int:

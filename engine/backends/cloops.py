@@ -334,7 +334,7 @@ class _Numbers:
         if _NOTE not in value:
             return lines
         look, exact = inside(f"{value};"), inside(f"{target} {value.replace(_NOTE, 'NULL')};")
-        first = [f"uint64_t {FAR} = 0;", *look, f"if ({FAR}) {{", *indented(exact)]
+        first = [f"double {FAR} = 0.0;", *look, f"if ({FAR}) {{", *indented(exact)]
         return [*first, "} else {", *indented(lines), "}"]
 
 
