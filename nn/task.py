@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.functions import softmax
 from engine.value import Value, data_of
-from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, scaler_of
+from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, standardise
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.save import load_with_meta
@@ -121,11 +121,17 @@ class Task:
 
 def learn(rows: Dataset) -> Task:
     """The task of giving the target of `rows` from their other columns."""
-    inputs = scaler_of(rows.xs)
+    return prepared(rows)[0]
+
+
+def prepared(rows: Dataset) -> tuple[Task, Dataset]:
+    """The same, and the rows as `scaled` of the task gives them."""
+    scaled, inputs = standardise(rows)
     answers = Scaler((0.0,), (1.0,))
     if not rows.classes:
-        answers = scaler_of([[y] for y in rows.ys])
-    return Task(rows.features, rows.target, rows.classes, inputs, answers)
+        amounts, answers = standardise(([[y] for y in rows.ys], rows.ys))
+        scaled = replace(scaled, ys=[y for (y,) in amounts.xs])
+    return Task(rows.features, rows.target, rows.classes, inputs, answers), scaled
 
 
 def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:

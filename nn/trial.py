@@ -22,7 +22,7 @@ from nn.optim import SGD
 from nn.plot import boundary, plot_comparison, write_svg
 from nn.rows import EachRow
 from nn.save import save
-from nn.task import Task, learn
+from nn.task import Task, prepared
 from nn.train import INTERRUPTED, History, Step, evaluate, judging, mean_and_accuracy
 from nn.watch import watch
 
@@ -55,15 +55,11 @@ class Plan:
 
     task: Task
     rows: Dataset
+    training: Dataset  # the same, scaled
     aside: Dataset | None
     numbers: tuple[int, ...]  # of `rows` in their file, from 1
     sizes: tuple[int, ...]
     seed: int
-
-    @cached_property
-    def training(self) -> Dataset:
-        """The rows to learn from, scaled."""
-        return self.task.scaled(self.rows)
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""
@@ -105,7 +101,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             )
         numbers = split((numbers, numbers), 1 - keep_aside, seed=seed)[0].ys
         rows, aside = split(rows, 1 - keep_aside, seed=seed)
-    task = learn(rows)
+    task, training = prepared(rows)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -113,7 +109,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, aside, tuple(numbers), sizes, seed)
+    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
