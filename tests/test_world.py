@@ -414,7 +414,7 @@ KINDS["Python's own objects"] = [
     _Row("what all loggers leave out", "import logging\n"
          "them = logging.Manager(logging.RootLogger(10))\nlog = them.getLogger('cfg_world')",
          "w * x * (3.0 if log.isEnabledFor(20) else 1.0)",
-         "them.disable = 50 * (call % 2)", most=3),
+         "them.disable = 50 * (call % 2)\nthem._clear_cache()", most=3),
     _Row("a logger that is heard later", LOG + QUIET, "log.debug('a')  # here\nreturn w * x",
          "log.setLevel(10)", "log", by=2),
     _Row("a parent that is heard later", LOG + QUIET + "sub = logging.getLogger('cfg_world.sub')",
