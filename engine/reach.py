@@ -612,6 +612,7 @@ _BY_KIND: tuple[tuple[Any, Callable[[_Walk, Any, Any], None]], ...] = (
     (dict, _Walk.pairs),
     (weakref.ref, _Walk.refused),
     (enum.Enum, _Walk.instance),
+    (BaseException, _Walk.instance),
 )
 _VIEWS: tuple[Any, ...] = (type({}.keys()), type({}.values()), type({}.items()))
 

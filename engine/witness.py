@@ -490,7 +490,9 @@ class Witness:
             if not line and not is_library(code):
                 line = f"{code.co_filename}:{step.f_lineno}"
             elif not line:  # as the user called it
-                what = f"{step.f_globals.get('__name__', '')}.{code.co_name}"
+                is_made = code.co_name == "__init__"
+                name = code.co_qualname.removesuffix(".__init__") if is_made else code.co_name
+                what = f"{step.f_globals.get('__name__', '')}.{name}"
             step = step.f_back
         if self._allowed is not None:
             raise Stopped(is_for_good=False)
