@@ -539,8 +539,8 @@ def test_a_kernel_of_the_optimizer_that_is_wrong_moves_nothing(tries, monkeypatc
     module = backends.backend("c")
     compile_ = module.compile
 
-    def compiled(program, tape):
-        kernel = compile_(program, tape)
+    def compiled(program, tape, *many):
+        kernel = compile_(program, tape, *many)
         if not any(loop.op.name == "tanh" for loop in program.loops):
             kernel.forward = lambda: None
         return kernel
