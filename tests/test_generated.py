@@ -22,6 +22,7 @@ ARITHMETIC = {
     *(ast.NotEq,),
 }
 FLOW = {ast.If, ast.While, ast.IsNot, ast.Yield, ast.Expr}
+PICKS = {ast.Subscript, ast.List}
 METHODS = {
     *ARITHMETIC,
     ast.Attribute,
@@ -35,10 +36,10 @@ METHODS = {
 ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.List, ast.keyword}
 FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
 NAMES = {
-    "python": rf"[advxs]\d+|leaves|seeds|run|[a-z]_part|({FUNCTIONS})_|[a-z]_",
+    "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
     "numpy": (
         r"d?[cmtwxz]\d+(_\d+)?|(ones|table|number)\d+|values|adjoints|scratch|masks|ones|zero|one"
-        r"|seeds|forward|backward|np|ieee|view|total|erf|erfc|LARGEST|[a-z]_"
+        r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_"
     ),
     "methods": (
         r"Value|_new|number|observed|modes|self|other|node|None|AttributeError|TypeError|type|float"
@@ -65,19 +66,19 @@ TEXTS = {
     "numpy": r"ignore|clip|[a-z]{0,4}(,[a-z]{0,4})*->[a-z]{0,4}",
     "methods": "",
 }
-NODES = {"python": ARITHMETIC | FLOW, "numpy": ARRAYS, "methods": METHODS}
+NODES = {"python": ARITHMETIC | FLOW | PICKS, "numpy": ARRAYS, "methods": METHODS}
 C_WORDS = re.compile(
     "auto|break|const|continue|double|else|float|for|if|int|long|return|sizeof|static"
     "|inline|struct|typedef|unsigned|void|while|restrict|uint64_t|int64_t|memcpy"
     "|memset|isfinite|isnan|INFINITY|NAN|pow|fabs|exp|expm1|log|log1p|sqrt|sin|cos|tan"
     "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|fma|exponential|power|power_of_two"
     "|shifted|bits|shift|half|rest|lost|top|best|term|sum|table|work|values|adjoints"
-    "|seeds|forward|forward_end|backward|backward_end|Memory|PUBLIC|__attribute__"
+    "|row_of|index|place|rows|seeds|forward|forward_end|backward|backward_end|Memory|PUBLIC|__attribute__"
     "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
 )
 C_NAMES = re.compile(
     rf"[a-z]{{1,2}}\d*(_at)?|part\d+|row_[a-z]|[A-Z]+\d+|(z|dx|dy)_({'|'.join(OPS)})"
-    rf"|({'|'.join(OPS)})(_(dx|dy|adjoint))?_\d+"
+    rf"|({'|'.join([*OPS, 'pick'])})(_(dx|dy|adjoint))?_\d+"
 )
 
 

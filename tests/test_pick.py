@@ -622,6 +622,18 @@ def test_explain_says_which_integers_belong_to_the_shape():
     assert "letters" not in text
 
 
+def test_a_function_that_begins_to_ask_for_a_number_is_found():
+    step = replay(lambda i: pick(ROWS, i) * 2, backend="python", check=1)
+    for i in (1, 2):
+        assert step(i).data == ROWS[i].data * 2
+    step.function = lambda i: pick(ROWS, i) * len(range(i))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert step(2).data == ROWS[2].data * 2
+        assert step(3).data == ROWS[3].data * 3
+    assert "it asks for the number of an integer" in step.explain()
+
+
 def test_an_integer_in_another_kind_of_argument_is_named():
     step = replay(lambda x, k=0, **more: x * more["deep"][0]["n"] * k, backend="python")
     step(2.0, 3, deep=[{"n": 2}])
