@@ -10,32 +10,36 @@ from typing import Any
 
 from benchmarks.chart import draw
 from benchmarks.contenders import CONTENDERS, is_there
-from benchmarks.report import TOLERANCE, Turns, disagreement, table
+from benchmarks.report import Turns, disagreement, table
 from benchmarks.turns import take_turns
+from benchmarks.whole import take_whole
 from benchmarks.works import WORKS, Work
 
-DISTRIBUTIONS = ("brickgrad", "numpy", "micrograd", "torch", "jax")
+DISTRIBUTIONS = ("brickgrad", "numpy", "micrograd", "torch", "jax", "scikit-learn", "pandas")
 
 
 def main() -> None:
     """Runs the works asked for, one after the other."""
     options = _options()
     print(f"{machine()}; {versions()}")
+    if options.quick:
+        print("Quick: the figures mean nothing.")
     reports: dict[str, dict[str, Turns]] = {}
-    for name in options.only or WORKS:
-        work = WORKS[name]
+    for name, work in WORKS.items():
+        if options.only and not name.startswith(tuple(options.only)):
+            continue
         print(f"\n{work.name}: {work.title}", flush=True)
         for contender in CONTENDERS:
             if name in contender.does and not is_there(contender):
                 print(f"  without {contender.name}: {contender.needs} is not installed")
         try:
-            measured = run(work, options.rounds or work.rounds)
+            measured = run(work, options.rounds or work.rounds, options.quick)
         except ImportError as error:
             print(f"  left out: {error}")
             continue
         reports[name] = measured
         difference, steps = (0.0, 0) if work.alone else disagreement(measured)
-        print("\n".join(table(work, measured, same := difference <= TOLERANCE)))
+        print("\n".join(table(work, measured, same := difference <= work.tolerance)))
         if steps:
             print(f"  losses of {steps} steps {'equal' if same else 'DIFFER'}, to {difference:.0e}")
     if options.json:
@@ -45,12 +49,15 @@ def main() -> None:
         draw(reports, f"{machine()}; {versions()}", options.chart)
 
 
-def run(work: Work, rounds: int) -> dict[str, Turns]:
-    """The turns of every contender that is there."""
+def run(work: Work, rounds: int, is_quick: bool = False) -> dict[str, Turns]:
+    """The turns of every contender that is there; quick ones with little to do."""
     contests = {
         c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_there(c)
     }
-    return take_turns(contests, work.task(), rounds, warm_up=1 if work.alone else 3)
+    task = work.task(**work.quick if is_quick else {})
+    if work.whole:
+        return take_whole(contests, task, rounds)
+    return take_turns(contests, task, rounds, warm_up=1 if work.alone else 3)
 
 
 def machine() -> str:
@@ -74,9 +81,24 @@ def versions() -> str:
     return ", ".join(found)
 
 
+def _known(name: str) -> str:
+    if not any(work.startswith(name) for work in WORKS):
+        raise argparse.ArgumentTypeError(f"there is no {name!r}, there are {', '.join(WORKS)}")
+    return name
+
+
 def _options() -> Any:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", action="append", choices=WORKS, help="one work; may be repeated")
+    parser.add_argument(
+        "--only",
+        action="append",
+        type=_known,
+        metavar="NAME",
+        help=f"a work, or all whose names begin so; may be repeated: {', '.join(WORKS)}",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="little work in each, to see that all of it runs"
+    )
     parser.add_argument(
         "--rounds", type=int, help="turns of each contender (each work has its own)"
     )

@@ -21,6 +21,7 @@ from engine.replay import replay
 from engine.roll import Loop, roll
 from engine.tape import record
 from engine.value import Operand, Value
+from nn.table import Table
 
 TRAININGS: dict[str, Callable[[Any], ours.Training]] = {
     "W1": ours.demo,
@@ -78,12 +79,42 @@ def making(work: str, _: Any) -> Step:
         steps = ours.bound(training, "c")
         with tempfile.TemporaryDirectory() as folder:
             library.folders = lambda: iter([Path(folder)])
+            library.forget()
             gc.disable()
             start = time.perf_counter()
-            loss = steps.step(*training.batches[0]).loss
+            loss = steps.step(Table(*training.batches[0])).loss
             seconds = time.perf_counter() - start
             gc.enable()
         return Measured([loss], seconds)
+
+    return step
+
+
+def start(is_training: bool, _: Any) -> Step:
+    """From nothing to a result, in eager forwards and backwards; the collector is off for both.
+
+    A first call of `replay`, or a first step as `fit` takes it: that records the optimiser too.
+    """
+
+    def step(number: int) -> Measured:
+        training = ours.digits_of_library(WORKS["W3"].task())
+        batch = training.batches[0]
+        gc.disable()
+        plain = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            training.loss(*batch).backward()
+            plain.append(time.perf_counter() - begin)
+        training.optimizer.zero_grad()
+        begin = time.perf_counter()
+        if is_training:
+            loss = ours.bound(training, "auto").step(*batch).loss
+        else:
+            loss = replay(training.loss)(*batch).data
+        taken = time.perf_counter() - begin
+        gc.enable()
+        note = f"{taken * 1000:.0f} ms, an eager one {median(plain) * 1000:.1f} ms"
+        return Measured([loss], taken / median(plain), note)
 
     return step
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
-from benchmarks import alone, browser, ours, watching
+from benchmarks import alone, browser, chosen, ours, watching, whole
 from benchmarks.turns import Contest, Step
+from benchmarks.works import WORKS
 from engine.backends import library
 
 COMPILER = "a C compiler"
@@ -35,8 +36,42 @@ def replayed(backend: str, needs: str = "nn") -> Contender:
     return Contender(f"brickgrad {backend}", needs, contests)
 
 
+def trainings(
+    name: str, needs: str, module: str, functions: Mapping[str, str], warm: bool = False
+) -> Contender:
+    """Whole trainings, by what the names of works begin with: functions of a module."""
+    contests = {
+        work: partial(whole.training, module, function, warm=warm)
+        for begins, function in functions.items()
+        for work in WORKS
+        if work.startswith(begins)
+    }
+    return Contender(name, needs, contests)
+
+
 # fmt: off
 CONTENDERS = (
+    trainings("PyTorch", "torch", "whole_torch", {"T1": "digits", "T2": "gpt"}),
+    trainings("JAX", "jax", "whole_jax", {"T1": "digits_step", "T2": "gpt_step"}),
+    trainings("JAX, scan", "jax", "whole_jax",
+              {"T1 relu": "digits_pass", "T1 tanh": "digits_pass", "T2": "gpt_pass"}),
+    trainings("scikit-learn", "sklearn", "whole_sklearn", {"T1 process": "digits"}),
+    trainings("brickgrad", "nn", "whole_ours", {"T1": "digits", "T2": "published"}),
+    trainings("brickgrad, warm cache", "nn", "whole_ours",
+              {"T1": "digits", "T2": "published"}, warm=True),
+    trainings("brickgrad, dot and softmax", "nn", "whole_ours", {"T2": "fused"}),
+    trainings("brickgrad, dot and softmax, warm", "nn", "whole_ours", {"T2": "fused"}, warm=True),
+    trainings("brickgrad train", "nn", "whole_ours", {"T3": "command"}),
+    trainings("brickgrad train, warm cache", "nn", "whole_ours", {"T3": "command"}, warm=True),
+    trainings("pandas, scikit-learn", "pandas", "whole_sklearn", {"T3": "table"}),
+    Contender("functions of one operand", COMPILER, {"T4": partial(chosen.rows, False)}),
+    Contender("functions, both ways", COMPILER, {"T4": partial(chosen.rows, True)}),
+    *(
+        Contender(f"auto: {name}", "nn", {"T4": partial(chosen.auto, name)})
+        for name in chosen.FITS
+    ),
+    Contender("first call", "nn", {"T5": partial(alone.start, False)}),
+    Contender("first step of a training", "nn", {"T5": partial(alone.start, True)}),
     Contender("micrograd", "micrograd",
               {"W1": partial(peer, "with_micrograd", "demo"),
                "W2": partial(peer, "with_micrograd", "gpt"),

@@ -16,6 +16,7 @@ from nn.loss import cross_entropy as mean_cross_entropy
 from nn.loss import hinge, l2
 from nn.module import MLP
 from nn.optim import SGD, Adam, Optimizer
+from nn.table import Table
 
 
 class Training(NamedTuple):
@@ -118,10 +119,10 @@ def own_loop(made: Callable[[Any], Training], backend: str, task: Any) -> Step:
 def descent(made: Callable[[Any], Training], backend: str, task: Any) -> Step:
     """The loop beneath `fit`: the data is bound once."""
     training = made(task)
-    steps = bound(training, backend)
+    steps, data = bound(training, backend), [Table(*batch) for batch in training.batches]
 
     def step(number: int) -> float:
-        return steps.step(*training.batches[number % len(training.batches)]).loss
+        return steps.step(data[number % len(data)]).loss
 
     return step
 

@@ -23,6 +23,7 @@ class Measured(NamedTuple):
     results: list[float]
     amount: float
     note: str = ""
+    also: Mapping[str, float] = {}  # other figures of the turn, by name and unit
 
 
 Step = Callable[[int], float | Measured]  # the step of a number

@@ -1,9 +1,12 @@
 """What is measured: the works, their data, and the figures to reach."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from benchmarks.gpt import GPT, one_hot
+from benchmarks.whole_tasks import digits_task, table_task, words_task
 from nn.data import digits, moons
 from nn.module import MLP
 
@@ -16,6 +19,7 @@ class Goal(NamedTuple):
     against: str | None = None
     moonshot: float | None = None
     at_least: bool = False
+    of: str = ""  # which of the figures of a turn; "": its amount
 
     def fate(self, figure: float) -> str:
         """Whether a figure, a ratio or an amount, is good enough."""
@@ -29,6 +33,7 @@ class Goal(NamedTuple):
     def __str__(self) -> str:
         text = f"{self.amount:g}" + (f"x {self.against}" if self.against else "")
         text = f"at {'least' if self.against or self.at_least else 'most'} {text}"
+        text = f"{self.of}: {text}" if self.of else text
         return f"{text} (moonshot {self.moonshot:g})" if self.moonshot else text
 
 
@@ -57,9 +62,18 @@ class Work(NamedTuple):
     title: str
     unit: str
     rounds: int
-    task: Callable[[], Any]  # what each contender is given
+    task: Callable[..., Any]  # what each contender is given
     goals: tuple[Goal, ...]
     alone: bool = False  # no contest: results are not compared, one step is warm-up enough
+    whole: bool = False  # trainings from nothing, in processes of their own
+    tolerance: float = 1e-12  # of what contenders compute, between each other
+    quick: Mapping[str, int] = MappingProxyType({})  # for `task`, where figures do not matter
+
+    @property
+    def shown(self) -> list[str]:
+        """The figures of a turn that get lines: the amount first."""
+        processor = ["processor, s"] if self.whole else []
+        return list(dict.fromkeys(["", *processor, *(goal.of for goal in self.goals)]))
 
 
 def moons_net() -> Net:
@@ -89,10 +103,71 @@ def _net(nin: int, nouts: list[int], init: str, batches: list[Any], lr: float) -
     return Net(nin, nouts, weights, batches, lr)
 
 
+def digits_work(activation: str, steps: int, *goals: Goal) -> Work:
+    """T1: `fit` on the digits."""
+    return Work(
+        f"T1 {activation} {steps:,}",
+        f"fit on digits 8x8, MLP 64-32-10 of {activation}, batches of 32, SGD: {steps:,} steps",
+        "s",
+        5 if steps < 2000 else 3,
+        partial(digits_task, activation, steps=steps),
+        goals,
+        whole=True,
+        tolerance=1e-9,
+        quick={"steps": 60},
+    )
+
+
+def words_work(steps: int, *goals: Goal) -> Work:
+    """T2: a GPT as people publish it."""
+    return Work(
+        f"T2 {steps:,}",
+        f"a GPT of 4,192 parameters as published, Adam: {steps:,} words of 3 to 10 letters",
+        "s",
+        5 if steps < 2000 else 3,
+        partial(words_task, steps=steps),
+        goals,
+        whole=True,
+        tolerance=1e-9,
+        quick={"steps": 20},
+    )
+
+
 # fmt: off
 WORKS = {
     work.name: work
     for work in (
+        *(work for activation in ("relu", "tanh") for work in (
+            digits_work(activation, 1000, Goal("brickgrad", 1, "PyTorch", moonshot=1.5)),
+            digits_work(activation, 6000,
+                        Goal("brickgrad", 4, "PyTorch", moonshot=6),
+                        Goal("brickgrad", 8, "PyTorch", moonshot=15, of="a step, ms")))),
+        Work("T1 process", "fit on digits as a whole process, imports and all: 10 epochs",
+             "s", 5, partial(digits_task, "relu", steps=570, process=True),
+             (Goal("brickgrad", 1, "PyTorch", moonshot=2),
+              Goal("brickgrad", 1, "scikit-learn", moonshot=2)),
+             whole=True, tolerance=0.1),  # scikit-learn begins with weights of its own
+        words_work(1000,
+                   Goal("brickgrad", 0.5, "PyTorch", moonshot=1),
+                   Goal("brickgrad, dot and softmax", 1, "PyTorch", moonshot=2)),
+        words_work(5000,
+                   Goal("brickgrad", 1.5, "PyTorch", moonshot=4),
+                   Goal("brickgrad", 1, "JAX"),
+                   Goal("brickgrad", 1, "JAX, scan"),
+                   Goal("brickgrad, dot and softmax", 4, "PyTorch", moonshot=8)),
+        Work("T3", "brickgrad train on 50,000 x 20, but for the training: a fifth as fast is "
+             "5 times as long", "s", 3, table_task,
+             (Goal("brickgrad train", 0.2, "pandas, scikit-learn", moonshot=0.5),),
+             whole=True, tolerance=0.02, quick={"rows": 300}),
+        Work("T4", "C in NumPy's time, 1,600 numbers; auto in the time of the best backend",
+             "x", 5, partial(dict, steps=2000, measured=1000),
+             (Goal("functions of one operand", 1.05),
+              Goal("functions, both ways", 1.05),
+              *(Goal(f"auto: {name}", 1.2) for name in ("moons", "digits", "digits, tanh", "xor"))),
+             alone=True, quick={"steps": 30, "measured": 30}),
+        Work("T5", "recording, rolling and a first result, W3, in eager forwards and backwards",
+             "x", 5, dict,
+             (Goal("first call", 20, moonshot=10),), alone=True),
         Work("W1", "micrograd's demo: moons 100, MLP 2-16-16-1, whole batch, hinge + L2, SGD",
              "ms a step", 30, moons_net,
              (Goal("brickgrad eager, unfused", 20, "micrograd"),
@@ -101,7 +176,7 @@ WORKS = {
               Goal("brickgrad numpy", 4, "PyTorch", moonshot=5),
               Goal("brickgrad c", 5, "JAX", moonshot=10),
               Goal("brickgrad numpy, own loop", 2, "PyTorch, own loop"),
-              Goal("brickgrad c, own loop", 5, "PyTorch, own loop"))),
+              Goal("brickgrad c, own loop", 6, "PyTorch, own loop", moonshot=8))),
         Work("W2", "a GPT of 4,192 parameters, a word of 8 letters, Adam",
              "ms a step", 30, words,
              (Goal("brickgrad python", 400, "micrograd"),

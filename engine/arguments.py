@@ -107,10 +107,14 @@ def _plain(thing: Any) -> Any:
 
 
 def _check_constant(thing: Any) -> None:
-    """TypeError for what cannot stand for itself: a container may have changed by the next call."""
+    """TypeError for what cannot stand for itself: a container may have changed by the next call.
+
+    What else cannot be hashed, such as a dataclass, is told apart by identity.
+    """
+    if not hasattr(thing, "__iter__") and not hasattr(thing, "__getitem__"):
+        return
     changing = (Iterator, MappingView, MutableSequence, MutableSet, MutableMapping)
-    is_changing = hasattr(thing, "__iter__") and isinstance(thing, changing)  # the first is fast
-    if is_changing or not _is_hashable(thing):
+    if isinstance(thing, changing) or not _is_hashable(thing):
         makes = ((MutableSet, "sorted"), (Mapping, "dict"), (Iterable, "list"))
         make = next((make for kind, make in makes if isinstance(thing, kind)), "")
         raise TypeError(

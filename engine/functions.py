@@ -32,7 +32,7 @@ class Function(Protocol):
 
 def call(op: Op, *operands: Operand) -> Any:
     """A row for Values and floats: a Value where there is one among them, else a float."""
-    if any(isinstance(operand, Value) for operand in operands):
+    if Value in map(type, operands):
         return apply(op, *operands)
     return op(*map(data_of, operands))
 
@@ -40,12 +40,17 @@ def call(op: Op, *operands: Operand) -> Any:
 def _function(op: Op) -> Callable[..., Any]:
     """A row as a function."""
 
-    def function(*operands: Operand) -> Any:
+    def function(*operands: Any) -> Any:
         if len(operands) != op.arity:
             raise TypeError(f"{op.name} expected {op.arity} operands, got {len(operands)}")
         return call(op, *operands)
 
+    return _named(function, op)
+
+
+def _named(function: Callable[..., Any], op: Op) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = op.name
+    function.__module__ = __name__
     slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
     function.__doc__ = f"z = {op.formula}; {slopes}"
     return function
@@ -133,27 +138,32 @@ def _check_partials(op: Op, point: Point) -> None:
             )
 
 
+_written = {
+    name: _named(function, OPS[name])
+    for name, function in written(operators.functions(), f"{GENERATED}: functions").items()
+}
+
 # fmt: off
-exp: Function = _function(OPS["exp"])
-log: Function = _function(OPS["log"])
-expm1: Function = _function(OPS["expm1"])
-log1p: Function = _function(OPS["log1p"])
-sqrt: Function = _function(OPS["sqrt"])
-sin: Function = _function(OPS["sin"])
-cos: Function = _function(OPS["cos"])
-tan: Function = _function(OPS["tan"])
-sinh: Function = _function(OPS["sinh"])
-cosh: Function = _function(OPS["cosh"])
-tanh: Function = _function(OPS["tanh"])
-asin: Function = _function(OPS["asin"])
-acos: Function = _function(OPS["acos"])
-atan: Function = _function(OPS["atan"])
-sigmoid: Function = _function(OPS["sigmoid"])
-softplus: Function = _function(OPS["softplus"])
-relu: Function = _function(OPS["relu"])
-erf: Function = _function(OPS["erf"])
-erfc: Function = _function(OPS["erfc"])
-gelu: Function = _function(OPS["gelu"])
+exp: Function = _written["exp"]
+log: Function = _written["log"]
+expm1: Function = _written["expm1"]
+log1p: Function = _written["log1p"]
+sqrt: Function = _written["sqrt"]
+sin: Function = _written["sin"]
+cos: Function = _written["cos"]
+tan: Function = _written["tan"]
+sinh: Function = _written["sinh"]
+cosh: Function = _written["cosh"]
+tanh: Function = _written["tanh"]
+asin: Function = _written["asin"]
+acos: Function = _written["acos"]
+atan: Function = _written["atan"]
+sigmoid: Function = _written["sigmoid"]
+softplus: Function = _written["softplus"]
+relu: Function = _written["relu"]
+erf: Function = _written["erf"]
+erfc: Function = _written["erfc"]
+gelu: Function = _written["gelu"]
 # fmt: on
 
 

@@ -1,4 +1,4 @@
-"""Modes: what happens to every new node, and after every backward."""
+"""Modes: what looks at every new node, and at every backward."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from engine.fork import after_fork
 from engine.operators import GENERATED
 
 Value = Any  # of engine/value.py, which is above this file
-Mode = Callable[[Value], Value]
+Mode = Callable[[Value], object]
 modes: list[Mode] = []  # those active in any thread: while it is empty, nobody has to ask further
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = (*(os.path.join(_HOUSE, package, "") for package in ("engine", "nn")), GENERATED)
 _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
+active = partial(
+    _active.get
+)  # those of this thread; no call of C, which a witness would be told of
 
 
 @contextmanager
-def mode(change: Mode) -> Iterator[None]:
-    """Inside, every new node of this thread passes through `change`."""
-    changes = sorted((*_active.get(), change), key=lambda change: change is _as_leaf)
-    before = _active.set(tuple(changes))  # leaves come last: they forget what made them
-    modes.append(change)
+def mode(see: Mode) -> Iterator[None]:
+    """Inside, `see` gets every new node of this thread."""
+    all_of_them = sorted((*_active.get(), see), key=lambda see: see is _as_leaf)
+    before = _active.set(tuple(all_of_them))  # leaves come last: they forget what made them
+    modes.append(see)
     try:
         yield
     finally:
-        modes.remove(change)
+        modes.remove(see)
         _active.reset(before)
 
 
@@ -43,13 +47,6 @@ def _renew() -> None:
 def is_watched() -> bool:
     """Whether a mode is active in this thread."""
     return bool(_active.get())
-
-
-def observed(v: Value) -> Value:
-    """A new node as the active modes want it."""
-    for change in _active.get():
-        v = change(v)
-    return v
 
 
 def no_grad() -> AbstractContextManager[None]:
@@ -74,7 +71,7 @@ def enable_grad() -> Iterator[None]:
     >>> y.parents
     (Value(data=3.0, grad=0.0), 2.0)
     """
-    before = _active.set(tuple(change for change in _active.get() if change is not _as_leaf))
+    before = _active.set(tuple(see for see in _active.get() if see is not _as_leaf))
     try:
         yield
     finally:
@@ -101,16 +98,15 @@ def detect_anomaly() -> AbstractContextManager[None]:
     return mode(_examined)
 
 
-def _as_leaf(v: Value) -> Value:
-    return type(v)(v.data)
+def _as_leaf(v: Value) -> None:
+    v.__init__(v.data)
 
 
-def _examined(v: Value) -> Value:
+def _examined(v: Value) -> None:
     if v.op:
         v.line = line_of_user()
         if not math.isfinite(v.data):
             raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
-    return v
 
 
 def examine_backward(order: Sequence[Value]) -> None:

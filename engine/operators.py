@@ -1,10 +1,9 @@
-"""The methods of `Value` and the dot product, written out as source.
+"""The methods of `Value`, functions of one operand and the dot product, written out as source.
 
 Written out, `x * y` costs one Python call. The text is what a person would write by hand: compute z
 and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.
 """
 
-import re
 from itertools import compress
 from typing import Any
 
@@ -17,20 +16,29 @@ INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 
 # In a template three lines stand for others: `make xy of a, b` computes z and the partials of those
 # operands a, b that are Values and makes the node, `finish` fills the other slots, `zero` lets
-# `0 + v` be v.
+# `0 + v` be v. The numbers of Values have names that no recording watches.
 _UNARY = """\
 def {name}(self):
-    x = self.data
+    x = self._data
     make x of self
     node.x = self
     node.y = None
     finish
 """
+_FUNCTION = """\
+def {name}(*operands):
+    try:
+        self, = operands
+    except ValueError:
+        raise TypeError(f"{name} expected 1 operands, got {{len(operands)}}") from None
+    if type(self) is not Value:
+        return {name}_op(number(self))
+""" + _UNARY.partition("\n")[2]
 _BINARY = """\
 def {name}(self, other):
-    x = self.data
+    x = self._data
     if type(other) is Value:
-        y = other.data
+        y = other._data
         make xy of self, other
     else:
         if type(other) is not float:
@@ -47,7 +55,7 @@ def {name}(self, other):
         other = number(other)
     x = other
     zero
-    y = self.data
+    y = self._data
     make y of other, self
     node.x = other
     node.y = self
@@ -58,12 +66,15 @@ if x == 0:
     return self  # so that the builtin sum() costs one node per addition
 """
 _FINISH = """\
-node.data = z
+node._data = z
 node.op = {row}_op
-node.grad = NOT_COMPUTED
+node._grad = NOT_COMPUTED
 node.label = ""
 node.adjoint = None
-return observed(node) if modes else node"""
+if modes:
+    for see in active():
+        see(node)
+return node"""
 
 _DOT = """\
 def dot(xs, ys, bias):
@@ -74,11 +85,11 @@ def dot(xs, ys, bias):
     {add}
     if type(z) is not float:
         raise TypeError
-    node = _new(Value)
+    node = _new()
     node.x = {values},
     node.y = {operands}
-    node.dx = {slopes},
-    node.dy = None
+    node._dx = {slopes},
+    node._dy = None
     finish
 """
 
@@ -101,6 +112,12 @@ def source() -> str:
     return "\n\n".join(methods)
 
 
+def functions() -> str:
+    """The functions of one operand, for who has a Value or a float."""
+    ops_of_one = (op for op in OPS.values() if op.arity == 1)
+    return "\n\n".join(_method(_FUNCTION, op.name, op) for op in ops_of_one)
+
+
 def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
     """The dot product of so many terms; `xs`, `ys` and `bias` say which operands are Values.
 
@@ -110,28 +127,19 @@ def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
     are_values = [xs] * terms + [ys] * terms + [bias]
     data = [f"{name}_data" if v else name for name, v in zip(names, are_values, strict=True)]
     x, y = data[:terms], data[terms:-1]
-    text = _method(
+    return _method(
         _DOT,
         "dot",
         OPS["dot"],
         xs=", ".join(names[:terms]),
         ys=", ".join(names[terms:-1]),
-        read="\n    ".join(f"{name}_data = {name}.data" for name in compress(names, are_values)),
+        read="\n    ".join(f"{name}_data = {name}._data" for name in compress(names, are_values)),
         bias=data[-1],
         add="\n    ".join(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
         values=", ".join(compress(names, are_values)),
         operands=None if all(are_values) else ", ".join(names),
         slopes=", ".join(compress([*y, *x, "1.0"], are_values)),
     )
-    return unwatched(text)
-
-
-def unwatched(text: str) -> str:
-    """Code that reads and sets the numbers of Values by the names that no recording watches."""
-    return _WATCHED.sub(r"._\1", text)
-
-
-_WATCHED = re.compile(r"\.(data|grad|dx|dy)\b")
 
 
 def _method(template: str, name: str, op: Op, **texts: object) -> str:
@@ -167,6 +175,6 @@ def _make(op: Op, values: str, operands: str) -> list[str]:
         f"    if {' or '.join(f'type({x}) is not float' for x in variables)}:",
         f"        return apply({op.name}_op, {operands})",
         f"    z, {', '.join(slopes)} = {op.name}_careful({', '.join(variables)})",
-        "node = _new(Value)",
-        *(f"node.{d} = {d if d in kept else None}" for d in ("dx", "dy")),
+        "node = _new()",
+        *(f"node._{d} = {d if d in kept else None}" for d in ("dx", "dy")),
     ]

@@ -20,7 +20,7 @@ import threading
 import types
 import weakref
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import chain
@@ -45,7 +45,7 @@ from engine.cells import (
 from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.value import Value
-from engine.witness import Names, is_installed, is_library, is_ours, names_of, within
+from engine.witness import KINDS, Names, is_installed, is_library, is_ours, names_of, within
 
 MOST = 1_000_000  # things in a walk
 _ATOMS = {
@@ -69,6 +69,25 @@ _LOGGERS = {
     "disable",
     "_disable",
 }  # a call asks for these
+_ASKS_LEVEL = {"isEnabledFor", "getEffectiveLevel"}
+_ASKED = {  # by their own code
+    "logging": _LOGGERS,
+    "collections": {"data", "maps"},
+    "contextlib": {"enter_result", "thing", "_exceptions", "_exit_callbacks"},
+}
+_TOLD = {  # by functions about themselves
+    *("__name__", "__qualname__", "__doc__", "__module__", "__annotations__"),
+    *("__code__", "__defaults__", "__kwdefaults__"),
+}
+_TOLD_BY_CLASSES = {"__name__", "__qualname__"}
+_HIDDEN = {  # what classes written in C keep beside attributes, and is asked for by name
+    BaseException: ("args", "__cause__", "__context__"),
+    defaultdict: ("default_factory",),
+}
+_PLAIN_C = {  # modules whose classes, written in C, do not change, or have a visitor
+    *("_struct", "_thread", "_contextvars", "_abc", "functools", "re", "typing"),
+    *("datetime", "decimal", "zoneinfo", "fractions", "operator", "collections"),
+}
 _LISTS = (list, tuple, deque, set, frozenset, bytearray, array)
 
 
@@ -82,6 +101,7 @@ class Reached(NamedTuple):
     held: list[Any]  # so that ids stay theirs
     values: dict[int, Value]  # the Values that stand in cells, by id
     aliases: set[int]  # ids of what is reached in several ways
+    library: frozenset[str]  # the names that code of Python's own asked for
 
 
 def reach(
@@ -90,24 +110,25 @@ def reach(
     known: Mapping[CodeType, dict[str, Any]] | None = None,
     is_below: bool = False,
     looks_around: bool = False,
+    library: Iterable[CodeType] = (),
 ) -> Reached:
     """Walks from the roots, which come with their names.
 
     `codes` are those that ran; before a run each function that can be reached counts, with those
-    `known` from former runs. `is_below`: only what hangs on the roots, not the globals.
+    `known` from former runs. `library` is code of Python's own that ran. `is_below`: only what
+    hangs on the roots, not the globals.
     """
     walk = _Walk(codes, known or {}, is_below, looks_around)
-    while True:
-        before = len(walk.codes)
-        walk.go(roots)
-        if len(walk.codes) == before:
-            return Reached(
-                *(walk.cells, walk.names, walk.codes, walk.unknown),
-                *(walk.held, walk.values, walk.aliases),
-            )
+    while not walk.go(roots):
+        pass
+    return Reached(
+        *(walk.cells, walk.names, walk.codes, walk.unknown),
+        *(walk.held, walk.values, walk.aliases),
+        frozenset(chain.from_iterable(map(_asked_by, library))),
+    )
 
 
-def _together(codes: Iterable[CodeType]) -> Names:
+def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
     """The names in all of them; the name of each counts as one that is read."""
     parts = {code: names_of(code) for code in codes}
 
@@ -131,10 +152,27 @@ def _together(codes: Iterable[CodeType]) -> Names:
         looks_around=any(n.looks_around for n in parts.values()),
         reads_globals=any(n.reads_globals for n in parts.values()),
         asks_identity=any(n.asks_identity for n in parts.values()),
-        asks_kind=any(n.asks_kind for code, n in parts.items() if not is_ours(code)),
+        asks_kind=any(
+            n.asks_kind or n.globals & KINDS & codes[code].keys()
+            for code, n in parts.items()
+            if not is_ours(code)
+        ),
         lines={},
         set_lines={},
     )
+
+
+class _Kind(NamedTuple):
+    """What the code may ask of the objects of a class, by the names in it."""
+
+    of_all: bool  # whether any attribute may be read, by whatever name
+    slots: list[str]
+    absent: set[str]  # attributes that would count if they were set
+    asked: set[str]  # those that code of Python's own asks for
+
+
+def _asked_by(code: CodeType) -> frozenset[str]:
+    return names_of(code).attributes | {code.co_name}
 
 
 class _Walk:
@@ -149,12 +187,11 @@ class _Walk:
         self._looks_around = looks_around
         self.codes: dict[CodeType, dict[str, Any]] = dict(known if codes is None else codes)
 
-    def go(self, roots: Sequence[tuple[Any, str]]) -> None:
-        """One walk with the codes known so far."""
-        self.names = _together(self.codes)
-        if self._looks_around:
-            self.names = self.names._replace(looks_around=True)
+    def go(self, roots: Sequence[tuple[Any, str]]) -> bool:
+        """One walk with the names known so far; whether no code was met that knows more."""
+        began = self.names = self._all_names()
         self._wanted = self.names.attributes | self.names.set_attributes
+        self._kinds: dict[type, _Kind] = {}
         self.cells: dict[tuple[str, int, Any], Cell] = {}
         self.unknown: list[tuple[str, Any]] = []
         self.held: list[Any] = []
@@ -181,6 +218,19 @@ class _Walk:
             _visitor(thing)(self, thing, path)
         if self._todo:
             self.unknown.append((f"world of more than {MOST:,} things below", path))
+        return began == self._all_names()
+
+    def _all_names(self) -> Names:
+        names = _together(self.codes)
+        return names._replace(looks_around=True) if self._looks_around else names
+
+    def found(self, code: CodeType, its_globals: dict[str, Any]) -> None:
+        """Notes code that may run, with that of the functions that it makes."""
+        for each in within(code):
+            if each not in self.codes:
+                self.codes[each] = its_globals
+                if not self._is_below:
+                    self._globals(each, its_globals)
 
     def cell(self, kind: str, owner: Any, name: Any, value: Any, path: Any) -> None:
         """Notes a cell."""
@@ -212,20 +262,24 @@ class _Walk:
     # what there is to see in a thing of each kind
 
     def function(self, f: Any, path: Any) -> None:
-        code = f.__code__
+        code, own = f.__code__, (None, f.__name__)
         self._attributes(f, path)
         if is_library(code):
             if not code.co_filename.startswith((_ENGINE, GENERATED)):
                 self._variables(f)  # such as the functions that `singledispatch` chooses from
+            if f.__module__ == "logging":
+                self.then(logging.root, (None, "logging"), ".root")
             return
+        told = _TOLD if self.names.looks_around else _TOLD & self._wanted
+        for name in sorted(told):
+            self.cell("code", f, name, getattr(f, name), own)
+            self.then(getattr(f, name), own, f".{name}")
         if self.is_before:
             if is_installed(code) and code not in self.codes:
                 return
-            for each in within(code):
-                self.codes.setdefault(each, f.__globals__)
+            self.found(code, f.__globals__)
         elif code not in self.codes:
             return
-        own = (None, f.__name__)
         self.cell("code", f, "__code__", code, own)
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
@@ -239,6 +293,8 @@ class _Walk:
     def _variables(self, f: Any) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=False):
             value = read_closure(cell, None)
+            if is_library(f.__code__) and type(value) is weakref.WeakKeyDictionary:
+                continue  # the cache of `singledispatch`
             self.cell("closure", cell, None, value, (None, name))
             self.then(value, None, name)
 
@@ -267,9 +323,9 @@ class _Walk:
         self.cell("cache", cached, None, cached.cache_info()[1:], path)
         code = getattr(cached.__wrapped__, "__code__", None)
         if code is not None and not is_library(code):
-            for each in within(code):
-                self.codes.setdefault(each, cached.__wrapped__.__globals__)
+            self.found(code, cached.__wrapped__.__globals__)
         self.wrapper(cached, path)
+        self._attributes(cached, path)
 
     def items(self, things: Any, path: Any) -> None:
         found = tuple(things)
@@ -321,18 +377,26 @@ class _Walk:
         its = (None, t.__name__)
         is_own = _is_own(t)
         self.then(type(t), None, type(t).__name__)
-        if is_own:
-            self.cell("size", t, None, len(t.__dict__), its)
+        if issubclass(t, enum.Enum):
+            for member_ in t.__dict__["_member_map_"].values():
+                self.then(member_, its, f".{member_._name_}")
+        for name in sorted(_TOLD_BY_CLASSES & self._wanted):
+            self.cell("code", t, name, getattr(t, name), its)
+        met: set[str] = set()
         for c in t.__mro__:
             if _is_built_in(c):
                 continue
+            if _is_own(c):
+                self.cell("size", c, None, len(c.__dict__), (None, c.__name__))
             names = self._wanted & c.__dict__.keys()
             if self.is_before or _is_own(c):
                 names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
             names -= {"__dict__", "__weakref__"}
             for name in sorted(names):
                 raw = c.__dict__[name]
-                if is_own and type(raw) is not classmethod and not _is_fickle(raw):
+                is_first = name not in met
+                met.add(name)
+                if is_own and is_first and type(raw) is not classmethod and not _is_fickle(raw):
                     self.cell("class", t, name, getattr(t, name, MISSING), its)
                 else:
                     self.cell("module", c, name, raw, its)
@@ -358,12 +422,18 @@ class _Walk:
         extra = {n for text in parts if isinstance(text, str) for n in text.split(".")}
         self._wanted |= extra
         self.names = self.names._replace(attributes=self.names.attributes | extra)
+        self._kinds.clear()
         for part in parts:
             self.then(part, path, "")
 
     def engines(self, thing: Any, path: Any) -> None:
         """A replay, and what else the engine makes: what it wraps."""
-        self.then(attributes_of(thing).get("__wrapped__"), path, "")
+        own = attributes_of(thing)
+        self.then(own.get("__wrapped__"), path, "")
+        inner = own.get("_inner", own.keys())
+        for name in sorted(self._wanted & (self.names.absent | own.keys()) - inner):
+            self.cell("attribute", thing, name, own.get(name, MISSING), path)
+            self.then(own.get(name), path, f".{name}")
 
     def nothing(self, thing: Any, path: Any) -> None:
         pass
@@ -377,57 +447,80 @@ class _Walk:
         if kind.__flags__ & _HEAP:
             self.cell("type", thing, None, kind, path)
         self._attributes(thing, path)
-        for c in kind.__mro__:
-            for name, raw in list(c.__dict__.items()):
-                is_slot = type(raw) is types.MemberDescriptorType and not _is_built_in(c)
-                if is_slot and (name in self._wanted or self._all_of(thing)):
-                    value = read_slot(thing, name)
-                    self.cell("slot", thing, name, value, path)
-                    self.then(value, path, f".{name}")
-
-    def _all_of(self, thing: Any) -> bool:
-        """Whether any attribute of it may be read, by whatever name."""
-        homes = {_home(c) for c in type(thing).__mro__ if c.__flags__ & _HEAP}
-        return self.names.looks_around or bool((homes & _STANDARD) - _FRANK - {"builtins"})
+        for base in _HIDDEN.keys() & kind.__mro__:
+            for name in _HIDDEN[base]:
+                if name in self._wanted or base is defaultdict:  # which calls it itself
+                    self.cell("code", thing, name, getattr(thing, name), path)
+                    self.then(getattr(thing, name), path, f".{name}")
+        for name in self._kind(kind).slots:
+            value = read_slot(thing, name)
+            self.cell("slot", thing, name, value, path)
+            self.then(value, path, f".{name}")
 
     def _attributes(self, thing: Any, path: Any) -> None:
-        own = attributes_of(thing)
-        found = own.keys() if self._all_of(thing) else self._wanted & own.keys()
-        if is_a(thing, logging.Logger) or is_a(thing, logging.Manager):
-            found = frozenset(found) | (_LOGGERS & own.keys())
-        if self._all_of(thing) and type(thing) is not types.FunctionType:
+        own, kind = attributes_of(thing), self._kind(type(thing))
+        asked = kind.asked & own.keys()
+        found = frozenset(own if kind.of_all else self._wanted & own.keys()) | asked
+        if kind.of_all and type(thing) is not types.FunctionType:
             self.cell("keys", thing, None, tuple(own), path)
         for name in sorted(found):
             self.cell("attribute", thing, name, own[name], path)
-            if name in self.names.attributes or self._all_of(thing):
+            if name in self.names.attributes or name in asked or kind.of_all:
                 self.then(own[name], path, f".{name}")
         if "__wrapped__" in own:
             self.then(own["__wrapped__"], path, "")
-        if type(thing) is types.FunctionType:
-            return
-        if type(thing).__flags__ & _HEAP and _has_dict(thing):
-            self._absent(thing, own, path)
-
-    def _absent(self, thing: Any, own: dict[str, Any], path: Any) -> None:
-        """Names that are not set on the object, and would count if they were."""
-        kind = type(thing)
-        fallback = hasattr(kind, "__getattr__") or self.names.looks_around
-        for name in self._wanted - own.keys():
-            if name in self.names.set_attributes:
-                matters = True
-            elif name.startswith("__") and name.endswith("__"):
-                matters = False
-            else:
-                raw = member(kind, name)
-                is_asked = fallback or name in self.names.absent
-                matters = is_asked if raw is None else not hasattr(type(raw), "__set__")
-            if matters:
+        if type(thing) in _HAVE_DICT or (type(thing).__flags__ & _HEAP and _has_dict(thing)):
+            for name in kind.absent - own.keys():
                 self.cell("attribute", thing, name, MISSING, path)
 
+    def _kind(self, kind: type) -> _Kind:
+        if kind not in self._kinds:
+            of_all = self.names.looks_around or bool(_standard_homes(kind) - _FRANK)
+            slots = [
+                name
+                for c in kind.__mro__
+                for name, raw in list(c.__dict__.items())
+                if type(raw) is types.MemberDescriptorType and not _is_built_in(c)
+                if name in self._wanted or of_all
+            ]
+            absent = {name for name in self._wanted if self._counts(kind, name)}
+            self._kinds[kind] = _Kind(of_all, slots, absent, _asked_of(kind))
+        return self._kinds[kind]
 
+    def _counts(self, kind: type, name: str) -> bool:
+        """Whether a name that is not set on an object of a class would count if it were."""
+        if name in self.names.set_attributes:
+            return kind not in _HAVE_DICT or name in self.names.attributes
+        if name.startswith("__") and name.endswith("__") and name not in self.names.absent:
+            return False
+        raw = member(kind, name)
+        if raw is None:
+            is_asked = hasattr(kind, "__getattr__") or self.names.looks_around
+            return is_asked or name in self.names.absent
+        return not hasattr(type(raw), "__set__")
+
+
+_CACHED = type(functools.cache(lambda: 0))
+_HAVE_DICT = (types.FunctionType, types.SimpleNamespace, _CACHED)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
+
+
+def _standard_homes(kind: type) -> set[str]:
+    """The modules of Python's own that a class and those above it are of."""
+    homes = {_home(c) for c in kind.__mro__ if c.__flags__ & _HEAP}
+    return (homes & _STANDARD) - {"builtins"}
+
+
+def is_standard(thing: Any) -> bool:
+    """Whether a class of Python's own, written in Python, is among a thing's."""
+    return bool(_standard_homes(type(thing)))
+
+
+def _asked_of(kind: type) -> set[str]:
+    """The attributes of a class of Python's own that its code asks for, and nobody names."""
+    return set[str]().union(*(_ASKED.get(home, ()) for home in _standard_homes(kind)))
 
 
 def _is_called_by_python(name: str, thing: Any) -> bool:
@@ -466,6 +559,18 @@ def _is_engine(t: type) -> bool:
     return _home(t) == "engine"
 
 
+@functools.cache
+def _is_of_c(t: type) -> bool:
+    """Whether it is a class of Python's own with a state that no walk sees, written in C."""
+    home = _home(t)
+    if home not in _STANDARD or home in (*_PLAIN_C, "builtins"):
+        return False
+    kinds = (types.MethodDescriptorType, types.WrapperDescriptorType)
+    made = (raw for raw in t.__dict__.values() if type(raw) in kinds)
+    is_made_in_c = not t.__flags__ & _HEAP or any(raw.__objclass__ is t for raw in made)
+    return is_made_in_c or home == "ctypes"
+
+
 def _is_fickle(raw: Any) -> bool:
     """Whether a class gives something new each time it is asked for it."""
     return (
@@ -487,7 +592,7 @@ _VISITORS: dict[type, Callable[[_Walk, Any, Any], None]] = {
     classmethod: _Walk.wrapper,
     functools.cached_property: _Walk.wrapper,
     functools.partialmethod: _Walk.wrapper,
-    type(functools.cache(lambda: 0)): _Walk.cache,
+    _CACHED: _Walk.cache,
     types.MappingProxyType: _Walk.pairs,
     ContextVar: _Walk.context,
     weakref.ref: _Walk.refused,
@@ -502,6 +607,7 @@ _BY_KIND: tuple[tuple[Any, Callable[[_Walk, Any, Any], None]], ...] = (
     (types.ModuleType, _Walk.module),
     (type, _Walk.kind),
     (random.Random, _Walk.chance),
+    (functools.partial, _Walk.partial),
     (_LISTS, _Walk.items),
     (dict, _Walk.pairs),
     (weakref.ref, _Walk.refused),
@@ -515,7 +621,9 @@ def _visitor(thing: Any) -> Callable[[_Walk, Any, Any], None]:
     kind = type(thing)
     found = _VISITORS.get(kind) or next((v for base, v in _BY_KIND if issubclass(kind, base)), None)
     home = _home(kind)
-    if is_a(thing, threading.local) or "ndarray" in {c.__name__ for c in kind.__mro__[1:]}:
+    is_hidden = not found and any(map(_is_of_c, kind.__mro__))
+    is_odd = is_a(thing, threading.local) or "ndarray" in {c.__name__ for c in kind.__mro__[1:]}
+    if is_hidden or is_odd:
         return _Walk.refused
     if found:
         return found
@@ -536,7 +644,7 @@ def _of_numpy(thing: Any) -> Callable[[_Walk, Any, Any], None]:
         is_chance = hasattr(thing, "get_state") or hasattr(thing, "bit_generator")
         return _Walk.chance if is_chance else _Walk.nothing
     bases = {c.__name__ for c in kind.__mro__}
-    changes = {"ndarray", "poly1d", "vectorize", "flatiter", "nditer"} & bases
+    changes = {"ndarray", "poly1d", "vectorize", "flatiter", "nditer", "void"} & bases
     return _Walk.refused if changes else _Walk.nothing
 
 
@@ -564,11 +672,23 @@ def is_read(reached: Reached, cell: Cell) -> bool:
         return cell.name in names.globals | modules
     if cell.kind in ("attribute", "slot", "module", "class"):
         is_on_class = cell.kind in ("class", "module") and cell.name.startswith("__")
-        return cell.name in names.attributes or names.looks_around or is_on_class
+        return (
+            cell.name in names.attributes
+            or names.looks_around
+            or is_on_class
+            or _is_asked_by_library(reached, cell)
+        )
     if cell.kind in ("items", "pairs"):
         word = (cell.path[1] if cell.path else "").lstrip(".")
         return word not in names.filled or id(cell.owner) in reached.aliases
     return True
+
+
+def _is_asked_by_library(reached: Reached, cell: Cell) -> bool:
+    """Whether Python's own code that ran asks an object of its own for it."""
+    if is_a(cell.owner, logging.Logger) or is_a(cell.owner, logging.Manager):
+        return cell.name in _LOGGERS and not _ASKS_LEVEL.isdisjoint(reached.library)
+    return cell.name in reached.library and is_standard(cell.owner)
 
 
 def line_of(reached: Reached, cell: Cell) -> str:

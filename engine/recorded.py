@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 import operator
-import time
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import chain
 from threading import RLock
-from types import ModuleType
 from typing import Any, NamedTuple, Protocol, cast
 from weakref import WeakSet
 
 from engine import backends, functions
 from engine.arguments import rebuild, twins
+from engine.backends.choice import Choice, Chosen, Compiled, first
 from engine.backends.kernel import Kernel, Memory, fill, side_by_side
 from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
@@ -107,10 +105,9 @@ class Recorded:
         self.calls = 1
         self.compared = 1  # the last call whose result was compared with the function
         self.due = 2  # the next one to be compared
-        self.auto = backend == "auto"
-        self.seconds = 0.0  # replaying so far, while a faster backend may be worth its time
-        first = len(self.program.constants)
-        self.inputs = slice(first, first + self.program.inputs)
+        self.goes_back = False  # whether a backward pass was asked for
+        start = len(self.program.constants)
+        self.inputs = slice(start, start + self.program.inputs)
         self.parameters = slice(self.inputs.stop, self.program.leaves)
         self.grad_inputs = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
         self._place_of = {id(p): k for k, p in enumerate(self.program.parameters)}
@@ -123,19 +120,37 @@ class Recorded:
         ]
         self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
-        chosen = backends.first(self.program) if self.auto else backends.backend(backend)
-        self.kernel: Kernel = chosen.compile(self.program, tape)
-        self.backend: str = chosen.NAME
+        self._sources: dict[int, Sources] = {}
+        self._many = number > 1
+        self.backend = first(self.program) if backend == "auto" else backend
+        made = backends.backend(self.backend)
+        self.kernel: Kernel = made.compile(self.program, tape, self.many)
+        self.company: list[Compiled] = []  # what was made for its backend to run beside it
+        choosing = backend == "auto"
+        self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
+        self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
 
-    def use(self, backend: ModuleType) -> None:
-        """Moves to another backend, with the leaves that are in memory; to be compared at once."""
-        kernel: Kernel = backend.compile(self.program, self.tape)
-        fill(kernel.values, 0, self.kernel.values[: self.program.leaves])
-        self.kernel, self.backend, self.due = kernel, backend.NAME, 0
+    @property
+    def many(self) -> bool:
+        """Whether there are other recordings of the function: programs alike, in other lengths."""
+        return self._many
+
+    @many.setter
+    def many(self, many: bool) -> None:
+        if self.choice and many and not self._many:
+            self.choice.expect_many()
+        self._many = many
+
+    def use(self, chosen: Chosen) -> None:
+        """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
+        if not chosen.agrees:
+            self.due = 0
         self._others.clear()
+        self.company = chosen.company
+        self.backend, self.kernel = chosen.name, chosen.kernel  # last: an interrupt harms nothing
 
     def seeds(self, output: int, adjoint: float = 1.0) -> tuple[float, ...]:
         """The adjoint of one output, 0 for the others: where a backward from it begins."""
@@ -149,8 +164,8 @@ class Recorded:
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
-        if self.auto:
-            self._run_timed()
+        if self._is_choosing:
+            self._choose()
         else:
             self.kernel.forward()
         values = self.kernel.values
@@ -159,23 +174,31 @@ class Recorded:
                 return False
         return all(_are_rows(values, *group) for group in self._bounds)
 
-    def _run_timed(self) -> None:
-        start = time.perf_counter()
-        self.kernel.forward()
-        self.seconds += time.perf_counter() - start
-        with suppress(RuntimeError):  # a compiler that fails is none
-            better = backends.better(self.program, self.seconds)
-            if better:
-                self.auto = False
-                self.use(better)
-                self.kernel.forward()
+    def _choose(self) -> None:
+        """The forward pass, by a faster kernel from now on where one was found."""
+        choice = cast(Choice, self.choice)
+        chosen = choice.forward(self.kernel, self._usual_seeds)
+        if chosen:
+            self.use(chosen)
+        self._is_choosing = bool(choice.attempts)
 
-    def forward(self, leaves: Leaves) -> bool:
-        """The forward pass on other leaves; False where a guard does not hold."""
+    def _usual_seeds(self) -> Sequence[float]:
+        """Where a backward begins, as long as one is asked for."""
+        if not self.goes_back:
+            return ()
+        return [1.0] * len(self.program.outputs) if self.main is None else self.seeds(self.main)
+
+    def _take(self, leaves: Leaves) -> None:
+        """Puts other leaves into the memory."""
         self.leaves = leaves
         inputs, parameters = leaves
         fill(self.kernel.values, self.inputs.start, [*inputs, *parameters])
-        return self.run()
+
+    def _recall(self, leaves: Leaves) -> None:
+        """The forward pass of an earlier call, if there was another one since."""
+        if self.leaves is not leaves:
+            self._take(leaves)
+            self.kernel.forward()
 
     def compute(
         self, numbers: Sequence[Operand], counts: bool = True
@@ -194,7 +217,8 @@ class Recorded:
         data = list(map(data_of, parameters)) if is_exact else [p.data for p in parameters]
         leaves = cast("Sequence[float]", numbers), data
         with self.lock:
-            if not self.forward(leaves):
+            self._take(leaves)
+            if not self.run():
                 return None
             self.calls += counts
             values = self.kernel.values
@@ -210,9 +234,12 @@ class Recorded:
         places = [self._place_of.get(id(v)) for v in passed]
         return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
 
-    def suits(self, numbers: Sequence[Operand]) -> bool:
-        """Whether the integers that it depends on are as they were."""
-        return all(numbers[k] == pin.number for k, pin in self.pins.items())
+    def suits(self, numbers: Sequence[Operand] | Callable[[], Sequence[Operand]]) -> bool:
+        """Whether the integers that it depends on are as they were; `numbers` are its inputs."""
+        if not self.pins:
+            return True
+        found = numbers() if callable(numbers) else numbers
+        return all(found[k] == pin.number for k, pin in self.pins.items())
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -224,9 +251,9 @@ class Recorded:
     def backward(self, leaves: Leaves, output: int, adjoint: float = 1.0) -> Memory:
         """The adjoints of the parameters, then of the inputs that want one, given the output's."""
         with self.lock:
+            self.goes_back = True
             if output == self.main or (self._is_whole and self.backend != "python"):
-                if self.leaves is not leaves:
-                    self.forward(leaves)
+                self._recall(leaves)
                 found = self._backward(self.seeds(output, adjoint))
                 if output == self.main or all(map(math.isfinite, found)):
                     return found
@@ -256,7 +283,7 @@ class Recorded:
         first = len(program.constants)
         place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
         parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape)
+        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
         return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
 
     def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
@@ -273,18 +300,24 @@ class Recorded:
     # --- what comes of it
 
     def difference(
-        self, leaves: Leaves, inputs: Sequence[Value], results: Sequence[Operand]
+        self,
+        leaves: Leaves,
+        inputs: Sequence[Value],
+        results: Sequence[Operand],
+        order: list[Value] | None = None,
     ) -> str | None:
-        """How the kernel differs from the graph of the same call, in words."""
+        """How the kernel differs from the graph of the same call, in words.
+
+        `order` is what a sort from the first of the results gave, if one did.
+        """
         sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
         with self.lock:
-            if self.leaves is not leaves:
-                self.forward(leaves)
+            self._recall(leaves)
             values = [self.kernel.values[place] for place in self.program.outputs]
             is_joint = self.main is None
             slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
         root = functions.sum(results) if self.main is None else results[self.main]
-        return difference(values, slopes, results, root, sources)
+        return difference(values, slopes, results, root, sources, order)
 
     def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
         """What the function returns: its outputs as Values that know their sources."""
@@ -297,7 +330,7 @@ class Recorded:
             if itself is not None:  # what came in, or stands outside, goes out
                 made.append(numbers[itself] if type(itself) is int else itself)
                 continue
-            parameters, inputs, picks = self.sources[k]
+            parameters, inputs, picks = self.sources(k)
             if inputs:
                 parameters += tuple([cast(Value, numbers[k]) for k in inputs])
             slopes = Slopes(self, leaves, k, picks)
@@ -322,28 +355,46 @@ class Recorded:
         ]
         return [leaves[-1 - place] if place < 0 else None for place in self.tape.outputs]
 
-    @cached_property
-    def sources(self) -> list[Sources]:
-        """What each output was computed from."""
-        rows, leaves = self.tape.rows, self.tape.leaves
-        above = [0] * (len(rows) + len(leaves))  # a bit for each output
-        for k, place in enumerate(self.tape.outputs):
+    def sources(self, output: int) -> Sources:
+        """What an output was computed from."""
+        if output not in self._sources:
+            if output == self.main:
+                read = (graded(self.tape.rows[row]) for row in self.tape.order)
+                self._sources[output] = self._listed(
+                    set().union([self.tape.outputs[output]], *read)
+                )
+            else:
+                self._sources |= self._sources_of_all()
+        return self._sources[output]
+
+    def _sources_of_all(self) -> dict[int, Sources]:
+        rows, outputs = self.tape.rows, self.tape.outputs
+        above = [0] * (len(rows) + len(self.tape.leaves))  # a bit for each output
+        for k, place in enumerate(outputs):
             above[place] |= 1 << k
         for place in range(len(rows) - 1, -1, -1):
             bits = above[place]
             if bits:
                 for p in graded(rows[place]):
                     above[p] |= bits
-        at = {id(leaf): above[-1 - k] for k, leaf in enumerate(leaves)}
+        leaves = [(p, above[p]) for p in range(-len(self.tape.leaves), 0)]
+        return {
+            k: self._listed({p for p, bits in leaves if bits >> k & 1}) for k in range(len(outputs))
+        }
+
+    def _listed(self, places: set[int]) -> Sources:
+        """Those of the leaves in such places that get gradients."""
+        picks = [j for j, place in enumerate(self._graded) if place in places]
         parameters = self.program.parameters
-        bits_of = [at[id(p)] for p in parameters] + [above[-1 - k] for k in self.grad_inputs]
-        found = []
-        for k in range(len(self.tape.outputs)):
-            picks = [j for j, bits in enumerate(bits_of) if bits >> k & 1]
-            below = tuple([parameters[j] for j in picks if j < len(parameters)])
-            inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
-            found.append(Sources(below, inputs, picks))
-        return found
+        below = tuple([parameters[j] for j in picks if j < len(parameters)])
+        inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
+        return Sources(below, inputs, picks)
+
+    @cached_property
+    def _graded(self) -> list[int]:
+        """Where the parameters are on the tape, then the inputs that want a gradient."""
+        at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
+        return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
 
 
 Groups = list[tuple[slice | tuple[int, ...], int, int]]

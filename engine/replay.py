@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial, update_wrapper
-from itertools import repeat
+from itertools import chain, repeat
 from threading import RLock
 from types import CodeType, MethodType
 from typing import Any, NamedTuple, cast, overload
@@ -29,18 +29,19 @@ from engine.arguments import (
     settled,
 )
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, put, spelled
+from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.integer import Integer
+from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.ops import OPS
-from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
+from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import chances_in, put_back
+from engine.undo import Chances, chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Witness
+from engine.witness import Stopped, Witness
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -123,6 +124,7 @@ class Replay:
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._lock = RLock()
         _living.add(self)
+        self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
         update_wrapper(self, function)
         if backend in backends.NAMES:
             backends.backend(backend)
@@ -226,54 +228,120 @@ class Replay:
         self.patterns = list(patterns)
         self._lost = set(patterns)
 
-    def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
+    def record(
+        self, given: Given, keeps_all: bool = False, lends: bool = True
+    ) -> tuple[Recorded | None, Any]:
         """Runs the function, once, and records it; the recording, and the function's own result.
 
         A run that sets something up for the next ones, such as a layer that is built when first
-        called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
-        ReplayError, with the result, where the next run would set something again.
+        called, is not kept: its recording, made where `keeps_all`, is good for this call. `lends`:
+        numbers outside that change become inputs where they can. Raises ReplayError, with the
+        result, where the next run would set something again.
         """
         before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        free = [p for key, p in self._moved.items() if key not in self._fixed]
-        caches = any(cell.kind == "cache" for cell in before.cells.values())
-        places = [] if caches else [place for place in free if is_free(now(place))]
-        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
-        chances = chances_in(before) if places or stands_in else []
+        places = self._places(given, before) if lends else []
+        chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
-            if places and (after.names.asks_kind or run.state or run.seen.calculates_otherwise()):
-                raise TypeError("a number outside is not used as a Value could be")
-        except Exception as error:
-            if not places and not (stands_in and isinstance(error, _NO_INT)):
-                raise
-            put_back(before, chances, keeps=False)
-            if places:  # as in math.exp(box.k): no input can be there
-                self._fixed |= {p.key for p in places}
-                return self.record(given, keeps_all)
+            tells = places and (after.names.asks_kind or kind_asked(after))
+            if places and (tells or run.state or run.seen.calculates_otherwise()):
+                raise Stopped(is_for_good=True)
+        except (Exception, Stopped) as error:
+            return self._otherwise(error, given, keeps_all, places, before, chances)
+        if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
+            self._asks_identity = True
+            if not (run.state or run.refused):
+                return self.record(given, keeps_all, lends)
+        line = self._asked_kind(given, after)
+        plain = self._on_numbers(line, given, inputs, run, before, chances) if line else ()
+        inputs += run.seen.lent
+        self._note_pins(given, run.seen)
+        recorded = None
+        try:
+            is_set_up = self._judge(given, run, before, after)
+            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
+                recorded = self._recorded(given, inputs, run, after, places, is_set_up)
+        except ReplayError as error:
+            error.result = plain or (self._own(given, inputs, run.result),)
+            raise
+        return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+
+    def _otherwise(
+        self,
+        error: BaseException,
+        given: Given,
+        keeps_all: bool,
+        places: Sequence[Cell],
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Recorded | None, Any]:
+        """After a run that failed another one, with fewer Values in the places of numbers.
+
+        What the first one did is put back. Raises its error where there is no other way.
+        """
+        if places:
+            put_back(before, chances)
+            if not isinstance(error, Stopped) or error.is_for_good:
+                self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
+            return self.record(given, keeps_all, lends=False)
+        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        if stands_in and isinstance(error, _NO_INT):
+            put_back(before, chances)
             self._plain.add(given.shape)
             try:
                 return self.record(given, keeps_all)
             except _NO_INT:
                 self._plain.discard(given.shape)  # it was something else
                 raise
-        if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
-            self._asks_identity = True
-            if not (run.state or run.refused):
-                return self.record(given, keeps_all)
-        inputs += run.seen.lent
-        self._note_pins(given, run.seen)
-        recorded = None
-        try:
-            is_set_up = self._judge(given, run, before, after)
-            if keeps_all or not is_set_up:
-                recorded = self._recorded(given, inputs, run, after, places, is_set_up)
-        except ReplayError as error:
-            error.result = (self._own(given, inputs, run.result),)
-            raise
-        return recorded, self._own(given, inputs, run.result)
+        if not isinstance(error, ReplayError):
+            if keeps_all:
+                put_back(before, chances)  # the loops run it again
+        elif self._asked_kind(given, reach(self._roots(given), self._codes)):
+            put_back(before, chances)
+            error.result = (self._plainly(given)[1],)
+        raise error
+
+    def _on_numbers(
+        self,
+        line: str,
+        given: Given,
+        inputs: Sequence[Value],
+        run: Run,
+        before: Reached,
+        chances: Chances,
+    ) -> tuple[Any]:
+        """The result of a run on the very numbers, where code may tell them from Values.
+
+        Raises ReplayError, with it, where that is another one.
+        """
+        put_back(before, chances)
+        seen, own = self._plainly(given)
+        known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
+        is_state = bool(run.state or run.refused)
+        if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
+            asked = ReplayError(
+                f"{self._name} asks at {line} what kind of thing a number is, and does "
+                "something else with a Value: a recording has Values in the places of numbers; "
+                'pass Values, or use backend="eager"'
+            )
+            asked.result = (own,)
+            raise asked
+        return (own,)
+
+    def _asked_kind(self, given: Given, after: Reached) -> str:
+        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
+        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
+
+    def _plainly(self, given: Given) -> tuple[Recording, Any]:
+        """A run on the very numbers that were passed."""
+        unread = iter(given.numbers)
+        arguments = rebuild(given.arguments, unread, True)
+        keywords = rebuild(given.keywords, unread, True)
+        with record() as seen:
+            return seen, self.function(*arguments, **keywords)
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -290,6 +358,24 @@ class Replay:
     def _is_strict(self, before: Reached) -> bool:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
         return self.wanted == "python" or self._asks_identity or before.names.asks_identity
+
+    def _places(self, given: Given, before: Reached) -> list[Cell]:
+        """The places of numbers that change, which are inputs where no code can tell them apart.
+
+        So a run with Values there has no effect that cannot be put back, and can be made anew.
+        """
+        places = [p for key, p in self._moved.items() if key not in self._fixed and is_free(now(p))]
+        inner = {p.key for p in places if p.kind == "attribute" and is_standard(p.owner)}
+        self._fixed |= inner  # such as the level of a logger
+        places = [p for p in places if p.key not in inner]
+        if not places or any(cell.kind == "cache" for cell in before.cells.values()):
+            return []
+        ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
+        holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
+        if ran.unknown or ran.names.asks_kind or holds_type:
+            self._fixed |= {p.key for p in places}
+            return []
+        return places
 
     def _moving(self, given: Given) -> list[Cell]:
         """The places of plain numbers that changed since the last recording for such arguments."""
@@ -330,7 +416,7 @@ class Replay:
         recorded.fit(given.numbers)
         recorded.due = self.check or 2
         leaves = [v.data for v in inputs], [p.data for p in recorded.program.parameters]
-        self._check_kernel(recorded, leaves, inputs, run.results)
+        self._check_kernel(recorded, leaves, inputs, run)
         asks = after.names.asks_identity or run.seen.asks_identity
         if recorded.grad_inputs and asks and not is_set_up:
             self._check_identity(given, run.results[: len(numbers_of(run.result))])
@@ -375,7 +461,7 @@ class Replay:
             if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
                 changed = Change("it asks for the number of an integer that it picked with before")
             if changed is None:
-                self._check_kernel(recorded, leaves, inputs, run.results)
+                self._check_kernel(recorded, leaves, inputs, run)
         except ReplayError as error:
             self._forget(recorded, given)
             if run:
@@ -408,26 +494,34 @@ class Replay:
         self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
     ) -> tuple[Run, Reached]:
         """A run with a look at the world before and after it."""
-        witness = Witness()
+        witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
-        seen, result = self._watched_run(given, inputs, places, marks, witness)
+        pairs = zip(inputs, given.numbers, strict=False)
+        floats = {id(v): v for v, x in pairs if type(x) is not Value}
+        try:
+            seen, result = self._watched_run(given, inputs, places, marks, witness)
+        except ReplayError:  # the function ran: what it has set stays, as numbers
+            self._codes = {**self._codes, **witness.codes}
+            after = reach(self._roots(given), witness.codes, looks_around=True)
+            settle(written(before, after), floats)
+            raise
         self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
         self._looks_around |= witness.looks_around
         roots = self._roots(given)
-        after = reach(roots, witness.codes, looks_around=self._looks_around)
+        looks = self._looks_around
+        after = reach(roots, witness.codes, looks_around=looks, library=witness.library)
         unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
         changed = written(before, after)
         sets, state = [], []
         for cell, value in changed:
             places_in = places_set(cell, value)
             is_unread = cell.key in unread or not is_read(after, cell)
-            if is_unread and all(map(_is_data, places_in)):
+            if is_unread and all(map(is_data, places_in)):
                 sets += places_in
             else:
                 state.append((cell, value))
         self._set = {cell.key for cell, _ in changed}
-        pairs = zip(inputs, given.numbers, strict=False)
-        _settle(state, {id(v): v for v, x in pairs if type(x) is not Value})
+        settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
         new = set(map(id, below.held)) - set(map(id, before.held))
@@ -554,9 +648,9 @@ class Replay:
         recorded: Recorded,
         leaves: Leaves,
         inputs: Sequence[Value],
-        results: Sequence[Operand],
+        run: Run,
     ) -> None:
-        wrong = recorded.difference(leaves, inputs, results)
+        wrong = recorded.difference(leaves, inputs, run.results, run.seen.order)
         if wrong:
             raise ReplayError(
                 f"the {recorded.backend} kernel of {self._name} differs from {self._name} itself: "
@@ -627,6 +721,8 @@ class Replay:
         with self._lock:
             self.made += 1
             if self.made > 1:
+                for other in chain.from_iterable(self.recordings.values()):
+                    other.many = True
                 self._causes.append(f"recorded anew: {self._cause(given, recorded)}")
             if self.made == TOO_MANY:
                 self._warn(given, recorded)
@@ -712,6 +808,8 @@ def _guarded(recorded: Recorded) -> str:
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
+    if recorded.choice and recorded.choice.words:
+        parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
         parts.append(f"it holds while these are as they were: {shown}")
     if recorded.world.free:
@@ -772,42 +870,13 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
-def _settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
-    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
-
-    def plain(x: Any) -> Any:
-        return x.data if is_computed_from(x, [floats]) else settled(x)
-
-    for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
-                if plain(x) is not x:
-                    owner[k] = plain(x)
-        elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if plain(x) is not x:
-                    owner[key] = plain(x)
-        elif cell.kind in SETTABLE and _is_data(cell._replace(value=value)):
-            numbers = numbers_of(value)
-            found = list(map(plain, numbers))
-            if any(a is not b for a, b in zip(numbers, found, strict=True)):
-                put(cell, rebuild(value, iter(found)))
-            elif settled(value) is not value:
-                put(cell, settled(value))
+def _holds(value: Any, thing: object) -> bool:
+    """Whether something, or a tuple of such, is this thing."""
+    return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
 
 
 def _is_value(x: object) -> bool:
     return isinstance(x, Value)
-
-
-def _is_data(cell: Cell) -> bool:
-    """Whether what was set can be set again at each call."""
-    try:
-        numbers_of(cell.value)
-    except (TypeError, ValueError, RecursionError):
-        return False
-    return cell.kind in SETTABLE
 
 
 def _form(result: Any) -> Any:
@@ -864,12 +933,13 @@ def replay(
 ) -> Replay | Callable[[Callable[..., Any]], Replay]:
     """Makes a function of Values fast: it is recorded once and replayed; `@replay` works too.
 
-    `backend` is "auto" (the fastest that is there and worth its compile time), "python", "numpy",
-    "c" or "eager" (no replay). What the function reads outside its arguments may change: it is
-    looked at before each replay, and the function recorded anew where something is another. Each
-    recording is also compared with the function itself when it is made and at the calls 2, 20,
-    200, ..., or at every `check`-th call. An integer among the arguments may change as floats may,
-    where the function only picks (see `pick`) or compares with it.
+    `backend` is "python", "numpy", "c", "eager" (no replay) or "auto": that begins with what is
+    made in no time, makes others in a thread once they are worth it, measures, and keeps the
+    fastest. What the function reads outside its arguments may change: it is looked at before each
+    replay, and the function recorded anew where something is another. Each recording is also
+    compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
+    `check`-th call. An integer among the arguments may change as floats may, where the function
+    only picks (see `pick`) or compares with it.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend

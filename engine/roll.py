@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, groupby, product
 from math import prod
 from operator import sub
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from engine.ops import OPS, PICK, Op
 from engine.tape import Bound, Guard, Tape
@@ -92,6 +92,17 @@ class Program:
         """How many places the leaves take."""
         return len(self.constants) + self.inputs + len(self.parameters)
 
+    def constant(self, access: Access, lengths: Sequence[int]) -> float | None:
+        """The number that a loop reads in all its rows, where that is one constant."""
+        ends = access.table or (
+            access.base,
+            access.base + sum((n - 1) * s for n, s in zip(lengths, access.strides, strict=True)),
+        )
+        if not 0 <= min(ends) <= max(ends) < len(self.constants):
+            return None
+        read = {self.constants[place] for place in access.places(lengths)}
+        return read.pop() if len(read) == 1 else None
+
 
 LONE = 3  # a dot keeps so many plain summands
 
@@ -102,9 +113,8 @@ class _Row:
 
     op: Op
     scalars: list[int]
-    vectors: tuple[list[int], ...] = ()
+    vectors: tuple[Any, ...] = ()  # lists of places, then tuples: one for all that are equal
     start: tuple[int, int] | None = None  # the dot that a chain began with: its place, its terms
-    is_again: bool = False  # a pick from the very list of candidates of another one
 
 
 def roll(tape: Tape) -> Program:
@@ -122,7 +132,7 @@ def roll(tape: Tape) -> Program:
     old = sorted(rows, key=kinds.__getitem__)
     ordered = [rows[place] for place in old]
 
-    used = dict.fromkeys(chain.from_iterable(map(_reads, ordered)))
+    used = dict.fromkeys(chain.from_iterable(_first_read(ordered)))
     used.update(dict.fromkeys(_read_outside(tape)))
     free = [p for p in used if p < -tape.inputs]
     constants = [p for p in free if not isinstance(tape.leaves[-1 - p], Value)]
@@ -135,8 +145,9 @@ def roll(tape: Tape) -> Program:
         place[p] = new
     needs_grad = [*[False] * len(constants), *tape.input_grads, *[True] * len(parameters)]
     loops: list[Loop] = []
+    layout_of = _Layout(place, needs_grad)
     for kind, group in groupby(old, kinds.__getitem__):
-        loops += _loops([rows[p] for p in group], kind.below_outputs, place, needs_grad)
+        loops += _loops([rows[p] for p in group], kind.below_outputs, layout_of)
     return Program(
         loops=tuple(loops),
         size=len(layout),
@@ -150,9 +161,15 @@ def roll(tape: Tape) -> Program:
     )
 
 
-def _reads(row: _Row) -> Iterable[int]:
-    """The operands, without candidates that another pick has named."""
-    return row.scalars if row.is_again else (*row.scalars, *chain(*row.vectors))
+def _first_read(rows: Iterable[_Row]) -> Iterator[Sequence[int]]:
+    """The places that rows read, each vector once."""
+    met: set[int] = set()
+    for row in rows:
+        yield row.scalars
+        for vector in row.vectors:
+            if id(vector) not in met:
+                met.add(id(vector))
+                yield vector
 
 
 def _read_outside(tape: Tape) -> Iterator[int]:
@@ -164,34 +181,25 @@ def _read_outside(tape: Tape) -> Iterator[int]:
         yield bound.place
 
 
-def _uses(tape: Tape) -> list[int]:
-    """How often each place is read; by picks from the same candidates once."""
-    uses = [0] * (len(tape.rows) + len(tape.leaves))
-    candidates: set[tuple[int, ...]] = set()
-    for op, operands in tape.rows:
-        is_again = op is PICK and operands[1:] in candidates
-        for p in operands[:1] if is_again else operands:
-            uses[p] += 1
-        if op is PICK:
-            candidates.add(operands[1:])
-    for p in _read_outside(tape):
-        uses[p] += 1
-    return uses
-
-
 def _lowered(tape: Tape) -> dict[int, _Row]:
     """The rows by place, with chains of additions and products folded into dots."""
-    uses = _uses(tape)
-    candidates: dict[tuple[int, ...], list[int]] = {}  # many picks have the very same
+    candidates: dict[tuple[int, ...], tuple[int, ...]] = {}  # many picks have the very same
+    uses = [0] * (len(tape.rows) + len(tape.leaves))  # of rows
+    for _, operands in tape.rows:
+        if len(operands) < 3 or max(operands) >= 0:
+            for p in operands:
+                uses[p] += 1
+    for p in _read_outside(tape):
+        uses[p] += 1
     rows: dict[int, _Row] = {}
+    products: dict[int, Sequence[int]] = {}  # that are used once, and not in a dot yet
 
     def add(chain_: _Row, p: int) -> None:
         """Appends a summand: as a product where it is one that nobody else reads."""
-        summand = rows.get(p)
-        if summand is not None and summand.op is MUL and uses[p] == 1:
-            del rows[p]
-            chain_.vectors[0].append(summand.scalars[0])
-            chain_.vectors[1].append(summand.scalars[1])
+        product = products.pop(p, None)
+        if product:
+            chain_.vectors[0].append(product[0])
+            chain_.vectors[1].append(product[1])
         else:
             chain_.scalars.append(p)
 
@@ -206,17 +214,18 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
                 add(so_far, first)
             add(so_far, second)
             rows[place] = so_far
+        elif op is MUL and uses[place] == 1:
+            products[place] = operands
         elif op is PICK:
-            named = operands[1:]
-            is_again = named in candidates
-            vector = candidates.setdefault(named, list(named))
-            rows[place] = _Row(op, [operands[0]], (vector,), is_again=is_again)
+            vector = candidates.setdefault(operands[1:], operands[1:])
+            rows[place] = _Row(op, [operands[0]], (vector,))
         elif op.many:
             xs, *rest = map(list, op.arguments(operands)[:2])
             bias = [operands[-1]] if rest else []
             rows[place] = _Row(op, bias, (xs, *rest), (place, len(xs)))
         else:
             rows[place] = _Row(op, list(operands))
+    rows |= {place: _Row(MUL, list(operands)) for place, operands in products.items()}
     return _without_lone_dots(rows)
 
 
@@ -232,6 +241,10 @@ def _without_lone_dots(rows: dict[int, _Row]) -> dict[int, _Row]:
             row.op, row.vectors = ADD, ()
             if len(row.scalars) > 2:
                 row.scalars, row.vectors = [], (row.scalars,)
+    known: dict[tuple[int, ...], tuple[int, ...]] = {}
+    for row in rows.values():
+        vectors = map(tuple, row.vectors)
+        row.vectors = tuple([known.setdefault(vector, vector) for vector in vectors])
     return dict(sorted(rows.items()))
 
 
@@ -250,18 +263,14 @@ def _kinds(rows: dict[int, _Row], tape: Tape) -> dict[int, _Kind]:
     kinds: dict[int, _Kind] = {}
     levels = [0] * (len(tape.rows) + len(tape.leaves))
     level = levels.__getitem__
+    tops: dict[int, int] = {}  # of vectors, by their ids
     below_outputs = set(tape.order)
-    tops: dict[int, int] = {}  # of lists of candidates
     for place, row in rows.items():
         top = max(map(level, row.scalars), default=0)
-        if row.op is PICK:
-            (vector,) = row.vectors
+        for vector in row.vectors:
             if id(vector) not in tops:
-                tops[id(vector)] = max(map(level, vector))
+                tops[id(vector)] = max(map(level, vector), default=0)
             top = max(top, tops[id(vector)])
-        else:
-            for vector in row.vectors:
-                top = max(top, max(map(level, vector), default=0))
         levels[place] = top + 1
         terms = len(row.vectors[0]) if row.vectors else 0
         is_below = place in below_outputs
@@ -269,35 +278,56 @@ def _kinds(rows: dict[int, _Row], tape: Tape) -> dict[int, _Kind]:
     return kinds
 
 
-def _loops(
-    rows: list[_Row], below_outputs: bool, place: list[int], needs_grad: list[bool]
-) -> Iterator[Loop]:
-    """The loops of rows of one kind; appends to `needs_grad` what their results need."""
-    scalars: list[list[Point]] = [
-        [(place[p],) for p in column] for column in _columns([r.scalars for r in rows])
+class _Vector(NamedTuple):
+    """Places in memory."""
+
+    places: Point
+    offsets: Point  # from the first: one for all that are equal
+    axes: Axes | None
+    needs_grad: bool
+
+
+class _Layout:
+    """Where the places of a tape are in memory, and which results need a gradient."""
+
+    def __init__(self, place: list[int], needs_grad: list[bool]) -> None:
+        self.place, self.needs_grad = place, needs_grad
+        self._vectors: dict[int, _Vector] = {}  # by their ids
+        self._steps: dict[Point, tuple[Point, Axes | None]] = {}
+
+    def vector(self, vector: Point) -> _Vector:
+        """A vector of the tape; several rows may have the same."""
+        if id(vector) not in self._vectors:
+            places = tuple([self.place[p] for p in vector])
+            offsets = tuple([p - places[0] for p in places])
+            if offsets not in self._steps:
+                self._steps[offsets] = offsets, _axes(offsets)
+            needs_grad = any(map(self.needs_grad.__getitem__, places))
+            self._vectors[id(vector)] = _Vector(places, *self._steps[offsets], needs_grad)
+        return self._vectors[id(vector)]
+
+
+def _loops(rows: list[_Row], below_outputs: bool, layout: _Layout) -> Iterator[Loop]:
+    """The loops of rows of one kind; notes in `needs_grad` what their results need."""
+    place, needs_grad = layout.place, layout.needs_grad
+    scalars = [[(place[p],) for p in column] for column in _columns([r.scalars for r in rows])]
+    found = [
+        [layout.vector(vector) for vector in column]
+        for column in _columns([r.vectors for r in rows])
     ]
+    vectors = [[vector.places for vector in column] for column in found]
+    columns: list[list[Any]] = [*scalars, *vectors]
+    wanted = [any(needs_grad[p] for (p,) in cells) for cells in scalars]
+    wanted += [any(vector.needs_grad for vector in column) for column in found]
+    wanted = [below_outputs and needs_it for needs_it in wanted]
     is_pick = rows[0].op is PICK
-    by_row = _columns([r.vectors for r in rows])
-    if is_pick:
-        (lists,) = by_row
-        distinct = {id(vector): vector for vector in lists}
-        cells = {key: tuple([place[p] for p in vector]) for key, vector in distinct.items()}
-        vectors: list[list[Point]] = [[cells[id(vector)] for vector in lists]]
-    else:
-        vectors = [[tuple([place[p] for p in vector]) for vector in column] for column in by_row]
-    columns = [*scalars, *vectors]
-    needs = needs_grad.__getitem__
-    wanted = [below_outputs and any(map(needs, chain.from_iterable(cells))) for cells in columns]
     if is_pick:
         wanted[0] = False  # of the integer
-    axes: list[Axes | None] = [
-        *[()] * len(scalars),
-        *_alike([_term_axes(list(cells.values()) if is_pick else c) for c in vectors]),
-    ]
+    axes: list[Axes | None] = [*[()] * len(scalars), *_alike([_term_axes(c) for c in found])]
     if is_pick and axes[-1] and len(axes[-1]) > 1:
         axes[-1] = None
     terms: tuple[int, ...] = (len(vectors[0][0]),) if vectors else ()
-    terms = next((tuple(n for n, _ in found) for found in axes if found), terms)
+    terms = next((tuple(n for n, _ in steps) for steps in axes if steps), terms)
 
     even = [k for k, found in enumerate(axes) if found is not None]
     nests = _nests(_columns([[cell[0] for cell in columns[k]] for k in even]))
@@ -309,15 +339,14 @@ def _loops(
         shape = tuple(n for n, _ in steps)
         stop = start + prod(shape)
         accesses = []
-        for k, (column, needs_it) in enumerate(zip(columns, wanted, strict=True)):
+        for k, column in enumerate(columns):
             if k in even:
-                at = even.index(k)
-                own = [step for _, step in axes[k] or ()]
-                strides = *[delta[at] for _, delta in steps], *own
-                accesses.append(Access(first[at], strides, None, needs_it))
+                position = even.index(k)
+                strides = [delta[position] for _, delta in steps] + [n for _, n in axes[k] or ()]
+                accesses.append(Access(first[position], tuple(strides), None, wanted[k]))
             else:
                 table = tuple(chain.from_iterable(column[start:stop]))
-                accesses.append(Access(0, (), table, needs_it))
+                accesses.append(Access(0, (), table, wanted[k]))
         out = len(needs_grad)
         needs_grad += [any(wanted)] * (stop - start)
         cut = len(scalars)
@@ -329,17 +358,10 @@ def _columns(rows: Sequence[Sequence[T]]) -> list[tuple[T, ...]]:
     return list(zip(*rows, strict=True))
 
 
-def _term_axes(column: list[Point]) -> Axes | None:
+def _term_axes(column: list[_Vector]) -> Axes | None:
     """How the terms of every row step through memory; None where they do not do so alike."""
-    found = _axes(column[0])
-    if found is None:
-        return None
-    offsets = [p - column[0][0] for p in column[0]]
-    for cell in column:
-        first = cell[0]
-        if [p - first for p in cell] != offsets:
-            return None
-    return found
+    first = column[0]
+    return first.axes if all(vector.offsets is first.offsets for vector in column) else None
 
 
 def _axes(places: Point) -> Axes | None:

@@ -24,7 +24,7 @@ from numbers import Real
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 
-from engine import operators, value
+from engine import value
 from engine.fork import after_fork
 from engine.integer import Integer
 from engine.modes import mode
@@ -121,6 +121,7 @@ class Recording:
     escapes: list[Escape] = field(default_factory=list)
     lent: list[Value] = field(default_factory=list)  # inputs that stood for numbers outside
     asks_identity: bool = False  # whether somebody asked which of the Values one is
+    order: list[Value] = field(default_factory=list)  # all below the first output of a tape, sorted
     integers: list[Integer | None] = field(default_factory=list)  # in the places of the arguments
 
     def has_used(self, values: Iterable[Value]) -> bool:
@@ -141,14 +142,11 @@ class Recording:
                 plain.add(id(node))
                 name = cast(Op, node.op).name
                 divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                if name == "add" and SUMS_BETTER and not _are_leaves(operands):
+                    return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
         return False
-
-    def keep(self, node: Value) -> Value:
-        """Notes a new node (a mode of `engine.value`)."""
-        self.nodes += (node,)  # no call of C, which a witness would be told of
-        return node
 
     def tape(
         self, inputs: Sequence[Value], outputs: Sequence[Operand], input_grads: Sequence[bool] = ()
@@ -168,7 +166,7 @@ class Recording:
         def place(operand: Any) -> int:
             if type(operand) is Value:
                 if type(operand.adjoint) is not int:
-                    leaves.append(operand.data if id(operand) in made else operand)
+                    leaves.append(operand._data if id(operand) in made else operand)
                     operand.adjoint = -len(leaves)
                 return operand.adjoint
             if id(operand) not in constants:
@@ -191,27 +189,19 @@ class Recording:
                 if type(side) is Value:
                     side.adjoint = None  # no place yet, though it be a leaf that no sort meets
             order = _sorted(outputs)
-            met = (_sorted([*outputs, *computed]) if computed else order)[-1].adjoint
-            nodes = [v for v in self.nodes if v.adjoint is met]
+            first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
+            self.order = order[: first + 1]
+            met = other = order[-1].adjoint
+            beside = [v for v in computed if v.adjoint is not met]
+            if beside:
+                other = _sorted(beside)[-1].adjoint
+            nodes = [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
             for v in inputs:
                 leaves.append(v)
                 v.adjoint = -len(leaves)
             for row, v in enumerate(nodes):
                 v.adjoint = row
-            rows = [
-                (
-                    v.op,
-                    chosen(v)
-                    if v.op is PICK
-                    else tuple(
-                        [
-                            p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p)
-                            for p in _operands(v)
-                        ]
-                    ),
-                )
-                for v in nodes
-            ]
+            rows = [(v.op, chosen(v) if v.op is PICK else tuple(_places(v, place))) for v in nodes]
             ends = tuple(map(place, outputs))
             guards = dict.fromkeys(
                 Guard(place(a), relation, place(b), c) for a, relation, b, c in self.guards
@@ -240,12 +230,40 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     return value.sort(root)
 
 
+def _places(v: Value, place: Callable[[Any], int]) -> Iterable[int]:
+    """Where the operands of a node are: `place` finds those that have no place yet."""
+    x: Any = v.x
+    y: Any = v.y
+    if type(x) is not tuple:
+        a = x.adjoint if type(x) is Value else None
+        a = a if type(a) is int else place(x)
+        if y is None:
+            return (a,)
+        b = y.adjoint if type(y) is Value else None
+        return a, b if type(b) is int else place(y)
+    operands = _operands(v)
+    if operands is x:
+        places = [p.adjoint for p in x]
+        if type(sum(places)) is int:  # else some have no place but a float
+            return places
+    return [
+        p.adjoint if type(p) is Value and type(p.adjoint) is int else place(p) for p in operands
+    ]
+
+
 def _operands(v: Value) -> Any:
     """The operands of a node in order, as they stand in its slots; of a pick as in a tape."""
     if type(v.x) is tuple:
         operands = v.x if v.y is None else v.y
         return operands if v.op is not PICK else (v._dx.index, *cast("tuple[Any, ...]", operands))
     return (v.x,) if v.y is None else (v.x, v.y)
+
+
+SUMS_BETTER = sys.version_info >= (3, 12)  # sum() of three floats is not a + b + c
+
+
+def _are_leaves(operands: Any) -> bool:
+    return all(type(p) is not Value or p.op is None for p in operands)
 
 
 # --- the watch ---------------------------------------------------------------------------------
@@ -286,7 +304,7 @@ def record() -> Iterator[Recording]:
     ((Op('mul'), (-1, -1)), (Op('add'), (0, -2)))
     """
     seen = Recording()
-    with _one_at_a_time, mode(seen.keep), _watched():
+    with _one_at_a_time, mode(partial(seen.nodes.append)), _watched():
         before = _recording.set((*_recording.get(), seen))
         try:
             yield seen
@@ -305,8 +323,7 @@ def _watched() -> Iterator[None]:
         yield
     finally:
         _CLASS.__init__(asked)
-        for name, attribute in before.items():
-            setattr(Value, name, attribute)
+        _set_back(before)
 
 
 _PLAIN_INIT = Value.__init__
@@ -317,7 +334,6 @@ _HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who 
 _READERS = {
     *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
     *("tape._asked", "tape.Recording.tape"),
-    "value.Value.__init__",  # sets the numbers of a new Value
 }
 
 
@@ -346,9 +362,7 @@ def _note(what: str, frame: FrameType) -> None:
     first = frame
     while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if frame.f_code.co_filename.startswith(GENERATED) or (
-        _is_ours(frame) and _function(frame) in _READERS
-    ):
+    if _is_ours(frame) and _function(frame) in _READERS:
         if frame is first:
             _may_look[id(frame.f_code)] = frame.f_code
         return
@@ -458,11 +472,55 @@ def _note_identity(frame: FrameType) -> None:
 
 
 def _hashed(v: Value) -> int:
+    """Of a Value that stands for a float, that of its number: it is found in a dict of floats."""
     frame = sys._getframe(1)
     if not _is_ours(frame) and _is_stand_in(v):
         _note("takes the hash", frame)
+        return hash(_number(v))
     _note_identity(frame)
     return object.__hash__(v)
+
+
+def _number(v: Value) -> float:
+    """What a stand-in stands for."""
+    kind = _kinds.get().get(id(v), float)
+    return cast(float, kind(_SLOTS["data"].__get__(v)))
+
+
+def _operated(name: str) -> Callable[..., Any]:
+    """What `float` does and a Value does not: a stand-in does it, and the line is noted."""
+    former = vars(Value).get(name)
+    is_binary = name.strip("_").removeprefix("r") in ("mod", "floordiv", "divmod")
+
+    def does(v: Value, *others: Any) -> Any:
+        if all(_is_stand_in(x) for x in (v, *others) if type(x) is Value):
+            frame = sys._getframe(1)
+            if former is None or not _is_ours(frame):
+                _note(f"uses the {name.strip('_')}", frame)
+                numbers = [_number(x) if type(x) is Value else x for x in (v, *others)]
+                return getattr(numbers[0], name)(*numbers[1:])
+        if former is not None:
+            return former(v, *others)
+        if is_binary:
+            return NotImplemented
+        raise TypeError(f"a Value has no {name}: write it with v.data")
+
+    return does
+
+
+def _of_floats(name: str) -> property:
+    """The same of an attribute or a method."""
+
+    def look(v: Value) -> Any:
+        if not _is_stand_in(v):
+            raise AttributeError(f"'Value' object has no attribute {name!r}")
+        _note(f"uses the {name}", sys._getframe(1))
+        return getattr(_number(v), name)
+
+    return property(look)
+
+
+_OF_FLOATS = set(dir(float)) - set(dir(Value)) - {"__getformat__", "__getnewargs__"}
 
 
 setattr(Value, "__eq__", _equal)  # noqa: B010 (mypy refuses to assign a method)
@@ -486,27 +544,14 @@ def _comparison(relation: str) -> Callable[[Any, Any], bool]:
 for _relation in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(_Key, f"__{_relation}__", _comparison(_relation))
 
-# While a function is recorded each new node is noted here. A witness is told of each call, but not
-# of those of a `partial`.
-_NOTED = """\
-if modes[1:]:
-        return observed(node)
-    for seen in recordings():
-        seen.nodes += (node,)
-    return node"""
-_FAST = operators.unwatched(operators.source()).replace(
-    "return observed(node) if modes else node", _NOTED
-)
 _WATCH: dict[str, Any] = {
-    **value.methods(
-        _FAST,
-        f"{GENERATED} while recording",
-        recordings=partial(_recording.get),
-        _new=partial(object.__new__),
-    ),
     **{name: _noted(name) for name in value.NUMBERS},
     "_key": property(_Key),
     "__init__": _born,
+    **{
+        name: _operated(name) if name.startswith("__") else _of_floats(name)
+        for name in (*sorted(_OF_FLOATS), "__float__", "__int__", "__repr__", "__format__")
+    },
     "__bool__": lambda v: _asked(v, "ne", 0.0),
     "__hash__": _hashed,
     **{f"__{relation}__": _comparison(relation) for relation in ("lt", "le", "gt", "ge")},
@@ -518,6 +563,14 @@ def _attributes() -> dict[str, Any]:
     return {name: vars(Value).get(name, vars(object).get(name)) for name in _WATCH}
 
 
+def _set_back(attributes: Mapping[str, Any]) -> None:
+    for name, attribute in attributes.items():
+        if attribute is not None:
+            setattr(Value, name, attribute)
+        elif name in vars(Value):
+            delattr(Value, name)
+
+
 _UNWATCHED = _attributes()
 
 
@@ -527,5 +580,4 @@ def _renew() -> None:
     global _one_at_a_time  # noqa: PLW0603
     if not is_recording():
         _one_at_a_time = threading.RLock()
-        for name, attribute in _UNWATCHED.items():
-            setattr(Value, name, attribute)
+        _set_back(_UNWATCHED)

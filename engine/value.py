@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from numbers import Real
 from operator import add
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engine import operators
 from engine.fork import after_fork
-from engine.modes import examine_backward, modes, observed
+from engine.modes import active, examine_backward, modes
 from engine.operators import GENERATED
 from engine.ops import OPS, Op
 
@@ -66,10 +67,10 @@ class Value:
     ) -> None:
         if _op is not None or _children is not None or not isinstance(label, str):
             raise TypeError(_refused(label, _op, _children))
-        self.data = data if type(data) is float else number(data)
-        self.grad = NOT_COMPUTED
+        self._data = data if type(data) is float else number(data)
+        self._grad = NOT_COMPUTED
         self.label = label
-        self.op = self.x = self.y = self.dx = self.dy = self.adjoint = None
+        self.op = self.x = self.y = self._dx = self._dy = self.adjoint = None
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -155,11 +156,18 @@ class Value:
         self.grad = gradient
         set_each("grad", leaves, sums)
 
-    def sweep(self) -> list[Value]:
-        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then."""
+    def sweep(self, order: list[Value] | None = None) -> list[Value]:
+        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then.
+
+        `order` is what a sort gave before, if one did.
+        """
         _check_alone()
         with sweeping:
-            order = sort(self)
+            if order is None:
+                order = sort(self)
+            else:
+                for v in order:
+                    v.adjoint = 0.0
             former = [v.grad for v in order]
             try:
                 _sweep(order, 1.0)
@@ -608,7 +616,7 @@ def _summed(leaves: Sequence[Value], shares: Iterable[float]) -> list[float]:
 
 # --- making nodes -----------------------------------------------------------------------------
 
-_new = object.__new__
+_new = partial(object.__new__, Value)  # no call of C, which a witness would be told of
 
 # A recording watches who looks at a number of a Value, or sets it: the engine does so by these.
 NUMBERS = ("data", "grad", "dx", "dy")
@@ -618,10 +626,13 @@ for _name in NUMBERS:
 
 def node(op: Op, z: float, x: Any, y: Any, dx: Any, dy: Any) -> Value:
     """The result `z` of an operation, its operands, and the partials with respect to them."""
-    v = _new(Value)
+    v = _new()
     v._data, v.op, v.x, v.y, v._dx, v._dy = z, op, x, y, dx, dy
     v._grad, v.label, v.adjoint = NOT_COMPUTED, "", None
-    return observed(v) if modes else v
+    if modes:
+        for see in active():
+            see(v)
+    return v
 
 
 def node_of_many(op: Op, z: float, operands: tuple[Operand, ...], slopes: Sequence[float]) -> Value:
@@ -651,7 +662,7 @@ def apply(op: Op, *operands: Operand) -> Value:
 
 def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     """A copy of one node, its operands replaced by their copies in `memo`."""
-    copy = _new(Value)
+    copy = _new()
     for slot in Value.__slots__:
         if hasattr(v, slot):
             setattr(copy, slot, getattr(v, slot))

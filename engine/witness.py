@@ -7,12 +7,12 @@ import gc
 import os
 import sys
 import sysconfig
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Mapping
 from functools import cache, lru_cache
 from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from engine.operators import GENERATED
 
@@ -24,15 +24,40 @@ _NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
 
 # C functions whose results depend on the world, or which change it: modules, and single names.
 _MODULES = {
-    *("_io", "_posixsubprocess", "_random", "_socket", "_winapi", "io", "msvcrt", "nt", "posix"),
-    *("select", "termios", "time", "_queue"),
+    *("_io", "io", "_random", "time", "_queue", "mmap", "fcntl", "termios", "readline", "syslog"),
+    *("posix", "nt", "msvcrt", "_winapi", "winreg", "winsound", "pwd", "grp", "spwd", "nis"),
+    *("_posixsubprocess", "_multiprocessing", "_posixshmem", "_xxsubinterpreters", "_asyncio"),
+    *("_socket", "_ssl", "select", "_overlapped", "_signal", "signal", "atexit", "resource"),
+    *("_sqlite3", "sqlite3", "_dbm", "_gdbm", "_ctypes", "_curses", "_curses_panel", "_tkinter"),
+    *("_uuid", "_locale", "ossaudiodev", "gc", "faulthandler", "_tracemalloc", "_lsprof"),
+    *("_interpreters", "_interpchannels", "_interpqueues", "_remote_debugging"),
 }
 _NAMES = {
     *(("builtins", name) for name in ("input", "print", "open", "breakpoint")),
     *(("datetime", name) for name in ("now", "today", "utcnow")),
-    ("_warnings", "warn"),
+    *(("_warnings", name) for name in ("warn", "warn_explicit")),
+    *(("_thread", name) for name in ("start_new_thread", "start_new", "start_joinable_thread")),
+    *(("_thread", name) for name in ("get_ident", "get_native_id", "_count", "stack_size")),
+    *(("_thread", name) for name in ("interrupt_main", "locked", "daemon_threads_allowed")),
+    *(("_csv", name) for name in ("register_dialect", "unregister_dialect", "field_size_limit")),
+    *(("_codecs", name) for name in ("register", "unregister", "register_error")),
+    *(("_weakref", name) for name in ("getweakrefcount", "getweakrefs")),
+    *(("_contextvars", name) for name in ("copy_context",)),
 }
-_ENVIRONMENT = "_Environ."  # the methods of os.environ are Python
+_FIXED = {  # of modules that otherwise depend on it
+    "sys": {
+        *("intern", "exc_info", "exception", "getsizeof", "audit", "getdefaultencoding"),
+        *("_getframe", "_getframemodulename", "is_finalizing", "displayhook", "excepthook"),
+    },
+}
+_OF_ALL_CLASSES = {"__subclasses__"}
+# Python's own that asks for the thread it runs in only to come out of a loop.
+_ASKS_THREAD = {"reprlib.py", "dataclasses.py"}
+# Python's own code that does, written in Python: os.environ, and what wakes another thread.
+_WORLDLY = (
+    *("_Environ.", "Condition.notify", "Condition.wait"),
+    *("Thread.start", "Thread.join", "Thread.is_alive"),
+)
 
 # Who names one of these may read any attribute of what it reaches; who calls one of those by a
 # text in the code reads this one.
@@ -48,6 +73,48 @@ _LOOKS_BEHIND = {
 }
 _BY_TEXT = {"getattr", "hasattr", "setattr", "delattr"}
 
+
+# Whom a number outside must not meet as a Value: what names one of these may tell them apart.
+_ASKS_KIND = {"type", "getattr", "hasattr", "callable"}
+_TELLS_KIND = {
+    *("__doc__", "__module__", "__dir__", "__sizeof__", "__reduce__", "__reduce_ex__"),
+    *("__slots__", "dtype", "itemsize", "nbytes"),
+}
+KINDS = {  # a Value in place of a number says of these what the number says
+    *("int", "float", "complex", "bool", "str", "bytes"),
+    *("list", "tuple", "dict", "set", "frozenset"),
+}
+# C functions to which it is as its number, or which fail: by their modules, and the exceptions.
+_NUMERIC = {
+    "builtins": {
+        *("abs", "all", "any", "divmod", "isinstance", "iter", "len", "max", "min", "pow"),
+        *("round", "sorted", "sum", "__build_class__"),
+    },
+    "_functools": {"reduce"},
+    "_operator": {
+        *("abs", "add", "and_", "contains", "delitem", "eq", "floordiv", "ge", "getitem", "gt"),
+        *("iadd", "imul", "index", "isub", "itruediv", "le", "lt", "matmul", "mod", "mul", "ne"),
+        *("neg", "not_", "or_", "pos", "pow", "setitem", "sub", "truediv", "truth"),
+    },
+}
+_NUMERIC_BUT = {"math": {"prod", "sumprod"}}
+_CONTAINERS = (list, tuple, dict, set, frozenset, str, bytes, deque)
+# Python's own code that does not look at the numbers that pass through it.
+_BLIND = (
+    "<frozen",
+    *(
+        os.path.join(path, name)
+        for path in _PYTHON
+        for name in (
+            "enum.py",
+            "functools.py",
+            "logging",
+            "threading.py",
+            "types.py",
+            "typing.py",
+        )
+    ),
+)
 
 _ASKS = (getattr, hasattr, vars, dir)
 _FORMATS = ("format", "format_map")  # "{0.k}".format(box)
@@ -71,7 +138,7 @@ class Names(NamedTuple):
     looks_around: bool
     reads_globals: bool  # by texts, as in globals()["k"]
     asks_identity: bool  # `is` between things, id(), where a Value comes from
-    asks_kind: bool  # isinstance(x, Value), type(x), except: a number and a Value differ there
+    asks_kind: bool  # type(x), getattr(x, "k", 0), try, with: a number and a Value differ there
     lines: Mapping[str, int]  # where each name and text stands first
     set_lines: Mapping[str, int]  # where each name is set
 
@@ -100,20 +167,21 @@ def names_of(code: CodeType) -> Names:
         elif does == "LOAD_CONST" and isinstance(name, str):
             lines.setdefault(name, line)
     globals_, attributes = found["globals"], found["attributes"]
+    matches = any(step.opname == "MATCH_CLASS" for step in steps)
     asked = [_text_asked(steps, k) for k, s in enumerate(steps) if _is_by_text(s)]
     around = bool(attributes & _AROUND or globals_ & _AROUND_AS_GLOBALS) or None in asked
+    around = around or matches  # by __match_args__
     texts = {text for text in asked if text}
     if (globals_ | attributes) & _BY_IMPORT:
         found["modules"] |= {text for text in code.co_consts if isinstance(text, str)}
-    around = around or any(step.opname == "MATCH_CLASS" for step in steps)  # by __match_args__
     if around:
         texts |= {text for constant in code.co_consts for text in _texts(constant)}
-    tries = any(step.opname == "PUSH_EXC_INFO" for step in steps)
+    tries = any(step.opname == "PUSH_EXC_INFO" for step in steps)  # also for `with`
     asks = any(
         step.opname == "IS_OP" and former.opname != "LOAD_CONST" for former, step in pairwise(steps)
     )
-    catches = any(step.opname == "CHECK_EXC_MATCH" for step in steps)
-    is_instance = "isinstance" in globals_ and "Value" in globals_ | attributes
+    is_instance = not all(_is_of_kind(steps, k) for k, s in enumerate(steps) if _is_isinstance(s))
+    asks_kind = bool(globals_ & _ASKS_KIND or attributes & _TELLS_KIND) or is_instance
     return Names(
         globals=frozenset(globals_),
         attributes=frozenset(attributes | texts),
@@ -127,7 +195,7 @@ def names_of(code: CodeType) -> Names:
         looks_around=around,
         reads_globals=bool((globals_ | attributes) & _ANY_GLOBAL),
         asks_identity=asks or bool((globals_ | attributes) & _LOOKS_BEHIND),
-        asks_kind="type" in globals_ or is_instance or catches,
+        asks_kind=asks_kind or asks or tries or matches,
         lines=lines,
         set_lines=set_lines,
     )
@@ -166,6 +234,31 @@ def _text_asked(steps: list[dis.Instruction], start: int) -> str | None:
         if depth < 0:
             return None
     return None
+
+
+def _is_isinstance(step: dis.Instruction) -> bool:
+    return step.opname in _KINDS and step.argval == "isinstance"
+
+
+def _is_of_kind(steps: list[dis.Instruction], start: int) -> bool:
+    """Whether a call such as `isinstance(x, (int, float))` asks for KINDS alone."""
+    depth = 0  # of the operands of the call
+    kinds = True  # whether what stands on the first operand is KINDS
+    for step, then in pairwise(steps[start + 1 :]):
+        if "JUMP" in step.opname:
+            return False
+        if depth == 1:
+            kinds = True
+        if step.opname == "LOAD_GLOBAL":
+            kinds = kinds and step.argval in KINDS
+        elif step.opname != "BUILD_TUPLE":
+            kinds = False
+        depth += dis.stack_effect(step.opcode, step.arg, jump=False)
+        if depth == 2 and kinds and then.opname.startswith(("PRECALL", "CALL")):
+            return True
+        if depth < 0:
+            return False
+    return False
 
 
 def _filled(steps: list[dis.Instruction]) -> frozenset[str]:
@@ -229,7 +322,8 @@ def _depends(module: str | None, name: str) -> str:
     """The name of a C function that depends on the world; empty for others."""
     if name in _ALWAYS_THE_SAME:
         return ""
-    if module in _MODULES or (module, name) in _NAMES:
+    is_changing = name not in _FIXED[module] if module in _FIXED else module in _MODULES
+    if is_changing or (module, name) in _NAMES or name in _OF_ALL_CLASSES:
         return f"{module}.{name}" if module != "builtins" else name
     return ""
 
@@ -253,6 +347,33 @@ def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
     return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine."))
 
 
+@cache
+def _is_numeric(module: str | None, name: str) -> bool:
+    """Whether a C function does with a Value what it does with its number, or fails."""
+    if module in _NUMERIC_BUT:
+        return name not in _NUMERIC_BUT[module]
+    return name in _NUMERIC.get(module or "", ())
+
+
+def _is_blind(called: Any) -> bool:
+    """The same, of methods too: containers compare and hash, which is seen."""
+    owner = getattr(called, "__self__", None)
+    if owner is None or type(owner) is ModuleType:
+        return _is_numeric(called.__module__, called.__name__)
+    return isinstance(owner, _CONTAINERS)
+
+
+class Stopped(BaseException):
+    """A run with Values in the place of numbers outside ends here: it is to be made without them.
+
+    `is_for_good`: such Values cannot be there at any call.
+    """
+
+    def __init__(self, is_for_good: bool) -> None:
+        super().__init__("a number outside is not used as a Value could be")
+        self.is_for_good = is_for_good
+
+
 class Witness:
     """Inside `with Witness() as seen:` notes what runs in this thread; a profiler waits as long.
 
@@ -265,13 +386,18 @@ class Witness:
     ['<lambda>']
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Container[CodeType] | None = None) -> None:
+        """With `known` code it raises Stopped before other code runs, and before a C function is
+        called that tells a Value from a number, depends on the world or changes it.
+        """
+        self._allowed = known
         self.codes: dict[CodeType, dict[str, Any]] = {}  # with their globals
+        self.library: set[CodeType] = set()  # Python's own that ran
         self.refused: list[tuple[str, str]] = []  # what was called, and the line
         # Of code by its id, since a hash of it reads all its constants.
         self._known: dict[int, tuple[CodeType, bool]] = {}  # whether it is a library's
         self._quiet: set[int] = set()  # whose calls of C need no look
-        self._environment: set[int] = set()
+        self._worldly: set[int] = set()
         self.looks_around = False
 
     def __enter__(self) -> Witness:
@@ -292,15 +418,15 @@ class Witness:
 
     def _watch(self) -> Callable[[FrameType, str, Any], None]:
         """What a profile calls at each call and return: hundred thousands of times, so plain."""
-        known, quiet, environment = self._known, self._quiet, self._environment
+        known, quiet, worldly = self._known, self._quiet, self._worldly
 
         def see(frame: FrameType, event: str, arg: Any) -> None:
             if event == "call":
                 code = id(frame.f_code)
                 if code not in known:
                     self._meet(frame.f_code, frame)
-                if environment and code in environment:
-                    self._refuse("os.environ", frame)
+                if worldly and code in worldly:
+                    self._refuse(frame.f_code.co_qualname, frame)
             elif event == "c_call" and id(frame.f_code) not in quiet:
                 self._called(frame.f_code, frame, arg)
 
@@ -314,22 +440,45 @@ class Witness:
             by_any_name = os.path.basename(code.co_filename) in _BY_ANY_NAME
             self.looks_around |= by_any_name if is_library else not is_named
         found = depends_on_the_world(arg)
+        if found == "_thread.get_ident" and os.path.basename(code.co_filename) in _ASKS_THREAD:
+            return
         if found:
             self._refuse(found, frame)
+        elif self._allowed is not None:
+            _, is_library = self._known.get(id(code), (code, False))
+            is_unseen = arg is isinstance and "isinstance" not in names_of(code).globals
+            if not is_library and (is_unseen or not _is_blind(arg)):
+                raise Stopped(is_for_good=True)
 
     def _meet(self, code: CodeType, frame: FrameType) -> None:
         library = is_library(code) or _is_made_by_library(code, frame.f_globals)
         self._known[id(code)] = code, library
+        if self._allowed is not None:
+            self._allow(code, library, frame)
         if library:
             if code.co_filename.startswith((HOUSE, GENERATED, "<frozen importlib")):
                 self._quiet.add(id(code))
-            if code.co_qualname.startswith(_ENVIRONMENT):
-                self._environment.add(id(code))
+            elif code.co_filename.startswith(_PYTHON):
+                self.library.add(code)
+            if code.co_qualname.startswith(_WORLDLY):
+                self._worldly.add(id(code))
         elif is_ours(code):
             self.codes[code] = frame.f_globals
             self._quiet.add(id(code))
         elif code.co_name != "<module>" or code.co_filename.startswith("<"):
             self.codes[code] = frame.f_globals
+
+    def _allow(self, code: CodeType, library: bool, frame: FrameType) -> None:
+        """Raises Stopped where code must not run with Values in the place of numbers outside."""
+        if not library and not is_ours(code) and code not in cast("Any", self._allowed):
+            raise Stopped(is_for_good=False)
+        caller: FrameType | None = frame
+        while caller and is_library(caller.f_code):
+            if caller.f_code.co_filename.startswith((HOUSE, GENERATED, *_BLIND)):
+                return
+            caller = caller.f_back
+        if library and not _is_made_by_library(code, frame.f_globals):
+            raise Stopped(is_for_good=True)
 
     def _refuse(self, what: str, frame: FrameType) -> None:
         line = ""
@@ -343,4 +492,6 @@ class Witness:
             elif not line:  # as the user called it
                 what = f"{step.f_globals.get('__name__', '')}.{code.co_name}"
             step = step.f_back
+        if self._allowed is not None:
+            raise Stopped(is_for_good=False)
         self.refused.append((what, line))

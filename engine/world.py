@@ -2,13 +2,19 @@
 
 They are looked at before each replay. What they do not see, and why:
 
-- `isinstance(x, Value)` and `type(x)` of an argument, and whether two integers are one object:
-  Python answers without asking them;
+- `isinstance(x, Value)` and `type(x)` of an argument, where a function of Python's own asks, and
+  whether two integers are one object: Python answers without asking them (where the user's code
+  asks for kinds, `engine.kinds` tries both);
 - the state of C extensions, and what Python's own library keeps for itself, such as the decimal
-  context, `ABC.register`, whether a lock is taken: no place of the user's holds it;
+  context, `ABC.register`, the time zone, whether a lock is taken: no place of the user's holds it
+  (objects of the library that are written in C, such as readers of `csv`, are refused);
+- what a C extension of others does to the world: of Python's own it is known which functions do;
 - `object.__setattr__` on a `nn.Module`, which passes by the note that it changed (looking at each
   attribute would cost ten times as much);
 - weak references are refused, since a guard would keep alive what they point to;
+- which Value a plain number outside is: one that changes becomes an input only where no code that
+  ran can ask (`try`, `with`, `getattr`, `isinstance` of other classes than Python's own numbers and
+  containers, C functions that are not arithmetic); elsewhere each number is recorded for itself;
 - what another thread sets between the guards and the kernel, and a number that it reads while a
   recording has a Value in its place;
 - gradients of results with respect to each other: a replay gives each output by itself, so that

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
+from engine import backends
 from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
 from engine.modes import no_grad
@@ -24,14 +25,16 @@ from nn import data
 from nn.data import iris, load_csv
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.progress import collector_paused
+from nn.rows import EachRow
 from nn.task import Task, load_task
 from nn.train import (
     DivergedError,
     History,
     TrainingInterrupted,
-    evaluate,
     fit,
     gradient_descent,
+    judging,
     stochastic_gradient_descent,
 )
 from nn.trial import (
@@ -40,7 +43,9 @@ from nn.trial import (
     goal,
     interrupted,
     introduce,
+    judging_net,
     leave,
+    look_at,
     plan_for,
     print_table,
     step_graph,
@@ -73,7 +78,8 @@ def demo(options: argparse.Namespace) -> int:
     """Trains twice on iris: by gradient descent and by stochastic gradient descent."""
     out = writable(options.out)
     plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
-    introduce(plan)
+    net = plan.net()
+    introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
     trials: dict[str, Trial] = {}
     for name, (method, lr, steps) in DEMO.items():
         print(f"{name}: {steps:,} steps", flush=True)
@@ -89,7 +95,7 @@ def demo(options: argparse.Namespace) -> int:
         )
         looked_at = f"{reached['points']:,}" if reached else "not reached"
         more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
-        trials[name] = trial(plan, model, history, more)
+        trials[name] = trial(plan, model, judging_net(plan.task, model), history, more)
         if interrupted(trials):
             break
     print_table({name: trial.figures for name, trial in trials.items()})
@@ -110,8 +116,10 @@ def train(options: argparse.Namespace) -> int:
         remark(doubt)
     out = writable(options.out)
     plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
-    introduce(plan)
     model = plan.net()
+    judge = judging_net(plan.task, model)
+    start = look_at(plan.task, judge, plan.training)
+    introduce(plan, model, start)
     optimizer, usual = OPTIMIZERS[options.optimizer]
     lr = options.lr or usual
     try:
@@ -127,23 +135,24 @@ def train(options: argparse.Namespace) -> int:
             checkpoint=options.checkpoint or options.resume,
             every=options.every,
             resume=options.resume,
+            backend=options.backend,
         )
     except DivergedError as error:
         raise ValueError(
             f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now {lr:g}). "
             f"Nothing was saved; {out} is as it was"
         ) from error
-    done = trial(plan, model, history, {})
+    done = trial(plan, model, judge, history, {})
     trials = {options.optimizer: done}
     print_table({name: trial.figures for name, trial in trials.items()})
     leave(out, plan, trials)
     kept = options.checkpoint or options.resume
     if kept and interrupted(trials):
         print(f"To go on: the same command with --resume {kept}")
-    before, _ = plan.start
-    if done.loss > before:
+    before, after = start.loss, done.look.loss
+    if after > before:
         remark(
-            f"the loss is larger than before training ({before:.4g} -> {done.loss:.4g}): "
+            f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "
             f"try a smaller --lr (now {lr:g}) or more --steps"
         )
     return INTERRUPTED if interrupted(trials) else 0
@@ -157,13 +166,16 @@ def predict(options: argparse.Namespace) -> int:
     model, task = opened(options)
     rows, unscored = task.read(options.data)
     scaled = task.scaled(rows)
+    outputs: Sequence[Any]
+    if unscored:
+        outputs, verdict = EachRow(model)(scaled.xs), f"not scored: {unscored}"
+    else:
+        look = look_at(task, judging(model, task.loss), scaled)
+        quality = task.quality(look.loss, look.accuracy)
+        outputs, verdict = look.outputs, f"{task.measure} on these {len(scaled.xs)} rows: {quality}"
     lines = [("row", task.target, *["chance"] * bool(task.classes))]
-    for number, x in enumerate(scaled.xs, 1):
-        lines.append((str(number), *filter(None, answer_to(task, model, x, number))))
-    verdict = f"not scored: {unscored}"
-    if not unscored:
-        quality = task.quality(*evaluate(model, task.loss, scaled))
-        verdict = f"{task.measure} on these {len(scaled.xs)} rows: {quality}"
+    for number, output in enumerate(outputs, 1):
+        lines.append((str(number), *filter(None, answer_of(task, output, number))))
     shown = visible if sys.stdout.isatty() else str
     csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
     print(verdict, file=sys.stderr)
@@ -257,7 +269,11 @@ def check(options: argparse.Namespace) -> int:
 def answer_to(task: Task, model: MLP, x: Sequence[float], row: int) -> tuple[str, str]:
     """The net's answer and its chance; ValueError naming the row where there is none."""
     with no_grad():
-        output = model(x)
+        return answer_of(task, model(x), row)
+
+
+def answer_of(task: Task, output: Any, row: int) -> tuple[str, str]:
+    """What an output says, and its chance; ValueError naming the row where it says nothing."""
     try:
         return task.answer(output)
     except ValueError as error:
@@ -376,6 +392,7 @@ class Command:
 
 # fmt: off
 RATES = ", ".join(f"{rate} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+BACKENDS = (*backends.NAMES, "auto")
 SEED = option("--seed", "N", "start of the random numbers", "0", type=whole_number)
 MODEL = option("model", "model.json", "a net from `brickgrad train`")
 ROW = option("--row", "N", "1 is the first row under the header", "1", type=whole_number)
@@ -404,6 +421,9 @@ COMMANDS = {
         option("--lr", "RATE", f"learning rate (default {RATES})", type=positive),
         option("--steps", "N", "steps to take", "3000", type=count),
         option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
+        option("--backend", "NAME", f"what runs the steps: {', '.join(BACKENDS)}; with a name the "
+               "same seed gives the same bits, auto changes it by the clock", "auto",
+               type=str.lower, choices=BACKENDS),
         option("--out", "DIR", "folder for the results", "brickgrad-train"),
         option("--checkpoint", "FILE", "where to keep how far the training is, such as run.json"),
         option("--every", "N", "steps between two writings of it", "100", type=count),
@@ -504,7 +524,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known.error(reason)
     options = known.parse_args(given or ["--help"])
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), collector_paused():  # no step leaves a cycle to collect
             warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
             warnings.showwarning = lambda message, *_: remark(str(message))
             run: Callable[[argparse.Namespace], int] = options.run

@@ -7,8 +7,10 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import eq, sub, truediv
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from engine.drawing.picture import many, visible
 from engine.names import no_such
 from engine.value import data_of
 from nn.module import finite, generator, size, switch
+from nn.progress import collector_paused
 
 MOST_CATEGORIES = 32
 MOST_PROBLEMS_SHOWN = 5
@@ -216,13 +219,24 @@ class _Table:
     """A CSV file as columns of text, with the line each row began on."""
 
     path: str
-    columns: dict[str, list[str]]
-    lines: list[int]
+    columns: Mapping[str, Sequence[str]]  # with the blanks around a cell
+    lines: Sequence[int]
+    parsed: dict[str, list[float] | None]
+    has_underscores: bool
 
-    def cells(self, name: str) -> list[str]:
+    def _column(self, name: str) -> Sequence[str]:
         if name not in self.columns:
             raise DataError(f"{self.path}: {no_such('column', name, self.columns)}")
         return self.columns[name]
+
+    def cells(self, name: str) -> list[str]:
+        return list(map(str.strip, self._column(name)))
+
+    def floats(self, name: str) -> list[float] | None:
+        """A column of finite numbers, the usual, and fast; None where it holds something else."""
+        if name not in self.parsed:
+            self.parsed[name] = _floats(self._column(name), self.has_underscores)
+        return self.parsed[name]
 
     def refuse(self, name: str, faults: dict[int, str]) -> None:
         """Raise for the rows whose cell of column `name` is at fault, if there are any."""
@@ -250,23 +264,27 @@ def _read(path: str) -> str:
         raise DataError(f"{path}: line {line} is not UTF-8 text: save the file as UTF-8") from None
 
 
-def _records(path: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, cells) of every line that is not blank."""
+def _records(path: str, text: str, delimiter: str) -> tuple[list[int], list[list[str]]]:
+    """The numbers of the lines that are not blank, and their cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines, records = [], []
     line = 1
     try:
         for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield line, [cell.strip() for cell in cells]
+            if any(map(str.strip, cells)):
+                lines.append(line)
+                records.append(cells)
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: line {line}: broken CSV: {error}") from None
+    return lines, records
 
 
 def _table(path: str) -> _Table:
     text = _read(path)
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    (_, names), *records = [*_records(path, text, delimiter)] or [(0, [])]
+    lines, records = _records(path, text, delimiter)
+    names = list(map(str.strip, records[0])) if records else []
     if not names:
         raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
     if all(_number(name) is not None for name in names):
@@ -276,23 +294,31 @@ def _table(path: str) -> _Table:
         raise DataError(
             f"{path}: every column needs a name of its own, got {twice[0]!r} in {names}"
         )
+    del lines[0], records[0]
     if not records:
         raise DataError(f"{path}: only a header, no rows")
     _refuse(
         path,
         [
             f"line {line}: expected {many(len(names), 'field')}, got {len(cells)}"
-            for line, cells in records
+            for line, cells in zip(lines, records, strict=True)
             if len(cells) != len(names)
         ],
         " (is it a CSV file?)" if len(names) == 1 else "",
     )
-    columns = zip(*(cells for _, cells in records), strict=True)
-    return _Table(
-        path,
-        {name: list(cells) for name, cells in zip(names, columns, strict=True)},
-        [line for line, _ in records],
-    )
+    columns = dict(zip(names, zip(*records, strict=True), strict=True))
+    return _Table(path, columns, lines, {}, "_" in text.partition("\n")[2])
+
+
+def _floats(cells: Sequence[str], has_underscores: bool) -> list[float] | None:
+    """The cells as finite numbers; None where one is something else."""
+    try:
+        found = list(map(float, cells))  # which takes blanks around a number, and underscores
+    except ValueError:
+        return None
+    if has_underscores and "_" in "".join(cells):
+        return None
+    return found if math.isfinite(sum(found)) or all(map(math.isfinite, found)) else None
 
 
 def _number(cell: str) -> float | None:
@@ -313,11 +339,13 @@ def _without_comma(cell: str) -> str:
     return cell.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", cell) else ""
 
 
-def _is_numeric(cells: list[str]) -> bool:
+def _is_numeric(table: _Table, name: str) -> bool:
     """Half of the filled cells decide, so that one slip in a column of numbers is found."""
-    filled = [cell for cell in cells if cell]
-    numeric = sum(_number(cell) is not None or _without_comma(cell) != "" for cell in filled)
-    return 2 * numeric >= len(filled)
+    if table.floats(name) is not None:
+        return True
+    filled = Counter(filter(None, table.cells(name)))
+    numeric = [n for cell, n in filled.items() if _number(cell) is not None or _without_comma(cell)]
+    return 2 * sum(numeric) >= filled.total()
 
 
 def _fault(cell: str) -> str:
@@ -330,17 +358,20 @@ def _fault(cell: str) -> str:
 
 
 def _numbers(table: _Table, name: str) -> list[float]:
-    cells = table.cells(name)
-    found = [_number(cell) for cell in cells]
-    table.refuse(
-        name,
-        {
-            i: _fault(cell)
-            for i, (cell, number) in enumerate(zip(cells, found, strict=True))
-            if number is None or not math.isfinite(number)
-        },
-    )
-    return [number for number in found if number is not None]
+    found = table.floats(name)
+    if found is None:
+        cells = table.cells(name)
+        numbers = list(map(_number, cells))
+        table.refuse(
+            name,
+            {
+                i: _fault(cell)
+                for i, (cell, number) in enumerate(zip(cells, numbers, strict=True))
+                if number is None or not math.isfinite(number)
+            },
+        )
+        found = [number for number in numbers if number is not None]
+    return found
 
 
 def _categories(table: _Table, name: str, hint: str) -> list[str]:
@@ -357,20 +388,16 @@ def _categories(table: _Table, name: str, hint: str) -> list[str]:
 def _indices(table: _Table, name: str, categories: Sequence[str]) -> list[int]:
     """Each cell of a column as its place in `categories`."""
     cells = table.cells(name)
-    place = {category: i for i, category in enumerate(categories)}
-    table.refuse(
-        name,
-        {
-            i: f"{cell!r}, expected one of {', '.join(categories)}" if cell else EMPTY
-            for i, cell in enumerate(cells)
-            if not cell or cell not in place
-        },
-    )
-    return [place[cell] for cell in cells]
+    place = {category: i for i, category in enumerate(categories) if category}
+    found = [place.get(cell, -1) for cell in cells]
+    faults = [i for i, k in enumerate(found) if k < 0] if -1 in found else []
+    expected = f"expected one of {', '.join(categories)}"
+    table.refuse(name, {i: f"{cells[i]!r}, {expected}" if cells[i] else EMPTY for i in faults})
+    return found
 
 
 def _feature_names(table: _Table, name: str) -> list[str]:
-    if _is_numeric(table.cells(name)):
+    if _is_numeric(table, name):
         return [name]
     hint = f"leave it out (ignore=[{name!r}], or --ignore of the command)"
     return [f"{name}={category}" for category in _categories(table, name, hint)]
@@ -407,6 +434,7 @@ def _feature_columns(table: _Table, features: Sequence[str]) -> list[list[float]
     return [columns[name] for name in features]
 
 
+@collector_paused()
 def load_csv(
     path: str | PathLike[str],
     target: str | None = None,
@@ -439,10 +467,10 @@ def load_csv(
     _refuse_twice(table, classes or (), "classes", "a class")
     if not features:
         raise DataError(f"{table.path}: no column is left to learn from besides {target!r}")
-    xs = [list(row) for row in zip(*_feature_columns(table, features), strict=True)]
+    xs = list(map(list, zip(*_feature_columns(table, features), strict=True)))
     if target is None:
         return Dataset(xs, [], tuple(features))
-    if classes is None and not as_classes and _is_numeric(table.cells(target)):
+    if classes is None and not as_classes and _is_numeric(table, target):
         return Dataset(xs, _numbers(table, target), tuple(features), target=target)
     names = tuple(classes or _categories(table, target, "is it the right column to learn?"))
     ys = _indices(table, target, names)
@@ -490,26 +518,25 @@ class Scaler:
     means: tuple[float, ...]
     scales: tuple[float, ...]
 
+    @collector_paused()
     def __call__(self, xs: Sequence[Sequence[float]]) -> Rows:
         """The rows, scaled; ValueError for a row of another length."""
         for i, row in enumerate(xs):
             if len(row) != len(self.means):
                 raise ValueError(f"row {i} expected {len(self.means)} numbers, got {len(row)}")
-        return [
-            [(x - m) / s for x, m, s in zip(row, self.means, self.scales, strict=True)]
-            for row in xs
-        ]
+        means, scales = self.means, self.scales
+        return [list(map(truediv, map(sub, row, means), scales)) for row in xs]
 
 
 def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
-    if min(column) == max(column):
+    least, most = min(column), max(column)
+    if least == most and math.isfinite(least):
         return column[0], 1.0
     try:
         mean = math.fsum(column) / len(column)
     except OverflowError:
         mean = math.inf
-    scale = math.hypot(*(x - mean for x in column)) / math.sqrt(len(column))
-    least, most = min(column), max(column)
+    scale = math.hypot(*[x - mean for x in column]) / math.sqrt(len(column))
     if not math.isfinite(scale):
         raise ValueError(
             f"standardise expected smaller numbers, got a column from {least:g} to {most:g}: "
@@ -539,7 +566,24 @@ def standardise(data: Data) -> tuple[Dataset, Scaler]:
     ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
     """
     whole = as_dataset(data)
-    for i, row in enumerate(whole.xs):
+    scaler = scaler_of(whole.xs)
+    return replace(whole, xs=scaler(whole.xs)), scaler
+
+
+@collector_paused()
+def scaler_of(xs: Sequence[Sequence[float]]) -> Scaler:
+    """The Scaler that `standardise` gives, without the rows."""
+    try:
+        means, scales = zip(*map(_mean_and_scale, zip(*xs, strict=True)), strict=True)
+    except (TypeError, ValueError, OverflowError):
+        _refuse_rows(xs)
+        raise
+    return Scaler(means, scales)
+
+
+def _refuse_rows(xs: Sequence[Any]) -> None:
+    """ValueError for what is no row of finite numbers, if there is one."""
+    for i, row in enumerate(xs):
         if not hasattr(row, "__len__") or isinstance(row, str):
             raise ValueError(
                 f"standardise expected rows, lists of numbers, got {row!r:.60} in xs[{i}]"
@@ -549,10 +593,6 @@ def standardise(data: Data) -> tuple[Dataset, Scaler]:
                 raise ValueError(
                     f"standardise expected finite numbers, got {x!s:.60} in xs[{i}][{j}]"
                 )
-    columns = list(zip(*whole.xs, strict=True))
-    means, scales = zip(*map(_mean_and_scale, columns), strict=True)
-    scaler = Scaler(means, scales)
-    return replace(whole, xs=scaler(whole.xs)), scaler
 
 
 def _is_finite(x: Any) -> bool:
@@ -597,9 +637,24 @@ class Decision:
         scores = self.scores(output)
         return self.labels[scores.index(max(scores))]
 
+    def labels_of(self, outputs: Sequence[Any]) -> list[int]:
+        """The label that each output stands for."""
+        if {*map(type, outputs)} == {float}:
+            (low, high), twice = self.labels, 2 * self.threshold
+            return [high if z > twice - z else low for z in outputs]
+        lists = outputs if {*map(type, outputs)} == {list} else ()
+        if {*map(type, chain.from_iterable(lists))} == {float}:
+            return [self.labels[scores.index(max(scores))] for scores in outputs]
+        return list(map(self, outputs))
+
     def label_of(self, target: Any) -> int:
         """The label that a target stands for: itself, or the place of the 1 in a list."""
         return int(target.index(1) if isinstance(target, list) else target)
+
+    def share_right(self, outputs: Sequence[Any], targets: Sequence[Any]) -> float:
+        """The share of outputs that stand for the labels of their targets."""
+        hits = sum(map(eq, self.labels_of(outputs), map(self.label_of, targets)))
+        return float(hits / len(outputs))
 
     def is_right(self, output: Any, target: Any) -> bool:
         """Whether `output` stands for the label of `target`."""

@@ -7,15 +7,18 @@ back to the Values.
 import math
 import warnings
 from array import array
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
-from itertools import chain
+from itertools import chain, repeat
+from operator import itemgetter
+from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
 from engine import backends
-from engine.arguments import Given, read, rebuild
-from engine.backends.kernel import Memory
+from engine.arguments import rebuild
+from engine.backends.choice import Chosen, Compiled, Source, are_close
+from engine.backends.kernel import Kernel, Memory, fill
 from engine.cells import Cell
 from engine.compare import ReplayError, change
 from engine.functions import dot
@@ -27,12 +30,13 @@ from engine.replay import LIMIT, Replay
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import Witness, names_of, within
+from engine.witness import HOUSE, Witness, within
 from engine.world import World, written
 from nn.optim import Optimizer
-from nn.progress import outside
+from nn.plain import is_arithmetic
+from nn.progress import collector_paused, outside
+from nn.table import Batch, Table
 
-KEPT = 4  # bound batches
 TINY = 1e-250  # squares below have lost digits
 NOTHING_TO_MOVE = (
     "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
@@ -45,12 +49,14 @@ BatchLoss = Callable[[Any, Any], tuple[Value, Any]]  # as `Descent` takes it
 class Taken(NamedTuple):
     """What a step saw before the parameters moved: loss, outputs, the length of the gradient.
 
-    The outputs can be asked for until the next step.
+    The outputs can be asked for until the next step, and so can `largest`: of several outputs for
+    each example, which one is the largest; None where they are something else.
     """
 
     loss: float
     outputs: Callable[[], Any]
     gradient_norm: float
+    largest: Callable[[], Sequence[int] | None]
 
 
 class Descent:
@@ -59,17 +65,17 @@ class Descent:
     By replay: `run` is recorded once for each shape of a batch, and anew where something changed
     that it reads outside its arguments; it is compared with its replay at the steps 2, 20, 200,
     ... of a recording, as is the optimiser's arithmetic. Where it cannot be replayed, where `step`,
-    `take` or `zero_grad` of the optimiser are not this package's, and with `backend="eager"`, steps
-    build their graphs. Lists of data that were used must not change: they are read once.
+    `take` or `zero_grad` of the optimiser are not this package's or its `rates` more than
+    arithmetic, and with `backend="eager"`, steps build their graphs.
 
     >>> from nn.optim import SGD
-    >>> w, xs, ys = Value(0.0), [1.0, 2.0], [2.0, 4.0]
+    >>> w, data = Value(0.0), Table([1.0, 2.0], [2.0, 4.0])
     >>> def run(xs, ys):
     ...     outputs = [w * x for x in xs]
     ...     return sum((o - y) ** 2 for o, y in zip(outputs, ys)), outputs
     >>> descent = Descent(run, SGD([w], lr=0.1))
     >>> for _ in range(20):
-    ...     taken = descent.step(xs, ys)
+    ...     taken = descent.step(data)
     >>> descent.store()
     >>> f"{w:.4f}"
     '2.0000'
@@ -87,8 +93,9 @@ class Descent:
         self._replay = Replay(run, backend=backend, main=0)
         self._replay.recall(former)
         self._eager = backend == "eager"
-        self._bound: dict[tuple[int, int], _Batch] = {}
         self._links: dict[Recorded, _Link] = {}
+        self._steps_were: tuple[Any, ...] = ()
+        self._is_overridden = self._are_ours = False
         self._mover: _Mover | None = None  # has the newest numbers; None: they are in the Values
 
     @property
@@ -103,22 +110,24 @@ class Descent:
         """Which recordings were made: a run that goes on makes these again, and as many more."""
         return self._replay.patterns
 
-    def step(self, xs: Any, ys: Any) -> Taken:
-        """Takes one step; FloatingPointError, and no step, where a number is not finite."""
-        if self._eager or is_watched() or _is_overridden(self.optimizer):
+    def step(self, data: Table, rows: Batch = None) -> Taken:
+        """Takes one step on some rows of the data, or all; FloatingPointError, and no step, where
+        a number is not finite."""
+        if self._eager or is_watched() or self._own_steps():
             self.store()
-            return self._by_graph(*self.run(xs, ys))
+            return self._by_graph(*self._built(data, rows))
         try:
-            batch = self._bound.get((id(xs), id(ys))) or self._bind(xs, ys)
-            found = self._forward(batch, batch.candidates()) or self._record(xs, ys)
+            found = self._forward(data, rows) or self._record(data, rows)
             if isinstance(found, _Link):
-                return self._replayed(found) or self.step(xs, ys)
+                return self._replayed(found) or self.step(data, rows)
             result = found
         except ReplayError as error:
+            self.store()  # before code of the user's runs, such as that which shows warnings
+            self._eager = True
+            self.store()  # what the graph is built from
+            result = error.result[0] if error.result else self._built(data, rows)
             words = f"training goes on without replay, slower: {error}"
             warnings.warn(words, stacklevel=outside())
-            self._eager = True
-            result = error.result[0] if error.result else self.run(xs, ys)
         self.store()
         return self._by_graph(*result)
 
@@ -131,7 +140,7 @@ class Descent:
             self._mover.store()
             self._mover = None
 
-    def origin(self, xs: Any, ys: Any) -> str:
+    def origin(self, data: Table, rows: Batch = None) -> str:
         """Which operation of a step first gives nan or inf, in words: such a step is run again.
 
         Empty where none does: a sum of gradients, or a move, was too large.
@@ -139,76 +148,83 @@ class Descent:
         self.store()
         try:
             with detect_anomaly():
-                self.run(xs, ys)[0].backward()
+                self._built(data, rows)[0].backward()
         except FloatingPointError as error:
             return str(error)
         finally:
             self.optimizer.zero_grad()
         return ""
 
+    def _own_steps(self) -> bool:
+        """Whether the optimiser's steps are somebody else's; where it is ours, asked once."""
+        state = _steps_of(self.optimizer)
+        if state != self._steps_were:
+            self._steps_were, self._are_ours = state, _is_ours(self.optimizer)
+            self._is_overridden = _is_overridden(self.optimizer)
+        elif not self._are_ours:
+            self._is_overridden = _is_overridden(self.optimizer)
+        return self._is_overridden
+
+    def _built(self, data: Table, rows: Batch) -> tuple[Value, Any]:
+        """What the loss gives, as a graph. It has no cycles: to look for some is time lost."""
+        with collector_paused():
+            return self.run(*data.batch(rows))
+
     def _by_graph(self, total: Value, outputs: Any) -> Taken:
         _check_finite("the loss", total.data)
         self.optimizer.zero_grad()
-        total.backward()
+        with collector_paused():
+            total.backward()
         norm = _length([p.grad for p in self.optimizer.parameters])
         if not any(p.has_grad for p in self.optimizer.parameters):
             raise ValueError(NOTHING_TO_MOVE)
         self.optimizer.step()
-        return Taken(total.data, lambda: outputs, norm)
+        return Taken(total.data, lambda: outputs, norm, lambda: None)
 
-    def _bind(self, xs: Any, ys: Any) -> "_Batch":
-        """The numbers of a batch, as a kernel takes them; kept for the batches that come again."""
-        given = read((xs, ys), {})
-        numbers = list(map(data_of, given.numbers))
-        view = _view(array("d", numbers))
-        batch = _Batch(given, partial(self._replay.candidates, given), numbers, view)
-        if len(self._bound) == KEPT:
-            del self._bound[next(iter(self._bound))]
-        self._bound[id(xs), id(ys)] = batch
-        return batch
-
-    def _record(self, xs: Any, ys: Any) -> "_Link | tuple[Value, Any]":
+    def _record(self, data: Table, rows: Batch) -> "_Link | tuple[Value, Any]":
         """Records the loss: its first step too is the kernel's, so that a resumed one is the same.
 
         What the loss gave, as a graph, where there are too many recordings, or rounding decides
         its comparisons.
         """
         self.store()
-        self._bound.clear()
-        batch = self._bind(xs, ys)
-        if self._replay.is_full(batch.given) or self._replay.is_restless(batch.given):
-            return self.run(xs, ys)
-        recorded, own = self._replay.record(batch.given, keeps_all=True)
+        given = data.given(rows)
+        if self._replay.is_full(given) or self._replay.is_restless(given):
+            return self._built(data, rows)
+        with _plain_numbers_allowed():
+            recorded, own = self._replay.record(given, keeps_all=True)
         try:
-            found = self._forward(batch, [recorded], counts=False) if recorded else None
+            found = self._forward(data, rows, recorded) if recorded else None
         except ReplayError as error:
             error.result = (own,)
             raise
         return found or cast("tuple[Value, Any]", own)
 
     def _forward(
-        self, batch: "_Batch", candidates: Sequence[Recorded], counts: bool = True
+        self, data: Table, rows: Batch, new: Recorded | None = None
     ) -> "_Link | tuple[Value, Any] | None":
-        """Runs the forward pass of the recording that fits; None where none does.
+        """Runs the forward pass of the recording that fits, or of a new one; None where none does.
 
         What the loss gave, as a graph, where it is another function by now.
         """
+        candidates = [new] if new else self._replay.recordings.get(data.shape(rows), ())
         for recorded in candidates:
             if not recorded.world.holds():
                 continue
             link = self._link(recorded)
-            numbers = link.lend(batch)
-            if recorded.run():
-                if counts and recorded.count():
+            link.lend(data, rows)
+            if recorded.suits(link.numbers) and recorded.run():
+                if not new and recorded.count():
                     link.mover.store()
-                    leaves = numbers, [p.data for p in recorded.program.parameters]
-                    own = self._replay.compare(recorded, leaves, batch.given)
+                    leaves = link.numbers(), [p.data for p in recorded.program.parameters]
+                    with _plain_numbers_allowed():
+                        own = self._replay.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])
                     if not link.mover.is_as_recorded():
                         self._links.clear()
                 if recorded.sets:
-                    link.set(numbers)
+                    link.set(link.numbers())
                 return self._link(recorded)
         return None
 
@@ -222,21 +238,25 @@ class Descent:
                     "it inside"
                 )
             is_exact = recorded.backend == "python"
-            of_loss, moved = recorded.sources[0].parameters, self.optimizer.parameters
+            of_loss, moved = recorded.sources(0).parameters, self.optimizer.parameters
             known = set(of_loss)
             parameters = tuple(p for p in moved if p in known)
             if type(self.optimizer).moved.__module__ == Optimizer.__module__:  # in any order
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
+            spares = [old.spare for old in movers if old.spare]
+            movers += [spare for spare in spares if spare.kernel_among(recorded.company)]
             alike = [old for old in movers if old.is_exact is is_exact]
             mover = next((old for old in alike if old.parameters == parameters), None)
             kind = _Mover if is_exact else partial(_FlatMover, recorded.backend)
             mover = mover or kind(self.optimizer, parameters)
-            mover.use(recorded.backend)
+            mover.use(recorded.backend, recorded.company)
             if len(self._links) > LIMIT:
                 self._links.clear()
             link = self._links[recorded] = _Link(recorded, mover)
+            if recorded.choice:
+                recorded.choice.company = mover.company
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():
@@ -258,16 +278,27 @@ class Descent:
             self._links.clear()
             return None
         link.add_to_others()
-        return Taken(loss, link.outputs, norm)
+        return Taken(loss, link.outputs, norm, link.largest)
 
 
-class _Batch(NamedTuple):
-    """A batch bound to the recordings of its shape; it holds the data, so that ids stay theirs."""
+@contextmanager
+def _plain_numbers_allowed() -> Iterator[None]:
+    """A run on Values that fails is a ReplayError: on numbers the loss may do.
 
-    given: Given
-    candidates: Callable[[], list[Recorded]]
-    numbers: list[float]
-    view: View
+    Its graphs have no cycles: to look for some is time lost.
+    """
+    try:
+        with collector_paused():
+            yield
+    except ReplayError:
+        raise
+    except Exception as error:
+        lines = [f"{f.filename}:{f.lineno}" for f in extract_tb(error.__traceback__)]
+        line = next((at for at in reversed(lines) if not at.startswith(HOUSE)), lines[-1])
+        raise ReplayError(
+            f"the loss does not take Values in the places of its data: {type(error).__name__} at "
+            f"{line}: {error}"
+        ) from error
 
 
 class _Mover:
@@ -285,6 +316,13 @@ class _Mover:
         self._all = list(optimizer.parameters)
         place = {p: k for k, p in enumerate(optimizer.parameters)}
         self.places = [place[p] for p in parameters]
+        self._picked = _picker(self.places)
+        self._spread = None  # a column of the loss's parameters, all of them, as the optimizer's
+        if len(self.places) == len(place):
+            self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
+        self._left: list[list[Any]] = []  # data and memory, as `store` left them
+        self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
+        self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
         """Whether the optimiser does what it did; ReplayError where it holds another number."""
@@ -296,30 +334,40 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        self.data, self.gradient, *self._memory = self._now()
+        self.data, *self._memory = self._now()
+        self.gradient = [0.0] * len(self.data)
         self._has_gradient = False
 
-    def _now(self) -> list[Sequence[float]]:
-        """The columns of the arithmetic: data, gradients, and the memory of the optimiser."""
+    def _now(self) -> list[list[Any]]:
+        """The numbers of the parameters, and the memory of the optimiser."""
         self.optimizer.check_lengths()
-        steps = {self.optimizer.steps[k] for k in self.places}
-        if len(steps) > 1:
+        steps, *memory = map(self._of_all, ("steps", *self.optimizer.MEMORY))
+        self.steps = steps[0]
+        if steps != [self.steps] * len(steps):
             raise ReplayError("some parameters were moved more often than others")
-        (self.steps,) = steps
-        memory = [getattr(self.optimizer, name) for name in self.optimizer.MEMORY]
-        return [
-            [p.data for p in self.parameters],
-            [p.grad for p in self.parameters],
-            *([column[k] for k in self.places] for column in memory),
-        ]
+        return [[p.data for p in self.parameters], *memory]
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
+    def _of_all(self, name: str) -> list[Any]:
+        """Those of the parameters of the loss in a column of the optimiser."""
+        return list(self._picked(getattr(self.optimizer, name)))
+
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        if backend == "python":
+            return []
+        if not self.spare or self.spare.is_outdated():
+            self.spare = _FlatMover("python", self.optimizer, self.parameters)
+        return self.spare.company(backend)
+
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend."""
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
         self._has_gradient = True
         norm = _length(self.gradient)
+        if not self._is_ours:
+            self.store()  # it may look at the parameters
         rates = self.optimizer.rates(self.steps + 1)
         moved = self.optimizer.moved(self.data, self.gradient, self._memory, rates)
         self.optimizer.check(moved, self.places)
@@ -328,16 +376,21 @@ class _Mover:
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser."""
-        set_each("data", self.parameters, self.data)
+        self._left = [list(column) for column in (self.data, *self._memory)]
+        set_each("data", self.parameters, self._left[0])
         if self._has_gradient:
-            self.optimizer.zero_grad()
+            if not self._spread:
+                self.optimizer.zero_grad()
             set_each("grad", self.parameters, self.gradient)
-        entries = [self.steps] * len(self.places), *self._memory
+        entries = [self.steps] * len(self.places), *self._left[1:]
         for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
-            of_all = getattr(self.optimizer, name).copy()
-            for k, number in zip(self.places, numbers, strict=True):
-                of_all[k] = number
-            setattr(self.optimizer, name, of_all)
+            if self._spread:
+                column = list(self._spread(numbers))
+            else:
+                column = getattr(self.optimizer, name).copy()
+                for k, number in zip(self.places, numbers, strict=True):
+                    column[k] = number
+            setattr(self.optimizer, name, column)
 
 
 class _Arithmetic(NamedTuple):
@@ -365,17 +418,22 @@ class _FlatMover(_Mover):
         else:  # who knows what it does
             with undone(optimizer.moved):
                 tape, inputs, results = self._record(witness)
-                reached = reach(roots, witness.codes)
+                reached = reach(roots, witness.codes, library=witness.library)
                 state = [cell.words for cell, _ in written(before, reached)]
         if witness.refused or state:
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
             raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
         self.world = World(cells)
+        # Our own arithmetic is the same for each parameter: two of them show what it is.
+        self._shown = 2 if moved.__module__ == Optimizer.__module__ else len(parameters)
+        self._sample = self._record(count=self._shown)[0] if self._shown < len(parameters) else tape
+        self._moves, self._due = 0, 2
         self.recorded = Recorded(tape, _Arithmetic([True] * len(results), [[]], []), backend)
         wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
         if wrong:
             raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
+        self._is_moved = False
         self._look()
 
     def is_outdated(self) -> bool:
@@ -394,10 +452,14 @@ class _FlatMover(_Mover):
             )
         return True
 
-    def _record(self, witness: Witness | None = None) -> tuple[Tape, list[Value], list[Any]]:
-        """The arithmetic as a tape; the Values that went in, and those that came out."""
-        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
-        inputs = [[Value(x) for x in column] for column in columns]
+    def _record(
+        self, witness: Witness | None = None, count: int | None = None
+    ) -> tuple[Tape, list[Value], list[Any]]:
+        """The arithmetic, of some of the parameters, as a tape; what went in, and what came out."""
+        data, *memory = self._now()
+        rates = self.optimizer.rates(self.steps + 1)
+        columns = data, [p.grad for p in self.parameters], *memory
+        inputs = [[Value(x) for x in column[:count]] for column in columns]
         given = [Value(rate) for rate in rates]
         with record() as seen:
             ps, gs, *memory = inputs
@@ -412,25 +474,58 @@ class _FlatMover(_Mover):
         return seen.tape(flat, results), flat, results
 
     def is_as_recorded(self) -> bool:
-        """Whether the optimiser does what it did; ReplayError where it holds another number."""
-        changed = change(self.recorded.tape, self._record()[0])
+        """Whether the optimiser does what it did; asked at the moves 2, 20, 200, ...
+
+        ReplayError where it holds another number.
+        """
+        if self._moves < self._due:
+            return True
+        self._due = 10 * self._moves
+        changed = change(self._sample, self._record(count=self._shown)[0])
         if changed and changed.is_frozen:
             raise ReplayError(f"{type(self.optimizer).__name__}.moved: {changed.words}")
         return changed is None
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        columns, rates = self._now(), self.optimizer.rates(self.steps + 1)
-        self.recorded.forward(([*chain(*columns), *rates], ()))
+        values, places = self.recorded.kernel.values, self._starts
+        former = self._left or repeat(None)
+        for place, column, left in zip(places, self._now(), former, strict=False):
+            if column != left or 0.0 in column:  # which is equal to -0.0
+                fill(values, place, column)
         self._rates: tuple[float, ...] = ()  # those that guards held for
         self._is_moved = self._has_gradient = False
 
-    def use(self, backend: str) -> None:
-        """Moves to another backend, if that is a faster one."""
-        if backends.NAMES.index(backend) > backends.NAMES.index(self.recorded.backend):
-            self._settle()
-            self.recorded.use(backends.backend(backend))
-            self._look()
+    def company(self, backend: str) -> list[Source]:
+        """What has to be made where a loss may move to another backend."""
+        own = self.recorded
+        return [] if backend == "python" else [(own.program, own.tape, False)]
+
+    def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
+        """The one that was made for this arithmetic."""
+        found = (kernel for program, kernel in company if program is self.recorded.program)
+        return next(found, None)
+
+    def use(self, backend: str, company: Sequence[Compiled]) -> None:
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend.
+
+        Raises ReplayError where it says something else.
+        """
+        old, kernel = self.recorded.kernel, self.kernel_among(company)
+        names = backends.NAMES
+        if not kernel or names.index(backend) <= names.index(self.recorded.backend):
+            return
+        self._settle()
+        fill(kernel.values, 0, old.values[: self.recorded.program.leaves])
+        results = []
+        for each in (old, kernel):
+            each.forward()
+            results.append([each.values[place] for place in self.recorded.program.outputs])
+        if not are_close(*results):
+            kind = type(self.optimizer).__name__
+            raise ReplayError(f"the kernel of {kind}.moved in {backend} is wrong: please report it")
+        self.recorded.use(Chosen(backend, kernel, [], agrees=True))
+        self._look()
 
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
@@ -444,7 +539,7 @@ class _FlatMover(_Mover):
         asked = {place for g in recorded.program.guards for place in (g.left, g.right)}
         settings = {*range(start), *range(stop, recorded.inputs.stop)}
         self._asks_more = not asked <= settings
-        starts = (start, *range(start + 2 * n, stop, n))
+        starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
         copies = zip(starts, ends_at, (self.data, *self._memory), self._after, strict=True)
@@ -470,7 +565,7 @@ class _FlatMover(_Mover):
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
         if not math.isfinite(values[self._size]):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
-        self.steps, self._is_moved = self.steps + 1, True
+        self.steps, self._is_moved, self._moves = self.steps + 1, True, self._moves + 1
         self._settle()
         return norm
 
@@ -498,6 +593,7 @@ class _Link:
         self.output, self.seeds = recorded.program.outputs[0], recorded.seeds(0)
         self.outputs = partial(_outputs, recorded)
         self._recorded, self._world = recorded, recorded.world
+        recorded.goes_back = True
         self._parameters = recorded.parameters
         last = recorded.inputs.stop - len(recorded.world.free)
         self._inputs, self._free = (
@@ -511,25 +607,52 @@ class _Link:
         self._picks = [place[p] for p in mover.parameters]
         self._frozen = [(k, p) for k, p in of_recorded if p not in known]
         self._is_direct = self._picks == [k for k, _ in of_recorded]
-        of_loss = set(recorded.sources[0].parameters)
+        of_loss = set(recorded.sources(0).parameters)
         self._others = [(k, p) for k, p in self._frozen if p in of_loss]
+        self._bound: Table | None = None  # all of whose numbers are in the memory
+        self._outputs = array("i", recorded.program.outputs[1:])
+        self._width = _width(recorded.forms[0][1])
 
-    def lend(self, batch: _Batch) -> list[float]:
-        """Puts a batch and the parameters into the memory of the recording; gives its inputs."""
-        values, numbers = self._values, batch.numbers
-        values[self._inputs] = batch.numbers if self.mover.is_exact else batch.view
+    def lend(self, data: Table, rows: Batch) -> None:
+        """Puts a batch and the parameters into the memory of the recording."""
+        values = self._values
+        if rows is not None or self._bound is not data:
+            self._gather(data, rows)
         if self._world.free:
             others = self._world.numbers()
             values[self._free] = others if self.mover.is_exact else _view(array("d", others))
-            numbers = [*numbers, *others]
         if self._is_direct:
             values[self._parameters] = self.mover.data
-            return numbers
+            return
         for place, x in zip(self._picks, self.mover.data, strict=True):
             values[place] = x
         for place, p in self._frozen:
             values[place] = p.data
-        return numbers
+
+    def _gather(self, data: Table, rows: Batch) -> None:
+        """Puts a batch into the memory; all of the data stays there."""
+        self._bound = data if rows is None else None
+        if data.columns is None:
+            numbers = list(map(data_of, data.given(rows).numbers))
+            self._values[self._inputs] = (
+                numbers if self.mover.is_exact else _view(array("d", numbers))
+            )
+            return
+        chosen, place = data.order if rows is None else rows, self._inputs.start
+        for column in data.columns:
+            self.kernel.gather(place, column, chosen)
+            place += column.width * len(chosen)
+
+    def numbers(self) -> list[float]:
+        """The inputs in the memory."""
+        inputs = self._values[self._inputs.start : self._free.stop]
+        return inputs if isinstance(inputs, list) else cast("list[float]", inputs.tolist())
+
+    def largest(self) -> Sequence[int] | None:
+        """Which output is the largest for each example; None where they are no such lists."""
+        if not self._width:
+            return None
+        return self.kernel.largest(self._outputs, self._width)
 
     def set(self, numbers: Sequence[float]) -> None:
         """Sets what the loss sets beside its result."""
@@ -552,38 +675,73 @@ class _Link:
 
 
 _STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")
-_OWN = {"steps", "parameters", "data", "grad", "state_dict", "columns"}
+_ACCESS = ("__setattr__", "__getattribute__", "__getattr__", "__delattr__")
+_READ = {"lr", "parameters", "steps", "MEMORY", "_settings"}  # by each step, beside the memory
+
+
+def _steps_of(optimizer: Optimizer) -> tuple[Any, ...]:
+    """What decides whose the steps of an optimiser are: quick to compare."""
+    kind, own = type(optimizer), vars(optimizer)
+    methods = [getattr(kind, name) for name in (*_STEP, "rates")]
+    return kind, len(own), *own, *methods
+
+
+def _is_ours(optimizer: Optimizer) -> bool:
+    """Whether nothing in it is the user's, so that one look is enough."""
+    own = vars(optimizer)
+    return type(optimizer).__module__ == Optimizer.__module__ and not any(
+        map(callable, own.values())
+    )
 
 
 def _is_overridden(optimizer: Optimizer) -> bool:
     """Whether somebody else says what a step is, in a subclass or on the instance.
 
-    So do rates that read what moves, or that count: while steps are replayed it stands still.
+    So do rates and settings that are more than arithmetic on settings: while steps are replayed
+    the numbers of the parameters are elsewhere, and rates are asked for more often than once.
     """
     own, kind = vars(optimizer), type(optimizer)
     if any(name in own or _home(kind, name) != Optimizer.__module__ for name in _STEP):
         return True
-    if _home(kind, "rates") == Optimizer.__module__ and kind.__module__ == Optimizer.__module__:
-        return False
-    moving = _OWN | set(optimizer.MEMORY)
-    parts = [getattr(kind, "rates", None), own.get("rates")]
-    parts += [each.fget for each in vars(kind).values() if isinstance(each, property)]
-    written_in_python = [part.__code__ for part in parts if part and hasattr(part, "__code__")]
-    codes = [code for each in written_in_python for code in within(each)]
-    names = [names_of(code) for code in codes if not code.co_filename.endswith("optim.py")]
-    return any(
-        n.set_attributes or n.set_globals or n.looks_around or n.attributes & moving for n in names
-    )
+    if "moved" in own:
+        return True
+    others = [c for c in kind.__mro__ if c.__module__ != Optimizer.__module__ and c is not object]
+    found = {name: thing for c in others for name, thing in vars(c).items()}
+    if found.keys() & set(_ACCESS):
+        return True
+    read = (_READ | set(optimizer._settings) | set(optimizer.MEMORY)) & found.keys()
+    computed = [found[name] for name in read if hasattr(type(found[name]), "__get__")]
+    if not all(
+        isinstance(each, property) and each.fset is None and is_arithmetic(each.fget, optimizer)
+        for each in computed
+    ):
+        return True
+    rates = getattr(own.get("rates", optimizer.rates), "__func__", own.get("rates"))
+    return not (_is_ours(optimizer) or is_arithmetic(rates, optimizer))
 
 
 def _home(kind: type, name: str) -> str:
     return str(getattr(getattr(kind, name), "__module__", ""))
 
 
+def _width(outputs: Any) -> int:
+    """How many numbers each of the outputs has, which are lists of one length; else 0."""
+    if type(outputs) is not list or {*map(type, outputs)} != {list}:
+        return 0
+    lengths = {*map(len, outputs)}
+    are_numbers = all(type(x) is float for output in outputs for x in output)
+    return lengths.pop() if are_numbers and len(lengths) == 1 else 0
+
+
 def _outputs(recorded: Recorded) -> Any:
     """What the model said, as numbers."""
     values, places = recorded.kernel.values, recorded.program.outputs
     return rebuild(recorded.forms[0], map(values.__getitem__, places))[1]
+
+
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """What picks the things at places out of a list; quick where there are several."""
+    return itemgetter(*places) if len(places) > 1 else lambda things: (things[places[0]],)
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:

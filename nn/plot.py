@@ -6,14 +6,18 @@ Each function returns a matplotlib Figure of its own that needs no screen: a not
 
 import io
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
+from operator import ne
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.drawing.picture import visible
 from engine.modes import no_grad
-from nn.data import Data, Rows, as_dataset, decision, is_apart
+from nn.data import Data, Dataset, Rows, as_dataset, decision, is_apart
+from nn.rows import EachRow, with_floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +31,7 @@ LINES = ("-", "--", "-.", ":")
 GRID = 80  # points along each side of a decision boundary's plane
 WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
 MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
+MOST_MARKS = 2000  # points that are shapes of their own: more of them are one image
 LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
 
 
@@ -121,19 +126,36 @@ def plot_decision_boundary(
         raise ValueError(
             f"features expected two of the columns 0 to {len(xs[0]) - 1}, got {features}"
         )
+    each = EachRow(model)
 
     def outputs(rows: Rows) -> list[Any]:
         with no_grad():
-            return [model(row) for row in (scaler(rows) if scaler else rows)]
+            return each(with_floats(model, scaler(rows) if scaler else rows))
 
-    predicted = outputs(xs)
-    decide = decision(whole.ys, predicted[0], threshold)
+    means = [math.fsum(column) / len(xs) for column in zip(*xs, strict=True)]
+    return boundary(whole, means, features, outputs(xs), outputs, threshold)
+
+
+def boundary(
+    data: Dataset,
+    means: Sequence[float],
+    features: tuple[int, int],
+    predicted: Sequence[Any],
+    outputs: Callable[[Rows], Sequence[Any]],
+    threshold: float | None = None,
+) -> "Figure":
+    """The same of what a model gives for the rows of the data, and for any others.
+
+    `means` are those of its columns.
+    """
+    xs = data.xs
+    decide = decision(data.ys, predicted[0], threshold)
     if decide is None:
         raise ValueError("a decision boundary expected targets that are classes, got amounts")
-    labels = [decide.label_of(y) for y in whole.ys]
-    wrong = [decide(output) != label for output, label in zip(predicted, labels, strict=True)]
+    labels = list(map(decide.label_of, data.ys))
+    wrong = list(map(ne, decide.labels_of(predicted), labels))
     across, up = (_ticks([row[i] for row in xs]) for i in features)
-    scores = [decide.scores(output) for output in outputs(_plane(xs, features, across, up))]
+    scores = [decide.scores(output) for output in outputs(_plane(means, features, across, up))]
 
     figure = _new_figure(1)
     (axes,) = figure.axes
@@ -141,14 +163,14 @@ def plot_decision_boundary(
         colour, mark = COLOURS[k % len(COLOURS)], MARKS[k % len(MARKS)]
         lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
         _region(axes, across, up, lead, colour)
-        name = _plain(whole.classes[k]) if whole.classes else str(label)
+        name = _plain(data.classes[k]) if data.classes else str(label)
         here = [row for row, theirs in zip(xs, labels, strict=True) if theirs == label]
         _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
     if any(wrong):
         ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
         name = f"the model is wrong ({len(ringed)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
-    names = [*map(_plain, whole.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
+    names = [*map(_plain, data.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
@@ -156,6 +178,13 @@ def plot_decision_boundary(
     first, second = (names[i] for i in features)
     _finish(axes, title, first, second, ASIDE)
     return figure
+
+
+def write_svg(figure: "Figure", path: Path) -> None:
+    """The figure as `savefig` writes it, which draws it twice."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    FigureCanvasSVG(figure).print_svg(path)  # type: ignore[no-untyped-call]
 
 
 # --- curves -----------------------------------------------------------------------------------
@@ -213,12 +242,17 @@ def _ticks(numbers: Sequence[float]) -> list[float]:
 
 
 def _plane(
-    xs: Rows, features: tuple[int, int], across: Sequence[float], up: Sequence[float]
+    means: Sequence[float],
+    features: tuple[int, int],
+    across: Sequence[float],
+    up: Sequence[float],
 ) -> Rows:
-    """Rows of the data's mean, with the two features at each point of the grid, line by line."""
-    mean = [math.fsum(column) / len(xs) for column in zip(*xs, strict=True)]
-    places = [dict(zip(features, (x, y), strict=True)) for y in up for x in across]
-    return [[place.get(i, m) for i, m in enumerate(mean)] for place in places]
+    """Rows of the data's means, with the two features at each point of the grid, line by line."""
+    first, second = features
+    rows = [list(means) for _ in range(len(up) * len(across))]
+    for row, (y, x) in zip(rows, product(up, across), strict=True):
+        row[first], row[second] = x, y
+    return rows
 
 
 def _region(
@@ -234,8 +268,9 @@ def _region(
 
 
 def _points(axes: "Axes", rows: Rows, features: tuple[int, int], name: str, **style: Any) -> None:
-    columns = ([row[i] for row in rows] for i in features)
-    axes.scatter(*columns, label=name, **{"s": 32, "linewidths": 0.8, "zorder": 3, **style})
+    columns = (array("d", [row[i] for row in rows]) for i in features)  # lists take long
+    look = {"s": 32, "linewidths": 0.8, "zorder": 3, **style}
+    axes.scatter(*columns, label=name, rasterized=len(rows) > MOST_MARKS, **look)
 
 
 # --- figures ----------------------------------------------------------------------------------

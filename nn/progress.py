@@ -1,5 +1,6 @@
 """What stands around a long loop: a line that shows how far it is, and a Ctrl-C that waits."""
 
+import gc
 import os
 import signal
 import sys
@@ -42,6 +43,18 @@ class Interrupt:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Graphs have no cycles: looking for some in them is time lost."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.functions import softmax
 from engine.value import Value, data_of
-from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, standardise
+from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, scaler_of
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.save import load_with_meta
@@ -76,16 +76,17 @@ class Task:
 
         ValueError where it says nothing, as its numbers are not finite.
         """
-        numbers = list(map(data_of, output)) if self.classes else [self._amount(output.data)]
+        numbers = list(map(data_of, output if self.classes else [output]))
+        numbers = numbers if self.classes else [self._amount(*numbers)]
         if not all(map(math.isfinite, numbers)):
             raise ValueError(
                 f"the net answers {short(numbers)}, expected finite numbers: its weights, its "
                 "scaling or the numbers of the row are too large"
             )
         if not self.classes:
-            return self.words(output.data), ""
+            return self.words(data_of(output)), ""
         best = Decision(range(self.outputs), 0.0)(output)
-        return self.classes[best], f"{softmax(output)[best]:.4f}"
+        return self.classes[best], f"{softmax(numbers)[best]:.4f}"
 
     def words(self, y: float) -> str:
         """A target, scaled, as it stands in a file."""
@@ -120,10 +121,10 @@ class Task:
 
 def learn(rows: Dataset) -> Task:
     """The task of giving the target of `rows` from their other columns."""
-    _, inputs = standardise(rows)
+    inputs = scaler_of(rows.xs)
     answers = Scaler((0.0,), (1.0,))
     if not rows.classes:
-        _, answers = standardise(([[y] for y in rows.ys], rows.ys))
+        answers = scaler_of([[y] for y in rows.ys])
     return Task(rows.features, rows.target, rows.classes, inputs, answers)
 
 
@@ -154,6 +155,8 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
 
 def _scaled(scaler: Scaler, names: Sequence[str], rows: Rows) -> Rows:
     found = scaler(rows)
+    if math.isfinite(sum(map(sum, found))):
+        return found
     for number, (row, scaled) in enumerate(zip(rows, found, strict=True), 1):
         for name, x, z in zip(names, row, scaled, strict=True):
             if not math.isfinite(z):

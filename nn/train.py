@@ -1,23 +1,23 @@
 """Training: gradient descent, stochastic gradient descent, and `fit` beneath both."""
 
 import csv
-import gc
 import math
+import operator
 import random
 import time
 import warnings
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate, islice, repeat
+from itertools import accumulate, chain, islice, repeat
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.ops import fsum
-from engine.undo import undone
+from engine.undo import trial
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
@@ -27,7 +27,10 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
+from nn.plain import is_arithmetic
 from nn.progress import Interrupt, outside, reporting
+from nn.rows import EachRow, with_floats
+from nn.table import Batch, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +47,6 @@ class Model(Protocol):
 
 
 Loss = Callable[[Any, Any], Value]
-Batch = tuple[Sequence[Any], Sequence[Any]]
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 LETTERS = 256  # integers in examples that a model is tried on before training
 
@@ -211,9 +213,10 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take` or
-    `zero_grad` of the optimizer are your own. `backend="eager"` turns replay off. Before the first
-    step the model is tried on the data; what that changed in it is undone.
+    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
+    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
+    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
+    that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -245,7 +248,9 @@ def fit(
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
-    held_out = _validation(model, loss, decide, validation, optimizer.parameters, early_stop)
+    held_out = _validation(
+        validation, early_stop, backend, model, loss, decide, optimizer.parameters
+    )
     xs, ys = as_floats(model, loss, xs, ys)
     size("steps between checkpoints", every)
     run = _Training(model, optimizer, held_out, per_pass, total)
@@ -263,13 +268,14 @@ def fit(
     if checkpoint is not None:
         check_writable(checkpoint)
     history = run.history
-    drawn = islice(batches(xs, ys, batch, replacement, random.Random(seed)), len(history), None)
+    table = Table(xs, ys)
+    drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = _steps(descent, optimizer, decide, drawn, _rate(lr, optimizer), history)
+    taken = _steps(descent, optimizer, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for step in run.looked_after(taken, descent, always=bool(callbacks)):
+            for step in run.looked_after(taken, descent, callbacks):
                 report(len(history), step)
                 history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
@@ -292,8 +298,14 @@ def fit(
     return history
 
 
-def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]:
+def evaluate(
+    model: Model, loss: Loss, data: Data, *, backend: str = "auto"
+) -> tuple[float, float | None]:
     """The mean loss over `data`, and the share of it put in the right class (None for amounts).
+
+    Many rows are computed in blocks, by replay, a few row by row. Then the last digits may be
+    others than those of one row after the other, but the same in each run; with `backend` "python"
+    or "eager" they are the same as these.
 
     >>> from nn.module import Neuron
     >>> sign = Neuron(1, nonlin=False)
@@ -302,7 +314,9 @@ def evaluate(model: Model, loss: Loss, data: Data) -> tuple[float, float | None]
     (0.25, 1.0)
     """
     xs, ys = _plain(data, loss)
-    return _mean_and_accuracy(model, loss, _fitting("evaluate", model, loss, xs, ys), xs, ys)
+    decide = _fitting("evaluate", model, loss, xs, ys)
+    judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
+    return mean_and_accuracy(judged, decide, ys)
 
 
 # --- one step ---------------------------------------------------------------------------------
@@ -324,27 +338,37 @@ def _steps(
     descent: Descent,
     optimizer: Optimizer,
     decide: Decision | None,
+    data: Table,
     batches: Iterator[Batch],
-    rate: Schedule,
+    rate: Schedule | None,
     history: History,
 ) -> Iterator[Step]:
     points_seen = history.points_seen[-1] if len(history) else 0
-    for number, (xs, ys) in enumerate(batches, len(history)):
+    labels = list(map(decide.label_of, data.ys)) if decide else []
+    for number, rows in enumerate(batches, len(history)):
         start = time.perf_counter()
-        optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+        if rate:
+            if not is_arithmetic(rate):  # it may look at the parameters, and move them
+                descent.store()
+            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
         try:
-            with _collector_paused():
-                loss, outputs, norm = descent.step(xs, ys)
+            taken = descent.step(data, rows)
         except FloatingPointError as error:
-            origin = "" if is_watched() else descent.origin(xs, ys)
+            origin = "" if is_watched() else descent.origin(data, rows)
             where = f": {origin}" if origin else ""
             raise DivergedError(
                 f"step {number}: {error}{where}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
-        accuracy = sum(map(decide.is_right, outputs(), ys)) / len(ys) if decide else None
-        points_seen += len(xs)
+        accuracy = None
+        if decide:
+            aims = labels if rows is None else [labels[row] for row in rows]
+            largest = taken.largest()
+            chosen = decide.labels_of(taken.outputs()) if largest is None else largest
+            accuracy = sum(map(operator.eq, chosen, aims)) / len(aims)
+        points_seen += len(data if rows is None else rows)
         seconds = time.perf_counter() - start
+        loss, norm = taken.loss, taken.gradient_norm
         yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
 
 
@@ -368,46 +392,32 @@ def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
     raise ValueError("fit expected one of steps and epochs")
 
 
-def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule:
+def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule | None:
+    """The schedule that sets the optimizer's rate at each step; None: its own counts."""
     if lr is None:
         check_rate(optimizer)
-        return lambda step: optimizer.lr
+        return None
     return lr if callable(lr) else constant(finite("lr", lr, least=0.0))
 
 
-def batches(
-    xs: list[Any], ys: list[Any], batch: int, replacement: bool, rng: random.Random
-) -> Iterator[Batch]:
-    """Endless batches: the next of a shuffled pass, or, with replacement, drawn anew."""
-    n = len(xs)
+def batches(n: int, batch: int, replacement: bool, rng: random.Random) -> Iterator[Batch]:
+    """Endless batches of n rows: the next of a shuffled pass, or, with replacement, drawn anew."""
     if batch >= n and not replacement:
-        yield from repeat((xs, ys))
+        yield from repeat(None)
     while True:
         order = [int(rng.random() * n) for _ in range(batch)] if replacement else shuffled(n, rng)
-        for start in range(0, len(order), batch):
-            some = order[start : start + batch]
-            yield [xs[i] for i in some], [ys[i] for i in some]
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Graphs have no cycles: looking for some in them is time lost."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
+        rows = array("i", order)
+        for start in range(0, len(rows), batch):
+            yield rows[start : start + batch]
 
 
 # --- does the data fit? -----------------------------------------------------------------------
 
 
 def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]]:
-    """xs and ys as lists of finite numbers, or of lists of them; ValueError naming another one.
+    """xs and ys as lists of finite numbers, or of lists and dicts of them.
 
-    Classes are ints, though they came as floats.
+    Classes are ints, though they came as floats. ValueError naming another number.
     """
     whole = as_dataset(data)
     xs, ys = _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
@@ -419,12 +429,26 @@ def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]
 def _numbers(thing: Any, where: str) -> Any:
     if hasattr(thing, "tolist"):  # NumPy's
         thing = thing.tolist()
+    if isinstance(thing, dict):
+        return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
         finite(where, thing)
         return thing
-    if set(map(type, thing)) == {float} and all(map(math.isfinite, thing)):
+    if _are_finite(thing):
         return list(thing)
+    if {*map(type, thing)} == {list} and _are_finite([*chain.from_iterable(thing)]):
+        return list(map(list, thing))
     return [_numbers(part, f"{where}[{i}]") for i, part in enumerate(thing)]
+
+
+def _are_finite(things: Sequence[Any]) -> bool:
+    """Whether these are finite numbers of Python: the usual, and fast."""
+    if not {*map(type, things)} <= {float, int}:
+        return False
+    try:
+        return math.isfinite(sum(things)) or all(map(math.isfinite, things))
+    except OverflowError:  # an int beyond floats
+        return False
 
 
 def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
@@ -435,18 +459,22 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
     layer that it builds when first called stays.
     """
     check_loss(who, model, loss)
-    with undone(model, loss):
-        output = _tried(model, loss, xs, ys)
+    output = trial(partial(_tried, xs, ys), model, loss)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
 
 
-def _tried(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Any:
+def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     """An output of the model; ValueError naming the first example that does not fit."""
     outputs: dict[int | None, Any] = {}
     known: set[int] = set()
+    tried: set[Any] = set()
     for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
         length = len(x) if isinstance(x, list) else None
         letters = set() if isinstance(model, MLP) else _integers(x) - known
+        kind = length, _asked(loss, y)
+        if kind in tried and not (letters and len(known) < LETTERS):
+            continue
+        tried.add(kind)
         try:
             if length not in outputs or (letters and len(known) < LETTERS):
                 known |= letters
@@ -466,17 +494,31 @@ def _integers(x: Any) -> set[int]:
     return {x} if isinstance(x, int) else set()
 
 
-def _mean_and_accuracy(
-    model: Model, loss: Loss, decide: Decision | None, xs: list[Any], ys: list[Any]
+def _asked(loss: Loss, y: Any) -> Any:
+    """What of a target can make it unfit: its value, or its shape where any number fits."""
+    if isinstance(y, list):
+        return (list, *[_asked(loss, part) for part in y])
+    if not isinstance(y, (int, float)):
+        return object()  # like no other
+    return None if loss in (mse, mae) else (type(y), y)
+
+
+def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
+    """What gives the loss of each row, and the output."""
+
+    def judge(x: Any, y: Any) -> tuple[Value, Any]:
+        output = model(x)
+        return loss(output, y), output
+
+    return EachRow(judge, backend, has_slopes)
+
+
+def mean_and_accuracy(
+    judged: Sequence[tuple[float, Any]], decide: Decision | None, ys: Sequence[Any]
 ) -> tuple[float, float | None]:
-    losses, right = [], 0
-    with _collector_paused():
-        for x, y in zip(xs, ys, strict=True):
-            output = model(x)
-            losses.append(loss(output, y).data)
-            right += decide is not None and decide.is_right(output, y)
-    n = len(losses)
-    return fsum(losses) / n, right / n if decide else None
+    """The mean of the losses, and the share of the outputs that stand for their targets."""
+    losses, outputs = zip(*judged, strict=True)
+    return fsum(losses) / len(losses), decide.share_right(outputs, ys) if decide else None
 
 
 def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any]:
@@ -485,19 +527,16 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
     Integers that are computed with are part of the shape of a recording, so that each of them
     would need its own; classes are not, since a loss only picks by them.
     """
-    if isinstance(model, MLP):
-        xs = [[float(number) for number in x] for x in xs]
     if loss in (mse, mae, hinge, binary_cross_entropy):
         ys = [float(y) if isinstance(y, int) else y for y in ys]
-    return xs, ys
+    return with_floats(model, xs), ys
 
 
 def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None
-    with undone(model):
-        classes = len(model(xs[0]))
+    classes = len(trial(lambda model: model(xs[0]), model))
     return xs, [one_hot(y, classes) for y in ys]
 
 
@@ -508,15 +547,16 @@ def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[
 class _Validation:
     """Looks at the validation data, and keeps the parameters of the lowest loss."""
 
-    look: Callable[[], tuple[float, float | None]]
+    look: Callable[[int], tuple[float, float | None]]
     data: tuple[list[Any], list[Any]]
     parameters: list[Value]
     patience: int | None
     seen: Watched = field(default_factory=Watched)
     before: Watched = field(default_factory=Watched)  # the last look
 
-    def look_after(self, step: Step) -> Step:
-        loss, accuracy = self.look()
+    def look_after(self, step: Step, before: int) -> Step:
+        """The step with a look; so many looks were `before`."""
+        loss, accuracy = self.look(before)
         self.before = self.seen
         if loss < self.seen.lowest:
             self.seen = Watched(loss, 0, tuple([p.data for p in self.parameters]))
@@ -546,20 +586,28 @@ class _Training:
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
-    def looked_after(self, taken: Iterator[Step], descent: Descent, always: bool) -> Iterator[Step]:
+    def looked_after(
+        self, taken: Iterator[Step], descent: Descent, lookers: Sequence[object]
+    ) -> Iterator[Step]:
         """The steps that are left, each with its look and in the history.
 
-        The parameters are set where somebody looks at them: at each step, or after a pass.
+        The parameters are set where somebody looks at them: at each step if there are `lookers`,
+        else after a pass.
         """
         tired = self.validation is not None and self.validation.tired
         for step in islice(taken, 0 if tired else self.total - len(self.history)):
             done = step.step + 1
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
-            if look or always:
+            if look or lookers:
                 descent.store()
-            seen = self.validation.look_after(step) if self.validation and look else step
+            seen = self._seen(step) if look else step
             self.history.append(seen)
             yield seen
+
+    def _seen(self, step: Step) -> Step:
+        """The step with a look at the validation data, if there are any."""
+        passes = step.step // self.per_pass
+        return self.validation.look_after(step, passes) if self.validation else step
 
     def ending(self, is_called_off: bool, is_interrupted: bool) -> str:
         """Why training ends after this step, or `ALL_DONE`."""
@@ -600,7 +648,7 @@ class _Training:
         if self.validation:
             self.validation.seen = standing.watched
             if len(self.history) == self.total and self.total % self.per_pass:
-                step = self.validation.look_after(self.history[-1])
+                step = self._seen(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
@@ -611,12 +659,13 @@ class _Training:
 
 
 def _validation(
+    validation: Data | None,
+    patience: int | None,
+    backend: str,
     model: Model,
     loss: Loss,
     decide: Decision | None,
-    validation: Data | None,
     parameters: list[Value],
-    patience: int | None,
 ) -> _Validation | None:
     if validation is None:
         if patience is not None:
@@ -624,7 +673,12 @@ def _validation(
         return None
     held_out = _plain(validation, loss, "validation ")
     _fitting("fit", model, loss, *held_out)
-    look = partial(_mean_and_accuracy, model, loss, decide, *held_out)
+    floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
+
+    def look(before: int) -> tuple[float, float | None]:
+        judged = judge(*floats, before=before * len(held_out[0]))
+        return mean_and_accuracy(judged, decide, held_out[1])
+
     if patience is not None:
         size("looks before an early stop", patience)
     return _Validation(look, held_out, parameters, patience)

@@ -9,21 +9,21 @@ from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.draw import Drawing, draw
 from engine.drawing.picture import many, visible
 from engine.functions import max as largest
-from engine.modes import no_grad
 from engine.ops import fsum
 from engine.value import Value
-from nn.data import Dataset, split
+from nn.data import Dataset, Rows, decision, split
 from nn.module import MLP
 from nn.optim import SGD
-from nn.plot import plot_comparison, plot_decision_boundary
+from nn.plot import boundary, plot_comparison, write_svg
+from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task, learn
-from nn.train import INTERRUPTED, History, Step, evaluate
+from nn.train import INTERRUPTED, History, Step, evaluate, judging, mean_and_accuracy
 from nn.watch import watch
 
 if TYPE_CHECKING:
@@ -33,6 +33,20 @@ MOST_PARAMETERS = 1_000_000
 FEW = 10  # different whole numbers that may be classes
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
+
+
+class Look(NamedTuple):
+    """What a net makes of rows: the loss and the output of each, their mean, the share of hits."""
+
+    losses: Sequence[float]
+    outputs: Sequence[Any]
+    loss: float
+    accuracy: float | None
+
+    @property
+    def hardest(self) -> int:
+        """The place of the row with the largest loss."""
+        return self.losses.index(max(self.losses))
 
 
 @dataclass(frozen=True)
@@ -60,17 +74,12 @@ class Plan:
         """The rows kept aside, scaled."""
         return self.task.scaled(self.aside) if self.aside else None
 
-    @cached_property
-    def start(self) -> tuple[float, float | None]:
-        """Loss and accuracy before training, on the rows to learn from."""
-        return evaluate(self.net(), self.task.loss, self.training)
-
-    def looks(self, model: MLP) -> dict[str, tuple[float, float | None]]:
-        """Loss and accuracy on each part of the rows."""
+    def looks(self, judge: EachRow) -> dict[str, Look]:
+        """A look at each part of the rows."""
         parts = {"": self.training}
         if self.testing:
             parts[f" on {many(len(self.testing.xs), 'other')}"] = self.testing
-        return {part: evaluate(model, self.task.loss, rows) for part, rows in parts.items()}
+        return {part: look_at(self.task, judge, rows) for part, rows in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -78,9 +87,10 @@ class Trial:
     """A net after training, and the numbers to show of it."""
 
     model: MLP
+    judge: EachRow  # of the net: gives loss and output of each row
     history: History
     figures: Mapping[str, str]
-    loss: float  # on the rows learned from
+    look: Look  # at the rows learned from
 
 
 def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
@@ -106,17 +116,30 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
     return Plan(task, rows, aside, tuple(numbers), sizes, seed)
 
 
-def introduce(plan: Plan) -> None:
-    """Says what is going to be learned, by which net."""
-    task, net = plan.task, plan.net()
+def judging_net(task: Task, net: MLP) -> EachRow:
+    """What gives the loss and the output of each row, and slopes; once for all that is asked."""
+    return judging(net, task.loss, has_slopes=True)
+
+
+def look_at(task: Task, judge: EachRow, rows: Dataset) -> Look:
+    """What a net makes of scaled rows."""
+    judged = judge(rows.xs, rows.ys)
+    losses, outputs = zip(*judged, strict=True)
+    decide = decision(rows.ys, outputs[0])
+    return Look(losses, outputs, *mean_and_accuracy(judged, decide, rows.ys))
+
+
+def introduce(plan: Plan, net: MLP, start: Look) -> None:
+    """Says what is going to be learned, by which net, and how it starts."""
+    task = plan.task
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
-    loss, accuracy = plan.start
+    quality = task.quality(start.loss, start.accuracy)
     print(
         f"Learning {task.target!r} ({kinds}) from {len(plan.rows.xs)} rows.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
-        f"untrained: loss {loss:.4g}, {task.measure} {task.quality(loss, accuracy)}.\n",
+        f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n",
         flush=True,
     )
 
@@ -135,9 +158,9 @@ def doubts(rows: Dataset) -> list[str]:
     if few and all(float(y).is_integer() for y in different):
         numbers = ", ".join(f"{y:g}" for y in different)
         found.append(f"{target!r} holds no other numbers than {numbers}: for classes say --classes")
-    columns = dict(zip(rows.features, zip(*rows.xs, strict=True), strict=True))
-    for name, column in columns.items() if len(columns) > 1 else ():
-        if len(column) > FEW and all(b == a + 1 for a, b in pairwise(column)):
+    several = len(rows.features) > 1 and len(rows.xs) > FEW
+    for k, name in enumerate(rows.features) if several else ():
+        if all(b[k] == a[k] + 1 for a, b in pairwise(rows.xs)):
             found.append(f"{name!r} counts the rows: --ignore {name} leaves it out")
     return found
 
@@ -157,11 +180,13 @@ def goal(plan: Plan, model: MLP, loss: float, reached: dict[str, int]) -> Callab
     return look
 
 
-def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> Trial:
+def trial(
+    plan: Plan, model: MLP, judge: EachRow, history: History, more: Mapping[str, str]
+) -> Trial:
     """What a training reached, and what it cost; `more` are figures of the caller's."""
     if not len(history):
         raise KeyboardInterrupt
-    task, looks = plan.task, plan.looks(model)
+    task, looks = plan.task, plan.looks(judge)
     figures = {
         "points in one step": f"{history.points_seen[0]:,}",
         "learning rate": f"{history.learning_rate[-1]:g}",
@@ -169,10 +194,13 @@ def trial(plan: Plan, model: MLP, history: History, more: Mapping[str, str]) -> 
         "points looked at": f"{history.points_seen[-1]:,}",
         **more,
         "time": f"{fsum(history.seconds):.1f} s",
-        **{f"loss{part}": f"{loss:.4g}" for part, (loss, _) in looks.items()},
-        **{f"{task.measure}{part}": task.quality(*look) for part, look in looks.items()},
+        **{f"loss{part}": f"{look.loss:.4g}" for part, look in looks.items()},
+        **{
+            f"{task.measure}{part}": task.quality(look.loss, look.accuracy)
+            for part, look in looks.items()
+        },
     }
-    return Trial(model, history, figures, looks[""][0])
+    return Trial(model, judge, history, figures, looks[""])
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
@@ -197,7 +225,8 @@ def print_table(columns: Mapping[str, Mapping[str, str]]) -> None:
 
 def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     """Writes the files of a training, and says what each is for."""
-    model, training = [*trials.values()][-1].model, plan.training
+    last, training = [*trials.values()][-1], plan.training
+    model, place = last.model, last.look.hardest
     histories = {name: trial.history for name, trial in trials.items()}
     if interrupted(trials):
         print(
@@ -206,7 +235,6 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
         )
     save(model, out / "model.json", plan.task.meta())
     write_histories(out / "history.csv", histories)
-    place = hardest(plan.task, model, training)
     row, x, y = plan.numbers[place], training.xs[place], training.ys[place]
     step_graph(plan.task, model, x, y, row).save(out / "graph.svg")
     words = {
@@ -214,9 +242,9 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
         "graph.svg": "the graph of that step",
     }
     plotting = find_spec("matplotlib") is not None
-    plots = figures(plan, model, histories) if plotting else {}
+    plots = figures(plan, last, histories) if plotting else {}
     for name, (meaning, figure) in plots.items():
-        figure.savefig(out / name)
+        write_svg(figure, out / name)
         words[name] = meaning
     for name in PLOTS:
         if name not in plots:
@@ -238,7 +266,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
 
 
 def figures(
-    plan: Plan, model: MLP, histories: Mapping[str, History]
+    plan: Plan, last: Trial, histories: Mapping[str, History]
 ) -> dict[str, tuple[str, "Figure"]]:
     """What each figure shows, and the figure, by file name."""
     task = plan.task
@@ -250,29 +278,25 @@ def figures(
         curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
         drawn = {"curves.svg": (curves, history.plot())}
     if task.classes and len(task.features) > 1:
-        columns = telling_columns(task, model, plan.training)
-        boundary = plot_decision_boundary(model, plan.rows, features=columns, scaler=task.inputs)
-        drawn["boundary.svg"] = ("which answer the net gives where", boundary)
+        columns = telling_columns(task, last.judge, plan.training)
+
+        def outputs(rows: Rows) -> list[Any]:
+            judged = last.judge(task.inputs(rows), [0] * len(rows))  # any target
+            return [output for _, output in judged]
+
+        drawn["boundary.svg"] = (
+            "which answer the net gives where",
+            boundary(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
+        )
     return drawn
 
 
-def telling_columns(task: Task, model: MLP, training: Dataset) -> tuple[int, int]:
+def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
     """The two columns that move the loss most: those with the largest sums of abs(slope)."""
-    blame = [0.0] * len(task.features)
-    for x, y in zip(training.xs, training.ys, strict=True):
-        inputs = [Value(number) for number in x]
-        task.loss(model(inputs), y).backward()
-        blame = [sum_ + abs(value.grad) for sum_, value in zip(blame, inputs, strict=True)]
+    slopes = judge.slopes(training.xs, training.ys)
+    blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
     first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
     return first, second
-
-
-def hardest(task: Task, model: MLP, training: Dataset) -> int:
-    """The place of the row with the largest loss."""
-    with no_grad():
-        pairs = zip(training.xs, training.ys, strict=True)
-        losses = [task.loss(model(x), y).data for x, y in pairs]
-    return losses.index(max(losses))
 
 
 def write_histories(path: Path, histories: Mapping[str, History]) -> None:

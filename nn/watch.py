@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,17 +11,23 @@ from random import Random
 from typing import Any, overload
 
 from engine.drawing.picture import short
+from engine.kinds import is_the_same, kind_asked
 from engine.modes import no_grad
 from engine.names import no_such
+from engine.reach import reach
 from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
+from engine.tape import record, standing_in
+from engine.undo import chances_in, put_back, settle, undone
 from engine.value import Value, data_of, set_each
+from engine.witness import Witness
+from engine.world import written
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
-from nn.loss import check_loss
-from nn.module import size
+from nn.loss import LOSSES, check_loss
+from nn.module import MLP, Layer, Neuron, size
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss
@@ -62,7 +68,8 @@ def watch(
 
     `data` is one example (x, y), or lists of them, (xs, ys), of which each x is a list; the step
     then goes down the mean of their losses. Afterwards parameters, gradients and the optimizer's
-    memory are as they are after any step. A step that the optimizer refuses is recorded too.
+    memory are as they are after any step, and so is what the model counts or remembers: what is
+    computed beside the step is undone. A step that the optimizer refuses is recorded too.
 
     With `steps` it takes so many and gives a `Run`: each step looks at `batch_size` of the points
     (None: all), drawn with `seed` as by `stochastic_gradient_descent` and `fit`.
@@ -87,14 +94,14 @@ def watch(
             raise ValueError("watch expected steps or a mistake, got both")
         if mistake not in MISTAKES:
             raise ValueError(no_such("mistake", mistake, MISTAKES))
-        with _put_back(optimizer):
+        with _put_back(scene):
             return MISTAKES[mistake](scene, rows)
     if steps is None:
         return scene.step(rows)
-    places = list(range(len(rows.xs)))
-    every = size("points in a batch", batch_size) if batch_size is not None else len(places)
-    drawn = batches(places, places, every, batch_size == 1, Random(seed))
-    points = [list(chosen) for chosen, _ in islice(drawn, size("steps", steps))]
+    count = len(rows.xs)
+    every = size("points in a batch", batch_size) if batch_size is not None else count
+    drawn = batches(count, every, batch_size == 1, Random(seed))
+    points = [list(range(count) if b is None else b) for b in islice(drawn, size("steps", steps))]
     xs, ys = as_floats(model, loss, rows.xs, rows.ys)
     alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes, as in `fit`
     before = scene.mean_loss(alike)
@@ -162,7 +169,8 @@ class _Scene:
             moved = [(p, place) for p, place in zip(parameters, places, strict=True) if p.has_grad]
             set_each("grad", [p for p, _ in moved], [swept.grads[place] for _, place in moved])
         update = _take(optimizer, words, places)
-        again, words_again = recorded_with_words(self.forward(inputs, rows), self.names)
+        with self.unnoticed():
+            again, words_again = recorded_with_words(self.forward(inputs, rows), self.names)
 
         def after() -> Iterator[Event]:
             yield from _leftovers(words, swept.grads, dict(zip(places, held, strict=True)))
@@ -172,14 +180,52 @@ class _Scene:
 
         return Steps(record, words, swept, before=before, after=after(), adds=combine is added)
 
+    def unnoticed(self) -> AbstractContextManager[None]:
+        """Inside, what model and loss do to their own state is put back."""
+        return nullcontext() if self.is_stateless else undone(self.model, self.loss)
+
+    @property
+    def is_stateless(self) -> bool:
+        """Whether model and loss are this package's own, which keep nothing of a call."""
+        return any(self.loss is known for known in LOSSES) and _is_our_own(self.model)
+
     def mean_loss(self, rows: Dataset) -> float:
         """The mean of the losses of all rows."""
-        with no_grad():
+        with no_grad(), self.unnoticed():
             return data_of(mean_loss(self.model, self.loss, None)(rows.xs, rows.ys)[0])
+
+    def run(self, inputs: Sequence[Any], rows: Dataset) -> tuple[Value, Any]:
+        """The mean loss and the outputs, computed from the inputs as Values.
+
+        To the model they are the floats that they are in training: what it keeps of them is
+        floats. Where it takes no Values, or does something else with them, it gets the floats.
+        """
+        run = mean_loss(self.model, self.loss, None)
+        if self.is_stateless:
+            return run(inputs, rows.ys)
+        roots: list[tuple[Any, str]] = [(self.model, "model"), (self.loss, "loss")]
+        lent = {id(v): v for v, x in zip(_flat(inputs), _flat(rows.xs), strict=True) if v is not x}
+        before = reach(roots)
+        chances = chances_in(before)
+        try:
+            with record() as seen, standing_in(lent.values()), Witness() as witness:
+                ours = run(inputs, rows.ys)
+        except Exception:
+            put_back(before, chances)
+            return run(rows.xs, rows.ys)
+        after = reach(roots, witness.codes)
+        settle(written(before, after), lent)
+        if lent and kind_asked(after):
+            put_back(before, chances)
+            with record() as others:
+                plain = run(rows.xs, rows.ys)
+            known = [*lent.values(), *seen.made, *others.made]
+            return ours if is_the_same(ours[:1], plain[:1], known) else plain
+        return ours
 
     def forward(self, inputs: Sequence[Any], rows: Dataset) -> Value:
         """The loss on some rows; it and a single row's output get labels."""
-        total, outputs = mean_loss(self.model, self.loss, None)(inputs, rows.ys)
+        total, outputs = self.run(inputs, rows)
         if not isinstance(total, Value):
             raise TypeError(f"watch expected a loss that returns a Value, got {total!r:.60}")
         if len(outputs) == 1:
@@ -193,6 +239,14 @@ class _Scene:
         if not total.label:
             total.label = "loss"
         return total
+
+
+def _is_our_own(model: Model) -> bool:
+    """Whether it is a net of this package, with nothing else inside."""
+    kind = type(model)
+    if kind not in (MLP, Layer, Neuron) or kind.__call__.__module__ != MLP.__module__:
+        return False
+    return all(map(_is_our_own, getattr(model, "layers", getattr(model, "neurons", ()))))
 
 
 def _output_names(rows: Dataset, count: int) -> Sequence[str]:
@@ -217,6 +271,13 @@ def _labelled(rows: Dataset) -> list[Any]:
         else:
             inputs.append(value(row, names[0]))
     return inputs
+
+
+def _flat(thing: Any) -> list[Any]:
+    """What stands in lists in lists."""
+    if isinstance(thing, list | tuple):
+        return [part for each in thing for part in _flat(each)]
+    return [thing]
 
 
 # --- what happens after the backward pass -------------------------------------------------------
@@ -362,12 +423,14 @@ HARMLESS = (
 
 
 @contextmanager
-def _put_back(optimizer: Optimizer) -> Iterator[None]:
-    """Parameters, gradients and the optimizer's memory are afterwards what they were."""
+def _put_back(scene: _Scene) -> Iterator[None]:
+    """Parameters, gradients, the optimizer's memory and the model's state are as they were."""
+    optimizer = scene.optimizer
     memory = {name: copy(entry) for name, entry in vars(optimizer).items()}
     numbers = [(p.data, p.grad) for p in optimizer.parameters]
     try:
-        yield
+        with undone(scene.model, scene.loss):
+            yield
     finally:
         vars(optimizer).update(memory)
         set_each("data", optimizer.parameters, [data for data, _ in numbers])
@@ -378,7 +441,7 @@ def _in_backward(name: str) -> Callable[[_Scene, Dataset], Mistake]:
     text, way, combine = BACKWARD_MISTAKES[name]
 
     def pair(scene: _Scene, rows: Dataset) -> Mistake:
-        with _put_back(scene.optimizer):
+        with _put_back(scene):
             right = scene.step(rows)
         wrong = scene.step(rows, way=way, combine=combine)
         does_harm = right[-1]["loss_after"] != wrong[-1]["loss_after"]
@@ -389,7 +452,7 @@ def _in_backward(name: str) -> Callable[[_Scene, Dataset], Mistake]:
 
 def _forgotten(scene: _Scene, rows: Dataset) -> Mistake:
     scene.step(rows)
-    with _put_back(scene.optimizer):
+    with _put_back(scene):
         right = scene.step(rows)
     text = (
         "This is the second step. Nobody called zero_grad, so the gradients of the first step are "
@@ -399,11 +462,11 @@ def _forgotten(scene: _Scene, rows: Dataset) -> Mistake:
 
 
 def _too_high(scene: _Scene, rows: Dataset) -> Mistake:
-    with _put_back(scene.optimizer):
+    with _put_back(scene):
         right = scene.step(rows)
     rate = scene.optimizer.lr
     for power in range(1, HIGHEST + 1):
-        with _put_back(scene.optimizer):
+        with _put_back(scene):
             scene.optimizer.lr = rate * 10**power
             wrong = scene.step(rows)
         end = wrong[-1]

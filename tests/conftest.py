@@ -5,6 +5,7 @@ import time
 
 import pytest
 from hypothesis import settings
+from processors import processor  # noqa: F401 (a fixture)
 
 FIGURE = "figure"
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None)

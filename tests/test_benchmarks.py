@@ -1,26 +1,42 @@
+import importlib
 import json
 import math
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from multiprocessing import get_context
 
 import pytest
 
-from benchmarks import __main__, alone, browser, ours, peak, watching
+from benchmarks import (
+    __main__,
+    alone,
+    browser,
+    child,
+    chosen,
+    microgpt,
+    ours,
+    peak,
+    watching,
+    whole,
+)
 from benchmarks.chart import draw
 from benchmarks.contenders import CONTENDERS, is_there
 from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, total
 from benchmarks.report import disagreement, fate, ratio, table
 from benchmarks.turns import Measured, take_turns
+from benchmarks.whole_tasks import COLUMNS, digits_task, made_up, table_task, words_task
 from benchmarks.works import WORKS, Goal, Net, Text, Work
+from engine import backends
 from engine.backends import library
 from engine.ops import OPS
 from engine.replay import replay
 from engine.roll import Access, Loop
 from engine.value import Value, set_each
-from nn.data import moons
+from nn.data import load_csv, moons
+from nn.table import Table
 
 
 def a_text() -> Text:
@@ -68,13 +84,18 @@ def losses_by_hand(work: str, steps: int) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def together():
-    """The first steps of all contenders in one other process, which imports each peer once."""
+def elsewhere():
+    """Calls in one other process, which imports each peer once."""
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        yield lambda contests, task: {
-            name: [process.submit(first_steps, contest, task).result()]
-            for name, contest in contests.items()
-        }
+        yield lambda function, *arguments: process.submit(function, *arguments).result()
+
+
+@pytest.fixture
+def together(elsewhere):
+    """The first steps of all contenders in one other process."""
+    return lambda contests, task: {
+        name: [elsewhere(first_steps, contest, task)] for name, contest in contests.items()
+    }
 
 
 @pytest.fixture
@@ -115,7 +136,7 @@ def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
         eager.optimizer.zero_grad()
         eager.loss(*eager.batches[number % 2]).backward()
         eager.optimizer.step()
-        steps.step(*replayed.batches[number % 2])
+        steps.step(Table(*replayed.batches[number % 2]))
     steps.store()
     gradients = [p.grad for p in eager.optimizer.parameters]
     size = max(map(abs, gradients))
@@ -133,7 +154,7 @@ def test_peers_take_part():
 
 
 def test_a_chain_of_nodes_stays_below_300_bytes_each():
-    ((result,), bytes_a_node, _) = alone.memory(20_000)(0)
+    (result,), bytes_a_node, *_ = alone.memory(20_000)(0)
     expected = 0.999
     for _ in range(10_000):
         expected = math.tanh(expected * 0.999)
@@ -166,6 +187,31 @@ def test_digits_have_2410_weights_and_two_batches_of_32_images():
     net = WORKS["W3"].task()
     assert (len(net.weights), [len(xs) for xs, _ in net.batches]) == (2410, [32, 32])
     assert len(net.batches[0][0][0]) == 64
+
+
+def test_a_digits_training_is_given_the_weights_and_the_order_of_fit():
+    pytest.importorskip("sklearn")
+    task = digits_task("tanh", steps=120)
+    assert [len(rows) for rows in task["order"][55:58]] == [32, 5, 32]
+    assert sorted(chain(*task["order"][:57])) == list(range(1797))
+    assert [len(weights) for weights in task["weights"]] == [32, 32, 10, 10]
+
+
+def test_words_of_a_training_have_3_to_10_letters_and_come_again():
+    words = made_up(1000)
+    assert {len(word) for word in words} == set(range(3, 11))
+    assert set("".join(words)) <= set(microgpt.LETTERS[1:])
+    assert made_up(2000)[:1000] == words
+    assert len(set(words)) > 700
+    task = words_task(steps=30)
+    assert sorted(task["texts"]) == sorted(map(microgpt.letters, words[:30]))
+
+
+def test_a_table_has_classes_to_learn():
+    rows = load_csv(table_task(rows=500)["path"], "kind")
+    assert len(rows.features) == COLUMNS
+    assert rows.classes == ("high", "low", "middle")
+    assert min(map(rows.ys.count, range(3))) > 50
 
 
 def test_words_have_8_letters():
@@ -229,6 +275,140 @@ def test_parts_of_the_gpt():
     assert sum(squares) / 2 == pytest.approx(1.0, rel=1e-6)
 
 
+# --- the GPT as published ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sums", [microgpt.PUBLISHED, microgpt.FUSED], ids=["sums", "dot"])
+def test_the_published_gpt_is_that_of_w2(sums):
+    """Whose letters are one-hot rows, and whose table of letters is turned."""
+    rows, text = one_hot(".brick."), microgpt.letters("brick")
+    other, model = GPT(seed=1), microgpt.GPT(0, sums)
+    turned = {**other.weights, "letter": list(zip(*other.weights["character"], strict=True))}
+    for name, weights in model.weights.items():
+        for row, numbers in zip(weights, turned[name], strict=True):
+            set_each("data", row, [w.data for w in numbers])
+    expected = surprise(other(rows[:-1]), rows[1:])
+    loss = microgpt.surprise(model(text[:-1]), text[1:])
+    assert loss.data == pytest.approx(expected.data, rel=1e-14)
+    expected.backward()
+    loss.backward()
+    for name, weights in model.weights.items():
+        for row, others in zip(weights, turned[name], strict=True):
+            slopes = [w.grad for w in others]
+            assert [w.grad for w in row] == pytest.approx(slopes, rel=0, abs=1e-14)
+
+
+def test_rows_that_a_word_does_not_pick_have_a_gradient_of_0():
+    model = microgpt.GPT(seed=1)
+    microgpt.surprise(model([0, 1]), [1, 0]).backward()
+    for name, picked in (("letter", [0, 1]), ("position", [0, 1])):
+        for place, row in enumerate(model.weights[name]):
+            assert all(w.has_grad for w in row)
+            assert any(w.grad for w in row) is (place in picked)
+
+
+# --- whole trainings --------------------------------------------------------------------------
+
+
+SHORT = {
+    "T1 relu 1,000": partial(digits_task, "relu", steps=60),
+    "T1 tanh 1,000": partial(digits_task, "tanh", steps=60),
+    "T2 1,000": partial(words_task, steps=2, words=["ana", "leo"]),  # of one length: one recording
+}
+
+
+def trained(module: str, function: str, task) -> tuple[list[float], list[int]]:
+    """What a training is compared by, and when it said that half of it was done."""
+    contest, half = getattr(importlib.import_module(f"benchmarks.{module}"), function), []
+    return child.results(task, contest(task)(half.append)), half
+
+
+@pytest.mark.parametrize("work", SHORT)
+def test_whole_trainings_agree_on_losses_and_accuracy(work, elsewhere):
+    pytest.importorskip("sklearn")
+    task = SHORT[work]()
+    there = [c for c in CONTENDERS if work in c.does and is_there(c)]
+    results = {}
+    for contest in dict.fromkeys(c.does[work].args for c in there):
+        results[contest], half = elsewhere(trained, *contest, task)
+        assert half == [task["steps"] // 2]
+    assert ("whole_ours", "digits" if "T1" in work else "fused") in results
+    measured = {name: [Measured(losses, 1.0)] for name, losses in results.items()}
+    difference, count = disagreement(measured)
+    assert difference < WORKS[work].tolerance
+    assert count == (3 if "T1" in work else 2)
+
+
+def test_scikit_learn_and_ours_learn_as_much_in_10_epochs(elsewhere):
+    pytest.importorskip("sklearn")
+    task = WORKS["T1 process"].task()
+    contests = [("whole_ours", "digits"), ("whole_sklearn", "digits")]
+    measured = {name: [Measured(elsewhere(trained, *name, task)[0], 1.0)] for name in contests}
+    difference, count = disagreement(measured)
+    assert 0.01 < difference < WORKS["T1 process"].tolerance
+    assert count == 1
+
+
+def test_scikit_learn_scores_the_net_that_the_command_left(elsewhere):
+    pytest.importorskip("pandas")
+    task = table_task(rows=1000)
+    ((ours,), _) = elsewhere(trained, "whole_ours", "command", task)
+    ((theirs,), _) = elsewhere(trained, "whole_sklearn", "table", task)
+    assert theirs == pytest.approx(ours, rel=WORKS["T3"].tolerance)
+    assert 0.6 < ours <= 1
+
+
+def test_a_training_runs_in_a_process_of_its_own_with_an_empty_cache_or_a_warm_one():
+    pytest.importorskip("sklearn")
+    task = digits_task(steps=3)
+    cold, warm = (
+        whole.training("whole_ours", "digits", task, warm=is_warm) for is_warm in (False, True)
+    )
+    kept = whole.scratch() / "whole_ours.digits" / "brickgrad" / "native" / "kept.lib"
+    first = cold(0)
+    assert len(first.results) == 3  # the first loss, the last, the share of right answers
+    assert 0 < first.amount < first.also["process, s"]
+    names = {"imports, s", "data, s", "a step, ms", "processor, s", "process, s"}
+    assert first.also.keys() == names
+    assert all(amount > 0 for amount in first.also.values())
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.touch()
+    assert warm(0).results == first.results
+    assert kept.exists()
+    whole_process = whole.training("whole_ours", "digits", {**task, "process": True})(0)
+    assert not kept.exists()
+    assert whole_process.amount > whole_process.also["training, s"] > 0
+
+
+def test_a_training_that_takes_too_long_is_stopped(monkeypatch):
+    monkeypatch.setattr(whole, "LIMIT", 0.01)
+    turn = whole.training("whole_ours", "digits", {})(0)
+    assert (turn.results, turn.amount, turn.note) == ([], math.inf, "stopped after 0.01 s")
+    measured = {"we": [Measured([], math.nan), turn], "they": turns(1, 2.0, result=3.0)}
+    assert disagreement(measured) == (0.0, 2)
+    assert fate(Goal("we", 1, "they"), measured, same=True) == "0x, MISSED"
+    assert fate(Goal("we", 1, "they", of="a step, ms"), measured, same=True) == "nanx, MISSED"
+
+
+def test_a_training_that_fails_says_why():
+    with pytest.raises(RuntimeError, match=r"(?s)whole_ours.digits failed:.*KeyError"):
+        whole.training("whole_ours", "digits", {})(0)
+
+
+def test_trainings_take_turns_and_slow_ones_sit_out(monkeypatch):
+    taken = []
+
+    def contest(name, task):
+        return lambda number: taken.append((name, number)) or Measured([1.0], 2.0)
+
+    contests = {name: partial(contest, name) for name in "ab"}
+    measured = whole.take_whole(contests, {}, rounds=2)
+    assert taken == [("a", 0), ("b", 0), ("a", 1), ("b", 1)]
+    assert [turn.amount for turn in measured["a"]][1:] == [2.0, 2.0]
+    monkeypatch.setattr(whole, "PATIENCE", 0.0)
+    assert len(whole.take_whole(contests, {}, rounds=5)["b"]) == 1
+
+
 # --- alone ------------------------------------------------------------------------------------
 
 
@@ -263,6 +443,40 @@ def test_guards_and_the_witness_are_measured():
         assert 0 < guards.amount < 100
         assert "places" in guards.note
     assert 0 < alone.witnessing("W1", {})(0).amount < 100
+
+
+def test_a_first_call_and_a_first_step_are_measured():
+    pytest.importorskip("sklearn")
+    for is_training in (False, True):
+        turn = alone.start(is_training, {})(0)
+        assert 0.1 < turn.amount < 1000
+        assert turn.note.endswith(" ms")
+
+
+def test_functions_of_numpy_are_those_that_it_has():
+    np = pytest.importorskip("numpy")
+    theirs = {name for name, op in OPS.items() if op.arity == 1 and chosen.in_numpy(op)}
+    assert {"exp", "tanh", "asin", "neg"} <= theirs
+    assert not {"erf", "gelu", "sigmoid", "relu"} & theirs
+    assert all(hasattr(np, name) or name == "neg" for name in theirs)
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy", "c"])
+def test_the_kernel_of_a_function_has_its_numbers(backend):
+    if not chosen.runs(backend):
+        pytest.skip(f"{backend} cannot run here")
+    kernel = chosen._kernel(OPS["tanh"], backend)
+    kernel.forward()
+    kernel.backward(chosen.ONES)
+    numbers = [-2.0 + 2.3 * k / (chosen.SIZE - 1) for k in range(chosen.SIZE)]
+    slopes = [1 - math.tanh(x) ** 2 for x in numbers]
+    assert list(kernel.adjoints)[: chosen.SIZE] == pytest.approx(slopes, rel=1e-13)
+
+
+def test_auto_is_measured_beside_each_backend():
+    turn = chosen.auto("xor", {"steps": 3, "measured": 5})(0)
+    assert turn.amount > 0
+    assert all(name in turn.note for name in backends.NAMES if chosen.runs(name))
 
 
 def test_making_and_rolling_are_measured(monkeypatch):
@@ -411,6 +625,32 @@ def test_no_ratio_where_losses_differ():
     assert not any(line.endswith("x") for line in lines)
 
 
+def test_other_figures_of_a_turn_get_lines_or_remarks():
+    goals = (Goal("we", 4, "they"), Goal("we", 8, "they", moonshot=15, of="a step, ms"))
+    work = Work("W", "", "s", 3, partial(int), goals, whole=True)
+    also = {"imports, s": 0.5, "processor, s": 1.0, "a step, ms": 0.25}
+    others = {**also, "processor, s": 3.0, "a step, ms": 2.5}
+    measured = {
+        "they": [Measured([], math.nan), Measured([1.0], 6.0, "", others)],
+        "we": [Measured([], math.nan), Measured([1.0], 2.0, "warned", also)],
+    }
+    lines = [line.split() for line in table(work, measured, same=True)]
+    assert lines == [
+        ["median", "lowest", "s", "they"],
+        ["they", "6", "6", "1x", "imports", "0.5", "s"],
+        ["we", "2", "2", "3x", "imports", "0.5", "s;", "warned"],
+        ["processor,", "s", "median", "lowest", "they"],
+        ["they", "3", "3", "1x"],
+        ["we", "1", "1", "3x"],
+        ["a", "step,", "ms", "median", "lowest", "they"],
+        ["they", "2.5", "2.5", "1x"],
+        ["we", "0.25", "0.25", "10x"],
+        ["we", "at", "least", "4x", "they:", "3x,", "MISSED"],
+        ["we", "a", "step,", "ms:", "at", "least", "8x", "they", "(moonshot", "15):", "10x,",
+         "reached"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("ours", "difference"), [(1.0, 0.0), (1.0 + 1e-9, 1e-9), (math.nan, math.inf)]
 )
@@ -429,13 +669,15 @@ def test_the_chart_has_a_bar_for_each_contender(tmp_path):
     measured = {
         "W1": {"micrograd": turns(1, 1400.0), "brickgrad c": turns(1, 0.01)},
         "kernel": {"W1": turns(1, 20.0)},
+        "T3": {"pandas": turns(1, 0.125), "endless": turns(1, math.inf)},
     }
     draw(measured, "a machine", tmp_path / "bars.svg")
     text = (tmp_path / "bars.svg").read_text()
-    for word in ("micrograd", "brickgrad c", "1,400", "0.01", "a machine"):
+    for word in ("micrograd", "brickgrad c", "1,400", "0.01", "a machine", "0.125"):
         assert f"<!-- {word} -->" in text
     assert "20" not in text.split("<!-- micrograd -->")[0].split("-->")
-    with pytest.raises(ValueError, match="run W1, W2 or W3"):
+    assert "endless" not in text
+    with pytest.raises(ValueError, match="run T1, T2, T3, W1, W2 or W3"):
         draw({"kernel": measured["kernel"]}, "", tmp_path / "none.svg")
 
 
@@ -452,9 +694,30 @@ def test_the_command_prints_and_keeps_the_figures(tmp_path, monkeypatch, capsys)
     assert kept["works"]["rolling"]["W1"][1][1] > 0
 
 
+@pytest.mark.nightly
+def test_the_command_runs_whole_trainings_quickly(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "figures.json"
+    given = ["--quick", "--rounds", "1", "--only", "T1 relu", "--only", "T3", "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", ["benchmarks", *given])
+    __main__.main()
+    printed = capsys.readouterr().out
+    assert "Quick: the figures mean nothing.\n" in printed
+    assert "DIFFER" not in printed
+    assert json.loads(path.read_text())["works"].keys() == {"T1 relu 1,000", "T1 relu 6,000", "T3"}
+
+
+def test_a_work_that_is_unknown_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "T9"])
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert "there is no 'T9', there are T1 relu 1,000, " in capsys.readouterr().err
+
+
 def test_a_peer_that_is_missing_is_said(monkeypatch, capsys):
     monkeypatch.setattr(__main__, "is_there", lambda c: c.name == "brickgrad eager")
-    monkeypatch.setattr(__main__, "run", lambda work, rounds: {"brickgrad eager": turns(1, 9.0)})
+    monkeypatch.setattr(
+        __main__, "run", lambda work, rounds, quick: {"brickgrad eager": turns(1, 9.0)}
+    )
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "W1"])
     __main__.main()
     printed = capsys.readouterr().out

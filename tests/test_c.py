@@ -59,14 +59,12 @@ def total(xs: Sequence[Any]) -> Any:
     return reduce(lambda s, x: s + x, xs)
 
 
-@pytest.fixture(params=["as it is", "2 lanes", "4 lanes", "8 lanes", "table of calls", "general"])
+@pytest.fixture(params=["as it is", "2 lanes", "4 lanes", "8 lanes", "general"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """All the ways to write a program."""
     if request.param.endswith("lanes"):
         lanes = int(request.param[0])
         monkeypatch.setattr(c, "machine", lambda: Machine(lanes, 20 if lanes == 8 else 10))
-    if request.param == "table of calls":
-        monkeypatch.setattr(ctext, "CALLS", 0)
     if request.param == "general":
         monkeypatch.setattr(ctext, "KINDS", 0)
     return str(request.param)

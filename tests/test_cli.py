@@ -14,6 +14,7 @@ import pytest
 from hostile import HOSTILE
 
 import nn.cli
+from engine import backends
 from engine.drawing.picture import visible
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
@@ -289,6 +290,20 @@ def test_a_training_goes_on_by_one_flag(capsys):
     ]
     assert loss[0] == loss[1]
     assert len(loss[0]) == 90
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("backend", backends.NAMES)
+def test_a_named_backend_gives_the_same_bits_and_is_kept(backend, capsys):
+    try:
+        backends.backend(backend)
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+    train = [*TRAIN, *SMALL, "--steps", "60", "--batch", "40", "--backend", backend]
+    for out in "ab":
+        assert main([*train, "--out", out, "--checkpoint", f"{out}.json"]) == 0
+        assert json.loads(Path(f"{out}.json").read_text())["backend"] == backend
+    assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
 
 
 ANOTHER = {

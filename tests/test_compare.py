@@ -4,7 +4,7 @@ import random
 import pytest
 
 import engine
-from engine.compare import ReplayError, change, difference, gradients
+from engine.compare import ReplayError, _least_slacks, _slacks, change, difference, gradients
 from engine.tape import record
 from engine.value import Value
 
@@ -200,3 +200,33 @@ def test_what_overflows_or_vanishes_in_one_order_only():
     assert found(lambda x, y: x * 1e108 * y, [1e108], [1e-92, math.inf], [x, y]) is None
     assert found(lambda x, y: y * 1e-110 * x, [1e-110], [1e-200, 0.0], [x, y]) is not None
     assert found(lambda x, y: y * 1e-110 * y, [0.0], [0.0, 3e-310], [x, y]) is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
+    draw = random.Random(seed)
+    leaves = [Value(draw.uniform(-2, 2)) for _ in range(4)]
+    values = [*leaves, Value(0.0)]
+    makes = [
+        lambda a, b: a + b,
+        lambda a, b: a - b,
+        lambda a, b: a * b,
+        lambda a, b: a / b,
+        lambda a, b: (a * a).tanh() - b.exp(),
+        lambda a, b: engine.dot([a, b, 0.5], [b, 3.0, a], a),
+        lambda a, b: engine.logsumexp([a, b]),
+        engine.max,
+    ]
+    for _ in range(12):
+        values.append(draw.choice(makes)(*draw.choices(values, k=2)))
+    for root in (values[-1], values[-3], 1.0):
+        outputs = [root, values[5], 2.0]
+        least, most = (f(outputs, root, values[:5], range(3)) for f in (_least_slacks, _slacks))
+        assert all(a <= b for a, b in zip(least, most, strict=True))
+
+
+def test_a_sum_that_cancels_needs_no_long_look(monkeypatch):
+    monkeypatch.setattr("engine.compare._slacks", None)
+    xs = [Value(0.1), Value(0.2), Value(-0.3)]
+    f = lambda *xs: sum(xs)  # noqa: E731
+    assert found(f, [0.1 + (0.2 - 0.3)], [1.0] * 3, xs) is None

@@ -1,6 +1,7 @@
 import math
 import random
 import warnings
+from array import array
 from contextlib import suppress
 
 import pytest
@@ -10,10 +11,11 @@ from engine import backends, detect_anomaly
 from engine.functions import max as largest
 from engine.functions import sum as sum_of
 from engine.value import Value, data_of
-from nn.descent import KEPT, Descent
+from nn.descent import Descent
 from nn.loss import cross_entropy, hinge, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW
+from nn.table import Table
 from nn.train import fit
 
 BACKENDS = ("python", "numpy", "c")
@@ -133,7 +135,7 @@ def test_comparisons_are_asked_again_in_training():
 
         descent = Descent(loss, optimizer, way)
         xs, ys = [1.0, 2.0], [1.0, -1.0]
-        losses = [descent.step(xs, ys).loss for _ in range(12)]
+        losses = [descent.step(Table(xs, ys)).loss for _ in range(12)]
         descent.store()
         return losses, w.data
 
@@ -145,7 +147,7 @@ def test_frozen_parameters_stay_and_are_read():
     descent = Descent(lambda xs, ys: ((frozen * w - ys[0]) ** 2 * xs[0], []), SGD([w], lr=0.1))
     xs, ys = [1.0], [4.0]
     for _ in range(60):
-        descent.step(xs, ys)
+        descent.step(Table(xs, ys))
     descent.store()
     assert (frozen.data, w.data) == (2.0, pytest.approx(2.0))
 
@@ -169,7 +171,7 @@ class Trained:
         return sum_of(map(self.loss, outputs, ys)) / len(xs), outputs
 
     def step(self, xs, ys):
-        loss, outputs, norm = self.descent.step(xs, ys)
+        loss, outputs, norm, _ = self.descent.step(Table(xs, ys))
         return [loss, norm, *(data_of(z) for row in outputs() for z in row)]
 
     def state(self):
@@ -214,16 +216,26 @@ def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
 
 
-def test_a_faster_backend_takes_over_in_the_middle(monkeypatch):
-    available("c")
-    ours, eager = Trained("auto", Adam, lr=0.01), Trained("eager", Adam, lr=0.01)
-    c = backends.backend("c")
-    for k, batch in enumerate(batches(9)):
-        if k == 4:
-            monkeypatch.setattr(backends, "better", lambda program, seconds: c)
-        assert same(ours.step(*batch), eager.step(*batch), "auto")
-    assert same(ours.state(), eager.state(), "auto")
-    assert ours.descent.backend == "c"
+@each_backend
+def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
+    class Scaled(SGD):
+        scale = 1.0
+
+        def moved(self, parameters, gradients, memory, rates):
+            rate = rates[0] * self.scale
+            return [
+                [p - rate * g for p, g in zip(parameters, gradients, strict=True)],
+                *memory,
+            ]
+
+    ours, eager = pair(backend, Scaled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for k, batch in enumerate(batches(9)):
+            for each in (ours, eager):
+                each.optimizer.scale = 1.0 + max(0, k - 5) / 10
+            assert same(ours.step(*batch), eager.step(*batch), backend)
+    assert same(ours.state(), eager.state(), backend)
 
 
 @each_backend
@@ -236,12 +248,44 @@ def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
     assert ours.descent._replay.made == 2
 
 
-def test_batches_that_come_again_are_bound_once():
-    ours, eager = pair("python")
-    many = batches(KEPT + 3)
-    for batch in many * 3:
-        assert ours.step(*batch) == eager.step(*batch)
-    assert len(ours.descent._bound) == KEPT
+@each_backend
+def test_a_batch_is_gathered_from_rows(backend):
+    ours, eager = pair(backend, Adam, lr=0.01)
+    xs, ys = batches(1, size=12)[0]
+    data, draw = Table(xs, ys), random.Random(3)
+    for size in (5, 5, 12, 5, 3, 12, 5):
+        rows = array("i", draw.choices(range(12), k=size)) if size < 12 else None
+        taken = ours.descent.step(data, rows)
+        chosen = range(12) if rows is None else rows
+        expected = eager.step([xs[i] for i in chosen], [ys[i] for i in chosen])
+        assert same(taken.loss, expected[0], backend)
+        largest = [max(range(3), key=row.__getitem__) for row in taken.outputs()]
+        assert list(taken.largest()) == largest
+    assert same(ours.state(), eager.state(), backend)
+    assert ours.descent._replay.made == 3  # one for each size
+
+
+@each_backend
+def test_rows_of_several_lengths_are_read_anew(backend):
+    available(backend)
+    xs, ys = [[1.0], [1.0, 2.0], [3.0], [0.5, 1.5]], [1.0, 2.0, 0.0, 1.0]
+    found = []
+    for way in (backend, "eager"):
+        w = Value(0.3)
+
+        def run(xs, ys, w=w):
+            errors = [w * sum(x) - y for x, y in zip(xs, ys, strict=True)]
+            return sum_of([e * e for e in errors]), errors
+
+        descent, data = Descent(run, SGD([w], lr=0.01), way), Table(xs, ys)
+        losses = [
+            descent.step(data, rows).loss
+            for rows in [array("i", pair) for pair in ((0, 2), (2, 0), (1, 3), (0, 1), (0, 2))] * 2
+        ]
+        losses.append(descent.step(data).loss)
+        descent.store()
+        found.append([*losses, w.data])
+    assert same(*found, backend)
 
 
 @each_backend
@@ -298,7 +342,9 @@ def test_each_recording_moves_its_own_parameters(backend):
     (ours, mine, got), (eager, theirs, expected) = way(backend), way("eager")
     for sign in [1, 1, 1, 1, -1, -1, -1, -1, 1]:
         xs, ys = [0.5 * sign, 0.25 * sign], [1.0, 2.0]
-        assert ours.step(xs, ys).loss == pytest.approx(eager.step(xs, ys).loss, rel=1e-13)
+        assert ours.step(Table(xs, ys)).loss == pytest.approx(
+            eager.step(Table(xs, ys)).loss, rel=1e-13
+        )
     ours.store()
     assert [p.data for p in got] == pytest.approx([p.data for p in expected], rel=1e-12)
     assert [p.has_grad for p in got] == [p.has_grad for p in expected] == [True, False, False]
@@ -316,9 +362,9 @@ def test_parameters_moved_unequally_often_go_on_without_replay():
 
     descent = Descent(run, Adam([v, w], lr=0.01), "python")
     for _ in range(3):
-        descent.step([1.0], [2.0])
+        descent.step(Table([1.0], [2.0]))
     with pytest.warns(UserWarning, match="without replay, slower: some parameters were moved"):
-        assert [descent.step([-1.0], [2.0]).loss > 0 for _ in range(3)] == [True] * 3
+        assert [descent.step(Table([-1.0], [2.0])).loss > 0 for _ in range(3)] == [True] * 3
     assert descent.backend == "eager"
     assert descent.optimizer.steps == [6, 3]
 
@@ -345,7 +391,7 @@ def test_an_optimizer_of_other_parameters_moves_nothing():
     net = Trained("python")
     descent = Descent(net.run, SGD([Value(1.0)], lr=0.1), "python")
     with pytest.raises(ValueError, match="gave no parameter of the optimizer a gradient"):
-        descent.step(*batches(1)[0])
+        descent.step(Table(*batches(1)[0]))
 
 
 # --- what is not finite -----------------------------------------------------------------------
@@ -380,11 +426,11 @@ def test_a_gradient_that_is_not_finite_stops_and_leaves_all_else(backend):
     w, optimizer, run = one(lambda w, x: (w * x).sqrt(), Adam, lr=0.01)
     descent = Descent(run, optimizer, backend)
     for _ in range(3):
-        descent.step([1.0], [])
+        descent.step(Table([1.0], []))
     descent.store()
     before = w.data, optimizer.state_dict()
     with pytest.raises(FloatingPointError, match=r"the length of the gradient is (inf|nan)"):
-        descent.step([0.0], [])
+        descent.step(Table([0.0], []))
     descent.store()
     assert (w.data, optimizer.state_dict()) == before
 
@@ -395,11 +441,11 @@ def test_a_step_to_infinity_is_not_taken(backend):
     w, optimizer, run = one(lambda w, x: w * x, SGD, lr=1e10)
     descent = Descent(run, optimizer, backend)
     for _ in range(3):
-        descent.step([1e-12], [])
+        descent.step(Table([1e-12], []))
     descent.store()
     before = w.data, optimizer.steps
     with pytest.raises(FloatingPointError, match="the data of parameter 0 would become -inf"):
-        descent.step([1e300], [])
+        descent.step(Table([1e300], []))
     descent.store()
     assert (w.data, optimizer.steps) == before
 
@@ -410,7 +456,7 @@ def test_the_length_of_gradients_whose_squares_are_no_numbers(backend, size):
     available(backend)
     _, optimizer, run = one(lambda w, x: w * x, SGD, lr=1e-300)
     descent = Descent(run, optimizer, backend)
-    assert [descent.step([size], []).gradient_norm for _ in range(3)] == [size] * 3
+    assert [descent.step(Table([size], [])).gradient_norm for _ in range(3)] == [size] * 3
 
 
 # --- what cannot be replayed ------------------------------------------------------------------
@@ -429,7 +475,7 @@ def test_random_masks_are_found_and_not_frozen(backend):
     descent = Descent(run, SGD([w], lr=0.125), backend)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        taken = [descent.step([1.0], []).loss for _ in range(30)]
+        taken = [descent.step(Table([1.0], [])).loss for _ in range(30)]
     assert [str(warning.message).partition(":")[0] for warning in seen] == [
         "training goes on without replay, slower"
     ]
@@ -493,6 +539,123 @@ def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
     assert ours == pytest.approx(eager, rel=1e-12)
     assert ours != pytest.approx(line(backend, SGD, steps=7, options=options)[0], rel=1e-3)
     assert warned == []
+
+
+# --- code of the user's that runs within a step, and looks at the parameters or sets them -------
+
+
+def size_of(optimizer):
+    return sum(p.data**2 + p.grad**2 for p in optimizer.parameters)
+
+
+class Careful(SGD):
+    """Smaller steps for larger weights."""
+
+    def rates(self, steps):
+        return self.lr / (1 + size_of(self)), *super().rates(steps)[1:]
+
+
+class Inherited(Careful):
+    """Says nothing itself."""
+
+
+class Planned(SGD):
+    """Takes its rates one after the other."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        plan = iter([0.2 * 0.9**k for k in range(99)])
+        self.rates = lambda steps: (next(plan), 0.0, 0.0, 0.0)
+
+
+class Computed(SGD):
+    """Its weight decay depends on the weights."""
+
+    weight_decay = property(lambda self: 0.01 * size_of(self), lambda self, x: None)
+
+
+class Bounded(SGD):
+    """Moves weights when a setting is set."""
+
+    def __setattr__(self, name, thing):
+        super().__setattr__(name, thing)
+        for p in vars(self).get("parameters", ()):
+            p.data = max(-1.1, min(1.1, p.data))
+
+
+class Watching(SGD):
+    """Notes the weights that it is going to move."""
+
+    def moved(self, ps, gs, memory, rates):
+        scale = 1 / (1 + size_of(self))
+        return super().moved(ps, [g * scale for g in gs], memory, rates)
+
+
+class Patched(Adam):
+    """Its decay is another, on the instance."""
+
+    def __init__(self, *given, **settings):
+        super().__init__(*given, **settings)
+        self._decay = lambda: (1.0, 0.01 * size_of(self))
+
+
+def looking(optimizer):
+    seen = []
+
+    def lr(step):
+        seen.append(optimizer.parameters[0].data)
+        return 0.1 / (1 + size_of(optimizer)) + 0.01 * (len(set(seen)) == len(seen))
+
+    return lr
+
+
+def clipping(optimizer):
+    def lr(step):
+        for p in optimizer.parameters:
+            p.data = max(-1.1, min(1.1, p.data))
+        return 0.1
+
+    return lr
+
+
+class Rate:
+    """A schedule that is an object, and turns the gradient it sees."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def __call__(self, step):
+        return 0.1 / (1 + abs(self.optimizer.parameters[0].grad))
+
+
+@each_backend
+@pytest.mark.parametrize("lr", [looking, clipping, Rate])
+def test_a_schedule_sees_the_newest_numbers_and_may_set_them(lr, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", lr=lr), line(backend, lr=lr)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert warned == []
+
+
+@each_backend
+@pytest.mark.parametrize(
+    "kind", [Careful, Inherited, Planned, Computed, Bounded, Watching, Patched]
+)
+def test_an_optimizer_of_ones_own_sees_the_newest_numbers(kind, backend):
+    available(backend)
+    (eager, _), (ours, warned) = line("eager", kind), line(backend, kind)
+    assert ours == pytest.approx(eager, rel=1e-12)
+    assert len(warned) <= 1
+
+
+@each_backend
+def test_a_plain_schedule_leaves_the_numbers_in_the_kernel(backend, monkeypatch):
+    available(backend)
+    stored = []
+    store = Descent.store
+    monkeypatch.setattr(Descent, "store", lambda self: stored.append(0) or store(self))
+    line(backend, lr=lambda optimizer: lambda step: 0.1 * (1 - step / 1000))
+    assert len(stored) < 20
 
 
 @pytest.mark.parametrize("backend", ["numpy", "c"])
@@ -645,7 +808,7 @@ def test_what_was_computed_outside_is_not_replayed():
         h = w * 2.0
         descent = Descent(lambda xs, ys: ((h * xs[0] - w) ** 2, []), SGD([w], lr=0.01), backend)
         for _ in range(6):
-            descent.step([1.0], [])
+            descent.step(Table([1.0], []))
         descent.store()
         return w.data
 
@@ -680,7 +843,7 @@ def test_a_loss_that_branches_on_its_numbers_is_recorded_nine_times_at_most():
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         for _ in range(40):
-            losses = [descent.step(XS, ys).loss for descent in descents]
+            losses = [descent.step(Table(XS, ys)).loss for descent in descents]
             assert losses[0] == losses[1]
     assert ["recorded 9 times" in str(warning.message) for warning in warned] == [True]
     assert descents[0]._replay.made == 9
@@ -696,7 +859,7 @@ def test_a_loss_of_new_parameters_at_each_step_is_recorded_again_and_again(backe
 
     def grow(steps):
         for k in steps:
-            assert descent.step([1.0], [1.0]).loss == pytest.approx(0.25 * 0.64**k + k)
+            assert descent.step(Table([1.0], [1.0])).loss == pytest.approx(0.25 * 0.64**k + k)
             ws.append(Value(1.0))
 
     descent = Descent(run, SGD([ws[0]], lr=0.1), backend)
@@ -731,7 +894,7 @@ def test_comparisons_of_a_step_are_a_logarithm():
     xs = [1.0]
     for k in range(1, 40):
         with traced(lambda code: code is run.__code__, lambda frame: runs.append(frame.f_lineno)):
-            descent.step(xs, xs)
+            descent.step(Table(xs, xs))
         compared += [k] * len(runs)
         runs.clear()
     assert compared == [1, 2, 20]
@@ -741,9 +904,9 @@ def test_modes_of_the_engine_are_kept():
     _, optimizer, run = one(lambda w, x: (w * x).log(), SGD, lr=0.1)
     descent = Descent(run, optimizer, "python")
     for _ in range(3):
-        descent.step([1.0], [])
+        descent.step(Table([1.0], []))
     with detect_anomaly(), pytest.raises(FloatingPointError, match=r"log\(.*\) gave nan, at"):
-        descent.step([-1.0], [])
+        descent.step(Table([-1.0], []))
 
 
 # --- a step is taken or not -------------------------------------------------------------------
@@ -776,7 +939,7 @@ def test_a_switch_turned_between_steps_counts_at_once(backend):
         descent = Descent(lambda xs, ys: ((a * xs[0] - ys[0]) ** 2, []), optimizer, backend)
         for step in range(6):
             optimizer.nesterov = step >= 3
-            descent.step(*one)
+            descent.step(Table(*one))
         descent.store()
         return a.data
 
@@ -794,7 +957,7 @@ def test_a_step_taken_again_adds_to_the_gradients_of_others_once(backend):
         descent = Descent(lambda xs, ys: ((a * other * xs[0] - ys[0]) ** 2, []), optimizer, backend)
         for step in range(4):
             optimizer.weight_decay = 0.1 * (step >= 2)
-            descent.step(*one)
+            descent.step(Table(*one))
         descent.store()
         return other.grad
 

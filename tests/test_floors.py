@@ -29,7 +29,7 @@ FLOORS = [
     ],
     [
         *("engine.check", "engine.drawing.picture", "engine.story.differences"),
-        *("engine.world", "engine.undo"),
+        *("engine.world", "engine.undo", "engine.kinds"),
     ],
     ["engine.drawing.svg", "engine.page.page", "engine.words"],
     ["engine.backends", "engine.backends.kernel"],
@@ -43,7 +43,8 @@ FLOORS = [
     ["nn.module", "nn.progress", "nn.elsewhere"],
     ["nn.loss", "nn.data"],
     ["nn.optim", "nn.files", "nn.plot", "nn.timeline"],
-    ["nn.descent", "nn.save", "nn.described"],
+    ["nn.plain", "nn.save", "nn.described", "nn.table"],
+    ["nn.descent"],
     ["nn.checkpoint"],
     ["nn.train", "nn.task"],
     ["nn.watch"],

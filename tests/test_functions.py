@@ -2,8 +2,10 @@ import gc
 import linecache
 import math
 import random
+import sys
 import tracemalloc
 import weakref
+from functools import partial
 
 import mpmath as mp
 import pytest
@@ -591,3 +593,15 @@ def test_call_gives_a_value_only_where_there_is_one():
 def test_a_generator_is_as_good_as_a_list(f):
     xs = [Value(1.0), Value(2.0)]
     assert [y.data for y in f(x for x in xs)] == [y.data for y in f(xs)] != []
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_makes_as_many_calls_as_the_method(name):
+    v, events = Value(0.5), []
+    for build in (partial(getattr(engine, name), v), getattr(v, name)):
+        calls = []
+        sys.setprofile(lambda frame, event, _, calls=calls: calls.append(event))
+        build()
+        sys.setprofile(None)
+        events.append(calls)
+    assert events[0] == events[1]

@@ -26,7 +26,7 @@ PICKS = {ast.Subscript, ast.List}
 METHODS = {
     *ARITHMETIC,
     ast.Attribute,
-    ast.If,
+    *(ast.If, ast.For, ast.Expr),
     ast.Is,
     ast.IsNot,
     ast.Try,
@@ -42,7 +42,7 @@ NAMES = {
         r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_"
     ),
     "methods": (
-        r"Value|_new|number|observed|modes|self|other|node|None|AttributeError|TypeError|type|float"
+        r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
         r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
         rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply"
     ),
@@ -54,10 +54,10 @@ ATTRIBUTES = {
         r"|exp|expm1|log|log1p|sqrt|sin|cos|tan|sinh|cosh|tanh|arcsin|arccos|arctan|less|less_equal"
         r"|greater|greater_equal|equal|not_equal|logical_and|logical_or|logical_not|copyto|where"
         rf"|einsum|isfinite|isnan)|np\.(add|maximum|minimum)\.(reduce|at)|ieee\.({FUNCTIONS})"
-        r"|(d?[ctwxz]\d+(_\d+)?)\.(fill|take)"
+        r"|(d?[ctwxz]\d+(_\d+)?|table\d+)\.(fill|take)"
     ),
     "methods": (
-        r"(self|other|node|[xy]\d+|bias)\._?data|node\.(x|y|dx|dy|op|grad|label|adjoint)"
+        r"(self|other|node|[xy]\d+|bias)\._data|node\.(x|y|_dx|_dy|op|_grad|label|adjoint)"
         r"|(self|other)\.[xy]"
     ),
 }

@@ -40,9 +40,9 @@ def test_the_source_is_plain_code_a_person_could_have_written():
     assert ast.unparse(METHODS["__mul__"]) == "\n".join(
         [
             "def __mul__(self, other):",
-            "    x = self.data",
+            "    x = self._data",
             "    if type(other) is Value:",
-            "        y = other.data",
+            "        y = other._data",
             "        try:",
             "            z = x * y",
             "            dx = y",
@@ -51,9 +51,9 @@ def test_the_source_is_plain_code_a_person_could_have_written():
             "            if type(x) is not float or type(y) is not float:",
             "                return apply(mul_op, self, other)",
             "            z, dx, dy = mul_careful(x, y)",
-            "        node = _new(Value)",
-            "        node.dx = dx",
-            "        node.dy = dy",
+            "        node = _new()",
+            "        node._dx = dx",
+            "        node._dy = dy",
             "    else:",
             "        if type(other) is not float:",
             "            other = number(other)",
@@ -65,17 +65,20 @@ def test_the_source_is_plain_code_a_person_could_have_written():
             "            if type(x) is not float or type(y) is not float:",
             "                return apply(mul_op, self, other)",
             "            z, dx, dy = mul_careful(x, y)",
-            "        node = _new(Value)",
-            "        node.dx = dx",
-            "        node.dy = None",
+            "        node = _new()",
+            "        node._dx = dx",
+            "        node._dy = None",
             "    node.x = self",
             "    node.y = other",
-            "    node.data = z",
+            "    node._data = z",
             "    node.op = mul_op",
-            "    node.grad = NOT_COMPUTED",
+            "    node._grad = NOT_COMPUTED",
             "    node.label = ''",
             "    node.adjoint = None",
-            "    return observed(node) if modes else node",
+            "    if modes:",
+            "        for see in active():",
+            "            see(node)",
+            "    return node",
         ]
     )
 
@@ -90,9 +93,9 @@ def test_a_debugger_steps_through_the_generated_source():
 
     with traced(lambda code: code.co_name == "__mul__", at_line):
         Value(2.0) * Value(3.0)
-    assert steps[:2] == ["x = self.data", "if type(other) is Value:"]
+    assert steps[:2] == ["x = self._data", "if type(other) is Value:"]
     assert "z = x * y" in steps
-    assert steps[-1] == "return observed(node) if modes else node"
+    assert steps[-1] == "return node"
 
 
 @pytest.mark.parametrize("name", DUNDER)

@@ -12,61 +12,16 @@ from pathlib import Path
 import differences
 import mpmath as mp
 import pytest
+from bounds import FORWARD_ULPS, numbers, off, powers
 from differences import TORCH, by_torch
 from oracles import COMPLEX, EXACT, SPECIAL, close, ulps
 
 from engine import formula, ops
-from engine.ops import OPS, Op, fsum, inner, logsumexp
+from engine.ops import OPS, fsum, inner, logsumexp
 
 LIBRARY = [op for op in OPS.values() if op.name in EXACT]
 MANY = [op for op in OPS.values() if op.many]
 ROWS_AT_POINTS = [pytest.param(op, at, id=f"{op.name}{at}") for op in LIBRARY for at in op.at]
-
-FORWARD_ULPS = {
-    **dict.fromkeys(["add", "sub", "mul", "div", "neg", "abs", "relu", "max", "min"], 0.5),
-    **dict.fromkeys(["exp", "log", "sqrt", "sin", "cos", "pow"], 1.0),
-}
-DOMAIN = {
-    **dict.fromkeys(["log", "sqrt"], (0.0, math.inf)),
-    **dict.fromkeys(["asin", "acos"], (-1.0, 1.0)),
-    "log1p": (-1.0, math.inf),
-}
-GROWING = {"exp", "expm1", "sinh", "cosh", "tanh", "sigmoid", "softplus", "gelu", "erf", "erfc"}
-
-
-def condition(f, x: float) -> float:
-    """How many ulp of the result one ulp of the operand is worth."""
-    value = f(mp.mpf(x))
-    return float(abs(mp.mpf(x) * mp.diff(f, mp.mpf(x)) / value)) if value else 1.0
-
-
-def numbers(op: Op, seed: int, count: int):
-    """Operands inside the domain: of every size, near 1, and ordinary ones."""
-    rng = random.Random(f"{op.name} {seed}")
-    low, high = DOMAIN.get(op.name, (-math.inf, math.inf))
-    found = []
-    while len(found) < count:
-        sizes = (10 ** rng.uniform(-300, 300), 10 ** rng.uniform(-5, 3), rng.uniform(0, 3))
-        x = rng.choice([-1, 1]) * rng.choice([*sizes, 1 - 10 ** rng.uniform(-15, -1)])
-        reach = 700 if op.name in GROWING else 1e9 if op.name in {"sin", "cos", "tan"} else 1e300
-        if low < x < high and abs(x) < reach:
-            found.append(x)
-    return found
-
-
-def powers(seed: int, count: int):
-    """Bases and exponents whose power is a normal float."""
-    rng = random.Random(seed)
-    found = []
-    while len(found) < count:
-        sizes = (10 ** rng.uniform(-300, 300), 10 ** rng.uniform(-3, 3))
-        x = rng.choice([*sizes, 1 + rng.choice([-1, 1]) * 10 ** rng.uniform(-12, -1)])
-        log_z = rng.choice([rng.uniform(-1, 1), rng.uniform(-707, 709)])
-        near_half = 0.5 + rng.choice([-1, 1]) * 10 ** rng.uniform(-17, -1)
-        y = rng.choice([log_z / math.log(x), rng.uniform(-3, 3), near_half, rng.randint(-4, 4)])
-        if abs(y * math.log(x)) < 707:
-            found.append((x, float(y)))
-    return found
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=repr)
@@ -113,24 +68,15 @@ class Worst:
 
 
 FORWARD, SLOPES = "forward against mpmath", "partials against mpmath"
-CONDITIONED = {"erf", "erfc", "gelu"}
-OF_CONDITION = "of 4 (1 + condition)"
 
 
 @pytest.mark.parametrize("op", [op for op in LIBRARY if op.arity == 1], ids=repr)
 def test_results_of_one_operand_against_mpmath(op, amount, figure):
     worst = Worst(figure, op.name)
     for x in numbers(op, 0, amount(150, 5_000)):
-        exact = EXACT[op.name]
-        both = zip(("a2", "a3"), (FORWARD, SLOPES), op.forward((x,)), exact, strict=True)
-        for row, what, got, f in both:
-            want = f(mp.mpf(x))
-            if op.name in CONDITIONED and float(want):
-                share = ulps(got, want) / (4 * (1 + condition(f, x)))
-                worst.check(row, f"{what}: erf, erfc, gelu", share, 1.0, OF_CONDITION)
-            else:
-                bound = 4.0 if row == "a3" else FORWARD_ULPS.get(op.name, 2.0)
-                worst.check(row, what, ulps(got, want), bound)
+        for k, got in enumerate(op.forward((x,))):
+            kind, error, bound, unit = off(op, k, x, got)
+            worst.check(("a2", "a3")[k], (FORWARD, SLOPES)[k] + kind, error, bound, unit)
     worst.note()
 
 

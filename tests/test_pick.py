@@ -19,9 +19,11 @@ import engine
 from engine import Value, backends, check_grads, draw, grad, pick, replay, steps, toposort
 from engine.arguments import digest
 from engine.backends import python
+from engine.compare import ReplayError
 from engine.replay import Replay
 from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
+from nn.table import Table
 from nn.train import batches
 
 RNG = random.Random(13)
@@ -552,6 +554,18 @@ def test_what_takes_no_stand_in_gets_the_int():
     assert recordings(f, (0, 5), (0, 5), (1, 5), (1, 777)) == 3
 
 
+def test_who_asks_for_the_type_of_an_integer_is_refused_where_it_matters():
+    matters = replay(lambda i, x: pick(ROWS, i) * (2.0 if type(i) is int else x))
+    with pytest.raises(ReplayError, match=r"asks at .* what kind of thing a number is"):
+        matters(1, 5.0)
+
+    def f(i, x, ks):
+        assert type(i) is not str
+        return pick(ROWS, i) * x * len(ks)
+
+    assert recordings(f, (1, 5.0, [0, 3]), (2, 6.0, [1, 2])) == 1
+
+
 def test_a_mistake_of_the_function_is_its_own():
     step = replay(lambda i: pick(ROWS, i) * math.exp("a"))
     for _ in range(2):
@@ -687,8 +701,8 @@ LETTERS = [RNG.randrange(6) for _ in range(30)], [RNG.randrange(6) for _ in rang
 def test_adam_moves_rows_that_were_not_picked_as_in_torch(backend):
     torch = pytest.importorskip("torch")
     model, seed = Letters(), 3
-    order = itertools.islice(batches(*LETTERS, 2, False, random.Random(seed)), 40)
-    expected = in_torch(torch, model, list(order), 0.05)
+    drawn = itertools.islice(batches(len(LETTERS[0]), 2, False, random.Random(seed)), 40)
+    expected = in_torch(torch, model, map(Table(*LETTERS).batch, drawn), 0.05)
     adam = Adam(model.parameters(), lr=0.05)
     settings = {"optimizer": adam, "steps": 40, "batch_size": 2, "seed": seed, "backend": backend}
     with warnings.catch_warnings():

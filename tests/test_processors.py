@@ -1,18 +1,15 @@
 """The generated C on processors that this machine may not have: compiled, and run where it can."""
 
 import os
-import platform
-import shutil
-import subprocess
-from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 import ran
+from processors import LANES
 
 from engine import functions as fn
-from engine.backends import c, library
+from engine.backends import c
 from engine.backends.contraction import Machine
 from engine.ops import OPS
 from engine.value import Value, apply
@@ -23,70 +20,11 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="commands of POSIX"),
 ]
 
-LANES = {"x86-64": 2, "x86-64-v3": 4, "x86-64-v4": 8, "arm64": 2}
-NEEDS = {  # what gcc calls the most telling abilities
-    "x86-64": [],
-    "x86-64-v3": ["avx2", "bmi2", "fma"],
-    "x86-64-v4": ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
-}
-CROSS = "aarch64-linux-gnu-gcc"
-
 
 class Ran(ran.Ran):
     """A function run as C and eagerly, and both results."""
 
     backend = c
-
-
-@pytest.fixture(params=LANES)
-def processor(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """A processor that the compiler makes code for; a test ends as skipped where it would run."""
-    name = str(request.param)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    here = " ".join(library.compiler() or [])
-    if platform.machine() in ("arm64", "aarch64") and name == "arm64":
-        return name
-    if name == "arm64":
-        if not can_cross():
-            pytest.skip(f"{CROSS} or its C library is not installed: nothing compiled for arm64")
-        monkeypatch.setenv("CC", CROSS)
-    else:
-        flag = f"-march={name.replace('-', '_') if 'ziglang' in here else name}"
-        monkeypatch.setenv("CC", f"{here} {flag[: len('-march=x86-64')]}")
-        try:
-            library.target(library.compiler() or [])
-        except RuntimeError:
-            pytest.skip(f"{here} makes no code for {name}")
-        is_here = has(NEEDS[name])
-        monkeypatch.setenv("CC", f"{here} {flag}")
-        if is_here:
-            return name
-
-    def made(path: Path, *_: object) -> None:
-        assert path.stat().st_size > 1000
-        pytest.skip(f"compiled for {name}, not run: this processor is not known to run it")
-
-    monkeypatch.setattr(library, "_opened", made)
-    return name
-
-
-def can_cross() -> bool:
-    if not shutil.which(CROSS):
-        return False
-    command = [CROSS, "-x", "c", "-fsyntax-only", "-"]
-    said = subprocess.run(
-        command, input="#include <math.h>", text=True, capture_output=True, check=False
-    )
-    return said.returncode == 0
-
-
-def has(abilities: list[str]) -> bool:
-    """Whether this processor, and the system on it, can do all of this."""
-    asked = "".join(f' && __builtin_cpu_supports("{ability}")' for ability in abilities)
-    source = f"int runs(void) {{ __builtin_cpu_init(); return 1{asked}; }}"
-    return bool(library.load(source).runs())
 
 
 @pytest.mark.parametrize("wide", [False, True], ids=["its own registers", "wider than registers"])

@@ -3,10 +3,12 @@ import gc
 import math
 import pickle
 import random
+import types
 import warnings
 import weakref
 from collections import namedtuple
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import pytest
 from disturbed import in_threads
@@ -117,7 +119,7 @@ def test_arguments_of_many_shapes(arguments, others, backend):
     w = Value(1.5)
 
     def numbers(thing):
-        if isinstance(thing, Value):
+        if isinstance(thing, float | Value):
             return [thing]
         if isinstance(thing, dict):
             thing = list(thing.values())
@@ -802,7 +804,9 @@ def test_one_that_joins_late_counts_at_once():
     [lambda x: float(f"{x:.3f}"), lambda x: (x * x).partials[0], lambda x: x.grad, lambda x: x.dx],
 )
 def test_looks_at_numbers_are_refused(look):
-    with pytest.raises(ReplayError, match=r"looks at the \.\w+ of a Value at .*test_replay"):
+    with pytest.raises(
+        ReplayError, match=r"(looks at|uses) the \.?\w+ of a Value at .*test_replay"
+    ):
         replay(lambda x: x * (look(x) or 1.0))(2.0)
 
 
@@ -863,26 +867,6 @@ def test_the_warning_names_a_whole_number():
     patterns = [([8.0 * (k >> bit & 1) for bit in range(4)],) for k in range(9)]
     cause = counted(step, [(given, {}) for given in patterns])
     assert cause.startswith("comparison 0 in it, Value > 3, comes out differently")
-
-
-@each_backend
-def test_a_faster_kernel_is_compared_at_once(monkeypatch, backend):
-    module = backends.backend(backend)
-    w = Value(2.0)
-    step = replay(lambda x: w * x)
-    for _ in range(5):
-        step(3.0)
-
-    class Wrong:
-        def __init__(self, kernel):
-            self.values, self.adjoints = kernel.values, kernel.adjoints
-            self.forward, self.backward = kernel.forward, lambda seeds: None
-
-    compile_ = module.compile
-    monkeypatch.setattr(module, "compile", lambda *of: Wrong(compile_(*of)))
-    monkeypatch.setattr(backends, "better", lambda program, seconds: module)
-    with pytest.raises(ReplayError, match=r"a gradient is 0\.0 replayed and 3\.0 computed anew"):
-        step(3.0)
 
 
 # --- modes, exceptions, threads ---------------------------------------------------------------
@@ -972,6 +956,28 @@ def test_threads_may_call_one_replay():
 
 
 # --- the decorator ----------------------------------------------------------------------------
+
+
+def test_what_is_equal_but_has_no_hash_is_told_apart_by_identity():
+    @dataclass
+    class Line:
+        slope: Value
+        scale: float = 1.0
+
+        @replay
+        def loss(self, x):
+            return (self.slope * x * self.scale - 1.0) ** 2
+
+    lines = [Line(Value(2.0)), Line(Value(3.0))]
+    for _ in range(3):
+        assert [line.loss(1.0).data for line in lines] == [1.0, 4.0]
+    assert Line.loss.made == 2
+    lines[0].slope, lines[1].scale = Value(5.0), 2.0
+    assert [line.loss(1.0).data for line in lines] == [16.0, 25.0]
+    step, space = replay(lambda space, x: space.w * x), types.SimpleNamespace(w=Value(2.0))
+    for w in (2.0, 2.0, 3.0):
+        space.w = Value(w)
+        assert step(space, 1.0).data == w
 
 
 def test_a_method_is_replayed_for_each_instance():

@@ -5,8 +5,11 @@ import random
 import signal
 import sys
 import threading
+from array import array
 from collections import Counter
 from contextlib import nullcontext
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
@@ -727,6 +730,88 @@ def test_dropout_goes_on_with_the_draws_of_eager_mode(backend):
     assert ours == (eager if backend == "python" else pytest.approx(eager, rel=1e-12))
 
 
+TABLE = {0.5: 1.0, 1.0: 2.0, 1.5: 0.5}
+FLOATS = {  # what floats can do and Values cannot
+    "math.sin": math.sin,
+    "math.floor": lambda x: math.floor(10 * x),
+    "math.trunc": lambda x: math.trunc(10 * x),
+    "math.fsum": lambda x: math.fsum([x, 1.0]),
+    "int": lambda x: int(10 * x),
+    "an index": lambda x: [1.0, 2.0, 3.0, 4.0][int(x)],
+    "float": float,
+    "round": round,
+    "round to digits": lambda x: round(x / 3, 1),
+    "modulo": lambda x: x % 0.3,
+    "of another": lambda x: 3 % x,
+    "floor division": lambda x: x // 0.3,
+    "divmod": lambda x: divmod(x, 0.3)[1],
+    "plus": lambda x: +x,
+    "complex": lambda x: abs(complex(x, 1.0)),
+    "is_integer": lambda x: 1.0 if x.is_integer() else 2.0,
+    "real": lambda x: x.real,
+    "hex": lambda x: float.fromhex(x.hex()),
+    "format": lambda x: float(f"{x:.0f}"),
+    "percent": lambda x: float("%.0f" % x),  # noqa: UP031
+    "str": lambda x: float(str(x)),
+    "repr": lambda x: len(repr(x / 3)),
+    "a key": TABLE.__getitem__,
+    "in a set": lambda x: 1.0 if x in {0.5, 1.0} else 2.0,
+    "a fraction": lambda x: float(Fraction(x)),
+    "a decimal": lambda x: float(Decimal(x)),
+    "an array": lambda x: float(array("d", [x])[0]),
+}
+
+
+@pytest.mark.parametrize("backend", backends.NAMES)
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("place", ["model", "loss"])
+def test_data_are_floats_to_a_model_and_a_loss(name, place, backend):
+    """Where a recording cannot, training goes on eagerly; the run that was watched counts once."""
+    available(backend)
+
+    class Mine(Module):
+        def __init__(self):
+            self.w, self.calls, self.mean = Value(0.5), 0, 0.0
+
+        def __call__(self, x):
+            self.calls += 1
+            self.mean = 0.9 * self.mean + 0.1 * x
+            return self.w * (FLOATS[name](x) if place == "model" else x)
+
+    def loss(output, y):
+        return (output - (FLOATS[name](y) if place == "loss" else y)) ** 2
+
+    def way(backend):
+        model = Mine()
+        with goes_on_eagerly(backend):
+            history = fit(model, loss, (list(TABLE), [1.0, 1.5, 0.5]), lr=0.1, steps=5,
+                          backend=backend)  # fmt: skip
+        assert type(model.mean) is float
+        return model.calls, model.mean, model.w.data, history.loss
+
+    ours, eager = way(backend), way("eager")
+    assert ours[:2] == eager[:2]
+    assert ours[2] == pytest.approx(eager[2], rel=1e-12)
+    assert ours[3] == pytest.approx(eager[3], rel=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:training goes on")
+def test_an_error_of_the_loss_itself_is_that_of_eager_mode():
+    def loss(output, y):
+        calls.append(y)
+        if len(calls) > 5:
+            raise KeyError("here")
+        return (output - y) ** 2
+
+    seen = []
+    for backend in ("eager", "python"):
+        calls = []
+        with pytest.raises(KeyError, match="here"):
+            fit(Slope(), loss, DOUBLES, lr=0.1, steps=5, backend=backend)
+        seen.append(calls)
+    assert seen[0] == seen[1]
+
+
 @pytest.mark.parametrize("replacement", [True, False])
 def test_shuffled_batches_and_a_smaller_last_one_need_two_recordings(monkeypatch, replacement):
     recordings = []
@@ -949,24 +1034,6 @@ def test_the_collector_rests_while_a_graph_is_there(on, backend):
 
 
 @pytest.mark.usefixtures("_collector")
-@pytest.mark.parametrize("on", [True, False])
-def test_the_collector_rests_in_replayed_steps(on, monkeypatch):
-    (gc.enable if on else gc.disable)()
-    inside, between, backward = [], [], Lines.backward
-    monkeypatch.setattr(
-        Lines,
-        "backward",
-        lambda self, seeds: inside.append(gc.isenabled()) or backward(self, seeds),
-    )
-    count = [lambda _: between.append(gc.isenabled())]
-    fit(Slope(), mse, DOUBLES, lr=0.1, steps=3, callbacks=count, backend="python")
-    assert len(inside) >= 3
-    assert not any(inside)
-    assert between == [on] * 3
-    assert gc.isenabled() is on
-
-
-@pytest.mark.usefixtures("_collector")
 def test_the_collector_is_back_after_an_error():
     gc.enable()
     with pytest.raises(DivergedError):
@@ -1020,3 +1087,77 @@ def test_a_history_says_that_the_loss_rose():
     )
     assert "rose" not in str(gradient_descent(Slope(1.0), mse, DOUBLES, lr=0.01, steps=4))
     assert "rose" not in str(History())
+
+
+# --- data as memory -----------------------------------------------------------------------------
+
+
+class Named:
+    """A model of a user's that takes rows by name."""
+
+    def __init__(self):
+        self.w = [Value(0.1), Value(-0.2)]
+
+    def parameters(self):
+        return self.w
+
+    def __call__(self, x):
+        return self.w[0] * x["size"] + self.w[1] * sum(x["ages"])
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+def test_rows_may_be_dicts(backend, tmp_path):
+    available(backend)
+    xs = [{"size": float(k), "ages": [1.0, k / 2]} for k in range(7)]
+    found = []
+    for way in (backend, "eager"):
+        model, path = Named(), tmp_path / f"{way}.json"
+        settings = {"lr": 0.01, "batch_size": 3, "backend": way}
+        fit(model, mse, (xs, [2.0 * k for k in range(7)]), steps=5, checkpoint=path, **settings)
+        history = fit(
+            model, mse, (xs, [2.0 * k for k in range(7)]), steps=9, resume=path, **settings
+        )
+        found.append([*history.loss, *(p.data for p in model.parameters())])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+def test_a_number_in_a_dict_that_is_none_is_named():
+    xs = [{"size": 1.0, "ages": [1.0]}, {"size": 1.0, "ages": [math.nan]}]
+    with pytest.raises(
+        ValueError, match=r"xs\[1\]\['ages'\]\[0\] expected a finite number, got nan"
+    ):
+        fit(Named(), mse, (xs, [1.0, 2.0]), lr=0.1, steps=1)
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+def test_data_changed_in_place_between_two_trainings_is_seen(backend):
+    available(backend)
+    rows, ys = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    found = []
+    for way in (backend, "eager"):
+        data, model = [list(row) for row in rows], Slope()
+        fit(model, mse, (data, ys), lr=0.01, steps=4, batch_size=2, backend=way)
+        for row in data:
+            row[0] *= -1
+        history = fit(model, mse, (data, ys), lr=0.01, steps=4, batch_size=2, backend=way)
+        found.append(history.loss)
+    assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
+@pytest.mark.parametrize("batch_size", [None, 1, 5, 100])
+def test_one_row_and_batches_larger_than_the_data(backend, batch_size):
+    available(backend)
+    model = Slope()
+    data = [[3.0]], [6.0]
+    history = fit(model, mse, data, lr=0.02, steps=4, batch_size=batch_size, backend=backend)
+    assert history.points_seen == [1, 2, 3, 4]
+    assert history.loss == pytest.approx(losses_of_slope(3.0, 6.0, 0.02, 4), rel=1e-12)
+
+
+def losses_of_slope(x, y, lr, steps):
+    w, losses = 0.0, []
+    for _ in range(steps):
+        losses.append((w * x - y) ** 2)
+        w -= lr * 2 * (w * x - y) * x
+    return losses

@@ -11,8 +11,9 @@ from nn.train import History, Step, gradient_descent
 from nn.trial import (
     doubts,
     goal,
-    hardest,
+    judging_net,
     leave,
+    look_at,
     plan_for,
     print_table,
     step_graph,
@@ -51,8 +52,8 @@ def test_a_net_too_large_is_refused():
 
 
 def test_the_figures_of_a_trial(plan):
-    [history] = histories(plan, 7).values()
-    figures = trial(plan, plan.net(), history, {"more": "5"}).figures
+    [history], net = histories(plan, 7).values(), plan.net()
+    figures = trial(plan, net, judging_net(plan.task, net), history, {"more": "5"}).figures
     assert figures["points in one step"] == "120"
     assert figures["points looked at"] == "840"
     assert figures["more"] == "5"
@@ -62,7 +63,7 @@ def test_the_figures_of_a_trial(plan):
 
 def test_no_step_is_nothing_to_show(plan):
     with pytest.raises(KeyboardInterrupt):
-        trial(plan, plan.net(), History(), {})
+        trial(plan, plan.net(), judging_net(plan.task, plan.net()), History(), {})
 
 
 @pytest.mark.parametrize(("loss", "expected"), [(100.0, {"points": 120}), (0.0, {})])
@@ -83,7 +84,7 @@ def test_a_table_is_aligned(capsys):
 
 def test_the_hardest_row_has_the_largest_loss(plan):
     net = plan.net()
-    place = hardest(plan.task, net, plan.training)
+    place = look_at(plan.task, judging_net(plan.task, net), plan.training).hardest
     losses = [
         plan.task.loss(net(x), y).data
         for x, y in zip(plan.training.xs, plan.training.ys, strict=True)
@@ -145,7 +146,8 @@ def test_the_columns_that_tell_most():
     plan = plan_for(rows, (3,), 0.0, 0)
     net = plan.net()
     gradient_descent(net, plan.task.loss, plan.training, lr=0.5, steps=100)
-    assert set(telling_columns(plan.task, net, plan.training)) == {1, 2}
+    judge = judging_net(plan.task, net)
+    assert set(telling_columns(plan.task, judge, plan.training)) == {1, 2}
 
 
 def test_a_step_graph_has_the_gradient_of_the_loss(plan):
@@ -190,7 +192,7 @@ def test_plots_of_an_earlier_training_do_not_stay(tmp_path, capsys):
     plan = plan_for(rows, (2,), 0, 0)
     model = plan.net()
     history = gradient_descent(model, plan.task.loss, plan.training, lr=0.1, steps=2)
-    leave(tmp_path, plan, {"sgd": trial(plan, model, history, {})})
+    leave(tmp_path, plan, {"sgd": trial(plan, model, judging_net(plan.task, model), history, {})})
     has_curves = "curves.svg" in capsys.readouterr().out
     assert not (tmp_path / "boundary.svg").exists()
     assert (tmp_path / "curves.svg").exists() is has_curves

@@ -1,9 +1,10 @@
+import itertools
 import random
 from collections import deque
 
 import pytest
 
-from engine.undo import undone
+from engine.undo import trial, undone
 from engine.value import Value
 from nn.module import Layer, Module
 
@@ -60,7 +61,52 @@ def test_a_layer_that_is_built_when_first_called_stays():
             return self.layer(x)[0]
 
     model = Lazy()
-    with undone(model):
-        model([1.0, 2.0])
+    trial(lambda model: model([1.0, 2.0]), model)
     assert len(model.parameters()) == 3
     assert model.calls == 0
+
+
+class Noisy(Module):
+    """Keeps the noise that it draws, as a Value."""
+
+    def __init__(self, source):
+        self.w, self.source, self.kept = Value(1.0), source, []
+
+    def __call__(self, x):
+        self.noise = Value(next(self.source) if hasattr(self.source, "__next__") else
+                           self.source.random())  # fmt: skip
+        self.kept.append(self.noise)
+        return self.w * x + self.noise
+
+
+SOURCES = {
+    "random": lambda: random.Random(1),
+    "a list's iterator": lambda: iter([0.1, 0.2, 0.3]),
+    "counted": itertools.count,
+    "a cycle": lambda: itertools.cycle([0.1, 0.2]),
+    "zipped": lambda: map(float, [1, 2, 3]),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_values_that_are_made_at_each_call_do_not_stay(name):
+    model, other = Noisy(SOURCES[name]()), Noisy(SOURCES[name]())
+    assert trial(lambda model: model(2.0), model).data == other(2.0).data
+    assert not hasattr(model, "noise")
+    assert model.kept == []
+    assert model(2.0).data == other.kept[0].data + 2.0
+
+
+def test_a_generator_is_not_wound_back_and_all_else_is():
+    model = Noisy(x for x in (0.1, 0.2, 0.3, 0.4))
+    trial(lambda model: model(2.0), model)
+    assert model.kept == []
+    assert next(model.source) > 0.1
+
+
+def test_an_error_in_a_trial_leaves_nothing():
+    model = Counting()
+    before = state(model)
+    with pytest.raises(ZeroDivisionError):
+        trial(lambda model: model(1 / (model(2.0).data - 4.0)), model)
+    assert state(model) == before

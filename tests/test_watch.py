@@ -2,7 +2,9 @@
 
 import json
 import math
+import random
 import re
+from fractions import Fraction
 
 import pytest
 
@@ -522,3 +524,78 @@ def test_the_optimizer_of_another_net_is_refused():
     net, other = MLP(2, [2, 1], seed=0), MLP(2, [2, 1], seed=0)
     with pytest.raises(ValueError, match="gave no parameter of the optimizer a gradient"):
         watch(net, mse, ([1.0, 2.0], 1.0), SGD(other.parameters(), lr=0.1))
+
+
+# --- models that remember, and that take floats ------------------------------------------------
+
+
+class Running(Module):
+    """Counts its calls, and takes the mean of an input away."""
+
+    def __init__(self):
+        self.net, self.mean, self.calls, self.rng = net(), 0.0, 0, random.Random(1)
+        self.seen = []
+
+    def __call__(self, x):
+        self.mean = 0.9 * self.mean + 0.1 * x[0]
+        self.calls += 1
+        self.seen.append(x[1])
+        return self.net([x[0] - self.mean, x[1] + 0.1 * self.rng.random()])
+
+    def state(self):
+        floats = [self.mean, *self.seen]
+        assert {*map(type, floats)} == {float}
+        return floats, self.calls, self.rng.getstate(), self.state_dict()
+
+
+POINTS = [[0.1 * i, 0.2 - 0.05 * i] for i in range(10)], [0.3 * i - 1 for i in range(10)]
+
+
+def test_a_model_that_remembers_is_as_after_training():
+    watched, plain = Running(), Running()
+    run = watch(watched, mse, POINTS, SGD(watched.parameters(), lr=0.05), steps=3)
+    history = stochastic_gradient_descent(
+        plain, mse, POINTS, lr=0.05, steps=3, backend="eager", seed=0
+    )
+    assert watched.state() == plain.state()
+    assert watched.calls == 3
+    assert [steps[-1]["loss_before"] for steps in run.steps] == history.loss
+
+
+def test_a_mistake_puts_the_state_of_a_model_back():
+    for mistake in MISTAKES:
+        model = Running()
+        model([1.0, 2.0])
+        before = model.state()
+        watch(model, mse, (X, Y), SGD(model.parameters(), lr=0.05), mistake=mistake)
+        assert model.state() == before
+
+
+TAKES = {
+    "math.sin": math.sin,
+    "an error of a Value": lambda v: float(Fraction(v)),
+    "isinstance": lambda v: v if isinstance(v, Value) else 3.0 * v,
+    "isinstance float": lambda v: 3.0 * v if isinstance(v, float) else v,
+    "round": lambda v: round(v, 1),
+}
+
+
+@pytest.mark.parametrize("name", TAKES)
+def test_a_model_that_takes_floats_takes_the_step_of_training(name):
+    class Taking(Module):
+        def __init__(self):
+            self.net, self.calls = net(), 0
+
+        def __call__(self, x):
+            self.calls += 1
+            return self.net([TAKES[name](v) for v in x])
+
+    watched, plain = Taking(), Taking()
+    steps = watch(watched, mse, (X, Y), SGD(watched.parameters(), lr=0.05))
+    optimizer = SGD(plain.parameters(), lr=0.05)
+    loss = mse(plain(X), Y)
+    loss.backward()
+    optimizer.step()
+    assert watched.state_dict() == plain.state_dict()
+    assert watched.calls == plain.calls == 1
+    assert steps[-1]["loss_before"] == loss.data

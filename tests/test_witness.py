@@ -1,6 +1,7 @@
 import cProfile
 import gc
 import logging
+import math
 import os
 import random
 import sys
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from engine.value import Value
-from engine.witness import Witness, is_library, names_of, within
+from engine.witness import Stopped, Witness, is_library, names_of, within
 
 SOURCE = random.Random(1)
 
@@ -96,6 +97,52 @@ def test_whose_code_it_is():
     assert not is_library(test_whose_code_it_is.__code__)
 
 
+class Odd:
+    kinds = (int, float)
+
+
+@pytest.mark.parametrize(
+    ("f", "asks"),
+    [
+        (lambda x: isinstance(x, float), False),
+        (lambda x: isinstance(x.k[0], (int, float)), False),
+        (lambda x: isinstance(abs(x), list) and isinstance(x, (list, tuple)), False),
+        (lambda x: isinstance(x, Value), True),
+        (lambda x: isinstance(x, (float, Value)), True),
+        (lambda x: isinstance(x, Odd.kinds), True),
+        (lambda x: isinstance(x, list) or isinstance(x, Value), True),  # noqa: SIM101
+        (lambda x: list(map(isinstance, [x], [float])), True),
+        (lambda x: type(x) is float, True),
+        (lambda x: getattr(x, "k", 1.0), True),
+        (lambda x: x.dtype, True),
+        (lambda x: x.k * 2 + max(x, 1), False),
+    ],
+)
+def test_what_may_tell_a_number_from_a_value(f, asks):
+    assert names(f).asks_kind is asks
+
+
+def test_what_catches_may_tell_a_number_from_a_value():
+    def tries():
+        try:
+            return 1
+        except KeyError:
+            return 2
+
+    def ends():
+        try:
+            return 1
+        finally:
+            Odd()
+
+    def suppresses(thing):
+        with thing:
+            return 1
+
+    assert all(names(f).asks_kind for f in (tries, ends, suppresses))
+    assert not names(lambda xs: [x for x in xs if x]).asks_kind
+
+
 # --- what ran -------------------------------------------------------------------------------------
 
 
@@ -143,6 +190,37 @@ def test_what_does_not_is_not():
     log = logging.getLogger("quiet")
     log.setLevel(logging.ERROR)
     assert not refused(lambda: (log.debug("x"), sorted([2, 1]), os.fspath("a"), [].append(1)))
+
+
+@pytest.mark.parametrize(
+    ("call", "is_for_good"),
+    [
+        (lambda: print("never"), False),
+        (lambda: open("never"), False),  # noqa: SIM115
+        (lambda: random.random(), False),  # noqa: PLW0108
+        (lambda: os.environ.pop("never"), False),
+        (lambda: sorted([1], key=lambda x: -x), False),  # code that is not known
+        (lambda: callable(SOURCE), True),
+        (lambda: __import__("json").dumps(1), True),
+    ],
+)
+def test_a_run_is_stopped_before_it_does_something(call, is_for_good, capsys):
+    witness = Witness({call.__code__})
+    with pytest.raises(Stopped) as caught, witness:
+        call()
+    assert caught.value.is_for_good is is_for_good
+    assert capsys.readouterr().out == ""
+    assert sys.getprofile() is None
+
+
+def test_a_run_that_only_computes_is_not_stopped():
+    def compute():
+        return max(abs(x) for x in [1.0, math.sqrt(2)]), sorted([2, 1]), {}.get("a"), len("a")
+
+    known = set(within(compute.__code__))
+    with Witness(known) as seen:
+        compute()
+    assert seen.codes.keys() == known
 
 
 def test_what_the_garbage_collector_calls_is_not_of_the_function():

@@ -35,7 +35,6 @@ class Plan:
         self.taken: dict[int, View] = {}  # of a loop of picks, where its rows stand in a forward
         self.forward = Writer(self.room)
         self.backward = Writer(self.room)
-        self.constants = np.array(program.constants)
         self.everything = View("values", 0, (program.size,), (1,))
         for loop in program.loops:
             if is_small(loop):
@@ -64,19 +63,10 @@ class Plan:
 
     def known(self, operands: Mapping[str, Access], lengths: Lengths) -> dict[str, float]:
         """Of the operands those that are one constant in all rows."""
-        numbers = {name: self.constant(access, lengths) for name, access in operands.items()}
+        numbers = {
+            name: self.program.constant(access, lengths) for name, access in operands.items()
+        }
         return {name: number for name, number in numbers.items() if number is not None}
-
-    def constant(self, access: Access, lengths: Lengths) -> float | None:
-        """The number that a loop reads in all its rows, where that is one constant."""
-        places = list(access.table or ()) or [
-            access.base,
-            access.base + sum((n - 1) * s for n, s in zip(lengths, access.strides, strict=True)),
-        ]
-        if not 0 <= min(places) <= max(places) < len(self.constants):
-            return None
-        read = set(self.constants[access.places(lengths)].tolist())
-        return read.pop() if len(read) == 1 else None
 
     def _forward(self, loop: Loop) -> None:
         writer = self.forward
@@ -108,7 +98,7 @@ class Plan:
     def _sums_of_products(self, loop: Loop, lengths: Lengths, out: View) -> None:
         """A loop of dots, or of sums: those are dots with ones."""
         writer = self.forward
-        biases = [a for a in loop.scalars if self.constant(a, loop.shape) != 0]
+        biases = [a for a in loop.scalars if self.program.constant(a, loop.shape) != 0]
         if prod(loop.terms):
             a, *others = [self.read(writer, vector, lengths) for vector in loop.vectors]
             ones = writer.ones(prod(loop.terms))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from engine.backends.cformula import Formulas
+from engine.backends.cformula import FAR, Formulas
 from engine.backends.contraction import Machine, Part, contraction, indented, loops, merged, place
 from engine.ops import OPS, PICK
 from engine.roll import Access, Loop
@@ -18,6 +18,7 @@ from engine.roll import Access, Loop
 DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
 SMALL = 256  # products; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
+_NOTE = f"&{FAR}"  # where sin, cos and tan note numbers too far from 0 for them
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,8 @@ class Writer:
         lengths, (result, *reads) = _merged(loop.shape, [_result(loop), *_operands(loop)])
         live = range(len(lengths))
         arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        value = self.formulas.call(loop.op, "z", arguments)
-        lines = numbers.loops(lengths, live, [f"{result.at(live, numbers)} = {value};"])
+        value = self.formulas.call(loop.op, "z", {**arguments, FAR: _NOTE})
+        lines = numbers.each(lengths, live, f"{result.at(live, numbers)} =", value)
         return _function(loop.op.name, [*reads, result], lines, numbers=numbers)
 
     def _row_adjoint(self, loop: Loop, k: int, assign: str) -> Function:
@@ -145,14 +146,15 @@ class Writer:
         lengths, (target, *reads) = _merged(loop.shape, [target, *reads])
         live = range(len(lengths))
         arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        value = f"{arguments['g']} * {self.formulas.call(loop.op, name, arguments)}"
+        partial = self.formulas.call(loop.op, name, {**arguments, FAR: _NOTE})
+        value = f"{arguments['g']} * {partial}"
         name = f"{loop.op.name}_{name}"
         if _is_shared(loop, loop.scalars[k]) and not numbers.general:
             product = Part("w", _steps(lengths))
-            first = loops(lengths, live, [f"w[{place(product, live)}] = {value};"])
+            first = numbers.each(lengths, live, f"w[{place(product, live)}] =", value)
             sums, _ = contraction(self.machine, lengths, target.part, [product], (), assign)
             return _function(name, [*reads, target, _WORK], [*first, *sums], loop.rows)
-        lines = numbers.loops(lengths, live, [f"{target.at(live, numbers)} {assign} {value};"])
+        lines = numbers.each(lengths, live, f"{target.at(live, numbers)} {assign}", value)
         return _function(name, [*reads, target], lines, numbers=numbers)
 
     def _pick(self, loop: Loop, is_adjoint: bool = False) -> Function:
@@ -205,9 +207,9 @@ class Writer:
                     "k++;",
                 ),
                 "k = 0;",
-                *over(f"if (k++ != best) s += exponential({xs[0]} - top);"),
+                *over(f"if (k++ != best) s += v_exp({xs[0]} - top);"),
             ]
-            value = "isfinite(top) ? top + log1p(s) : top"
+            value = "isfinite(top) ? top + v_log1p(s) : top"
         else:
             body = [f"double s = {first};", *over(f"s += {' * '.join(xs)};")]
             value = "s"
@@ -233,7 +235,7 @@ class Writer:
             if assign:
                 used += [other, vector.adjoint()]
                 target, read = used[-1].at(cells, numbers), other.at(cells, numbers)
-                slope = {DOT: f" * {read}", LOGSUMEXP: f" * exponential({read} - row_z)"}
+                slope = {DOT: f" * {read}", LOGSUMEXP: f" * v_exp({read} - row_z)"}
                 step = f"{target} += row_g{slope.get(loop.op, '')};"
                 body += numbers.loops(lengths, terms, [step])
         lines = numbers.loops(lengths, rows, body)
@@ -265,7 +267,7 @@ class Writer:
             f"const double top = {result};",
             "double s = 0.0;",
             *loops(lengths, terms, [f"s += {write};"]),
-            f"{result} = isfinite(top) ? top + log1p(s) : top;",
+            f"{result} = isfinite(top) ? top + v_log1p(s) : top;",
         ]
         lines = [*loops(lengths, rows, largest), *_exps(lengths), *loops(lengths, rows, total)]
         return _function("logsumexp", [x, z, _WORK], lines, prod(lengths))
@@ -313,6 +315,27 @@ class _Numbers:
             head = f"for (int i{k} = 0; i{k} < {self.text(lengths[k])}; i{k}++)"
             lines = [head + " {", *indented(lines), "}"]
         return lines
+
+    def each(
+        self, lengths: Sequence[int], axes: Sequence[int], target: str, value: str
+    ) -> list[str]:
+        """The value set or added to the target inside loops.
+
+        Where it notes numbers that are far from 0, there are three: a look at all of them, and for
+        what was seen one that asks the library of C and one that the vector registers run.
+        """
+        whole = "whole"
+        around = self.loops(lengths, axes, [whole])
+
+        def inside(body: str) -> list[str]:
+            return [line.replace(whole, body) for line in around]
+
+        lines = inside(f"{target} {value};")
+        if _NOTE not in value:
+            return lines
+        look, exact = inside(f"{value};"), inside(f"{target} {value.replace(_NOTE, 'NULL')};")
+        first = [f"double {FAR} = 0.0;", *look, f"if ({FAR}) {{", *indented(exact)]
+        return [*first, "} else {", *indented(lines), "}"]
 
 
 @dataclass(frozen=True)
@@ -398,7 +421,7 @@ def _merged(
 
 
 def _exps(lengths: Sequence[int]) -> list[str]:
-    return [f"for (int i = 0; i < {prod(lengths)}; i++) w[i] = exponential(w[i]);"]
+    return [f"for (int i = 0; i < {prod(lengths)}; i++) w[i] = v_exp(w[i]);"]
 
 
 def _over(part: Part, axes: int) -> Part:

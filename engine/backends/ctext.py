@@ -1,23 +1,28 @@
-"""A program as C: a function for each kind of loop, called with the places it works on.
+"""A program as C: a function for each kind of loop, and the calls of them as a table of numbers.
 
 Loops that differ in their places alone share a function, so a net of many equal layers stays
-small. Places that no formula gives are numbers in a table, which is data and not text. Where
-there are thousands of loops, the calls themselves become a table that a switch reads.
+small, and so do programs: a function that was compiled for one is there for the next. Places that
+no formula gives are numbers in a table, too.
 """
 
 from __future__ import annotations
 
+import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
-from engine.backends.cformula import Formulas
+from engine.backends import vectormath
+from engine.backends.cformula import Formulas, with_exponent
 from engine.backends.cloops import Function, Writer
 from engine.backends.contraction import PRELUDE, Machine, indented
 from engine.backends.kernel import side_by_side
+from engine.ops import OPS
 from engine.roll import Access, Loop, Program
 
-CALLS = 1500  # more than these are read from a table
+POW = OPS["pow"]
+SHOWN = 100  # calls in the source that people read
 KINDS = 600  # of functions; with more, small loops take their lengths and steps as arguments
 
 HEAD = """#include <math.h>
@@ -25,13 +30,15 @@ HEAD = """#include <math.h>
 #include <string.h>
 #ifdef _WIN32
 #define PUBLIC __declspec(dllexport)
+#define NEVER_INLINED __declspec(noinline)
 #else
 #define PUBLIC __attribute__((visibility("default")))
+#define NEVER_INLINED __attribute__((noinline))
 #endif
 
 typedef struct {
     double *values, *adjoints, *work, *seeds;
-    const int *table, *forward, *forward_end, *backward, *backward_end;
+    const int *table;
 } Memory;
 
 /* the row that an index names, negative ones from the end; row 0 where it names none */
@@ -40,79 +47,115 @@ static inline int row_of(double index, int rows)
     const double place = index < 0.0 ? index + rows : index;
     return place >= 0.0 && place < rows ? (int)place : 0;
 }
-
-/* exp within 1 ulp, written without branches so that loops of it run in vector registers */
-static inline double power_of_two(double shifted)
-{
-    uint64_t bits;
-    memcpy(&bits, &shifted, 8);
-    bits = (bits << 52) + ((uint64_t)1023 << 52);
-    memcpy(&shifted, &bits, 8);
-    return shifted;
-}
-static inline double exponential(double x)
-{
-    const double shift = 6755399441055744.0; /* 1.5 times 2^52: the sum holds the nearest integer */
-    const double c = x > 710.0 ? 710.0 : x < -746.0 ? -746.0 : x;
-    const double n = (c * 1.4426950408889634 + shift) - shift;
-    const double r = (c - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
-    const double half = n * 0.5 + shift;
-    const double rest = (n - (half - shift)) + shift;
-    double q = 1.6059043836821613e-10;
-    q = q * r + 2.0876756987868099e-09;
-    q = q * r + 2.505210838544172e-08;
-    q = q * r + 2.7557319223985888e-07;
-    q = q * r + 2.7557319223985893e-06;
-    q = q * r + 2.4801587301587302e-05;
-    q = q * r + 0.00019841269841269841;
-    q = q * r + 0.0013888888888888889;
-    q = q * r + 0.0083333333333333332;
-    q = q * r + 0.041666666666666664;
-    q = q * r + 0.16666666666666666;
-    q = q * r + 0.5;
-    return (1.0 + (r + r * r * q)) * power_of_two(half) * power_of_two(rest);
-}
-static inline double power(double x, double y)
-{
-    return y == 2.0 ? x * x : y == 1.0 ? x : pow(x, y);
-}
 """
+
+# What every program needs beside its loops. A call in a table is the place of a function, how many
+# numbers it takes, and these.
+ALWAYS = {
+    "run": """\
+PUBLIC void run(const Memory *m, const int64_t *p, const int64_t *end)
+{
+    for (; p < end; p += 2 + p[1]) {
+        void (*call)(const Memory *, const int64_t *);
+        memcpy(&call, p, sizeof call);
+        call(m, p + 2);
+    }
+}
+""",
+    "call_zero": """\
+PUBLIC void call_zero(const Memory *m, const int64_t *p)
+{
+    memset(m->adjoints + p[0], 0, p[1] * sizeof(double));
+}
+""",
+    "call_seed": """\
+PUBLIC void call_seed(const Memory *m, const int64_t *p)
+{
+    for (int k = 0; k < p[2]; k++) m->adjoints[p[0] + k] += m->seeds[p[1] + k];
+}
+""",
+    "gather": """\
+PUBLIC void gather(double *to, const double *from, const int *rows, int count, int width)
+{
+    for (int k = 0; k < count; k++, to += width)
+        memcpy(to, from + (int64_t)rows[k] * width, width * sizeof *to);
+}
+""",
+    "largest": """\
+PUBLIC void largest(int *found, const double *v, const int *places, int count, int width)
+{
+    for (int k = 0; k < count; k++, places += width) {
+        int best = 0;
+        for (int j = 1; j < width; j++)
+            if (v[places[j]] > v[places[best]]) best = j;
+        found[k] = best;
+    }
+}
+""",
+}
+ARRAYS = {"v": "m->values + ", "a": "m->adjoints + ", "w": "m->work + ", "t": "m->table + "}
 
 
 @dataclass(frozen=True)
 class Text:
-    """C code, and the data that goes with it."""
+    """C functions by the names they are called by, and the data that goes with them."""
 
-    source: str
+    functions: Mapping[str, str]
+    formulas: Sequence[str]  # that the functions use
     table: array[int]  # places that no formula gives
-    calls: tuple[array[int], array[int]]  # forward and backward, where they are too many for text
+    forward: Sequence[_Call]
+    backward: Sequence[_Call]
     work: int  # how many numbers of working memory it needs
 
+    def unit(self, names: Sequence[str]) -> str:
+        """The source of some of the functions."""
+        own = [*self.formulas, *(self.functions[name] for name in names)]
+        return "\n".join([HEAD, vectormath.needed("\n".join(own)), PRELUDE, *own])
 
-def text(program: Program, machine: Machine) -> Text:
-    """The forward and the backward of a program in C."""
-    written = _Program(program, machine, general=False)
-    if len(written.functions) > KINDS:
+    @property
+    def source(self) -> str:
+        """All of it, with the calls written out, which come from a table when it runs."""
+        whole = [self.unit(list(self.functions))]
+        for name, calls in (("forward", self.forward), ("backward", self.backward)):
+            lines = [f"    {call.text()}" for call in calls[:SHOWN]]
+            lines += [f"    /* and {len(calls) - SHOWN:,} calls more */"] * (len(calls) > SHOWN)
+            whole += [f"void {name}(const Memory *m)", "{", *lines, "}\n"]
+        return "\n".join(whole)
+
+
+def text(program: Program, machine: Machine, many: bool = False) -> Text:
+    """The forward and the backward of a program in C.
+
+    `many`: other programs like it will come, so functions take lengths and steps as arguments.
+    """
+    written = _Program(program, machine, general=many)
+    if len(written.functions) > KINDS and not many:
         written = _Program(program, machine, general=True)
     return written.text()
 
 
 @dataclass(frozen=True)
 class _Call:
+    """A call of a function: where in which memory it works, and numbers."""
+
     function: str
     memories: tuple[str, ...]
     offsets: tuple[int, ...]
 
-    def text(self, offsets: Sequence[object]) -> str:
-        pairs = zip(self.memories, offsets, strict=True)
-        arguments = [f"{memory} + {at}" if memory else f"{at}" for memory, at in pairs]
-        return f"{self.function}({', '.join(arguments)});"
+    def text(self) -> str:
+        """The call in C."""
+        pairs = zip(self.memories, self.offsets, strict=True)
+        return f"{self.function}({', '.join(f'{ARRAYS.get(m, m)}{at}' for m, at in pairs)});"
 
     def moved(self, places: Sequence[int]) -> _Call:
         """The call with places for the negative offsets of a pattern."""
         pairs = zip(self.memories, self.offsets, strict=True)
         offsets = [places[-1 - at] if memory and at < 0 else at for memory, at in pairs]
-        return _Call(self.function, self.memories, tuple(offsets))
+        return replace(self, offsets=tuple(offsets))
+
+    def numbers(self, places: Mapping[str, int]) -> list[int]:
+        """The call in a table; `places` are those of the functions in memory."""
+        return [places[f"call_{self.function}"], len(self.offsets), *self.offsets]
 
 
 class _Written:
@@ -178,40 +221,37 @@ class _Program:
         self.program = program
         self.formulas = Formulas()
         self.writer = Writer(machine, self.formulas, general)
-        self.functions: dict[str, str] = {}  # names by text
+        self.functions: dict[str, str] = {}  # by the names they are called by
         self.patterns: dict[tuple[object, ...], list[_Call]] = {}
         self.table = array("i")
         self.tables: dict[int, int] = {}  # where each begins
         self.work = 0
-        self.forward = [call for loop in program.loops for call in self._calls(loop, None)]
+        loops = [_known(program, loop) for loop in program.loops]
+        self.forward = [call for loop in loops for call in self._calls(loop, None)]
         self.adjoints = _Written(program.size)
         for output in program.outputs:
             self.adjoints.need(output, output + 1)
         self.backward: list[_Call] = []
-        for loop in reversed(program.loops):
+        for loop in reversed(loops):
             assigns = tuple(self._assigns(loop))
             if any(assigns):
                 self.backward += self._calls(loop, assigns)
 
     def text(self) -> Text:
-        """The whole source."""
-        functions = [f"static void {name}{body}" for body, name in self.functions.items()]
-        forward, forward_calls = _sequence(self.forward, "forward")
-        backward, backward_calls = _sequence(self.backward, "backward")
+        """The functions, and the calls of them."""
         zeros = self.adjoints.zeros if len(self.adjoints.zeros) <= 64 else [(0, self.program.size)]
-        first = [f"memset(a + {i}, 0, {j - i} * sizeof *a);" for i, j in zeros]
-        seeds = [
-            f"for (int k = 0; k < {n}; k++) a[{p} + k] += m->seeds[{first_seed} + k];"
-            for p, first_seed, n in side_by_side(self.program.outputs)
+        first = [_Call("zero", ("", ""), (i, j - i)) for i, j in zeros]
+        first += [
+            _Call("seed", ("", "", ""), place) for place in side_by_side(self.program.outputs)
         ]
-        parts = [
-            HEAD + PRELUDE,
-            *self.formulas.functions,
-            *functions,
-            *_public("forward", forward),
-            *_public("backward", [*first, *seeds, *backward]),
-        ]
-        return Text("\n".join(parts), self.table, (forward_calls, backward_calls), self.work)
+        return Text(
+            {**ALWAYS, **self.functions},
+            self.formulas.functions,
+            self.table,
+            self.forward,
+            [*first, *self.backward],
+            self.work,
+        )
 
     def _calls(self, loop: Loop, assigns: tuple[str, ...] | None) -> list[_Call]:
         """The calls of a loop; the text is written once for loops that differ in places alone."""
@@ -237,12 +277,18 @@ class _Program:
         return self.writer.backward(pattern, assigns)
 
     def _define(self, function: Function) -> _Call:
-        """A call of a function, which is written down unless its text is there already."""
+        """A call of a function, which is written down; its name tells it from all others."""
         head = ", ".join(parameter.declaration for parameter in function.parameters)
         text = "\n".join([f"({head})", "{", *indented(function.lines), "}\n"])
-        name = self.functions.setdefault(text, f"{_ascii(function.name)}_{len(self.functions)}")
-        self.work = max(self.work, function.work)
+        name = f"{_ascii(function.name)}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
         memories = tuple(parameter.memory for parameter in function.parameters)
+        passed = [f"{ARRAYS.get(memory, '(int)')}p[{k}]" for k, memory in enumerate(memories)]
+        self.functions[f"call_{name}"] = (
+            f"static NEVER_INLINED void {name}{text}"
+            f"PUBLIC void call_{name}(const Memory *m, const int64_t *p)\n"
+            f"{{\n    {name}({', '.join(passed)});\n}}\n"
+        )
+        self.work = max(self.work, function.work)
         return _Call(name, memories, tuple(parameter.offset for parameter in function.parameters))
 
     def _assigns(self, loop: Loop) -> Iterator[str]:
@@ -264,36 +310,14 @@ class _Program:
         return self.tables[id(table)]
 
 
-def _sequence(calls: Sequence[_Call], name: str) -> tuple[list[str], array[int]]:
-    """The calls one after the other; or, if they are many, a switch and the table it reads."""
-    table = array("i")
-    if len(calls) <= CALLS:
-        return [call.text(call.offsets) for call in calls], table
-    kinds = {call.function: call for call in calls}
-    numbers = {function: k for k, function in enumerate(kinds)}
-    for call in calls:
-        table.append(numbers[call.function])
-        table.extend(call.offsets)
-    cases = []
-    for function, call in kinds.items():
-        count = len(call.offsets)
-        inside = call.text([f"p[{k}]" for k in range(count)])
-        cases += [f"case {numbers[function]}:", f"    {inside} p += {count}; break;"]
-    head = f"for (const int *p = m->{name}; p < m->{name}_end;) {{"
-    return [head, "    switch (*p++) {", *indented(cases), "    }", "}"], table
+def _known(program: Program, loop: Loop) -> Loop:
+    """A loop of powers whose exponent is one constant as a loop of one operand."""
+    if loop.op is POW:
+        exponent = program.constant(loop.scalars[1], loop.shape)
+        if exponent is not None and isfinite(exponent):
+            return replace(loop, op=with_exponent(POW, exponent), scalars=loop.scalars[:1])
+    return loop
 
 
 def _ascii(name: str) -> str:
     return name if name.isascii() else name.encode().hex()
-
-
-def _public(name: str, body: Sequence[str]) -> list[str]:
-    return [
-        f"PUBLIC void {name}(Memory *m)",
-        "{",
-        "    double *const v = m->values, *const a = m->adjoints, *const w = m->work;",
-        "    const int *const t = m->table;",
-        "    (void)v, (void)a, (void)w, (void)t;",
-        *indented(body),
-        "}\n",
-    ]

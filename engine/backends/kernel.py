@@ -4,12 +4,29 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeAlias
+from dataclasses import dataclass
+from functools import cached_property
+from struct import error as packing_error
+from struct import pack_into
+from typing import Any, Protocol, TypeAlias
 
 from engine.roll import Program
 
 # Lists where Python itself computes, so that no float is made anew.
 Memory: TypeAlias = "array[float] | list[float]"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of `width` numbers each, one after the other."""
+
+    numbers: array[float]
+    width: int
+
+    @cached_property
+    def floats(self) -> list[float]:
+        """The same numbers as objects of Python."""
+        return self.numbers.tolist()
 
 
 class Kernel(Protocol):
@@ -37,6 +54,33 @@ class Kernel(Protocol):
     def backward(self, seeds: Sequence[float]) -> None:
         """Computes the gradients of the leaves at the values of the last forward."""
 
+    def gather(self, place: int, table: Rows, rows: array[int]) -> None:
+        """Writes rows of a table into `values`, side by side from a place on."""
+
+    def largest(self, places: array[int], width: int) -> Sequence[int]:
+        """Which number is the largest of each `width` at these places; of equals the first."""
+
+
+class Gathering:
+    """How a kernel gathers rows and finds the largest numbers, in Python."""
+
+    values: Any  # a Memory
+
+    def gather(self, place: int, table: Rows, rows: array[int]) -> None:
+        """Writes rows of a table into `values`, side by side from a place on."""
+        values, width = self.values, table.width
+        numbers: Memory = table.floats if isinstance(values, list) else table.numbers
+        for row in rows:
+            start = row * width
+            values[place : place + width] = numbers[start : start + width]
+            place += width
+
+    def largest(self, places: array[int], width: int) -> Sequence[int]:
+        """Which number is the largest of each `width` at these places; of equals the first."""
+        numbers = [self.values[place] for place in places]
+        groups = [numbers[k : k + width] for k in range(0, len(numbers), width)]
+        return [group.index(max(group)) for group in groups]
+
 
 def memory(program: Program) -> array[float]:
     """Room for the numbers of a program, its constants filled in.
@@ -63,11 +107,13 @@ def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
     >>> values
     array('d', [1.0, 5.0, 7.0])
     """
-    places = slice(start, start + len(given))
     if isinstance(numbers, list):
-        numbers[places] = given
-    else:
-        numbers[places] = array("d", given)
+        numbers[start : start + len(given)] = given
+        return
+    try:  # faster than to make an array of them
+        pack_into(f"{len(given)}d", numbers, numbers.itemsize * start, *given)
+    except packing_error:
+        numbers[start : start + len(given)] = array("d", given)  # says what is no number
 
 
 def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:

@@ -20,21 +20,28 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-# Nothing here changes a number: no -ffast-math, and no product and sum in one rounding.
+from engine import beside
+from engine.fork import after_fork
+
+# Nothing here changes a number: no -ffast-math, and no product and sum in one rounding but those
+# that `vectormath` asks for. gcc's "expensive" ones leave the vector registers clean (vzeroupper):
+# with dirty ones all code that does not know them is slow, the library of C and Python itself.
 FLAGS = (
-    *("-O1", "-ftree-vectorize", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
-    *("-fPIC", "-shared", "-w"),
+    *("-O1", "-fexpensive-optimizations", "-ftree-vectorize", "-ffp-contract=off"),
+    *("-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared", "-w"),
 )
 KEPT = 500  # libraries in the cache
+NOT_KEPT = "it was not compiled before"
 LIMIT = 60.0  # seconds for a run of the compiler; gcc takes up to 4, zig 20 when it is new
 PROCESSOR = ("-march", "-mcpu", "-target", "--target")  # flags that name a processor
 
 _stopped: set[tuple[str, ...]] = set()  # compilers that took longer: one wait is enough
+_running: set[subprocess.Popen[str]] = set()
 
 
 class TimeLimitError(RuntimeError):
@@ -79,8 +86,8 @@ def target(command: Sequence[str]) -> tuple[tuple[str, ...], str]:
 def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[str, ...], str]:
     is_named = any(word.startswith(PROCESSOR) for word in command)
     for native in [()] if is_named else [("-march=native",), ("-mcpu=native",), ()]:
-        with tempfile.TemporaryDirectory() as folder:
-            empty = Path(folder, "empty.c")
+        with _passing_folder() as folder:
+            empty = folder / "empty.c"
             empty.touch()
             said = _run(command, [*native, "-dM", "-E", str(empty)])
         if said.returncode == 0:
@@ -88,15 +95,17 @@ def _target(command: tuple[str, ...], path: str, changed: int) -> tuple[tuple[st
     raise RuntimeError(_complaint(command, said.stderr))
 
 
-def load(source: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
+def load(source: str, functions: Sequence[str] = (), compiles: bool = True) -> ctypes.CDLL:
     """The library of this source, from the cache or compiled; it must have these functions.
 
     Raises RuntimeError where the compiler is missing, refuses, takes longer than LIMIT, or makes
-    something else.
+    something else; without `compiles`, where it is not in the cache.
     """
     command = compiler()
     if command is None:
         raise RuntimeError("no C compiler was found")
+    if not compiles and not any(next(f.glob("*.lib"), None) for f in folders()):
+        raise RuntimeError(NOT_KEPT)
     native, version = target(command)
     options = [*FLAGS, *native]
     made_of = "\0".join([source, *command, *options, version])
@@ -105,15 +114,46 @@ def load(source: str, functions: Sequence[str] = ()) -> ctypes.CDLL:
     try:
         for folder in folders():
             try:  # in a folder that is full, or from which nothing may run, this fails
-                path = _kept(key, folder) or _compiled(source, command, options, key, folder)
-                return _opened(path, tuple(functions))
+                path = _kept(key, folder)
+                if compiles:
+                    path = path or _compiled(source, command, options, key, folder)
+                if path:
+                    return _opened(path, tuple(functions))
             except TimeLimitError:
                 raise
             except (OSError, RuntimeError, AttributeError) as error:
                 complaint = str(error)
     except OSError as error:  # not even a temporary folder
         complaint = str(error)
-    raise RuntimeError(_complaint([*command, *options], complaint))
+    raise RuntimeError(_complaint([*command, *options], complaint) if compiles else NOT_KEPT)
+
+
+_places: dict[tuple[object, ...], dict[str, int]] = {}  # of functions in memory, by compiler
+
+
+def places(
+    functions: Iterable[str], source: Callable[[Sequence[str]], str], compiles: bool = True
+) -> dict[str, int]:
+    """Where functions are in memory; those that are not there yet are compiled together.
+
+    `source` gives the source of some of them. A name stands for one text. Raises RuntimeError as
+    `load` does.
+    """
+    command = compiler()
+    if command is None:
+        raise RuntimeError("no C compiler was found")
+    known = _places.setdefault((*command, *target(command)[0]), {})
+    missing = [name for name in functions if name not in known]
+    if missing:
+        made = load(source(missing), missing, compiles)
+        for name in missing:
+            known[name] = ctypes.cast(getattr(made, name), ctypes.c_void_p).value or 0
+    return known
+
+
+def forget() -> None:
+    """Has all functions compiled anew, or taken from the cache."""
+    _places.clear()
 
 
 def _kept(key: str, folder: Path) -> Path | None:
@@ -181,15 +221,30 @@ def _is_open(found: os.stat_result) -> bool:
 @cache
 def _own_folder(process: int) -> Path:
     folder = tempfile.mkdtemp(prefix="brickgrad-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove_own, process, folder)
     return Path(folder)
+
+
+def _remove_own(process: int, folder: str) -> None:
+    if os.getpid() == process:  # not in the child of a fork
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _passing_folder(within: Path | None = None) -> Iterator[Path]:
+    """A folder for as long as it takes. A TemporaryDirectory ends with the child of a fork too."""
+    folder = tempfile.mkdtemp(dir=within, prefix="making-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compiled(
     source: str, command: Sequence[str], options: Sequence[str], key: str, folder: Path
 ) -> Path:
-    with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as place:
-        text, made = Path(place, "kernel.c"), Path(place, "kernel.lib")
+    with _passing_folder(folder) as place:
+        text, made = place / "kernel.c", place / "kernel.lib"
         text.write_text(source, encoding="ascii")
         said = _run(command, [*options, str(text), "-o", str(made), "-lm"])
         if said.returncode or not made.exists():
@@ -219,6 +274,7 @@ def _run(command: Sequence[str], arguments: Sequence[str]) -> subprocess.Complet
     """A run of the compiler, which ends within LIMIT, and its children with it."""
     if tuple(command) in _stopped:
         raise TimeLimitError(_slow(command, arguments))
+    beside.go_on()
     with subprocess.Popen(
         [*command, *arguments],
         stdin=subprocess.DEVNULL,
@@ -229,7 +285,9 @@ def _run(command: Sequence[str], arguments: Sequence[str]) -> subprocess.Complet
         env={**os.environ, "LC_ALL": "C"},
         start_new_session=True,  # a group of its own, to be killed as one
     ) as process:
+        _running.add(process)
         try:
+            beside.go_on()  # nothing that begins in the last moment stays
             out, complaints = process.communicate(timeout=LIMIT)
         except subprocess.TimeoutExpired:
             _kill(process)
@@ -238,6 +296,8 @@ def _run(command: Sequence[str], arguments: Sequence[str]) -> subprocess.Complet
         except BaseException:  # Ctrl-C, which another group does not hear
             _kill(process)
             raise
+        finally:
+            _running.discard(process)
     return subprocess.CompletedProcess(process.args, process.returncode, out, complaints)
 
 
@@ -250,6 +310,16 @@ def _kill(process: subprocess.Popen[str]) -> None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.kill()
+
+
+@beside.stops
+def _stop_all() -> None:
+    for process in list(_running):
+        if process.returncode is None:
+            _kill(process)
+
+
+after_fork(_running.clear)  # those are the parent's
 
 
 def _slow(command: Sequence[str], arguments: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from engine.backends.kernel import Kernel, memory
+from engine.backends.kernel import Gathering, Kernel, Rows, memory
 from engine.backends.steps import Operand, Step
 from engine.backends.strides import View
 from engine.ops import Op
@@ -33,7 +33,7 @@ Names = dict[str, Any]
 
 
 @dataclass
-class Calls:
+class Calls(Gathering):
     """A kernel of NumPy calls."""
 
     values: array[float]
@@ -41,6 +41,15 @@ class Calls:
     source: str
     forward: Callable[[], None]
     backward: Callable[[Sequence[float]], None]
+
+    def gather(self, place: int, table: Rows, rows: array[int]) -> None:
+        """Writes rows of a table into `values`, side by side from a place on."""
+        import numpy as np
+
+        width, count = table.width, len(rows)
+        grid = np.frombuffer(table.numbers).reshape(-1, width)
+        into = np.frombuffer(self.values, count=width * count, offset=8 * place)
+        np.take(grid, rows, axis=0, out=into.reshape(count, width), mode="clip")
 
 
 def unavailable() -> str | None:
@@ -50,7 +59,7 @@ def unavailable() -> str | None:
     return 'the numpy backend needs NumPy: pip install "brickgrad[numpy]"'
 
 
-def compile(program: Program, tape: Tape) -> Kernel:
+def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     r"""The kernel of a program; the order in which the tape was made plays no part.
 
     >>> from engine.roll import roll

@@ -16,7 +16,7 @@ from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, cast
 
 from engine import formula
-from engine.backends.kernel import Kernel, side_by_side
+from engine.backends.kernel import Gathering, Kernel, side_by_side
 from engine.ops import CAREFUL, MANY, OPS, PICK, PLAIN, Op, kept_by_row, row_of
 from engine.roll import Program
 from engine.tape import Tape, graded
@@ -40,13 +40,13 @@ def unavailable() -> str | None:
     return None
 
 
-def compile(program: Program, tape: Tape) -> Kernel:
+def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     """Straight lines, or for a very large graph the kernel that needs little memory."""
     operands = sum(len(places) for _, places in tape.rows)
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
 
 
-class Lines:
+class Lines(Gathering):
     """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
@@ -495,7 +495,7 @@ class _Group:
         return zs, slopes
 
 
-class Lists:
+class Lists(Gathering):
     """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes

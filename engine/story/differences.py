@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 
+from engine.ops import Op
 from engine.story.record import Record
 from engine.value import Value
 
 LARGE = 2000  # nodes; of a larger graph nothing is checked, since each node costs a forward pass
 STEPS = (1e-5, 1e-3, 1e-7)
 RELATIVE, NOISE = 1e-6, 1e-8
+Computed = tuple[int, Op | None, list[int]]  # its place, how, and from which
 
 
 def checks(record: Record, grads: Sequence[float]) -> list[bool | None]:
@@ -21,12 +23,22 @@ def checks(record: Record, grads: Sequence[float]) -> list[bool | None]:
     takers: list[list[int]] = [[] for _ in record.data]
     for edge in record.edges:
         takers[edge.tail].append(edge.head)
+    rules = [_rule(record, place) for place in range(len(record.data))]
     return [
-        _agrees(record, place, grads[place], _above(takers, place))
+        _agrees(record, place, grads[place], [(p, *rules[p]) for p in _above(takers, place)])
         if isinstance(atom, Value)
         else None
         for place, atom in enumerate(record.graph.atoms)
     ]
+
+
+def _rule(record: Record, place: int) -> tuple[Op | None, list[int]]:
+    """The operation of a node, and where its operands stand, in the data and a 0 behind them."""
+    atom, operands = record.graph.atoms[place], list(record.graph.operands[place])
+    if not isinstance(atom, Value) or atom.op is None:
+        return None, operands
+    bias = [len(record.data)] * (len(atom.parents) - len(operands))  # one that is not drawn
+    return atom.op, operands + bias
 
 
 def _above(takers: list[list[int]], place: int) -> list[int]:
@@ -40,7 +52,7 @@ def _above(takers: list[list[int]], place: int) -> list[int]:
     return sorted(met)
 
 
-def _agrees(record: Record, place: int, grad: float, above: list[int]) -> bool | None:
+def _agrees(record: Record, place: int, grad: float, above: list[Computed]) -> bool | None:
     x, z = record.data[place], record.data[-1]
     if not (math.isfinite(grad) and math.isfinite(x) and math.isfinite(z)):
         return None
@@ -64,14 +76,11 @@ def _agrees(record: Record, place: int, grad: float, above: list[int]) -> bool |
     return None if kink else False
 
 
-def _root(record: Record, place: int, x: float, above: list[int]) -> float:
+def _root(record: Record, place: int, x: float, above: list[Computed]) -> float:
     """The loss with one number moved, everything above it computed again."""
-    moved = {place: x}
-    for p in above:
-        atom = record.graph.atoms[p]
-        assert isinstance(atom, Value)
-        assert atom.op
-        numbers = [moved.get(o, record.data[o]) for o in record.graph.operands[p]]
-        numbers += [0.0] * (len(atom.parents) - len(numbers))  # the bias that is not drawn
-        moved[p] = atom.op(*numbers)
-    return moved.get(record.root, record.data[record.root])
+    moved = [*record.data, 0.0]
+    moved[place] = x
+    for p, op, operands in above:
+        assert op
+        moved[p] = op(*[moved[o] for o in operands])
+    return moved[record.root]

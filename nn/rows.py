@@ -1,0 +1,360 @@
+"""A function of one row over many rows: in blocks that are replayed, or else row by row."""
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, chain
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from engine import backends
+from engine.arguments import Given, Shape, flatten, numbers_of, read, rebuild
+from engine.backends.kernel import fill
+from engine.compare import ReplayError, gradients
+from engine.functions import sum as sum_of
+from engine.modes import enable_grad, is_watched, mode
+from engine.recorded import Leaves, Recorded
+from engine.replay import Replay
+from engine.tape import turn
+from engine.value import Value, data_of
+from nn.module import MLP
+from nn.progress import collector_paused, outside
+
+NODES = 3000  # of a block, about: with more it costs more to record, with fewer more to run
+MOST = 256  # rows of a block
+PAYS = 20  # to record a block takes as long as to compute so many of them row by row
+
+Function = Callable[..., Any]
+Columns = Sequence[Sequence[Any]]
+Results = list[Any]
+
+
+class EachRow:
+    """`[function(*row) for row in zip(*columns)]`, with numbers in the places of Values.
+
+    The first row is computed as it is. The others go in blocks of one length, each by a replay of
+    the function, where there are so many that recording a block pays; the last block begins among
+    the rows of the one before. A function that cannot be replayed (it draws random numbers,
+    counts, prints) runs once for each row, in their order, as any does with `backend="eager"`.
+
+    "auto" is NumPy where it is installed, else Python: never by the clock, so that the same rows
+    give the same numbers in each run. Those of Python are eager mode's to the last bit, those of
+    other backends within rounding.
+
+    >>> w = Value(3.0)
+    >>> triple = EachRow(lambda x, y: (w * x - y, w * x))
+    >>> triple([1.0, 2.0], [3.0, 5.0])
+    [(0.0, 3.0), (1.0, 6.0)]
+    """
+
+    def __init__(self, function: Function, backend: str = "auto", has_slopes: bool = False) -> None:
+        """`has_slopes`: `slopes` will be asked for; numbers of the first column come as Values."""
+
+        def block(*columns: Any) -> tuple[Any, Results]:
+            results = [function(*row) for row in zip(*columns, strict=True)]
+            return sum_of(list(chain.from_iterable(map(_leading, results)))), results
+
+        self.function = function
+        self._has_slopes = has_slopes
+        self._is_eager = backend == "eager"
+        self._replay = Replay(block, backend=_usual() if backend == "auto" else backend, main=0)
+        self._most = 0  # rows of a block; 0: nobody knows yet
+        self._shapes: dict[Shape, Shape] = {}  # of a block; and as it was recorded
+        self._runs: dict[Recorded, _Run] = {}
+        self._tries = self._answered = 0  # recordings, and the rows that they computed
+
+    def __call__(self, *columns: Sequence[Any], before: int = 0) -> Results:
+        """The results. So many rows were computed `before`: recording pays with all together."""
+        return self._all(columns, before, RESULTS)
+
+    def slopes(self, *columns: Sequence[Any]) -> Results:
+        """The gradient of each row's result for the numbers in its first column.
+
+        That of the sum of its numbers, or, where it is a tuple, of those in its first part.
+
+        >>> EachRow(lambda x: x[0] * x[0] * x[1], has_slopes=True).slopes([[1.0, 2.0], [3.0, 4.0]])
+        [[4.0, 1.0], [24.0, 9.0]]
+        """
+        return self._all(columns, 0, SLOPES)
+
+    def _all(self, columns: Columns, before: int, way: "_Way") -> Results:
+        n = len(columns[0])
+        found: Results = []
+        with enable_grad():
+            is_watched_here = is_watched()
+        with collector_paused():
+            if n and not (self._is_eager or is_watched_here):
+                self._look_at([column[0] for column in columns], found, way)
+                size = min(self._most, n - 1)
+                if size > 0 and before + n >= PAYS * size:
+                    try:
+                        self._by_blocks(columns, size, found, way)
+                    except ReplayError as error:  # of a comparison: earlier results may be wrong
+                        words = f"rows are computed anew without replay, slower: {error}"
+                        warnings.warn(words, stacklevel=outside())
+                        self._is_eager, found = True, []
+            return found + self._row_by_row(columns, len(found), n, way)
+
+    def _row_by_row(self, columns: Columns, start: int, stop: int, way: "_Way") -> Results:
+        rows = zip(*(column[start:stop] for column in columns), strict=True)
+        return [way.of_row(self.function, row) for row in rows]
+
+    def _look_at(self, row: Sequence[Any], found: Results, way: "_Way") -> None:
+        """Computes the first row; how much there is to do says how many make a block."""
+        if self._most:
+            found.append(way.of_row(self.function, row))
+            return
+        nodes = 0
+
+        def count(node: Value) -> Value:
+            nonlocal nodes
+            nodes += 1
+            return node
+
+        with mode(count):
+            found.append(way.of_row(self.function, row))
+        try:
+            self._is_eager = not (nodes and numbers_of(found))
+        except TypeError:  # more than numbers
+            self._is_eager = True
+        if not self._is_eager:
+            self._most = min(MOST, 1 << max(NODES // nodes, 1).bit_length() - 1)
+
+    def _by_blocks(self, columns: Columns, size: int, found: Results, way: "_Way") -> None:
+        """Adds what is still to be found, until no more can be replayed."""
+        n, leaves = len(columns[0]), _no_leaves()
+        while len(found) < n and not self._is_eager:
+            done = len(found)
+            start, stop = min(done, n - size), done + size
+            part, given = None, _read(columns, start, size)
+            if given:
+                part = self._replayed(given, leaves, way)
+                if part is None and start == done and self._is_worth_it(columns, stop, given):
+                    part = self._recorded(given, leaves, way)
+            if part is None:
+                start, part = done, self._row_by_row(columns, done, min(stop, n), way)
+            found += part[done - start :]
+
+    def _is_worth_it(self, columns: Columns, stop: int, given: Given) -> bool:
+        """Whether the next block has the shape of this one, or this is the only one."""
+        size = len(given.arguments[0])
+        other = _read(columns, stop, size) if stop + size <= len(columns[0]) else None
+        return stop == 1 + size if other is None else other.shape == given.shape
+
+    def _replayed(
+        self, given: Given, leaves: Leaves, way: "_Way", counts: bool = True
+    ) -> Results | None:
+        """A block by the recording that fits; None where none does."""
+        shape = self._shapes.get(given.shape)
+        for recorded in tuple(self._replay.recordings.get(shape, ())) if shape else ():
+            if not (recorded.suits(given.numbers) and recorded.world.holds()):
+                continue
+            run = self._runs.get(recorded)
+            run = run or self._runs.setdefault(recorded, _Run(recorded, given))
+            with recorded.lock:
+                part = way.of_run(run, leaves) if run.forward(given.numbers, leaves) else None
+            if part is None:
+                continue
+            self._answered += len(part)
+            if counts and recorded.count():
+                its_leaves = run.leaves(given.numbers)
+                with enable_grad():
+                    own = self._replay.compare(recorded, its_leaves, self._lifted(given))
+                if own:
+                    return way.of_own(own[0])
+            return part
+        return None
+
+    def _recorded(self, given: Given, leaves: Leaves, way: "_Way") -> Results | None:
+        """A block that is recorded; None where the function did not run, and is to run eagerly."""
+        size = len(given.arguments[0])
+        if self._answered < PAYS * size * self._tries or self._replay.is_restless(given):
+            return None
+        with turn() as is_ours, enable_grad():
+            if not is_ours:
+                return None
+            self._tries += 1
+            lifted = self._lifted(given)
+            try:
+                recorded, own = self._replay.record(lifted)
+            except ReplayError as error:
+                self._is_eager = True
+                return way.of_own(error.result[0]) if error.result else None
+        if recorded:
+            self._shapes[given.shape] = lifted.shape
+            found = self._replayed(given, leaves, way, counts=False)
+            if found is not None:
+                return found
+        return way.of_own(own)
+
+    def _lifted(self, given: Given) -> Given:
+        """The same with Values for the numbers of the first column, where slopes are wanted."""
+        if not self._has_slopes:
+            return given
+        first, *others = given.arguments
+        return read((rebuild(first, iter(_values(first))), *others), {})
+
+
+class _Run:
+    """A recording of a block, and how to read its memory."""
+
+    def __init__(self, recorded: Recorded, given: Given) -> None:
+        self._recorded = recorded
+        _, forms = recorded.forms[0]
+        count = len(numbers_of(forms))
+        self._results = itemgetter(*recorded.program.outputs[: 1 + count])
+        self._read = _reader(forms)
+        widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
+        self._slices = list(zip(accumulate(widths), widths, strict=True))
+        self._numbers: Sequence[float] = ()
+
+    def leaves(self, numbers: Sequence[Any]) -> Leaves:
+        """The numbers that a forward pass begins with."""
+        recorded = self._recorded
+        inputs = list(map(float, [*numbers, *recorded.world.numbers()]))
+        return inputs, [p.data for p in recorded.program.parameters]
+
+    def forward(self, numbers: Sequence[Any], leaves: Leaves) -> bool:
+        """The forward pass; False where the recording does not fit.
+
+        The numbers of the parameters are read once for the same `leaves`.
+        """
+        recorded, self._numbers = self._recorded, numbers
+        values = recorded.kernel.values
+        if recorded.leaves is not leaves:
+            recorded.leaves = _no_leaves()
+            parameters = [p.data for p in recorded.program.parameters]
+            fill(values, recorded.parameters.start, parameters)
+        if isinstance(values, list):
+            numbers = list(map(float, numbers))
+        fill(values, recorded.inputs.start, [*numbers, *recorded.world.numbers()])
+        recorded.leaves = leaves
+        return recorded.run()
+
+    def results(self, leaves: Leaves) -> Results:
+        """The results of the rows; sets what the function sets beside them."""
+        recorded = self._recorded
+        values = recorded.kernel.values
+        if recorded.sets:
+            outputs = [values[place] for place in recorded.program.outputs]
+            recorded.result(self._numbers, self.leaves(self._numbers), outputs)
+        _, *found = self._results(values)
+        return self._read(found)
+
+    def slopes(self, leaves: Leaves) -> Results:
+        """The gradients of the rows' own results."""
+        kernel = self._recorded.kernel
+        kernel.backward(self._recorded.seeds(0))
+        gradient = list(kernel.adjoints[self._recorded.inputs])
+        return [gradient[stop - width : stop] for stop, width in self._slices]
+
+
+class _Way(NamedTuple):
+    """How to come to what is wanted of a row: with the function, a run, or its own results."""
+
+    of_row: Callable[[Function, Sequence[Any]], Any]
+    of_run: Callable[[_Run, Leaves], Results]
+    of_own: Callable[[Any], Results | None]
+
+
+def _result(function: Function, row: Sequence[Any]) -> Any:
+    return _plain(function(*row))
+
+
+def _slopes(function: Function, row: Sequence[Any]) -> list[float]:
+    first, *others = row
+    values = _values(first)
+    with enable_grad():
+        result = function(rebuild(first, iter(values)), *others)
+    return gradients(sum_of(_leading(result)), values)
+
+
+def _values(thing: Any) -> list[Value]:
+    """The numbers of a thing as Values of their own."""
+    return [Value(data_of(x)) for x in numbers_of(thing)]
+
+
+RESULTS = _Way(_result, _Run.results, lambda own: _plain(own[1]))
+SLOPES = _Way(_slopes, _Run.slopes, lambda own: None)
+
+
+def with_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
+    """Examples with floats where a model takes floats as well as integers.
+
+    Integers are part of the shape of a recording, so that each of them would need its own.
+    """
+    if not isinstance(model, MLP):
+        return xs
+    if {*map(type, chain.from_iterable(xs))} == {float}:
+        return xs
+    return [list(map(float, x)) for x in xs]
+
+
+def _read(columns: Columns, start: int, size: int) -> Given | None:
+    """A block of rows as arguments; None where they hold more than numbers."""
+    try:
+        return read(tuple([column[start : start + size] for column in columns]), {})
+    except (TypeError, ValueError):
+        return None
+
+
+def _usual() -> str:
+    """The backend of "auto"."""
+    try:
+        return str(backends.backend("numpy").NAME)
+    except RuntimeError:
+        return "python"
+
+
+def _no_leaves() -> Leaves:
+    return ([], [])  # another one each time
+
+
+def _leading(result: Any) -> list[Any]:
+    """The numbers of a result, or of the first part of a tuple."""
+    return numbers_of(result[:1] if type(result) is tuple else result)
+
+
+def _plain(result: Any) -> Any:
+    """A result with numbers in the places of Values."""
+    kind = type(result)
+    if kind is Value:
+        return result.data
+    if kind is list or kind is tuple:
+        return kind(map(_plain, result))
+    if kind is dict:
+        return {key: _plain(part) for key, part in result.items()}
+    return result
+
+
+def _reader(forms: Sequence[Any]) -> Callable[[Sequence[float]], Results]:
+    """What makes results of one form each of the numbers in a block."""
+    count = len(forms)
+    shapes = [flatten(form, []) for form in forms]
+    if shapes.count(shapes[0]) < count or not _is_plain(forms[0]):
+        return lambda numbers: list(rebuild(list(forms), iter(numbers)))
+    width = len(numbers_of(forms[0]))
+
+    def read(numbers: Sequence[float]) -> Results:
+        columns = (numbers[k::width] for k in range(width))
+        return list(_joined(forms[0], columns, count))
+
+    return read
+
+
+def _is_plain(form: Any) -> bool:
+    parts = form.values() if type(form) is dict else form if type(form) in (list, tuple) else ()
+    return not hasattr(form, "tolist") and all(map(_is_plain, parts))
+
+
+def _joined(form: Any, columns: Iterator[Sequence[float]], count: int) -> Sequence[Any]:
+    """`count` results of a form: its k-th number from the k-th column."""
+    kind = type(form)
+    if kind is float:
+        return next(columns)
+    if kind not in (list, tuple, dict) or not form:
+        return [rebuild(form, iter(())) for _ in range(count)]
+    parts = form.values() if kind is dict else form
+    rows = zip(*[_joined(part, columns, count) for part in parts], strict=True)
+    if kind is dict:
+        return [dict(zip(form, row, strict=True)) for row in rows]
+    return list(rows) if kind is tuple else list(map(list, rows))

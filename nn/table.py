@@ -1,0 +1,76 @@
+"""Data laid down once as numbers: a batch of it is row numbers."""
+
+from array import array
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from engine.arguments import Given, Shape, flatten, read
+from engine.backends.kernel import Rows
+from engine.value import data_of
+
+Batch: TypeAlias = "array[int] | None"  # the numbers of its rows; None for all
+
+
+class Table:
+    """Examples and their targets; those of one shape can be gathered straight into a kernel.
+
+    The lists are read once: what changes in them later does not count.
+
+    >>> table = Table([[1.0, 2.0], [3.0, 4.0]], [0.0, 1.0])
+    >>> table.batch(array("i", [1]))
+    ([[3.0, 4.0]], [1.0])
+    >>> [rows.numbers.tolist() for rows in table.columns]
+    [[1.0, 2.0, 3.0, 4.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, xs: Sequence[Any], ys: Sequence[Any]) -> None:
+        self.xs, self.ys = xs, ys
+        self._shapes: dict[int, Shape] = {}  # of batches, by their length
+
+    def __len__(self) -> int:
+        return len(self.xs)
+
+    def batch(self, rows: Batch) -> tuple[Sequence[Any], Sequence[Any]]:
+        """The examples and the targets of some rows; of all of them for None."""
+        if rows is None:
+            return self.xs, self.ys
+        return [self.xs[i] for i in rows], [self.ys[i] for i in rows]
+
+    def given(self, rows: Batch) -> Given:
+        """Them as the arguments of a loss."""
+        return self._all if rows is None else read(self.batch(rows), {})
+
+    def shape(self, rows: Batch) -> Shape:
+        """The shape of such arguments."""
+        count = len(self if rows is None else rows)
+        if self.columns is None:
+            return self.given(rows).shape
+        if count not in self._shapes:
+            self._shapes[count] = self.given(rows).shape
+        return self._shapes[count]
+
+    @cached_property
+    def columns(self) -> list[Rows] | None:
+        """The numbers of the examples, and those of the targets; None where shapes differ."""
+        found = [_rows(things) for things in (self.xs, self.ys)]
+        kept = [rows for rows in found if rows]
+        return [rows for rows in kept if rows.width] if len(kept) == len(found) else None
+
+    @cached_property
+    def order(self) -> "array[int]":
+        """The numbers of all rows."""
+        return array("i", range(len(self)))
+
+    @cached_property
+    def _all(self) -> Given:
+        return read((self.xs, self.ys), {})
+
+
+def _rows(things: Sequence[Any]) -> Rows | None:
+    """The numbers of things of one shape, one row for each."""
+    numbers: list[Any] = []
+    shapes = [flatten(thing, numbers) for thing in things]
+    if shapes and shapes.count(shapes[0]) < len(shapes):
+        return None
+    return Rows(array("d", map(data_of, numbers)), len(numbers) // max(1, len(shapes)))

@@ -1,0 +1,87 @@
+"""Numbers to try, and how far results of the rows may be off: rows a2 and a3 of the battery."""
+
+import math
+import random
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import mpmath as mp
+from oracles import EXACT, ulps
+
+from engine.ops import Op
+
+FORWARD_ULPS = {
+    **dict.fromkeys(["add", "sub", "mul", "div", "neg", "abs", "relu", "max", "min"], 0.5),
+    **dict.fromkeys(["exp", "log", "sqrt", "sin", "cos", "pow"], 1.0),
+}
+DOMAIN = {
+    **dict.fromkeys(["log", "sqrt"], (0.0, math.inf)),
+    **dict.fromkeys(["asin", "acos"], (-1.0, 1.0)),
+    "log1p": (-1.0, math.inf),
+}
+GROWING = {"exp", "expm1", "sinh", "cosh", "tanh", "sigmoid", "softplus", "gelu", "erf", "erfc"}
+
+
+CONDITIONED = {"erf", "erfc", "gelu"}
+
+
+def off(op: Op, k: int, x: float, got: float) -> tuple[str, float, float, str]:
+    """How far the result `k` of a row of one operand is off: a kind, the error, its bound, a unit.
+
+    k is 0 for z, 1 for its slope.
+    """
+    want, scale = _exact(op.name, k, x)
+    if scale:
+        return ": erf, erfc, gelu", ulps(got, want) / scale, 1.0, "of 4 (1 + condition)"
+    bound = 4.0 if k else FORWARD_ULPS.get(op.name, 2.0)
+    return "", ulps(got, want), bound, "ulp"
+
+
+@lru_cache(maxsize=100_000)
+def _exact(name: str, k: int, x: float) -> tuple[Any, float]:
+    """The exact result, and how many ulp the condition of a formula allows; 0 where it is good."""
+    f = EXACT[name][k]
+    want = f(mp.mpf(x))
+    well = name not in CONDITIONED or not float(want)
+    return want, 0.0 if well else 4 * (1 + condition(f, x))
+
+
+def condition(f: Callable[..., Any], x: float) -> float:
+    """How many ulp of the result one ulp of the operand is worth."""
+    value = f(mp.mpf(x))
+    return float(abs(mp.mpf(x) * mp.diff(f, mp.mpf(x)) / value)) if value else 1.0
+
+
+def inside(op: Op, x: float) -> bool:
+    """Whether a row is to be right at a number: in its domain, and its result no overflow."""
+    low, high = DOMAIN.get(op.name, (-math.inf, math.inf))
+    reach = 700 if op.name in GROWING else 1e9 if op.name in {"sin", "cos", "tan"} else 1e300
+    return low < x < high and abs(x) < reach
+
+
+def numbers(op: Op, seed: int, count: int) -> list[float]:
+    """Operands inside the domain: of every size, near 1, and ordinary ones."""
+    rng = random.Random(f"{op.name} {seed}")
+    found: list[float] = []
+    while len(found) < count:
+        sizes = (10 ** rng.uniform(-300, 300), 10 ** rng.uniform(-5, 3), rng.uniform(0, 3))
+        x = rng.choice([-1, 1]) * rng.choice([*sizes, 1 - 10 ** rng.uniform(-15, -1)])
+        if inside(op, x):
+            found.append(x)
+    return found
+
+
+def powers(seed: int, count: int) -> list[tuple[float, float]]:
+    """Bases and exponents whose power is a normal float."""
+    rng = random.Random(seed)
+    found: list[tuple[float, float]] = []
+    while len(found) < count:
+        sizes = (10 ** rng.uniform(-300, 300), 10 ** rng.uniform(-3, 3))
+        x = rng.choice([*sizes, 1 + rng.choice([-1, 1]) * 10 ** rng.uniform(-12, -1)])
+        log_z = rng.choice([rng.uniform(-1, 1), rng.uniform(-707, 709)])
+        near_half = 0.5 + rng.choice([-1, 1]) * 10 ** rng.uniform(-17, -1)
+        y = rng.choice([log_z / math.log(x), rng.uniform(-3, 3), near_half, rng.randint(-4, 4)])
+        if abs(y * math.log(x)) < 707:
+            found.append((x, float(y)))
+    return found
