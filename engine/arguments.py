@@ -218,14 +218,21 @@ def rebuild(argument: Any, values: Iterator[Any], whole: bool = False) -> Any:
 
 def settled(thing: Any) -> Any:
     """The thing with ints in place of what stood for them in a recording."""
+    try:
+        return _settled(thing)
+    except RecursionError:
+        return thing
+
+
+def _settled(thing: Any) -> Any:
     kind = type(thing)
     if kind is Integer:
         return thing.number()
     if kind is list or kind is tuple:
-        parts = [settled(part) for part in thing]
+        parts = [_settled(part) for part in thing]
         return thing if all(map(is_, parts, thing)) else kind(parts)
     if kind is dict:
-        parts = [settled(part) for part in thing.values()]
+        parts = [_settled(part) for part in thing.values()]
         same = all(map(is_, parts, thing.values()))
         return thing if same else dict(zip(thing, parts, strict=True))
     return thing

@@ -258,7 +258,7 @@ class Replay:
         line = self._asked_kind(given, after)
         plain = self._on_numbers(line, given, inputs, run, before, chances) if line else ()
         inputs += run.seen.lent
-        self._pinned.setdefault(given.shape, set()).update(self._pins(given, run.seen))
+        self._note_pins(given, run.seen)
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
@@ -338,7 +338,8 @@ class Replay:
     def _plainly(self, given: Given) -> tuple[Recording, Any]:
         """A run on the very numbers that were passed."""
         unread = iter(given.numbers)
-        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
+        arguments = rebuild(given.arguments, unread, True)
+        keywords = rebuild(given.keywords, unread, True)
         with record() as seen:
             return seen, self.function(*arguments, **keywords)
 
@@ -428,6 +429,16 @@ class Replay:
         if given.shape in self._plain:
             return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
         return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
+
+    def _note_pins(self, given: Given, seen: Recording) -> None:
+        """Remembers which integers are part of the shape: they tell recordings apart."""
+        pins = self._pins(given, seen).keys()
+        if not pins:
+            return
+        if len(self._pinned) > LIMIT:
+            self._pinned.clear()
+            self._plain.clear()
+        self._pinned.setdefault(given.shape, set()).update(pins)
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
         """Runs the function itself beside a replay of it.
@@ -625,7 +636,7 @@ class Replay:
         for v, x in zip(inputs, given.numbers, strict=False):
             if isinstance(x, Value) and v.op is None:
                 v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
-        return settled(result)
+        return settled(result) if int in map(type, given.numbers) else result
 
     def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
         wanted = [isinstance(x, Value) for x in given.numbers]
@@ -927,7 +938,8 @@ def replay(
     fastest. What the function reads outside its arguments may change: it is looked at before each
     replay, and the function recorded anew where something is another. Each recording is also
     compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
-    `check`-th call.
+    `check`-th call. An integer among the arguments may change as floats may, where the function
+    only picks (see `pick`) or compares with it.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend

@@ -39,7 +39,7 @@ class Value:
 
     # An operation has its operands in x and y and the derivatives with respect to them in dx and
     # dy. Of many operands, x and dx hold the Values and their derivatives, as tuples, and y holds
-    # all operands where some are constants. A leaf has none.
+    # all operands where some are constants; of a pick, dx is a `Picked`. A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
         *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`

@@ -18,6 +18,7 @@ FLOORS = [
     ["engine.operators", "engine.backends.called", "engine.backends.matmul"],
     ["engine.modes", "engine.backends.ufuncs", "engine.backends.cformula"],
     ["engine.value"],
+    ["engine.integer"],
     [
         *("engine.functions", "engine.drawing.outline", "engine.tape", "engine.arguments"),
         *("engine.cells", "engine.witness"),

@@ -23,6 +23,7 @@ ARITHMETIC = {
     *(ast.NotEq,),
 }
 FLOW = {ast.If, ast.While, ast.IsNot, ast.Yield, ast.Expr}
+PICKS = {ast.Subscript, ast.List}
 METHODS = {
     *ARITHMETIC,
     ast.Attribute,
@@ -36,10 +37,10 @@ METHODS = {
 ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.List, ast.keyword}
 FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
 NAMES = {
-    "python": rf"[advxs]\d+|leaves|seeds|run|[a-z]_part|({FUNCTIONS})_|[a-z]_",
+    "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
     "numpy": (
         r"d?[cmtwxz]\d+(_\d+)?|(ones|table|number)\d+|values|adjoints|scratch|masks|ones|zero|one"
-        r"|seeds|forward|backward|np|ieee|view|total|erf|erfc|LARGEST|[a-z]_"
+        r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_"
     ),
     "methods": (
         r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
@@ -54,7 +55,7 @@ ATTRIBUTES = {
         r"|exp|expm1|log|log1p|sqrt|sin|cos|tan|sinh|cosh|tanh|arcsin|arccos|arctan|less|less_equal"
         r"|greater|greater_equal|equal|not_equal|logical_and|logical_or|logical_not|copyto|where"
         rf"|einsum|isfinite|isnan)|np\.(add|maximum|minimum)\.(reduce|at)|ieee\.({FUNCTIONS})"
-        r"|(d?[ctwxz]\d+(_\d+)?)\.(fill|take)"
+        r"|(d?[ctwxz]\d+(_\d+)?|table\d+)\.(fill|take)"
     ),
     "methods": (
         r"(self|other|node|[xy]\d+|bias)\._data|node\.(x|y|_dx|_dy|op|_grad|label|adjoint)"
@@ -66,7 +67,7 @@ TEXTS = {
     "numpy": r"ignore|clip|[a-z]{0,4}(,[a-z]{0,4})*->[a-z]{0,4}",
     "methods": "",
 }
-NODES = {"python": ARITHMETIC | FLOW, "numpy": ARRAYS, "methods": METHODS}
+NODES = {"python": ARITHMETIC | FLOW | PICKS, "numpy": ARRAYS, "methods": METHODS}
 C_WORDS = re.compile(
     "auto|break|const|continue|double|else|float|for|if|int|long|return|sizeof|static"
     "|inline|struct|typedef|unsigned|void|while|restrict|uint64_t|int64_t|memcpy"
@@ -75,7 +76,7 @@ C_WORDS = re.compile(
     "|INLINE|NULL|far|NEVER_INLINED|call|run|zero|seed|gather|largest|from|to|end|rows"
     "|count|width|places|found|index|row_of|place"
     "|lost|top|best|term|sum|table|work|values|adjoints"
-    "|seeds|forward|forward_end|backward|backward_end|Memory|PUBLIC|__attribute__"
+    "|seeds|forward|backward|memory|calls|pass|Pass|Memory|PUBLIC|__attribute__"
     "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
 )
 C_NAMES = re.compile(

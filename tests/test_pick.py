@@ -19,6 +19,7 @@ import engine
 from engine import Value, backends, check_grads, draw, grad, pick, replay, steps, toposort
 from engine.arguments import digest
 from engine.backends import python
+from engine.compare import ReplayError
 from engine.replay import Replay
 from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
@@ -553,6 +554,18 @@ def test_what_takes_no_stand_in_gets_the_int():
     assert recordings(f, (0, 5), (0, 5), (1, 5), (1, 777)) == 3
 
 
+def test_who_asks_for_the_type_of_an_integer_is_refused_where_it_matters():
+    matters = replay(lambda i, x: pick(ROWS, i) * (2.0 if type(i) is int else x))
+    with pytest.raises(ReplayError, match=r"asks at .* what kind of thing a number is"):
+        matters(1, 5.0)
+
+    def f(i, x, ks):
+        assert type(i) is not str
+        return pick(ROWS, i) * x * len(ks)
+
+    assert recordings(f, (1, 5.0, [0, 3]), (2, 6.0, [1, 2])) == 1
+
+
 def test_a_mistake_of_the_function_is_its_own():
     step = replay(lambda i: pick(ROWS, i) * math.exp("a"))
     for _ in range(2):
@@ -621,6 +634,18 @@ def test_explain_says_which_integers_belong_to_the_shape():
         "recorded anew: n changes, such as from 2 to 3, and each int is recorded for itself" in text
     )
     assert "letters" not in text
+
+
+def test_a_function_that_begins_to_ask_for_a_number_is_found():
+    step = replay(lambda i: pick(ROWS, i) * 2, backend="python", check=1)
+    for i in (1, 2):
+        assert step(i).data == ROWS[i].data * 2
+    step.function = lambda i: pick(ROWS, i) * len(range(i))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert step(2).data == ROWS[2].data * 2
+        assert step(3).data == ROWS[3].data * 3
+    assert "it asks for the number of an integer" in step.explain()
 
 
 def test_an_integer_in_another_kind_of_argument_is_named():
