@@ -214,78 +214,90 @@ class Replay:
         self._lost = set(patterns)
 
     def record(self, given: Given, keeps_all: bool = False) -> tuple[Recorded | None, Any]:
-        """Runs the function, once, and records it; the recording, and the function's own result.
+        """Runs the function and records it; the recording, and the function's own result.
+
+        Where it may tell a number that is passed from a Value it runs on the number first, and
+        again only if that run has no effects.
 
         A run that sets something up for the next ones, such as a layer that is built when first
         called, is not kept: its recording, made where `keeps_all`, is good for this call. Raises
         ReplayError, with the result, where the next run would set something again.
         """
-        before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
+        before = self._before(given)
+        if not all(map(_is_value, given.numbers)) and kind_asked(before):
+            run, after = self._witnessed(given, [], [], before, is_plain=True)
+            try:
+                if self._judge(given, run, before, after):
+                    return None, run.result
+            except ReplayError as error:
+                error.result = (run.result,)
+                raise
+            return self._recording(given, keeps_all, self._before(given), run, kind_asked(after))
+        return self._recording(given, keeps_all, before)
+
+    def _before(self, given: Given) -> Reached:
+        """The world before a run."""
+        return reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
+
+    def _recording(
+        self,
+        given: Given,
+        keeps_all: bool,
+        before: Reached,
+        former: Run | None = None,
+        line: str = "",
+    ) -> tuple[Recorded | None, Any]:
+        """The recording of a run. `former` is one on numbers as they were passed, without effects:
+
+        at a `line` it asks what kind of things numbers are, so that both are to be compared.
+        """
+        plain = (former.result,) if former else ()
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
         free = [p for key, p in self._moved.items() if key not in self._fixed]
         caches = any(cell.kind == "cache" for cell in before.cells.values())
         places = [] if caches else [place for place in free if is_free(now(place))]
-        chances = chances_in(before)
+        chances = chances_in(before) if places or plain or keeps_all else []
         try:
             run, after = self._witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise TypeError("a number outside is not used as a Value could be")
+            if former and line and not _agree(given, inputs, run, former):
+                raise self._asks(line)
         except Exception as error:
-            if not places:
-                if not isinstance(error, ReplayError):
-                    if keeps_all:
-                        put_back(before, chances)  # the loops run it again
-                elif self._asked_kind(given, reach(self._roots(given), self._codes)):
-                    put_back(before, chances)
-                    error.result = (self._plainly(given)[1],)
-                raise
-            put_back(before, chances)
-            self._fixed |= {p.key for p in places}  # as in math.exp(box.k): no input can be there
-            return self.record(given, keeps_all)
+            if plain or places or (keeps_all and not isinstance(error, ReplayError)):
+                put_back(before, chances)  # it is run again, or was before
+            if places:
+                self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
+                return self.record(given, keeps_all)
+            if plain:
+                failed = error if isinstance(error, ReplayError) else self._asks(line)
+                failed.result = plain
+                raise failed from None
+            raise
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
             self._asks_identity = True
             if not (run.state or run.refused):
                 return self.record(given, keeps_all)
-        line = self._asked_kind(given, after)
-        plain: tuple[Any, ...] = ()
-        if line:
-            put_back(before, chances)
-            seen, own = self._plainly(given)
-            plain = (own,)
-            known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
-            is_state = bool(run.state or run.refused)
-            if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
-                asked = ReplayError(
-                    f"{self._name} asks at {line} what kind of thing a number is, and does "
-                    "something else with a Value: a recording has Values in the places of numbers; "
-                    'pass Values, or use backend="eager"'
-                )
-                asked.result = plain
-                raise asked
         inputs += run.seen.lent
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
-            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
+            if keeps_all or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
             error.result = plain or (self._own(given, inputs, run.result),)
             raise
         return recorded, plain[0] if plain else self._own(given, inputs, run.result)
 
-    def _asked_kind(self, given: Given, after: Reached) -> str:
-        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
-        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
-
-    def _plainly(self, given: Given) -> tuple[Recording, Any]:
-        """A run on the very numbers that were passed."""
-        unread = iter(given.numbers)
-        arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
-        with record() as seen:
-            return seen, self.function(*arguments, **keywords)
+    def _asks(self, line: str) -> ReplayError:
+        return ReplayError(
+            f"{self._name} asks at {line} what kind of thing a number is, and does something else "
+            "with a Value: a recording has Values in the places of numbers; pass Values, or use "
+            'backend="eager"'
+        )
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -394,15 +406,20 @@ class Replay:
             kept[:] = [other for other in kept if other is not recorded]
 
     def _witnessed(
-        self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
+        self,
+        given: Given,
+        inputs: Sequence[Value],
+        places: Sequence[Cell],
+        before: Reached,
+        is_plain: bool = False,
     ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it."""
+        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
         witness = Witness()
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
         floats = {id(v): v for v, x in pairs if type(x) is not Value}
         try:
-            seen, result = self._watched_run(given, inputs, places, marks, witness)
+            seen, result = self._watched_run(given, inputs, places, marks, witness, is_plain)
         except ReplayError:  # the function ran: what it has set stays, as numbers
             self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
@@ -437,6 +454,7 @@ class Replay:
         places: Sequence[Cell],
         marks: Sequence[_Mark] = (),
         witness: Witness | None = None,
+        is_plain: bool = False,
     ) -> tuple[Recording, Any]:
         """A run with Values in the places of numbers that are inputs, and with marks."""
         numbers = [now(place) for place in places]
@@ -447,7 +465,8 @@ class Replay:
             Lent(cells, [*lent, *(mark.thing for mark in marks)]),
             standing_in(lent, map(type, numbers)),
         ):
-            result = self._run(given, inputs, witness)
+            values = given.numbers if is_plain else inputs
+            result = self._run(given, values, witness, is_plain)
         seen.lent = lent
         if seen.escapes:
             what, line = seen.escapes[0]
@@ -577,10 +596,17 @@ class Replay:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
 
-    def _run(self, given: Given, numbers: Iterable[Operand], witness: Witness | None = None) -> Any:
-        """The function itself; numbers come to it as Values, as in a recording."""
-        values = [x if type(x) is Value else Value(cast(float, x)) for x in numbers]
-        floats = [v for v, x in zip(values, given.numbers, strict=True) if type(x) is not Value]
+    def _run(
+        self,
+        given: Given,
+        numbers: Iterable[Operand],
+        witness: Witness | None = None,
+        is_plain: bool = False,
+    ) -> Any:
+        """The function itself; numbers come to it as Values, as in a recording, or as they are."""
+        values = [x if is_plain or type(x) is Value else Value(cast(float, x)) for x in numbers]
+        pairs = zip(values, given.numbers, strict=True)
+        floats = [v for v, x in pairs if type(v) is Value and type(x) is not Value]
         unread = iter(values)
         arguments, keywords = rebuild(given.arguments, unread), rebuild(given.keywords, unread)
         before = identities(arguments, keywords)
@@ -746,6 +772,12 @@ def _is_value(x: object) -> bool:
 def _form(result: Any) -> Any:
     """The result with all its numbers zero."""
     return rebuild(result, repeat(0.0))
+
+
+def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool:
+    """Whether a run on Values gave what one on numbers gave."""
+    constants = [*inputs, *given.numbers, *run.seen.made, *former.seen.made]
+    return is_the_same(numbers_of(run.result), numbers_of(former.result), constants)
 
 
 SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
