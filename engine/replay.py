@@ -695,7 +695,7 @@ class Replay:
         warnings.warn(
             f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
             f"{self._cause(given, recorded)}",
-            stacklevel=7,
+            stacklevel=8,
         )
 
 
