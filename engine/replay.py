@@ -275,7 +275,7 @@ class Replay:
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        places = self._places(given, before) if lends and not former else []
+        places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
