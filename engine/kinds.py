@@ -16,7 +16,7 @@ from engine.cells import is_a
 from engine.functions import dot
 from engine.reach import Reached
 from engine.value import Operand, Value, data_of
-from engine.witness import is_library, is_ours, names_of
+from engine.witness import is_installed, is_library, is_ours, names_of
 
 CLOSE = 1e-9
 _ASKS_KIND = (isinstance, issubclass)
@@ -28,7 +28,7 @@ _COMMON = {"x", "y", "op", "line", "dx", "dy"} | set(dir(math))  # names of much
 def kind_asked(after: Reached) -> str:
     """The line of the user's at which it may have been asked; empty where there is none."""
     codes = {c: g for c, g in after.codes.items() if not (is_ours(c) or is_library(c))}
-    catches = any(map(_catches, codes))
+    catches = any(_catches(code) for code in codes if not is_installed(code))
 
     @cache
     def is_within() -> bool:
@@ -42,10 +42,12 @@ def kind_asked(after: Reached) -> str:
         asks = [name for name, thing in found.items() if any(thing is a for a in _ASKS_KIND)]
         asks += names.attributes & {"isinstance", "issubclass"}
         asks += ["Value"] if names.looks_around and _matches(code) else []
-        if any(thing is type for thing in found.values()):
-            return _line(code, "type")
         if asks and (any(_holds(x, names.attributes) for x in found.values()) or is_within()):
             return _line(code, asks[0])
+        if is_installed(code):  # which knows nothing of Values, or has the class
+            continue
+        if any(thing is type for thing in found.values()):
+            return _line(code, "type")
         if any(thing is a for thing in found.values() for a in _ASKS_TEXT):
             texts = names.absent & _ONE_HAS
             if texts:

@@ -121,7 +121,7 @@ class Recorded:
         self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
         self._sources: dict[int, Sources] = {}
-        self._many = number > 1
+        self._many = number > 1 and backend == "auto"
         self.backend = first(self.program) if backend == "auto" else backend
         made = backends.backend(self.backend)
         self.kernel: Kernel = made.compile(self.program, tape, self.many)
@@ -135,14 +135,17 @@ class Recorded:
 
     @property
     def many(self) -> bool:
-        """Whether there are other recordings of the function: programs alike, in other lengths."""
+        """Whether there are other recordings of the function: programs alike, in other lengths.
+
+        With a backend that was named each program is what it is alone, to the last bit.
+        """
         return self._many
 
     @many.setter
     def many(self, many: bool) -> None:
         if self.choice and many and not self._many:
             self.choice.expect_many()
-        self._many = many
+        self._many = many and self.choice is not None
 
     def use(self, chosen: Chosen) -> None:
         """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""

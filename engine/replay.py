@@ -231,38 +231,76 @@ class Replay:
     def record(
         self, given: Given, keeps_all: bool = False, lends: bool = True
     ) -> tuple[Recorded | None, Any]:
-        """Runs the function, once, and records it; the recording, and the function's own result.
+        """Runs the function and records it; the recording, and the function's own result.
+
+        Where it may tell a number that is passed from a Value it runs on the number first, and
+        again only if that run has no effects.
 
         A run that sets something up for the next ones, such as a layer that is built when first
         called, is not kept: its recording, made where `keeps_all`, is good for this call. `lends`:
         numbers outside that change become inputs where they can. Raises ReplayError, with the
         result, where the next run would set something again.
         """
-        before = reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
+        before = self._before(given)
+        if not all(map(_is_value, given.numbers)) and kind_asked(before):
+            run, after = self._witnessed(given, [], [], before, is_plain=True)
+            try:
+                if self._judge(given, run, before, after):
+                    return None, run.result
+            except ReplayError as error:
+                error.result = (run.result,)
+                raise
+            before, line = self._before(given), kind_asked(after)
+            return self._recording(given, keeps_all, lends, before, run, line)
+        return self._recording(given, keeps_all, lends, before)
+
+    def _before(self, given: Given) -> Reached:
+        """The world before a run."""
+        return reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
+
+    def _recording(
+        self,
+        given: Given,
+        keeps_all: bool,
+        lends: bool,
+        before: Reached,
+        former: Run | None = None,
+        line: str = "",
+    ) -> tuple[Recorded | None, Any]:
+        """The recording of a run. `former` is one on numbers as they were passed, without effects:
+
+        at a `line` it asks what kind of things numbers are, so that both are to be compared.
+        """
+        plain = (former.result,) if former else ()
         is_strict = self._is_strict(before)
         inputs = copies(given.numbers, is_strict)
         self._moved |= {place.key: place for place in self._moving(given)}
-        places = self._places(given, before) if lends else []
+        places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
             run, after = self._witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
+            if former and line and not _agree(given, inputs, run, former):
+                raise self._asks(line)
         except (Exception, Stopped) as error:
+            if plain and not (places or isinstance(error, _NO_INT)):
+                put_back(before, chances)
+                failed = error if isinstance(error, ReplayError) else self._asks(line)
+                failed.result = plain
+                raise failed from None
             return self._otherwise(error, given, keeps_all, places, before, chances)
         if run.seen.asks_identity and not is_strict and any(map(_is_value, given.numbers)):
             self._asks_identity = True
             if not (run.state or run.refused):
                 return self.record(given, keeps_all, lends)
-        line = self._asked_kind(given, after)
-        plain = self._on_numbers(line, given, inputs, run, before, chances) if line else ()
         inputs += run.seen.lent
         self._note_pins(given, run.seen)
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
-            if (keeps_all and not (plain and is_set_up)) or not is_set_up:
+            if keeps_all or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
             error.result = plain or (self._own(given, inputs, run.result),)
@@ -296,52 +334,16 @@ class Replay:
             except _NO_INT:
                 self._plain.discard(given.shape)  # it was something else
                 raise
-        if not isinstance(error, ReplayError):
-            if keeps_all:
-                put_back(before, chances)  # the loops run it again
-        elif self._asked_kind(given, reach(self._roots(given), self._codes)):
-            put_back(before, chances)
-            error.result = (self._plainly(given)[1],)
+        if keeps_all and not isinstance(error, ReplayError):
+            put_back(before, chances)  # the loops run it again
         raise error
 
-    def _on_numbers(
-        self,
-        line: str,
-        given: Given,
-        inputs: Sequence[Value],
-        run: Run,
-        before: Reached,
-        chances: Chances,
-    ) -> tuple[Any]:
-        """The result of a run on the very numbers, where code may tell them from Values.
-
-        Raises ReplayError, with it, where that is another one.
-        """
-        put_back(before, chances)
-        seen, own = self._plainly(given)
-        known = [*inputs, *run.seen.made, *seen.made, *filter(_is_value, given.numbers)]
-        is_state = bool(run.state or run.refused)
-        if not is_state and not is_the_same(numbers_of(run.result), numbers_of(own), known):
-            asked = ReplayError(
-                f"{self._name} asks at {line} what kind of thing a number is, and does "
-                "something else with a Value: a recording has Values in the places of numbers; "
-                'pass Values, or use backend="eager"'
-            )
-            asked.result = (own,)
-            raise asked
-        return (own,)
-
-    def _asked_kind(self, given: Given, after: Reached) -> str:
-        """Where the function may tell a number that was passed from a Value; empty for nowhere."""
-        return "" if all(map(_is_value, given.numbers)) else kind_asked(after)
-
-    def _plainly(self, given: Given) -> tuple[Recording, Any]:
-        """A run on the very numbers that were passed."""
-        unread = iter(given.numbers)
-        arguments = rebuild(given.arguments, unread, True)
-        keywords = rebuild(given.keywords, unread, True)
-        with record() as seen:
-            return seen, self.function(*arguments, **keywords)
+    def _asks(self, line: str) -> ReplayError:
+        return ReplayError(
+            f"{self._name} asks at {line} what kind of thing a number is, and does something else "
+            "with a Value: a recording has Values in the places of numbers; pass Values, or use "
+            'backend="eager"'
+        )
 
     def _roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -491,15 +493,20 @@ class Replay:
             kept[:] = [other for other in kept if other is not recorded]
 
     def _witnessed(
-        self, given: Given, inputs: Sequence[Value], places: Sequence[Cell], before: Reached
+        self,
+        given: Given,
+        inputs: Sequence[Value],
+        places: Sequence[Cell],
+        before: Reached,
+        is_plain: bool = False,
     ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it."""
+        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
         witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
         floats = {id(v): v for v, x in pairs if type(x) is not Value}
         try:
-            seen, result = self._watched_run(given, inputs, places, marks, witness)
+            seen, result = self._watched_run(given, inputs, places, marks, witness, is_plain)
         except ReplayError:  # the function ran: what it has set stays, as numbers
             self._codes = {**self._codes, **witness.codes}
             after = reach(self._roots(given), witness.codes, looks_around=True)
@@ -535,6 +542,7 @@ class Replay:
         places: Sequence[Cell],
         marks: Sequence[_Mark] = (),
         witness: Witness | None = None,
+        is_plain: bool = False,
     ) -> tuple[Recording, Any]:
         """A run with Values in the places of numbers that are inputs, and with marks."""
         numbers = [now(place) for place in places]
@@ -542,7 +550,7 @@ class Replay:
         cells = [*places, *(mark.cell for mark in marks)]
         integers = [
             Integer(x, v) if type(x) is int and given.shape not in self._plain else None
-            for x, v in zip(given.numbers, inputs, strict=True)
+            for x, v in zip(given.numbers, inputs, strict=False)  # none where it runs on numbers
         ]
         passed = [v if i is None else i for i, v in zip(integers, inputs, strict=True)]
         with (
@@ -551,7 +559,8 @@ class Replay:
             standing_in(lent, map(type, numbers)),
             _alive(integers),
         ):
-            result = self._run(given, passed, witness)
+            values = given.numbers if is_plain else passed
+            result = self._run(given, values, witness, is_plain)
         seen.lent, seen.integers = lent, integers
         if seen.escapes:
             what, line = seen.escapes[0]
@@ -681,11 +690,20 @@ class Replay:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
 
-    def _run(self, given: Given, numbers: Iterable[Any], witness: Witness | None = None) -> Any:
-        """The function itself; numbers come to it as Values, as in a recording, but integers."""
+    def _run(
+        self,
+        given: Given,
+        numbers: Iterable[Any],
+        witness: Witness | None = None,
+        is_plain: bool = False,
+    ) -> Any:
+        """The function itself; numbers come to it as Values, but integers; or all as they are."""
         values: list[Any] = []
         floats = []
         for x, own in zip(numbers, given.numbers, strict=True):
+            if is_plain:
+                values.append(own)
+                continue
             if type(own) is int:
                 values.append(x if type(x) is Integer else own)
             else:
@@ -794,7 +812,7 @@ class Replay:
         warnings.warn(
             f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
             f"{self._cause(given, recorded)}",
-            stacklevel=7,
+            stacklevel=8,
         )
 
 
@@ -896,6 +914,12 @@ def _alive(integers: Iterable[Integer | None]) -> Iterator[None]:
         for i in integers:
             if i is not None:
                 i.v = None
+
+
+def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool:
+    """Whether a run on Values gave what one on numbers gave."""
+    constants = [*inputs, *given.numbers, *run.seen.made, *former.seen.made]
+    return is_the_same(numbers_of(run.result), numbers_of(former.result), constants)
 
 
 SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}

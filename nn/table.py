@@ -70,7 +70,7 @@ class Table:
 def _rows(things: Sequence[Any]) -> Rows | None:
     """The numbers of things of one shape, one row for each."""
     numbers: list[Any] = []
-    shapes = [flatten(thing, numbers) for thing in things]
+    shapes = [flatten(thing, numbers, whole=True) for thing in things]
     if shapes and shapes.count(shapes[0]) < len(shapes):
         return None
     return Rows(array("d", map(data_of, numbers)), len(numbers) // max(1, len(shapes)))

@@ -262,7 +262,7 @@ def fit(
             batch_size=batch,
             replacement=replacement,
             seed=seed,
-        )._replace(former_data=partial(_with_rows, model, loss, xs, ys))
+        )._replace(former_data=partial(with_rows, model, loss, xs, ys))
     if resume is not None:
         backend = run.go_on(resume, backend)
     if checkpoint is not None:
@@ -532,7 +532,7 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
     return with_floats(model, xs), ys
 
 
-def _with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
+def with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None

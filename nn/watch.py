@@ -30,7 +30,7 @@ from nn.loss import LOSSES, check_loss
 from nn.module import MLP, Layer, Neuron, size
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.timeline import Run
-from nn.train import Loss, Model, as_floats, batches, mean_loss
+from nn.train import Loss, Model, as_floats, batches, mean_loss, with_rows
 
 Example = Dataset | tuple[Any, Any]  # x and y, or lists of them
 HIGHEST = 6  # powers of ten that a learning rate is raised by, until the loss goes up
@@ -103,7 +103,8 @@ def watch(
     drawn = batches(count, every, batch_size == 1, Random(seed))
     points = [list(range(count) if b is None else b) for b in islice(drawn, size("steps", steps))]
     xs, ys = as_floats(model, loss, rows.xs, rows.ys)
-    alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes, as in `fit`
+    xs, ys = with_rows(model, loss, xs, ys) or (xs, ys)
+    alike = replace(rows, xs=xs, ys=ys)  # one graph for all classes
     before = scene.mean_loss(alike)
     taken = [scene.step(alike.pick(chosen)) for chosen in points]
     return Run(taken, points, rows, (before, scene.mean_loss(alike)))

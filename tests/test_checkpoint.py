@@ -876,6 +876,7 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
     good, rng, count = path.read_bytes(), random.Random(f"e3 {kind}"), amount(*counts)
     taken, most = 0, 0
     alone = small()
+    go_on(small(), optimizer, 7)  # what is kept for all runs is made here
     tracemalloc.start()
     go_on(alone, optimizer, 7)
     allowed = tracemalloc.get_traced_memory()[1]

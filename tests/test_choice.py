@@ -325,7 +325,7 @@ def test_an_error_in_the_thread_is_no_backend(error, tries, monkeypatch):
     tries("numpy") if backends._runs("numpy") else tries("c")
     name = "numpy" if backends._runs("numpy") else "c"
 
-    def fails(program, tape):
+    def fails(*_):
         assert threading.current_thread() is not threading.main_thread()
         raise error("broken")
 

@@ -204,7 +204,7 @@ def test_demo_without_matplotlib_says_what_is_missing(plain, capsys):
 @pytest.mark.usefixtures("plain")
 def test_one_seed_gives_one_model():
     for out in ("a", "b"):
-        assert main([*TRAIN, *QUICK, "--seed", "3", "--out", out]) == 0
+        assert main([*TRAIN, *QUICK, "--seed", "3", "--backend", "numpy", "--out", out]) == 0
     assert Path("a/model.json").read_bytes() == Path("b/model.json").read_bytes()
 
 
@@ -278,6 +278,7 @@ def test_train_learns_amounts_and_texts(amounts, capsys):
 def test_a_training_goes_on_by_one_flag(capsys):
     """The one that was stopped has the net and the history of the one that was not."""
     whole = [*TRAIN, *SMALL, "--steps", "90", "--batch", "40", "--optimizer", "adam"]
+    whole += ["--backend", "python"]
     part = [*whole, "--steps", "40", "--checkpoint", "run.json", "--every", "15", "--out", "b"]
     assert main([*whole, "--out", "a"]) == main(part) == 0
     assert json.loads(Path("run.json").read_text())["history"]["step"] == [*range(40)]

@@ -1067,7 +1067,11 @@ KINDS["numbers that tell what they are"] = [  # as inputs they would be Values
          "w * x * statistics.mean([box.k, 1.0])", "box.k = n"),
     _Row("isinstance of plain kinds", DUCK,
          "w * x * (box.k if isinstance(box.k, (int, float)) else 9.0) * (1 + isinstance(x, list))",
-         "box.k = n", most=FEW),
+         "box.k = n", most=FEW, ways=tuple(way for way in WAYS if way != "default")),
+    # Value is a default there: who knows whether it is asked for. So each number is recorded.
+    _Row("isinstance of plain kinds beside Value", DUCK,
+         "w * x * (box.k if isinstance(box.k, (int, float)) else 9.0) * (1 + isinstance(x, list))",
+         "box.k = n", ways=("default",)),
 ]  # fmt: skip
 
 LOG = "import logging\nlog = logging.getLogger('cfg_world')\nlog.setLevel(30)\n"
