@@ -108,7 +108,7 @@ def start(is_training: bool, _: Any) -> Step:
         training.optimizer.zero_grad()
         begin = time.perf_counter()
         if is_training:
-            loss = ours.bound(training, "auto").step(*batch).loss
+            loss = ours.bound(training, "auto").step(Table(*batch)).loss
         else:
             loss = replay(training.loss)(*batch).data
         taken = time.perf_counter() - begin
