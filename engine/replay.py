@@ -278,7 +278,8 @@ class Replay:
         places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
-            run, after = self._witnessed(given, inputs, places, before)
+            set_before = former.sets if former else ()
+            run, after = self._witnessed(given, inputs, places, before, set_before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
@@ -300,6 +301,8 @@ class Replay:
         recorded = None
         try:
             is_set_up = self._judge(given, run, before, after)
+            if not is_set_up:
+                self._unsettled.pop(self._digest(given), None)
             if keeps_all or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
@@ -498,9 +501,13 @@ class Replay:
         inputs: Sequence[Value],
         places: Sequence[Cell],
         before: Reached,
+        set_before: Sequence[Cell] = (),
         is_plain: bool = False,
     ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
+        """A run with a look at the world before and after it; `is_plain`: on numbers as passed.
+
+        Places that were `set_before`, by such a run, count as set by this one.
+        """
         witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
@@ -527,7 +534,8 @@ class Replay:
                 sets += places_in
             else:
                 state.append((cell, value))
-        self._set = {cell.key for cell, _ in changed}
+        sets += [cell for cell in set_before if cell.key not in {other.key for other in sets}]
+        self._set = {cell.key for cell, _ in changed} | {cell.key for cell in set_before}
         settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
@@ -615,8 +623,6 @@ class Replay:
                 self._unsettled.clear()
             self._unsettled[shape] = times
             return True
-        if not (refused or state or is_missed):
-            self._unsettled.pop(shape, None)
         if refused or chance:
             what, line = refused[0] if refused else _drawn(after, chance[0])
             raise ReplayError(

@@ -1,4 +1,4 @@
-"""Whether code of the user's is arithmetic on plain numbers: then it cannot see a Value."""
+"""What is known of code without running it: that it is arithmetic, or keeps nothing of a call."""
 
 import builtins
 import math
@@ -6,6 +6,8 @@ from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from engine.witness import names_of, within
+from nn.loss import LOSSES
+from nn.module import ACTIVATIONS, MLP, Layer, Neuron
 from nn.optim import constant
 
 _SCHEDULES = constant.__code__.co_filename  # whose code is this package's
@@ -115,3 +117,18 @@ def _function_of(thing: Any) -> Any:
     if isinstance(thing, property):
         return thing.fget
     return getattr(thing, "__func__", thing)
+
+
+def is_stateless(model: Any, loss: Any) -> bool:
+    """Whether model and loss are this package's own, which keep nothing of a call."""
+    return any(loss is known for known in LOSSES) and _is_our_own(model)
+
+
+def _is_our_own(model: Any) -> bool:
+    """Whether it is a net of this package, with nothing else inside."""
+    kind = type(model)
+    if kind not in (MLP, Layer, Neuron) or kind.__call__.__module__ != MLP.__module__:
+        return False
+    if kind is Neuron:
+        return model._activate is ACTIVATIONS.get(model.activation)
+    return all(map(_is_our_own, model.layers if kind is MLP else model.neurons))

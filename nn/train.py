@@ -27,7 +27,7 @@ from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
-from nn.plain import is_arithmetic
+from nn.plain import is_arithmetic, is_stateless
 from nn.progress import Interrupt, outside, reporting
 from nn.rows import EachRow, with_floats
 from nn.table import Batch, Table
@@ -455,11 +455,12 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
     """Tries the loss on every target, then says how outputs become classes.
 
     The model runs once for each length of its input, and for letters, up to some number, that it
-    did not meet before. What it counts or remembers is undone; a
-    layer that it builds when first called stays.
+    did not meet before. What it counts or remembers is undone; a layer that it builds when first
+    called stays.
     """
     check_loss(who, model, loss)
-    output = trial(partial(_tried, xs, ys), model, loss)
+    tried = partial(_tried, xs, ys)
+    output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
 
 

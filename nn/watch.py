@@ -26,9 +26,10 @@ from engine.witness import Witness
 from engine.world import written
 from nn.data import Dataset, as_dataset
 from nn.descent import NOTHING_TO_MOVE
-from nn.loss import LOSSES, check_loss
-from nn.module import MLP, Layer, Neuron, size
+from nn.loss import check_loss
+from nn.module import size
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
+from nn.plain import is_stateless
 from nn.timeline import Run
 from nn.train import Loss, Model, as_floats, batches, mean_loss, with_rows
 
@@ -187,8 +188,8 @@ class _Scene:
 
     @property
     def is_stateless(self) -> bool:
-        """Whether model and loss are this package's own, which keep nothing of a call."""
-        return any(self.loss is known for known in LOSSES) and _is_our_own(self.model)
+        """Whether a call leaves nothing behind."""
+        return is_stateless(self.model, self.loss)
 
     def mean_loss(self, rows: Dataset) -> float:
         """The mean of the losses of all rows."""
@@ -240,14 +241,6 @@ class _Scene:
         if not total.label:
             total.label = "loss"
         return total
-
-
-def _is_our_own(model: Model) -> bool:
-    """Whether it is a net of this package, with nothing else inside."""
-    kind = type(model)
-    if kind not in (MLP, Layer, Neuron) or kind.__call__.__module__ != MLP.__module__:
-        return False
-    return all(map(_is_our_own, getattr(model, "layers", getattr(model, "neurons", ()))))
 
 
 def _output_names(rows: Dataset, count: int) -> Sequence[str]:
