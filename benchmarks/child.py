@@ -20,6 +20,7 @@ class Outcome(NamedTuple):
     losses: Sequence[float]
     rights: Sequence[float] = ()  # shares of right answers
     apart: float = 0.0
+    a_step: float = 0.0  # its seconds, where the training itself keeps count
 
 
 Training = Callable[[Halfway], Outcome]
@@ -67,6 +68,8 @@ def main() -> None:
     for done, then in half:
         milliseconds = moments[-1].since(then).clock * 1000
         seconds["a step, ms"] = milliseconds / (task["steps"] - done)
+    if outcome.a_step:
+        seconds["a step, ms"] = outcome.a_step * 1000
     found = {
         "results": results(task, outcome),
         "seconds": training.clock - outcome.apart,
@@ -82,7 +85,7 @@ def results(task: Any, outcome: Outcome) -> list[float]:
 
     Where a contender tells only the mean loss of a pass: that of the last `pass`.
     """
-    losses, rights, _ = outcome
+    losses, rights, *_ = outcome
     if "pass" in task:
         last = losses[-task["pass"] :]
         return [sum(last) / len(last)]

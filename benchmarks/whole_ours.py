@@ -4,7 +4,6 @@ import csv
 import importlib
 import io
 import re
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -27,10 +26,10 @@ def digits(task: Any) -> Training:
             data,
             steps=task["steps"],
             batch_size=task["batch"],
-            lr=timed(nn.constant(task["lr"]), task["steps"], halfway),
+            lr=task["lr"],
             seed=task["seed"],
         )
-        return Outcome(history.loss, [right for right in history.accuracy if right is not None])
+        return outcome(history)
 
     return train
 
@@ -49,10 +48,10 @@ def gpt(sums: Sums, task: Any) -> Training:
             steps=task["steps"],
             batch_size=1,
             optimizer=nn.Adam(model.parameters(), betas=tuple(task["betas"])),
-            lr=timed(nn.linear(task["lr"], task["steps"]), task["steps"], halfway),
+            lr=nn.linear(task["lr"], task["steps"]),
             seed=task["seed"],
         )
-        return Outcome(history.loss)
+        return outcome(history)
 
     return train
 
@@ -61,15 +60,15 @@ published = partial(gpt, PUBLISHED)
 fused = partial(gpt, FUSED)
 
 
-def timed(rate: nn.optim.Schedule, steps: int, halfway: Halfway) -> Callable[[int], float]:
-    """The schedule, asked once in each step, as a clock: a callback would slow the steps down."""
+def outcome(history: nn.History) -> Outcome:
+    """What came of it; the time of a step, in the second half, as the history has it.
 
-    def at(step: int) -> float:
-        if step == steps // 2:
-            halfway(step)
-        return rate(step)
-
-    return at
+    A clock of our own in it, a callback or a schedule that looks at more than numbers, would have
+    each step bring back the parameters.
+    """
+    rights = [right for right in history.accuracy if right is not None]
+    second_half = history.seconds[len(history) // 2 :]
+    return Outcome(history.loss, rights, a_step=sum(second_half) / len(second_half))
 
 
 def command(task: Any) -> Training:
