@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from engine import backends, functions
 from engine.arguments import rebuild, twins
-from engine.backends.choice import Choice, Chosen, Compiled, first
+from engine.backends.choice import Choice, Chosen, Compiled, Spent, first
 from engine.backends.kernel import Kernel, Memory, fill, side_by_side
 from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
@@ -84,6 +84,7 @@ class Recorded:
         world: World | None = None,
         number: int = 0,
         main: int | None = None,
+        spent: Spent | None = None,
     ) -> None:
         self.main, self.world = main, world or World(())
         order, rows = tape.order, len(tape.order)
@@ -126,8 +127,11 @@ class Recorded:
         made = backends.backend(self.backend)
         self.kernel: Kernel = made.compile(self.program, tape, self.many)
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
-        choosing = backend == "auto"
-        self.choice = Choice(self.program, tape, self.backend, self.many) if choosing else None
+        self.choice = (
+            Choice(self.program, tape, self.backend, self.many, spent)
+            if backend == "auto"
+            else None
+        )
         self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 

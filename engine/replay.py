@@ -28,6 +28,7 @@ from engine.arguments import (
     rebuild,
     settled,
 )
+from engine.backends.choice import Spent
 from engine.backends.kernel import Kernel
 from engine.cells import SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
@@ -122,6 +123,7 @@ class Replay:
         self._asks_identity = self._looks_around = False  # as runs so far did
         self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
+        self._spent = Spent()
         self._lock = RLock()
         _living.add(self)
         self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
@@ -411,7 +413,7 @@ class Replay:
         asked = [cell for cell in run.sets if is_read(after, cell)]  # such as `self.h is None`
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
-        recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main)
+        recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main, self._spent)
         recorded.holds_integers = int in map(type, given.numbers)
         recorded.pins = {
             k: Pin(given.numbers[k], name_of(self.function, given, k), line)

@@ -869,7 +869,10 @@ MUTATIONS = {  # with counts, and the share of files that is accepted at least
 def test_mutated_files_give_an_error_that_names_them_or_a_step(
     path, amount, figure, kind, optimizer
 ):
-    """Nothing is executed, and memory stays within 60 times the file and a run without one."""
+    """Nothing is executed; memory stays within 60 times the file and two runs without one.
+
+    Two, since what Python keeps of a run, such as caches, differs from run to run.
+    """
     mutated, counts, share = MUTATIONS[kind]
     before = small().state_dict()
     go_on(small(), optimizer, 6, checkpoint=path)
@@ -879,7 +882,7 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
     go_on(small(), optimizer, 7)  # what is kept for all runs is made here
     tracemalloc.start()
     go_on(alone, optimizer, 7)
-    allowed = tracemalloc.get_traced_memory()[1]
+    allowed = 2 * tracemalloc.get_traced_memory()[1]
     assert allowed < 300_000
     for k in range(count):
         content, model, refusal = mutated(good, rng), small(), ""

@@ -221,7 +221,8 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
         values.append(draw.choice(makes)(*draw.choices(values, k=2)))
     for root in (values[-1], values[-3], 1.0):
         outputs = [root, values[5], 2.0]
-        least, most = (f(outputs, root, values[:5], range(3)) for f in (_least_slacks, _slacks))
+        least = _least_slacks(range(3), None, outputs, root, values[:5])
+        most = _slacks(outputs, root, values[:5])
         assert all(a <= b for a, b in zip(least, most, strict=True))
 
 
@@ -230,3 +231,19 @@ def test_a_sum_that_cancels_needs_no_long_look(monkeypatch):
     xs = [Value(0.1), Value(0.2), Value(-0.3)]
     f = lambda *xs: sum(xs)  # noqa: E731
     assert found(f, [0.1 + (0.2 - 0.3)], [1.0] * 3, xs) is None
+
+
+def a_pick(x, y):
+    """One whose derivative by x is near zero: 5.6e-17, or 0 in another order."""
+    return engine.pick([x * 0.1 + x * 0.2 - x * 0.3, y], 0)
+
+
+def test_a_gradient_that_cancels_below_a_pick_needs_no_long_look(monkeypatch):
+    monkeypatch.setattr("engine.compare._slacks", None)
+    xs = [Value(0.1), Value(2.0)]
+    assert found(a_pick, [a_pick(*xs).data], [0.0, 0.0], xs) is None
+
+
+def test_a_wrong_gradient_below_a_pick_is_found():
+    xs = [Value(0.1), Value(2.0)]
+    assert "a gradient is 1e-09" in found(a_pick, [a_pick(*xs).data], [1e-9, 0.0], xs)

@@ -2,7 +2,8 @@
 
 One that is made in no time begins. Once it has run for as long as it takes to make another one,
 that is made in a thread, while the first goes on. Then both compute the numbers of some calls, and
-the faster one stays. After the last of them a call costs what it costs without a choice.
+the faster one stays. After the last of them a call costs what it costs without a choice. Programs
+of one function count their time together, since what is made for one serves others.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from math import prod
@@ -95,6 +97,13 @@ def attempts(program: Program, running: str, many: bool = False) -> list[Attempt
     return sorted(attempt for attempt in found if attempt.name != running)
 
 
+@dataclass
+class Spent:
+    """Seconds that programs of one function ran, less those that making others was to take."""
+
+    seconds: float = 0.0
+
+
 class Choice:
     """What is known of the backends for a program; each forward pass may learn more.
 
@@ -111,13 +120,20 @@ class Choice:
     True
     """
 
-    def __init__(self, program: Program, tape: Tape, running: str, many: bool = False) -> None:
+    def __init__(
+        self,
+        program: Program,
+        tape: Tape,
+        running: str,
+        many: bool = False,
+        spent: Spent | None = None,
+    ) -> None:
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
         self._many = many
         self.attempts = attempts(program, running, many)  # that are left
-        self._spent = 0.0
+        self._spent = spent or Spent()
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
         self._times: list[tuple[float, float]] = []  # of the running kernel, of the new one
@@ -140,12 +156,13 @@ class Choice:
         """
         start = perf_counter()
         kernel.forward()
-        self._spent += perf_counter() - start
+        self._spent.seconds += perf_counter() - start
         if self._new:
             return self._timed(kernel, seeds())
         if self._work:
             self._look(self._work)
-        elif self.attempts and self._spent > self.attempts[0].worth:
+        elif self.attempts and self._spent.seconds > self.attempts[0].worth:
+            self._spent.seconds -= self.attempts[0].worth
             self._begin(self.attempts[0])
         return None
 
@@ -163,7 +180,7 @@ class Choice:
     def _look(self, work: Work[list[Compiled]]) -> None:
         """Takes what was made beside."""
         if work.is_lost:  # begins again, if this process lasts
-            self._work, self._spent = None, 0.0
+            self._work, self._spent.seconds = None, 0.0
         elif work.is_done:
             attempt, self._work = self.attempts[0], None
             if work.result:
@@ -190,7 +207,7 @@ class Choice:
         if not theirs < FASTER * ours:
             self._end(words, name)
             return None
-        self._running, self._spent = name, 0.0
+        self._running = name
         self._end(words, name)
         return Chosen(name, new, company, agrees)
 
