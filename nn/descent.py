@@ -5,6 +5,7 @@ back to the Values.
 """
 
 import math
+import operator
 import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +18,9 @@ from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.arguments import rebuild
-from engine.backends.choice import Chosen, Compiled, Source, are_close
+from engine.backends.choice import Compiled, Source, are_close
 from engine.backends.kernel import Kernel, Memory, fill
-from engine.cells import Cell
+from engine.check import GOLDEN
 from engine.compare import ReplayError, change
 from engine.functions import dot
 from engine.modes import detect_anomaly, is_watched
@@ -27,6 +28,8 @@ from engine.ops import fsum
 from engine.reach import is_read, reach
 from engine.recorded import Recorded
 from engine.replay import LIMIT, Replay
+from engine.roll import roll
+from engine.stretch import stretched
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
@@ -356,7 +359,7 @@ class _Mover:
         if backend == "python":
             return []
         if not self.spare or self.spare.is_outdated():
-            self.spare = _FlatMover("python", self.optimizer, self.parameters)
+            self.spare = _FlatMover("", self.optimizer, self.parameters)
         return self.spare.company(backend)
 
     def use(self, backend: str, company: Sequence[Compiled]) -> None:
@@ -393,12 +396,7 @@ class _Mover:
             setattr(self.optimizer, name, column)
 
 
-class _Arithmetic(NamedTuple):
-    """What comes of an optimiser's arithmetic: numbers, and nothing set beside them."""
-
-    are_values: list[bool]
-    forms: list[Any]
-    sets: list[Cell]
+FEW = 5, 7  # parameters that show what our own arithmetic is, the same for each of them
 
 
 class _FlatMover(_Mover):
@@ -412,29 +410,46 @@ class _FlatMover(_Mover):
         before = reached = reach(roots)
         state: list[str] = []
         moved: Any = type(optimizer).moved
-        if moved.__module__ == Optimizer.__module__:
-            tape, inputs, results = self._record()
+        if self._is_ours:
             reached = reach(roots, dict.fromkeys(within(moved.__code__), moved.__globals__))
+            self._take_ours()
         else:  # who knows what it does
             with undone(optimizer.moved):
-                tape, inputs, results = self._record(witness)
+                self._sample, numbers, results = self._record(witness)
                 reached = reach(roots, witness.codes, library=witness.library)
                 state = [cell.words for cell, _ in written(before, reached)]
+            self.program = roll(self._sample)
+            self._known = [v.data for v in numbers], list(map(data_of, results))
         if witness.refused or state:
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
             raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
         self.world = World(cells)
-        # Our own arithmetic is the same for each parameter: two of them show what it is.
-        self._shown = 2 if moved.__module__ == Optimizer.__module__ else len(parameters)
-        self._sample = self._record(count=self._shown)[0] if self._shown < len(parameters) else tape
         self._moves, self._due = 0, 2
-        self.recorded = Recorded(tape, _Arithmetic([True] * len(results), [[]], []), backend)
-        wrong = self.recorded.difference(([v.data for v in inputs], ()), inputs, results)
-        if wrong:
-            raise ReplayError(f"the kernel of {type(optimizer).__name__}.moved is wrong: {wrong}")
         self._is_moved = False
-        self._look()
+        self.backend, self._kernel = "", cast("Kernel | None", None)  # a spare waits for one
+        if backend:
+            self._run_on(backend, backends.backend(backend).compile(self.program, self._sample))
+
+    def _take_ours(self) -> None:
+        """What our own arithmetic is, out of what it is for a few; and some numbers of it.
+
+        A sample of the parameters is enough to see later whether it is another.
+        """
+        n = len(self.parameters)
+        few = [count for count in FEW if count < n]
+        tapes = [self._record(count=count)[0] for count in few]
+        self._shown: int | None = few[0] if few else None
+        self._sample = tapes[0] if tapes else self._record()[0]
+        programs = list(map(roll, tapes))
+        program = stretched(programs, FEW, n) if len(few) == len(FEW) else None
+        self.program = program or roll(self._record()[0])
+        rates = self.optimizer.rates(self.steps + 1)
+        made_up = [0.5 + k * GOLDEN % 1 for k in range((2 + len(self.optimizer.MEMORY)) * n)]
+        ps, gs, *memory = (made_up[k : k + n] for k in range(0, len(made_up), n))
+        moved = self.optimizer.moved(ps, gs, memory, rates)
+        size = fsum([x * x for column in _changed(moved, memory) for x in column])
+        self._known = [*made_up, *rates], [*chain(*moved), fsum([g * g for g in gs]), size]
 
     def is_outdated(self) -> bool:
         """Whether its parameters are others, or a switch that its arithmetic reads.
@@ -466,7 +481,7 @@ class _FlatMover(_Mover):
             with witness or nullcontext():
                 moved = self.optimizer.moved(ps, gs, memory, given)
             squares = dot(gs, gs)
-            size = sum([dot(column, column) for column in moved if column not in memory])
+            size = sum([dot(column, column) for column in _changed(moved, memory)])
         if seen.escapes:
             what, line = seen.escapes[0]
             raise ReplayError(f"{type(self.optimizer).__name__} {what} of a Value at {line}")
@@ -488,7 +503,7 @@ class _FlatMover(_Mover):
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        values, places = self.recorded.kernel.values, self._starts
+        values, places = self.kernel.values, self._starts
         former = self._left or repeat(None)
         for place, column, left in zip(places, self._now(), former, strict=False):
             if column != left or 0.0 in column:  # which is equal to -0.0
@@ -498,46 +513,54 @@ class _FlatMover(_Mover):
 
     def company(self, backend: str) -> list[Source]:
         """What has to be made where a loss may move to another backend."""
-        own = self.recorded
-        return [] if backend == "python" else [(own.program, own.tape, False)]
+        return [] if backend == "python" else [(self.program, self._sample, False)]
 
     def kernel_among(self, company: Sequence[Compiled]) -> Kernel | None:
         """The one that was made for this arithmetic."""
-        found = (kernel for program, kernel in company if program is self.recorded.program)
-        return next(found, None)
+        return next((kernel for program, kernel in company if program is self.program), None)
 
     def use(self, backend: str, company: Sequence[Compiled]) -> None:
-        """Moves to a kernel that was made for it, if there is one, and of a faster backend.
+        """Moves to a kernel that was made for it, if there is one, and of a faster backend."""
+        kernel, names = self.kernel_among(company), ("", *backends.NAMES)
+        if kernel and names.index(backend) > names.index(self.backend):
+            self._run_on(backend, kernel)
 
-        Raises ReplayError where it says something else.
-        """
-        old, kernel = self.recorded.kernel, self.kernel_among(company)
-        names = backends.NAMES
-        if not kernel or names.index(backend) <= names.index(self.recorded.backend):
-            return
-        self._settle()
-        fill(kernel.values, 0, old.values[: self.recorded.program.leaves])
-        results = []
-        for each in (old, kernel):
-            each.forward()
-            results.append([each.values[place] for place in self.recorded.program.outputs])
-        if not are_close(*results):
-            kind = type(self.optimizer).__name__
-            raise ReplayError(f"the kernel of {kind}.moved in {backend} is wrong: please report it")
-        self.recorded.use(Chosen(backend, kernel, [], agrees=True))
+    @property
+    def kernel(self) -> Kernel:
+        """What runs it."""
+        return cast(Kernel, self._kernel)
+
+    def _run_on(self, backend: str, kernel: Kernel) -> None:
+        """Takes a kernel; ReplayError where it does not do what the optimiser does."""
+        leaves, n = self.program.leaves, len(self.parameters)
+        numbers, expected = self._known
+        fill(kernel.values, leaves - len(numbers), numbers)
+        kernel.forward()
+        found = [kernel.values[place] for place in self.program.outputs]
+        columns = [slice(k, k + n) for k in range(0, len(found) - 2, n)]
+        for part in (*columns, slice(-2, -1), slice(-1, None)):
+            if not are_close(expected[part], found[part]):
+                kind = type(self.optimizer).__name__
+                raise ReplayError(
+                    f"the kernel of {kind}.moved in {backend} is wrong: please report it"
+                )
+        if self._kernel:
+            self._settle()
+            fill(kernel.values, 0, self._kernel.values[:leaves])
+        self.backend, self._kernel = backend, kernel
         self._look()
 
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
-        recorded, n = self.recorded, len(self.places)
-        values, outputs = _view(recorded.kernel.values), recorded.program.outputs
-        ends = 1 + len(self.optimizer.MEMORY)
-        start, stop = recorded.inputs.start, recorded.inputs.start + (1 + ends) * n
+        program, n = self.program, len(self.places)
+        values, outputs = _view(self.kernel.values), program.outputs
+        ends, start = 1 + len(self.optimizer.MEMORY), len(program.constants)
+        stop = start + (1 + ends) * n
         columns = [values[k : k + n] for k in range(start, stop, n)]
         self.data, self.gradient, *self._memory = columns
-        self._given = values[stop : recorded.inputs.stop]
-        asked = {place for g in recorded.program.guards for place in (g.left, g.right)}
-        settings = {*range(start), *range(stop, recorded.inputs.stop)}
+        self._given = values[stop : program.leaves]
+        asked = {place for g in program.guards for place in (g.left, g.right)}
+        settings = {*range(start), *range(stop, program.leaves)}
         self._asks_more = not asked <= settings
         starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
@@ -553,14 +576,15 @@ class _FlatMover(_Mover):
         if self.is_outdated():
             return None
         if rates == self._rates and not self._asks_more:
-            self.recorded.kernel.forward()
+            self.kernel.forward()
         else:
             self._rates = ()
             self._given[:] = _view(array("d", rates))
-            if not self.recorded.run():
+            self.kernel.forward()
+            if not self._guards_hold():
                 return None
             self._rates = rates
-        values = self.recorded.kernel.values
+        values = self.kernel.values
         squares = values[self._squares]
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
         if not math.isfinite(values[self._size]):
@@ -568,6 +592,13 @@ class _FlatMover(_Mover):
         self.steps, self._is_moved, self._moves = self.steps + 1, True, self._moves + 1
         self._settle()
         return norm
+
+    def _guards_hold(self) -> bool:
+        values = self.kernel.values
+        return all(
+            getattr(operator, g.relation)(values[g.left], values[g.right]) is g.outcome
+            for g in self.program.guards
+        )
 
     def _settle(self) -> None:
         """Copies the numbers that a move ended with to where the next one begins.
@@ -672,6 +703,11 @@ class _Link:
         """Adds to the gradients of Values that are not moved: nobody forgets these."""
         for place, p in self._others:
             p.grad += self._adjoints[place]
+
+
+def _changed(moved: Sequence[Any], memory: Sequence[Any]) -> list[Any]:
+    """The columns that came of a move, but those that are still the ones before."""
+    return [column for column in moved if not any(column is old for old in memory)]
 
 
 _STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")

@@ -243,10 +243,10 @@ class SGD(Optimizer):
             gs = [g + decay * p for g, p in zip(gs, ps, strict=True)]
         if momentum:
             vs = [
-                momentum * v + (1 - dampening * is_known) * g  # a velocity that is new is 0
+                momentum * v + (1.0 - dampening * is_known) * g  # a velocity that is new is 0
                 for v, is_known, g in zip(vs, known, gs, strict=True)
             ]
-            known = [0 * is_known + 1.0 for is_known in known]
+            known = [0.0 * is_known + 1.0 for is_known in known]
             gs = [g + momentum * v for g, v in zip(gs, vs, strict=True)] if self.nesterov else vs
         return [p - lr * g for p, g in zip(ps, gs, strict=True)], vs, known
 

@@ -29,7 +29,7 @@ FLOORS = [
     ],
     [
         *("engine.check", "engine.drawing.picture", "engine.story.differences"),
-        *("engine.world", "engine.undo", "engine.kinds"),
+        *("engine.world", "engine.undo", "engine.kinds", "engine.stretch"),
     ],
     ["engine.drawing.svg", "engine.page.page", "engine.words"],
     ["engine.backends", "engine.backends.kernel"],
