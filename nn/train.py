@@ -28,7 +28,7 @@ from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae,
 from nn.module import MLP, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.plain import is_arithmetic, is_stateless
-from nn.progress import Interrupt, outside, reporting
+from nn.progress import Interrupt, collector_paused, outside, reporting
 from nn.rows import EachRow, with_floats
 from nn.table import Batch, Table
 
@@ -460,7 +460,8 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
     """
     check_loss(who, model, loss)
     tried = partial(_tried, xs, ys)
-    output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
+    with collector_paused():  # the graphs have no cycles: to look for some is time lost
+        output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
 
 
@@ -469,8 +470,10 @@ def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     outputs: dict[int | None, Any] = {}
     known: set[int] = set()
     tried: set[Any] = set()
-    for i, (x, y) in enumerate(zip(xs, ys, strict=True)):
-        length = len(x) if isinstance(x, list) else None
+    lengths = [len(x) if isinstance(x, list) else None for x in xs]
+    firsts = {length: i for i, length in reversed([*enumerate(lengths)])}
+    for i in dict.fromkeys([*firsts.values(), *range(len(xs))]):  # each length, then letters
+        x, y, length = xs[i], ys[i], lengths[i]
         letters = set() if isinstance(model, MLP) else _integers(x) - known
         kind = length, _asked(loss, y)
         if kind in tried and not (letters and len(known) < LETTERS):
