@@ -40,6 +40,7 @@ WRITING_PYTHON = 0.005, 1e-5
 IMPORTING = {"numpy": 0.2, "engine.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
+BACKWARD = 2  # so many forward passes take as long as one backward
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
 FASTER = 0.95  # the share of the time at which it is worth to change
 ROUGHLY = 1e-9  # of the largest number: two kernels of one program agree far better
@@ -156,7 +157,8 @@ class Choice:
         """
         start = perf_counter()
         kernel.forward()
-        self._spent.seconds += perf_counter() - start
+        took = perf_counter() - start
+        self._spent.seconds += took * (1 + BACKWARD) if seeds() else took
         if self._new:
             return self._timed(kernel, seeds())
         if self._work:
