@@ -107,9 +107,8 @@ class World:
             if not alike(cell.value, value):
                 return False
             fresh.append(cell._replace(value=value))
-        if any(a.value is not b.value for a, b in zip(self.cells, fresh, strict=True)):
-            self.cells = fresh
-            self._write()
+        self.cells = fresh
+        self._write()
         self._stamp = latest
         return True
 
@@ -134,7 +133,13 @@ class World:
         tests: list[str] = []
         lists: list[tuple[Any, list[Any]]] = []
         rows: list[tuple[Any, tuple[Any, ...]]] = []
+        empty: dict[int, Any] = {}  # what has no attributes of its own, such as most functions
         for n, cell in enumerate(self.cells):
+            if cell.kind == "attribute" and cell.value is MISSING and not tells(cell.owner):
+                own = attributes_of(cell.owner)
+                if not own:
+                    empty[id(own)] = own
+                    continue
             if cell.kind == "items" and type(cell.owner) is list and cell.value:
                 kinds = set(map(type, cell.value))
                 if all(kind.__eq__ in _PLAIN_EQUALITY for kind in kinds):
@@ -150,6 +155,9 @@ class World:
             names[f"p{n}"] = place
             names["now"] = now
             tests.append(f"is_free(now(p{n}))")
+        if empty:
+            names["empty"] = list(empty.values())
+            tests.append("not any(empty)")
         if lists:
             names["lists"], names["held"] = [a for a, _ in lists], [b for _, b in lists]
             tests.append("held == lists")

@@ -507,7 +507,8 @@ def load_csv(
 
 def shuffled(n: int, rng: random.Random) -> list[int]:
     """The numbers 0 to n - 1 in random order, from `random()` alone."""
-    return sorted(range(n), key=lambda _: rng.random())
+    keys = [rng.random() for _ in range(n)]
+    return sorted(range(n), key=keys.__getitem__)
 
 
 def split(data: Data, fraction: float = 0.8, *, seed: int = 0) -> tuple[Dataset, Dataset]:
