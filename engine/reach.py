@@ -559,16 +559,19 @@ def _is_engine(t: type) -> bool:
     return _home(t) == "engine"
 
 
-@functools.cache
 def _is_of_c(t: type) -> bool:
     """Whether it is a class of Python's own with a state that no walk sees, written in C."""
     home = _home(t)
     if home not in _STANDARD or home in (*_PLAIN_C, "builtins"):
         return False
+    return home == "ctypes" or _is_made_in_c(t)
+
+
+@functools.cache  # of Python's own classes alone: those of the user may go
+def _is_made_in_c(t: type) -> bool:
     kinds = (types.MethodDescriptorType, types.WrapperDescriptorType)
     made = (raw for raw in t.__dict__.values() if type(raw) in kinds)
-    is_made_in_c = not t.__flags__ & _HEAP or any(raw.__objclass__ is t for raw in made)
-    return is_made_in_c or home == "ctypes"
+    return not t.__flags__ & _HEAP or any(raw.__objclass__ is t for raw in made)
 
 
 def _is_fickle(raw: Any) -> bool:

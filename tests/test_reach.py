@@ -1,5 +1,10 @@
+import gc
+import weakref
+
 import pytest
 
+import engine
+import nn
 from engine.cells import Cell
 from engine.reach import is_read, line_of, reach
 from engine.value import Value
@@ -90,3 +95,35 @@ def test_two_names_of_one_list_are_one_list():
     cell = now.cells["items", id(a), None]
     assert isinstance(cell, Cell)
     assert is_read(now, cell)
+
+
+def test_nothing_of_the_users_is_kept():
+    class Own:
+        k = 2.0
+
+        def __call__(self, x):
+            return x * self.k
+
+    own = Own()
+    step = engine.replay(own, backend="python")
+    assert [step(1.0).data, step(2.0).data] == [2.0, 4.0]
+    kept = [weakref.ref(Own), weakref.ref(own), weakref.ref(step)]
+    del Own, own, step
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None, None]
+
+
+def test_nothing_of_a_training_is_kept():
+    class Net(nn.Module):
+        def __init__(self):
+            self.w = Value(0.5)
+
+        def __call__(self, x):
+            return self.w * x
+
+    net = Net()
+    nn.fit(net, nn.mse, ([1.0, 2.0], [2.0, 4.0]), steps=3, lr=0.1, backend="python")
+    kept = weakref.ref(Net), weakref.ref(net)
+    del Net, net
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
