@@ -345,10 +345,20 @@ class _Mover:
         """The numbers of the parameters, and the memory of the optimiser."""
         self.optimizer.check_lengths()
         steps, *memory = map(self._of_all, ("steps", *self.optimizer.MEMORY))
-        self.steps = steps[0]
-        if steps != [self.steps] * len(steps):
-            raise ReplayError("some parameters were moved more often than others")
+        self._steps, self._taken = steps, 0
+        self._counts = list(dict.fromkeys(steps))
+        self._rates_now()
         return [[p.data for p in self.parameters], *memory]
+
+    def _rates_now(self) -> tuple[float, ...]:
+        """What the next move takes; ReplayError where that is not the same for all parameters."""
+        found = {self.optimizer.rates(count + self._taken + 1) for count in self._counts}
+        if len(found) > 1:
+            raise ReplayError(
+                "some parameters were moved more often than others, and the rates of "
+                f"{type(self.optimizer).__name__} differ by that"
+            )
+        return found.pop()
 
     def _of_all(self, name: str) -> list[Any]:
         """Those of the parameters of the loss in a column of the optimiser."""
@@ -371,10 +381,10 @@ class _Mover:
         norm = _length(self.gradient)
         if not self._is_ours:
             self.store()  # it may look at the parameters
-        rates = self.optimizer.rates(self.steps + 1)
+        rates = self._rates_now()
         moved = self.optimizer.moved(self.data, self.gradient, self._memory, rates)
         self.optimizer.check(moved, self.places)
-        self.steps, (self.data, *self._memory) = self.steps + 1, moved
+        self._taken, (self.data, *self._memory) = self._taken + 1, moved
         return norm
 
     def store(self) -> None:
@@ -385,7 +395,7 @@ class _Mover:
             if not self._spread:
                 self.optimizer.zero_grad()
             set_each("grad", self.parameters, self.gradient)
-        entries = [self.steps] * len(self.places), *self._left[1:]
+        entries = [count + self._taken for count in self._steps], *self._left[1:]
         for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
             if self._spread:
                 column = list(self._spread(numbers))
@@ -444,7 +454,7 @@ class _FlatMover(_Mover):
         programs = list(map(roll, tapes))
         program = stretched(programs, FEW, n) if len(few) == len(FEW) else None
         self.program = program or roll(self._record()[0])
-        rates = self.optimizer.rates(self.steps + 1)
+        rates = self._rates_now()
         made_up = [0.5 + k * GOLDEN % 1 for k in range((2 + len(self.optimizer.MEMORY)) * n)]
         ps, gs, *memory = (made_up[k : k + n] for k in range(0, len(made_up), n))
         moved = self.optimizer.moved(ps, gs, memory, rates)
@@ -472,7 +482,7 @@ class _FlatMover(_Mover):
     ) -> tuple[Tape, list[Value], list[Any]]:
         """The arithmetic, of some of the parameters, as a tape; what went in, and what came out."""
         data, *memory = self._now()
-        rates = self.optimizer.rates(self.steps + 1)
+        rates = self._rates_now()
         columns = data, [p.grad for p in self.parameters], *memory
         inputs = [[Value(x) for x in column[:count]] for column in columns]
         given = [Value(rate) for rate in rates]
@@ -571,7 +581,7 @@ class _FlatMover(_Mover):
 
     def move(self) -> float | None:
         """Moves the parameters; the length of the gradient, or None where guards do not hold."""
-        rates = self.optimizer.rates(self.steps + 1)
+        rates = self._rates_now()
         self._has_gradient = True
         if self.is_outdated():
             return None
@@ -589,7 +599,7 @@ class _FlatMover(_Mover):
         norm = math.sqrt(squares) if TINY < squares < math.inf else _length(self.gradient)
         if not math.isfinite(values[self._size]):
             self.optimizer.check([after().tolist() for after in self._after], self.places)
-        self.steps, self._is_moved, self._moves = self.steps + 1, True, self._moves + 1
+        self._taken, self._is_moved, self._moves = self._taken + 1, True, self._moves + 1
         self._settle()
         return norm
 

@@ -1161,3 +1161,35 @@ def losses_of_slope(x, y, lr, steps):
         losses.append((w * x - y) ** 2)
         w -= lr * 2 * (w * x - y) * x
     return losses
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "warns"),
+    [(SGD, {"lr": 0.1, "momentum": 0.5}, False), (Adam, {"lr": 0.1}, True)],
+)
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_parameters_that_rest_in_some_steps(kind, settings, warns, backend, recwarn):
+    def trained(backend):
+        ws = [Value(0.5), Value(-0.5)]
+        both = [True]
+
+        def toggle(step):
+            both[0] = step.step % 3 != 1
+
+        optimizer = kind(ws, **settings)
+        fit(
+            lambda x: ws[0] * x + (ws[1] if both[0] else 0.0),
+            mse,
+            ([1.0, 2.0], [2.0, 3.0]),
+            steps=9,
+            optimizer=optimizer,
+            callbacks=[toggle],
+            backend=backend,
+        )
+        return [w.data for w in ws], optimizer.steps
+
+    (data, steps), (expected, counts) = trained(backend), trained("eager")
+    assert steps == counts == [9, 6]
+    assert data == pytest.approx(expected, rel=1e-12)
+    said = [str(each.message) for each in recwarn]
+    assert [("moved more often than others" in words) for words in said] == [True] * warns

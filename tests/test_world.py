@@ -1427,7 +1427,7 @@ def _total(result: Any) -> Any:
         result = list(result.values())
     if isinstance(result, list | tuple):
         return sum(map(_total, result))
-    return result if isinstance(result, Value) else 0.0
+    return result if isinstance(result, Value | float) else 0.0
 
 
 def _at_places(world: World, place: str) -> dict[str, Any]:
@@ -1523,13 +1523,18 @@ def _fit_cases() -> list[Any]:
     return cases
 
 
+# Their state comes to rest where steps repeat what they did before: there is nothing to refuse.
+RESTS = {"first call only": PLACES, "memory of the last call": ("penalty",)}
+
+
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "place", "backend"), _fit_cases())
 def test_training_sees_what_a_call_sees(row, place, backend):
     eager = _trained(row.text, "eager", _at_places, place)
     ours = _trained(row.text, backend, _at_places, place)
     few = [words for words in ours.warned if "was recorded 9 times" not in words]
-    _check_training(ours._replace(warned=few), eager, backend, row.expected)
+    rests = place in RESTS.get(row.name, ())
+    _check_training(ours._replace(warned=few), eager, backend, EITHER if rests else row.expected)
 
 
 # --- models, losses, penalties, schedules, callbacks and optimisers as people write them --------
