@@ -102,6 +102,7 @@ class Reached(NamedTuple):
     values: dict[int, Value]  # the Values that stand in cells, by id
     aliases: set[int]  # ids of what is reached in several ways
     library: frozenset[str]  # the names that code of Python's own asked for
+    looks_at_modules: bool  # as `parameters()` does: at all that a Module has
 
 
 def reach(
@@ -125,6 +126,7 @@ def reach(
         *(walk.cells, walk.names, walk.codes, walk.unknown),
         *(walk.held, walk.values, walk.aliases),
         frozenset(chain.from_iterable(map(_asked_by, library))),
+        walk.looks_at_modules,
     )
 
 
@@ -149,7 +151,7 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
         set_variables=all_of("set_variables"),
         filled=all_of("filled") - loaded,
         absent=all_of("absent"),
-        looks_around=any(n.looks_around for n in parts.values()),
+        looks_around=any(n.looks_around for code, n in parts.items() if not is_ours(code)),
         reads_globals=any(n.reads_globals for n in parts.values()),
         asks_identity=any(n.asks_identity for n in parts.values()),
         asks_kind=any(
@@ -191,6 +193,9 @@ class _Walk:
         """One walk with the names known so far; whether no code was met that knows more."""
         began = self.names = self._all_names()
         self._wanted = self.names.attributes | self.names.set_attributes
+        self.looks_at_modules = any(
+            names_of(code).looks_around for code in self.codes if is_ours(code)
+        )
         self._kinds: dict[type, _Kind] = {}
         self.cells: dict[tuple[str, int, Any], Cell] = {}
         self.unknown: list[tuple[str, Any]] = []
@@ -475,7 +480,11 @@ class _Walk:
 
     def _kind(self, kind: type) -> _Kind:
         if kind not in self._kinds:
-            of_all = self.names.looks_around or bool(_standard_homes(kind) - _FRANK)
+            of_all = (
+                self.names.looks_around
+                or bool(_standard_homes(kind) - _FRANK)
+                or (self.looks_at_modules and issubclass(kind, Observed))
+            )
             slots = [
                 name
                 for c in kind.__mro__
@@ -679,6 +688,7 @@ def is_read(reached: Reached, cell: Cell) -> bool:
         return (
             cell.name in names.attributes
             or names.looks_around
+            or (reached.looks_at_modules and is_a(cell.owner, Observed))
             or is_on_class
             or _is_asked_by_library(reached, cell)
         )

@@ -135,7 +135,7 @@ class Names(NamedTuple):
     set_variables: frozenset[str]
     filled: frozenset[str]  # named only to set an item, as in `notes["h"] = h`
     absent: frozenset[str]  # attributes that may be missing: asked for in a try, or by hasattr
-    looks_around: bool
+    looks_around: bool  # vars(x), getattr(x, name): at any attribute
     reads_globals: bool  # by texts, as in globals()["k"]
     asks_identity: bool  # `is` between things, id(), where a Value comes from
     asks_kind: bool  # type(x), getattr(x, "k", 0), try, with: a number and a Value differ there

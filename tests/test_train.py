@@ -19,7 +19,7 @@ from engine import backends
 from engine.backends.python import Lines
 from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
-from engine.replay import Replay
+from engine.replay import Replay, replay
 from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
@@ -1193,3 +1193,24 @@ def test_parameters_that_rest_in_some_steps(kind, settings, warns, backend, recw
     assert data == pytest.approx(expected, rel=1e-12)
     said = [str(each.message) for each in recwarn]
     assert [("moved more often than others" in words) for words in said] == [True] * warns
+
+
+@pytest.mark.parametrize("hold", [dict, lambda **of: [of["model"], of["optimizer"]]])
+def test_a_loss_beside_the_optimizer_is_recorded_once(hold, recwarn):
+    """The optimizer's memory, which each step changes, is not read by `parameters()`."""
+    model = MLP(2, [2, 1], seed=0)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    held = hold(model=model, optimizer=optimizer)
+    named = "model" if isinstance(held, dict) else 0
+
+    @replay
+    def loss(x, y):
+        return (held[named](x) - y) ** 2 + 0.01 * l2(held[named].parameters())
+
+    for _ in range(12):
+        total = loss([1.0, 2.0], 1.0)
+        optimizer.zero_grad()
+        total.backward()
+        optimizer.step()
+    assert loss.made == 1
+    assert not recwarn
