@@ -129,4 +129,5 @@ def descent(made: Callable[[Any], Training], backend: str, task: Any) -> Step:
 
 def bound(training: Training, backend: str) -> Descent:
     """Steps that compute a loss and no outputs."""
-    return Descent(lambda xs, ys: (training.loss(xs, ys), []), training.optimizer, backend)
+    loss = training.loss  # the tuple holds the batches, which would be looked at before each step
+    return Descent(lambda xs, ys: (loss(xs, ys), []), training.optimizer, backend)
