@@ -87,9 +87,9 @@ class World:
         latest = stamp[0]
         try:
             if latest is self._stamp:
-                if all(test() for test in self._tests):
+                if self._test():
                     return True
-            elif all(test() for test in self._all_tests):
+            elif self._test() and self._test_told():
                 self._stamp = latest
                 return True
         except (AttributeError, LookupError, ValueError, RuntimeError):
@@ -167,8 +167,7 @@ class World:
             names["flat"] = [x for _, b in rows for x in b]
             names["chain"] = chain.from_iterable
             tests.append("[*map(len, rows)] == lengths and all(map(is_, chain(rows), flat))")
-        self._tests = _compiled(tests, names)
-        self._all_tests = self._tests + _compiled(told, names)
+        self._test, self._test_told = _compiled(tests, names), _compiled(told, names)
 
 
 def _test(n: int, cell: Cell, names: dict[str, Any]) -> str:
@@ -208,13 +207,13 @@ def _is_found_first(owner: Any, name: str) -> bool:
     return name in attributes_of(owner) and not hasattr(type(member(type(owner), name)), "__set__")
 
 
-def _compiled(tests: list[str], names: dict[str, Any]) -> list[Callable[[], bool]]:
-    """Functions of a few hundred comparisons each."""
-    made = []
+def _compiled(tests: list[str], names: dict[str, Any]) -> Callable[[], bool]:
+    """One function of all comparisons, in pieces of a few hundred."""
+    made: list[Callable[[], bool]] = []
     for start in range(0, len(tests), 300):
         text = " and ".join(tests[start : start + 300])
         made.append(eval(compile(f"lambda: {text}", f"{GENERATED} guards", "eval"), names))
-    return made
+    return made[0] if len(made) == 1 else lambda: all(test() for test in made)
 
 
 def _opened(cells: Iterable[Cell], free: Sequence[Cell]) -> Iterator[Cell]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import chain, repeat
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
@@ -352,13 +352,14 @@ class _Mover:
 
     def _rates_now(self) -> tuple[float, ...]:
         """What the next move takes; ReplayError where that is not the same for all parameters."""
-        found = {self.optimizer.rates(count + self._taken + 1) for count in self._counts}
-        if len(found) > 1:
+        first, *others = self._counts
+        rates = self.optimizer.rates(first + self._taken + 1)
+        if any(self.optimizer.rates(count + self._taken + 1) != rates for count in others):
             raise ReplayError(
                 "some parameters were moved more often than others, and the rates of "
                 f"{type(self.optimizer).__name__} differ by that"
             )
-        return found.pop()
+        return rates
 
     def _of_all(self, name: str) -> list[Any]:
         """Those of the parameters of the loss in a column of the optimiser."""
@@ -673,16 +674,15 @@ class _Link:
     def _gather(self, data: Table, rows: Batch) -> None:
         """Puts a batch into the memory; all of the data stays there."""
         self._bound = data if rows is None else None
-        if data.columns is None:
-            numbers = list(map(data_of, data.given(rows).numbers))
-            self._values[self._inputs] = (
-                numbers if self.mover.is_exact else _view(array("d", numbers))
-            )
+        if rows is None or data.columns is None:
+            given = data.numbers if rows is None else map(data_of, data.given(rows).numbers)
+            numbers = list(given) if self.mover.is_exact else _view(array("d", given))
+            self._values[self._inputs] = numbers
             return
-        chosen, place = data.order if rows is None else rows, self._inputs.start
+        place = self._inputs.start
         for column in data.columns:
-            self.kernel.gather(place, column, chosen)
-            place += column.width * len(chosen)
+            self.kernel.gather(place, column, rows)
+            place += column.width * len(rows)
 
     def numbers(self) -> list[float]:
         """The inputs in the memory."""
@@ -721,15 +721,15 @@ def _changed(moved: Sequence[Any], memory: Sequence[Any]) -> list[Any]:
 
 
 _STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")
+_methods_of = attrgetter(*_STEP, "rates")
 _ACCESS = ("__setattr__", "__getattribute__", "__getattr__", "__delattr__")
 _READ = {"lr", "parameters", "steps", "MEMORY", "_settings"}  # by each step, beside the memory
 
 
 def _steps_of(optimizer: Optimizer) -> tuple[Any, ...]:
     """What decides whose the steps of an optimiser are: quick to compare."""
-    kind, own = type(optimizer), vars(optimizer)
-    methods = [getattr(kind, name) for name in (*_STEP, "rates")]
-    return kind, len(own), *own, *methods
+    kind = type(optimizer)
+    return kind, *vars(optimizer), *_methods_of(kind)
 
 
 def _is_ours(optimizer: Optimizer) -> bool:

@@ -58,9 +58,9 @@ class Table:
         return [rows for rows in kept if rows.width] if len(kept) == len(found) else None
 
     @cached_property
-    def order(self) -> "array[int]":
-        """The numbers of all rows."""
-        return array("i", range(len(self)))
+    def numbers(self) -> "array[float]":
+        """The numbers of all examples, then those of all targets."""
+        return array("d", map(data_of, self._all.numbers))
 
     @cached_property
     def _all(self) -> Given:

@@ -39,6 +39,7 @@ def test_labels_are_a_column_and_what_has_no_numbers_is_none():
     assert Table(["a", "b"], [1.0, 2.0]).columns is None
 
 
-def test_all_rows_in_their_order():
-    assert Table(XS, YS).order.tolist() == [0, 1, 2]
-    assert len(Table(XS, YS)) == 3
+def test_the_numbers_of_all_rows():
+    table = Table([[1.0, 2.0], [3.0, 4.0], [5.0]], [0.5, 1, 2.5])
+    assert table.numbers.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 0.5, 1.0, 2.5]
+    assert len(table) == 3
