@@ -15,7 +15,8 @@ They are looked at before each replay. What they do not see, and why:
 - which Value a plain number outside is: one that changes becomes an input only where no code that
   ran can ask (`try`, `with`, `getattr`, `isinstance` of other classes than Python's own numbers and
   containers, C functions that are not arithmetic); elsewhere each number is recorded for itself;
-- what another thread sets between the guards and the kernel, and a number that it reads while a
+- what another thread sets between the guards and the kernel, or in a parameter while steps of `fit`
+  have its number in the memory of a kernel, and a number that it reads while a
   recording has a Value in its place;
 - gradients of results with respect to each other: a replay gives each output by itself, so that
   after `total.backward()` the `grad` of another output of the same call reads 0.0.
