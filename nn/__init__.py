@@ -2,6 +2,7 @@
 
 from nn.data import DataError as DataError
 from nn.data import Dataset as Dataset
+from nn.data import DataWarning as DataWarning
 from nn.data import Scaler as Scaler
 from nn.data import circles as circles
 from nn.data import digits as digits

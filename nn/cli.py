@@ -8,8 +8,9 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
@@ -22,11 +23,18 @@ from engine.names import no_such
 from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn import data
-from nn.data import iris, load_csv
+from nn.columns import POLICIES
+from nn.data import iris
+from nn.finding import Wishes
+from nn.look import line_to_type, look
 from nn.module import MLP
+from nn.numerals import SEPARATORS
 from nn.optim import SGD, Adam, AdamW, Optimizer
 from nn.progress import collector_paused
+from nn.reading import Seen, read_rows
 from nn.rows import EachRow
+from nn.sheet import Format, some
+from nn.suspicion import giveaways
 from nn.task import Task, load_task
 from nn.train import (
     DivergedError,
@@ -39,7 +47,6 @@ from nn.train import (
 )
 from nn.trial import (
     Trial,
-    doubts,
     goal,
     interrupted,
     introduce,
@@ -111,11 +118,13 @@ def demo(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Trains on a file."""
-    rows = load_csv(options.data, options.target, as_classes=options.classes, ignore=options.ignore)
-    for doubt in doubts(rows):
-        remark(doubt)
+    rows, assumed = read_rows(options.data, options.target, wishes_of(options), format_of(options))
+    for line in assumed:
+        remark(line)
     out = writable(options.out)
     plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
+    for line in giveaways(plan.rows):
+        remark(line)
     model = plan.net()
     judge = judging_net(plan.task, model)
     start = look_at(plan.task, judge, plan.training)
@@ -158,38 +167,70 @@ def train(options: argparse.Namespace) -> int:
     return INTERRUPTED if interrupted(trials) else 0
 
 
+def look_at_file(options: argparse.Namespace) -> int:
+    """Says what would be read of a file, and how; and what to type next."""
+    wishes, format = wishes_of(options), format_of(options)
+    lines, remarks, is_readable = look(options.data, options.target, wishes, format)
+    given = [
+        *((f"--{what}", name) for what in LISTS for name in getattr(options, what) or ()),
+        *((f"--{flag.replace('_', '-')}",) for flag in FLAGS if getattr(options, flag)),
+        *((f"--{what}", getattr(options, what)) for what in TOLD if getattr(options, what)),
+    ]
+    print(*map(visible, lines), sep="\n")
+    print(*(f"- {visible(text)}" for text in remarks), sep="\n", end="\n\n" if remarks else "")
+    if not is_readable:
+        print("Decide this first, by an option or in the file; then look again.")
+        return WRONG
+    line = line_to_type(program(), options.data, options.target, [*chain.from_iterable(given)])
+    print(f"To learn from it:\n  {visible(line)}")
+    return 0
+
+
 def predict(options: argparse.Namespace) -> int:
     """Prints the net's answer for each row as CSV; how many are right goes to stderr.
 
-    A terminal gets texts as they can be shown; a file or another program gets them as they are.
+    A row that cannot be answered has an empty answer. A terminal gets texts as they can be shown; a
+    file or another program gets them as they are.
     """
     model, task = opened(options)
-    rows, unscored = task.read(options.data)
-    scaled = task.scaled(rows)
-    outputs: Sequence[Any]
-    if unscored:
-        outputs, verdict = EachRow(model)(scaled.xs), f"not scored: {unscored}"
-    else:
-        look = look_at(task, judging(model, task.loss), scaled)
-        quality = task.quality(look.loss, look.accuracy)
-        outputs, verdict = look.outputs, f"{task.measure} on these {len(scaled.xs)} rows: {quality}"
-    lines = [("row", task.target, *["chance"] * bool(task.classes))]
-    for number, output in enumerate(outputs, 1):
-        lines.append((str(number), *filter(None, answer_of(task, output, number))))
+    seen = read(task, options)
+    xs, ys = seen.rows.xs, seen.rows.ys
+    known = [k for k, y in enumerate(ys) if y is not None]
+    outputs: Sequence[Any] = ()
+    verdict = f"not scored: {seen.unscored}"
+    if known:
+        scored = look_at(task, judging(model, task.loss), seen.rows.pick(known))
+        quality = task.quality(scored.loss, scored.accuracy)
+        outputs, verdict = scored.outputs, f"{task.measure} on these {len(known)} rows: {quality}"
+    if len(known) < len(xs):
+        outputs = EachRow(model)(xs)
+    answers: dict[int, Sequence[str]] = {}
+    for place, output in zip(seen.places, outputs, strict=True):
+        try:
+            answers[place] = list(filter(None, task.answer(output)))
+        except ValueError as error:
+            seen.faults[place] = str(error)
+    reasons = list(map(seen.named, sorted(seen.faults)))
+    if not answers:
+        raise ValueError(some(reasons))
+    header = ["row", task.target, *["chance"] * bool(task.classes)]
+    empty = [""] * (len(header) - 1)
+    lines = [header, *([str(i + 1), *answers.get(i, empty)] for i in range(len(seen.lines)))]
     shown = visible if sys.stdout.isatty() else str
     csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
     print(verdict, file=sys.stderr)
-    return 0
+    if reasons:
+        remark(f"no answer for {many(len(reasons), 'row')}: {some(reasons)}")
+    return WRONG if reasons else 0
 
 
 def draw_row(options: argparse.Namespace) -> int:
     """Draws the net at work on one row."""
     model, task = opened(options)
-    rows, unscored = task.read(options.data)
-    place = place_of_row(options, len(rows.xs))
-    scaled = task.scaled(rows)
+    seen = read(task, options)
+    place, scaled = place_of_row(options, seen), seen.rows
     answer, chance = answer_to(task, model, scaled.xs[place], options.row)
-    y = None if unscored else scaled.ys[place]
+    y = None if seen.unscored else scaled.ys[place]
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
     out = drawing.save(options.out or beside)
@@ -205,10 +246,12 @@ def draw_row(options: argparse.Namespace) -> int:
 def watch_row(options: argparse.Namespace) -> int:
     """Records a training step on one row as a page; the model's file stays as it is."""
     model, task = opened(options)
-    rows, unscored = task.read(options.data)
-    if unscored:
-        raise ValueError(f"no training step without a target: {unscored}")
-    row = task.named(task.scaled(rows)).pick([place_of_row(options, len(rows.xs))])
+    found = read(task, options)
+    place = place_of_row(options, found)
+    if found.unscored or found.rows.ys[place] is None:
+        why = found.unscored or f"row {options.row}: {task.target!r} is empty"
+        raise ValueError(f"no training step without a target: {why}")
+    row = task.named(found.rows).pick([place])
     optimizer = SGD(model.parameters(), lr=options.lr)
     beside = Path(options.model).with_name(f"row-{options.row}.html")
     out = Path(options.out or beside)
@@ -227,20 +270,25 @@ def watch_row(options: argparse.Namespace) -> int:
     return 0
 
 
-def place_of_row(options: argparse.Namespace, count: int) -> int:
-    """The index of --row; ValueError where the file has no such row."""
+def place_of_row(options: argparse.Namespace, seen: Seen) -> int:
+    """The index of --row among those read; ValueError where the file has no such row."""
+    count = len(seen.lines)
     if not 1 <= options.row <= count:
         raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
-    return int(options.row) - 1
+    if options.row - 1 in seen.faults:
+        raise ValueError(seen.named(options.row - 1))
+    return seen.places.index(options.row - 1)
 
 
 def check(options: argparse.Namespace) -> int:
     """Compares the gradients of the loss with finite differences."""
     model, task = opened(options)
-    rows, unscored = task.read(options.data)
-    if unscored:
-        raise ValueError(f"no loss without a target: {unscored}")
-    scaled = task.scaled(rows.pick(range(min(options.rows, len(rows.xs)))))
+    seen = read(task, options)
+    known = [k for k, y in enumerate(seen.rows.ys) if y is not None][: options.rows]
+    if seen.unscored or not known:
+        why = seen.unscored or f"every {task.target!r} is empty"
+        raise ValueError(f"no loss without a target: {why}")
+    scaled = seen.rows.pick(known)
     parameters = model.named_parameters()
 
     def loss() -> Value:
@@ -248,8 +296,8 @@ def check(options: argparse.Namespace) -> int:
         return task.loss(outputs, scaled.ys)
 
     if not math.isfinite(loss().data):
-        for number, x in enumerate(scaled.xs, 1):
-            answer_to(task, model, x, number)
+        for k, x in zip(known, scaled.xs, strict=True):
+            answer_to(task, model, x, seen.places[k] + 1)
         raise ValueError(
             f"the loss on {many(len(scaled.xs), 'row')} is {loss().data}: expected a finite number "
             "to compare the gradients of"
@@ -286,6 +334,40 @@ def opened(options: argparse.Namespace) -> tuple[MLP, Task]:
     if [Path(name).suffix.lower() for name in given] == [".csv", ".json"]:
         raise ValueError(f"expected the model and then the data, got {' '.join(given)}: swap them")
     return load_task(options.model)
+
+
+def read(task: Task, options: argparse.Namespace) -> Seen:
+    """The rows of a file, scaled, as a task reads them; what is assumed is said.
+
+    ValueError where there is none that can be read.
+    """
+    format = task.reading.format if task.reading else Format()
+    told = {name: x for name, x in vars(format_of(options)).items() if x not in ("", None)}
+    seen = task.ready(task.read(options.data, replace(format, **told)))
+    for line in seen.remarks:
+        remark(line)
+    if not seen.places:
+        raise ValueError(some(list(map(seen.named, sorted(seen.faults)))))
+    return seen
+
+
+def format_of(options: argparse.Namespace) -> Format:
+    """What the command line says of how a file is written."""
+    if options.header and options.no_header:
+        raise ValueError("--header and --no-header are opposites: give one of them")
+    if options.decimal and options.decimal == options.thousands:
+        raise ValueError(f"--decimal and --thousands are both {options.decimal!r}")
+    header = True if options.header else False if options.no_header else None
+    return Format(options.encoding or "", header, options.decimal or "", options.thousands or "")
+
+
+def wishes_of(options: argparse.Namespace) -> Wishes:
+    """What the command line says of columns."""
+    if options.classes and options.numbers:
+        raise ValueError("--classes and --numbers are opposites: give one of them")
+    as_classes = True if options.classes else False if options.numbers else None
+    ignore, text, number = (tuple(getattr(options, name) or ()) for name in LISTS)
+    return Wishes(ignore, text, number, as_classes, options.missing)
 
 
 def remark(text: str) -> None:
@@ -354,11 +436,6 @@ def batch(text: str) -> int | None:
     return None if text.lower() == "all" else int(count(text))
 
 
-def names(text: str) -> list[str]:
-    """The names of columns, such as "id,date"."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
 def layers(text: str) -> tuple[int, ...]:
     """The sizes of hidden layers, such as "16,16"."""
     try:
@@ -398,6 +475,32 @@ MODEL = option("model", "model.json", "a net from `brickgrad train`")
 ROW = option("--row", "N", "1 is the first row under the header", "1", type=whole_number)
 DATA = option("data", "data.csv", "a header line, then rows")
 
+FORMAT = (
+    option("--encoding", "NAME", "of the file, where it is not UTF-8 and has no mark: cp1252"),
+    ("--header", {"action": "store_true", "help": "the first line names the columns"}),
+    ("--no-header", {"action": "store_true", "help": "it does not: they are column 1, column 2"}),
+    option("--decimal", "SIGN", "the decimal point of its numbers: . or ,",
+           choices=SEPARATORS["--decimal"]),
+    option("--thousands", "SIGN", "what parts thousands in them: , . ' or a blank",
+           choices=SEPARATORS["--thousands"]),
+)
+LISTS = ("ignore", "text", "number")
+FLAGS = ("classes", "numbers", "header", "no_header")
+TOLD = ("encoding", "decimal", "thousands")
+READING = (
+    ("--classes", {"action": "store_true", "help": "the target is a class, also a number"}),
+    ("--numbers", {"action": "store_true", "help": "the target is an amount, also a few"}),
+    option("--ignore", "COLUMN", "not to learn from, such as an id; again for others",
+           action="append"),
+    option("--text", "COLUMN", "of texts, also where they are numbers; again for others",
+           action="append"),
+    option("--number", "COLUMN", "of numbers: what is none is missing; again for others",
+           action="append"),
+    option("--missing", "WAY", "what becomes of gaps: " + ", ".join(POLICIES), "fill",
+           choices=POLICIES),
+    *FORMAT,
+)
+
 COMMANDS = {
     "demo": Command(
         demo, "watch a net learn 150 flowers by gradient descent, and by one point at a time",
@@ -411,9 +514,6 @@ COMMANDS = {
         DATA,
         option("--target", "COLUMN", "what to learn: texts are classes, numbers amounts",
                required=True),
-        ("--classes", {"action": "store_true", "help": "the target is a class, also a number"}),
-        option("--ignore", "COLUMN,COLUMN", "columns not to learn from, such as an id", type=names,
-               default=""),
         option("--layers", "N,N", "sizes of the hidden layers", "16,16", type=layers),
         option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}", "sgd", type=str.lower,
                choices=OPTIMIZERS),
@@ -430,11 +530,22 @@ COMMANDS = {
         option("--resume", "FILE", "go on from a checkpoint, with the other options as they were; "
                "writes there again"),
         SEED,
+        *READING,
+    )),
+    "look": Command(
+        look_at_file, "say what would be read of a file, and how, before any training",
+        "brickgrad look data.csv --target price", (
+        DATA,
+        option("--target", "COLUMN", "what is to be learned"),
+        *READING,
     )),
     "predict": Command(
         predict, "print the net's answer for each row as CSV",
-        "brickgrad predict brickgrad-train/model.json data.csv > answers.csv", (MODEL, DATA),
-    ),
+        "brickgrad predict brickgrad-train/model.json data.csv > answers.csv", (
+        MODEL,
+        DATA,
+        *FORMAT,
+    )),
     "draw": Command(
         draw_row, "draw the net at work on one row, with its gradients",
         "brickgrad draw brickgrad-train/model.json data.csv --row 3", (
@@ -444,6 +555,7 @@ COMMANDS = {
         option("--max-nodes", "N", "collapse neurons where there are more", "60", type=count),
         option("--out", "FILE", "name ending in .svg, .png, .pdf or .gv (default: row-N.svg "
                "beside the model)"),
+        *FORMAT,
     )),
     "watch": Command(
         watch_row, "watch one training step of the net on one row, as a page to step through",
@@ -455,6 +567,7 @@ COMMANDS = {
         option("--mistake", "NAME", f"beside a wrong step: {', '.join(MISTAKES)}",
                choices=MISTAKES),
         option("--out", "FILE", "name ending in .html (default: row-N.html beside the model)"),
+        *FORMAT,
     )),
     "check": Command(
         check, "compare the net's gradients with finite differences",
@@ -462,6 +575,7 @@ COMMANDS = {
         MODEL,
         DATA,
         option("--rows", "N", "look at the first N rows", "3", type=count),
+        *FORMAT,
     )),
 }
 # fmt: on
@@ -495,8 +609,8 @@ def parser() -> Parser:
 def mistyped(given: Sequence[str]) -> str:
     """What is wrong with the name of a command, or of its options; "" where they are right.
 
-    >>> mistyped(["trian", "data.csv"])
-    "no command 'trian', did you mean 'train'? There are: demo, train, predict, draw, watch, check"
+    >>> mistyped(["trian", "data.csv"]).partition(" There are: ")[0]
+    "no command 'trian', did you mean 'train'?"
     """
     command, *words = given
     if command.startswith("-"):

@@ -1,88 +1,43 @@
 """Data to learn from: made, bundled, or read from a file. Always rows `xs` and targets `ys`."""
 
-import csv
-import io
 import math
 import random
-import re
-import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from operator import eq, sub, truediv
-from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from engine.drawing.picture import many, visible
-from engine.names import no_such
 from engine.value import data_of
-from nn.module import finite, generator, size, switch
+from nn.dataset import Data, DataError, Dataset, DataWarning, Rows, as_dataset, is_apart
+from nn.module import finite, generator, size
 from nn.progress import collector_paused
+from nn.reading import load_csv
 
-MOST_CATEGORIES = 32
-MOST_PROBLEMS_SHOWN = 5
-EMPTY = "empty"
-LONGEST = csv.field_size_limit()  # letters of a cell
-DELIMITERS = (",", ";", "\t")
-ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
-
-Rows = list[list[float]]
-
-
-class DataError(ValueError):
-    """A file that cannot be learned from; the message says where and why.
-
-    It may quote the file, whose control characters no terminal should get.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(visible(message))
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Rows with names. It unpacks as `xs, ys`, so it goes wherever data goes.
-
-    `ys` holds class indices (into `classes`), or amounts where `classes` is empty.
-    """
-
-    xs: Rows
-    ys: list[Any]
-    features: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
-    target: str = ""
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.xs, self.ys))
-
-    def __repr__(self) -> str:
-        aims = "classes " + ", ".join(self.classes) if self.classes else f"target {self.target}"
-        features = ", ".join(self.features)
-        return visible(f"Dataset({len(self.xs)} rows, features {features}; {aims})")
-
-    def pick(self, indices: Sequence[int]) -> "Dataset":
-        """The rows at `indices`, in that order."""
-        return replace(self, xs=[self.xs[i] for i in indices], ys=[self.ys[i] for i in indices])
-
-
-Data = Dataset | tuple[Sequence[Any], Sequence[Any]]
-
-
-def as_dataset(data: Data) -> Dataset:
-    """`data` as a Dataset; ValueError unless it is xs and ys of one length, with rows in it."""
-    if not isinstance(data, Dataset):
-        try:
-            xs, ys = data
-            data = Dataset(list(xs), list(ys))
-        except (TypeError, ValueError):
-            raise ValueError("data must be a pair of lists, (xs, ys)") from None
-    if len(data.xs) != len(data.ys):
-        raise ValueError(f"data has {len(data.xs)} rows in xs but {len(data.ys)} targets in ys")
-    if not data.xs:
-        raise ValueError("data has no rows: there is nothing to learn from")
-    return data
+__all__ = [
+    "Data",
+    "DataError",
+    "DataWarning",
+    "Dataset",
+    "Decision",
+    "Rows",
+    "Scaler",
+    "as_dataset",
+    "circles",
+    "decision",
+    "digits",
+    "iris",
+    "is_apart",
+    "load_csv",
+    "moons",
+    "one_hot",
+    "shuffled",
+    "spirals",
+    "split",
+    "standardise",
+    "xor",
+]
 
 
 # --- data made by formula ---------------------------------------------------------------------
@@ -212,296 +167,6 @@ def digits() -> Dataset:
     )
 
 
-# --- a file of your own -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Table:
-    """A CSV file as columns of text, with the line each row began on."""
-
-    path: str
-    columns: Mapping[str, Sequence[str]]  # with the blanks around a cell
-    lines: Sequence[int]
-    parsed: dict[str, list[float] | None]
-    has_underscores: bool
-
-    def _column(self, name: str) -> Sequence[str]:
-        if name not in self.columns:
-            raise DataError(f"{self.path}: {no_such('column', name, self.columns)}")
-        return self.columns[name]
-
-    def cells(self, name: str) -> list[str]:
-        return list(map(str.strip, self._column(name)))
-
-    def floats(self, name: str) -> list[float] | None:
-        """A column of finite numbers, the usual, and fast; None where it holds something else."""
-        if name not in self.parsed:
-            self.parsed[name] = _floats(self._column(name), self.has_underscores)
-        return self.parsed[name]
-
-    def refuse(self, name: str, faults: dict[int, str]) -> None:
-        """Raise for the rows whose cell of column `name` is at fault, if there are any."""
-        hint = " (fill in what is empty, or delete its row)" if EMPTY in faults.values() else ""
-        _refuse(self.path, [f"line {self.lines[i]}: {name!r} is {faults[i]}" for i in faults], hint)
-
-
-def _refuse(path: str, problems: list[str], hint: str = "") -> None:
-    if problems:
-        shown = problems[:MOST_PROBLEMS_SHOWN]
-        if more := len(problems) - len(shown):
-            shown.append(f"and {more} more")
-        raise DataError(f"{path}: {'; '.join(shown)}{hint}")
-
-
-def _read(path: str) -> str:
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read it: {error.strerror or error}") from None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}: line {line} is not UTF-8 text: save the file as UTF-8") from None
-
-
-def _columns(text: str, delimiter: str) -> tuple[list[list[str]], Sequence[int]] | None:
-    """The columns, and the numbers of the lines, of the usual text, faster than `_records`.
-
-    None for a text with quotes, with blank lines, or with lines of another length.
-    """
-    text = text.replace("\r\n", "\n").removesuffix("\n")
-    if delimiter not in text or any(sign in text for sign in '"\r\0'):
-        return None
-    cells = text.replace("\n", f"{delimiter}\n").split(delimiter)
-    count = text.count("\n") + 1
-    width = len(cells) // count
-    columns = [cells[k::width] for k in range(width)]
-    begins = [cell[:1] == "\n" for cell in columns[0]]  # this blank goes with the others
-    are_lines = len(cells) == count * width and begins == [False] + [True] * (count - 1)
-    is_usual = are_lines and all(map(str.strip, columns[0])) and len(max(cells, key=len)) <= LONGEST
-    return (columns, range(1, count + 1)) if is_usual else None
-
-
-def _records(path: str, text: str, delimiter: str) -> tuple[list[int], list[list[str]]]:
-    """The numbers of the lines that are not blank, and their cells."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    lines, records = [], []
-    line = 1
-    try:
-        for cells in reader:
-            if any(map(str.strip, cells)):
-                lines.append(line)
-                records.append(cells)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{path}: line {line}: broken CSV: {error}") from None
-    return lines, records
-
-
-def _table(path: str) -> _Table:
-    text = _read(path)
-    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    columns, lines = _columns(text, delimiter) or ((), ())
-    records = list[list[str]]()
-    if not columns:
-        lines, records = _records(path, text, delimiter)
-    header = [cells[0] for cells in columns] or (records[0] if records else [])
-    names = list(map(str.strip, header))
-    if not names:
-        raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
-    if all(_number(name) is not None for name in names):
-        raise DataError(f"{path}: the first line holds numbers, expected the columns' names")
-    twice = sorted({name for name in names if names.count(name) > 1 or not name})
-    if twice:
-        raise DataError(
-            f"{path}: every column needs a name of its own, got {twice[0]!r} in {names}"
-        )
-    if len(lines) == 1:
-        raise DataError(f"{path}: only a header, no rows")
-    _refuse(
-        path,
-        [
-            f"line {line}: expected {many(len(names), 'field')}, got {len(cells)}"
-            for line, cells in zip(lines[1:], records[1:], strict=False)
-            if len(cells) != len(names)
-        ],
-        " (is it a CSV file?)" if len(names) == 1 else "",
-    )
-    bodies = (cells[1:] for cells in columns or zip(*records, strict=True))
-    has_underscores = text.count("_") > "".join(header).count("_")
-    return _Table(path, dict(zip(names, bodies, strict=True)), lines[1:], {}, has_underscores)
-
-
-def _floats(cells: Sequence[str], has_underscores: bool) -> list[float] | None:
-    """The cells as finite numbers; None where one is something else."""
-    try:
-        found = list(map(float, cells))  # which takes blanks around a number, and underscores
-    except ValueError:
-        return None
-    if has_underscores and "_" in "".join(cells):
-        return None
-    return found if math.isfinite(sum(found)) or all(map(math.isfinite, found)) else None
-
-
-def _number(cell: str) -> float | None:
-    try:
-        return None if "_" in cell else float(cell)
-    except ValueError:
-        return None
-
-
-def _without_comma(cell: str) -> str:
-    """A number written with commas as one without them; "" for any other text.
-
-    >>> _without_comma("1,200"), _without_comma("95,7"), _without_comma("red, green")
-    ('1200', '95.7', '')
-    """
-    if re.fullmatch(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", cell):
-        return cell.replace(",", "")
-    return cell.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", cell) else ""
-
-
-def _is_numeric(table: _Table, name: str) -> bool:
-    """Half of the filled cells decide, so that one slip in a column of numbers is found."""
-    if table.floats(name) is not None:
-        return True
-    filled = Counter(filter(None, table.cells(name)))
-    numeric = [n for cell, n in filled.items() if _number(cell) is not None or _without_comma(cell)]
-    return 2 * sum(numeric) >= filled.total()
-
-
-def _fault(cell: str) -> str:
-    """What is wrong with a cell that should hold a finite number."""
-    if not cell:
-        return EMPTY
-    if plain := _without_comma(cell):
-        return f"{cell!r}, which looks like a number with a comma: write {plain}"
-    return f"{cell!r}, expected a finite number"
-
-
-def _numbers(table: _Table, name: str) -> list[float]:
-    found = table.floats(name)
-    if found is None:
-        cells = table.cells(name)
-        numbers = list(map(_number, cells))
-        table.refuse(
-            name,
-            {
-                i: _fault(cell)
-                for i, (cell, number) in enumerate(zip(cells, numbers, strict=True))
-                if number is None or not math.isfinite(number)
-            },
-        )
-        found = [number for number in numbers if number is not None]
-    return found
-
-
-def _categories(table: _Table, name: str, hint: str) -> list[str]:
-    """The different texts of a column, sorted, numbers by size."""
-    texts = sorted(set(table.cells(name)), key=lambda text: (_number(text) or 0.0, text))
-    if len(texts) > MOST_CATEGORIES:
-        raise DataError(
-            f"{table.path}: column {name!r} holds {len(texts)} different texts, more than the "
-            f"{MOST_CATEGORIES} that can be told apart: {hint}"
-        )
-    return texts
-
-
-def _indices(table: _Table, name: str, categories: Sequence[str]) -> list[int]:
-    """Each cell of a column as its place in `categories`."""
-    cells = table.cells(name)
-    place = {category: i for i, category in enumerate(categories) if category}
-    found = [place.get(cell, -1) for cell in cells]
-    faults = [i for i, k in enumerate(found) if k < 0] if -1 in found else []
-    expected = f"expected one of {', '.join(categories)}"
-    table.refuse(name, {i: f"{cells[i]!r}, {expected}" if cells[i] else EMPTY for i in faults})
-    return found
-
-
-def _feature_names(table: _Table, name: str) -> list[str]:
-    if _is_numeric(table, name):
-        return [name]
-    hint = f"leave it out (ignore=[{name!r}], or --ignore of the command)"
-    return [f"{name}={category}" for category in _categories(table, name, hint)]
-
-
-def _column(table: _Table, feature: str) -> str:
-    """The column that a feature is read from."""
-    if feature in table.columns:
-        return feature
-    textual = [column for column in table.columns if feature.startswith(f"{column}=")]
-    return max(textual, key=len, default=feature)
-
-
-def _refuse_twice(table: _Table, names: Sequence[str], what: str, which: str) -> None:
-    """DataError for two of one name: only one of them would be learned from."""
-    (name, count), *_ = [*Counter(names).most_common(1), ("", 0)]
-    if count > 1:
-        raise DataError(f"{table.path}: two {what} have the name {name!r}: rename {which}")
-
-
-def _feature_columns(table: _Table, features: Sequence[str]) -> list[list[float]]:
-    """One list of numbers for each feature, be it a column or `column=category`."""
-    categories: dict[str, list[str]] = {}
-    for name in features:
-        categories.setdefault(_column(table, name), []).append(name)
-    columns: dict[str, list[float]] = {}
-    for column, names in categories.items():
-        if names == [column]:
-            columns[column] = _numbers(table, column)
-        else:
-            indices = _indices(table, column, [name[len(column) + 1 :] for name in names])
-            for place, name in enumerate(names):
-                columns[name] = [float(index == place) for index in indices]
-    return [columns[name] for name in features]
-
-
-@collector_paused()
-def load_csv(
-    path: str | PathLike[str],
-    target: str | None = None,
-    *,
-    features: Sequence[str] | None = None,
-    classes: Sequence[str] | None = None,
-    as_classes: bool = False,
-    ignore: Sequence[str] = (),
-) -> Dataset:
-    """A CSV file with a header line as a Dataset: UTF-8; commas, semicolons or tabs.
-
-    A column of numbers becomes a feature; a column of text (at most 32 different ones) becomes
-    one feature of 0 or 1 for each text, named `column=text`. A target of numbers is an amount;
-    of text, or of anything with `as_classes`, a class. Columns named in `ignore` are left out.
-    `features` and `classes` of an earlier Dataset read another file the same way: a plain name in
-    `features` must be a column of numbers. Without `target`, `ys` is empty.
-
-    DataError (a ValueError) for every file that does not fit, with the line numbers.
-    """
-    as_classes = switch("as_classes", as_classes)
-    table = _table(fspath(path))
-    for name in (*ignore, *([] if target is None else [target])):
-        table.cells(name)
-    if target in ignore:
-        raise DataError(f"{table.path}: {target!r} cannot be both the target and left out")
-    if features is None:
-        others = [name for name in table.columns if name != target and name not in ignore]
-        features = [feature for name in others for feature in _feature_names(table, name)]
-    _refuse_twice(table, features, "features", "a column, or a text in it")
-    _refuse_twice(table, classes or (), "classes", "a class")
-    if not features:
-        raise DataError(f"{table.path}: no column is left to learn from besides {target!r}")
-    xs = list(map(list, zip(*_feature_columns(table, features), strict=True)))
-    if target is None:
-        return Dataset(xs, [], tuple(features))
-    if classes is None and not as_classes and _is_numeric(table, target):
-        return Dataset(xs, _numbers(table, target), tuple(features), target=target)
-    names = tuple(classes or _categories(table, target, "is it the right column to learn?"))
-    ys = _indices(table, target, names)
-    if len(names) < 2:
-        raise DataError(f"{table.path}: every {target!r} is {names[0]!r}: nothing to tell apart")
-    return Dataset(xs, ys, tuple(features), names, target)
-
-
 # --- preparing --------------------------------------------------------------------------------
 
 
@@ -569,15 +234,6 @@ def _scaled(column: Sequence[float]) -> tuple[float, float, list[float]]:
         )
     scale = scale if is_apart(least, most) else 1.0
     return mean, scale, [x / scale for x in apart]
-
-
-def is_apart(least: float, most: float) -> bool:
-    """Whether two numbers differ by more than rounding: a spread that counts as one.
-
-    >>> is_apart(0.3, 0.1 + 0.2), is_apart(0.3, 0.3000001)
-    (False, True)
-    """
-    return most - least > ROUNDING * max(abs(least), abs(most))
 
 
 def standardise(data: Data) -> tuple[Dataset, Scaler]:

@@ -10,17 +10,21 @@ from typing import Any
 
 from engine.functions import softmax
 from engine.value import Value, data_of
-from nn.data import DataError, Dataset, Decision, Rows, Scaler, load_csv, standardise
+from nn.columns import Reading, reading_of
+from nn.data import Dataset, Decision, Rows, Scaler, standardise
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
+from nn.reading import Seen, as_named, read_again
 from nn.save import load_with_meta
+from nn.sheet import Format
 
 
 @dataclass(frozen=True)
 class Task:
     """Rows of `features` in, one of `classes` out; or an amount, where there are no classes.
 
-    `inputs` scales rows. `answers` scales amounts, and leaves classes as they are.
+    `inputs` scales rows. `answers` scales amounts, and leaves classes as they are. `reading` is
+    how files are read; None for nets that were saved before it was kept.
     """
 
     features: tuple[str, ...]
@@ -28,6 +32,7 @@ class Task:
     classes: tuple[str, ...]
     inputs: Scaler
     answers: Scaler
+    reading: Reading | None = None
 
     @property
     def outputs(self) -> int:
@@ -64,12 +69,33 @@ class Task:
         """Scaled rows with the names of what goes into the net and of what comes out."""
         return replace(rows, features=self.standardised, classes=self.classes, target=self.target)
 
-    def scaled(self, rows: Dataset) -> Dataset:
-        """Rows of a file as the net reads them; ValueError where a number becomes too large."""
+    def scaled(self, rows: Dataset, places: Sequence[int] | None = None) -> Dataset:
+        """Rows of a file as the net reads them; ValueError where a number becomes too large.
+
+        `places` has where each row stands in its file, from 0.
+        """
         ys = rows.ys
         if not self.classes:
-            ys = [y for (y,) in _scaled(self.answers, (self.target,), [[y] for y in ys])]
-        return replace(rows, xs=_scaled(self.inputs, self.features, rows.xs), ys=ys)
+            known = [[y] for y in ys if y is not None]
+            found = iter(_scaled(self.answers, (self.target,), known))
+            ys = [None if y is None else next(found)[0] for y in ys]
+        return replace(rows, xs=_scaled(self.inputs, self.features, rows.xs, places), ys=ys)
+
+    def ready(self, seen: Seen) -> Seen:
+        """Rows of a file, scaled; those whose numbers become too large are at fault."""
+        try:
+            return replace(seen, rows=self.scaled(seen.rows, seen.places))
+        except ValueError:
+            faults, kept = dict(seen.faults), []
+        for k, place in enumerate(seen.places):
+            try:
+                self.scaled(seen.rows.pick([k]) if seen.rows.ys else _alone(seen.rows, k), [place])
+                kept.append(k)
+            except ValueError as error:
+                faults[place] = str(error).partition(": ")[2]
+        rows = seen.rows.pick(kept) if seen.rows.ys else _alone(seen.rows, *kept)
+        places = [seen.places[k] for k in kept]
+        return replace(seen, rows=self.scaled(rows, places), places=places, faults=faults)
 
     def answer(self, output: Any) -> tuple[str, str]:
         """What an output says, and the chance that the net gives it ("" for an amount).
@@ -97,16 +123,17 @@ class Task:
     def _amount(self, y: float) -> float:
         return self.answers.means[0] + self.answers.scales[0] * y
 
-    def read(self, path: str | PathLike[str]) -> tuple[Dataset, str]:
-        """A file's rows; where they cannot be scored, without targets, and why.
+    def read(self, path: str | PathLike[str], format: Format | None = None) -> Seen:
+        """A file's rows, those that can be read; where they cannot be scored, why.
 
-        Raises DataError where a column that the net reads is missing or damaged.
+        `format` takes the place of that of the file that was learned from. Raises DataError where
+        a column that the net reads is missing.
         """
-        names: dict[str, Any] = {"features": self.features, "classes": self.classes or None}
-        try:
-            return load_csv(path, self.target, **names), ""
-        except DataError as error:
-            return load_csv(path, features=self.features), str(error)
+        reading = self.reading
+        if reading is None:
+            how = as_named(self.features, self.target, self.classes)
+            return read_again(path, how, format or Format())
+        return read_again(path, lambda sheet: reading, format or reading.format)
 
     def meta(self) -> dict[str, Any]:
         """The task as JSON can hold it, for `save`."""
@@ -116,6 +143,7 @@ class Task:
             "classes": self.classes,
             "scaling": vars(self.inputs),
             "target_scaling": vars(self.answers),
+            **({"reading": self.reading.meta()} if self.reading else {}),
         }
 
 
@@ -131,7 +159,11 @@ def prepared(rows: Dataset) -> tuple[Task, Dataset]:
     if not rows.classes:
         amounts, answers = standardise(([[y] for y in rows.ys], rows.ys))
         scaled = replace(scaled, ys=[y for (y,) in amounts.xs])
-    return Task(rows.features, rows.target, rows.classes, inputs, answers), scaled
+    task = Task(rows.features, rows.target, rows.classes, inputs, answers)
+    reading: Reading | None = rows.reading
+    if reading and _of_task(reading) == (task.features, task.target, task.classes):
+        task = replace(task, reading=reading)
+    return task, scaled
 
 
 def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
@@ -144,6 +176,10 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
             raise ValueError(f"expected no classes, or 2 and more, got {short(classes)}")
         inputs = _scaler(meta["scaling"], len(features))
         task = Task(features, target, classes, inputs, _scaler(meta["target_scaling"], 1))
+        if "reading" in meta:
+            task = replace(task, reading=reading_of(meta["reading"]))
+            if _of_task(task.reading) != (features, target, classes):
+                raise ValueError("its reading is of other columns, or of another target")
     except KeyError as error:
         raise ValueError(
             f"{path} holds a net, but not {error}: expected a model.json of `brickgrad train`"
@@ -159,16 +195,31 @@ def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:
     return model, task
 
 
-def _scaled(scaler: Scaler, names: Sequence[str], rows: Rows) -> Rows:
+def _of_task(reading: Reading | None) -> tuple[tuple[str, ...], str, tuple[str, ...]] | None:
+    """The features, the target and the classes that a reading gives; None without a target."""
+    if reading is None or reading.target is None:
+        return None
+    return reading.features, reading.target.name, reading.target.texts
+
+
+def _alone(rows: Dataset, *places: int) -> Dataset:
+    """Rows without targets."""
+    return replace(rows, xs=[rows.xs[k] for k in places], ys=[])
+
+
+def _scaled(
+    scaler: Scaler, names: Sequence[str], rows: Rows, places: Sequence[int] | None = None
+) -> Rows:
     found = scaler(rows)
     if math.isfinite(sum(map(sum, found))):
         return found
-    for number, (row, scaled) in enumerate(zip(rows, found, strict=True), 1):
+    numbers = range(len(rows)) if places is None else places
+    for number, row, scaled in zip(numbers, rows, found, strict=True):
         for name, x, z in zip(names, row, scaled, strict=True):
             if not math.isfinite(z):
                 raise ValueError(
-                    f"row {number}: {name!r} is {x:g}, which becomes {z:g} when it is scaled: this "
-                    "number, or the scaling of the net, is out of range"
+                    f"row {number + 1}: {name!r} is {x:g}, which becomes {z:g} when it is scaled: "
+                    "this number, or the scaling of the net, is out of range"
                 )
     return found
 

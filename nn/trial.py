@@ -16,6 +16,7 @@ from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
 from engine.value import Value
+from nn.columns import with_fills
 from nn.data import Dataset, Rows, decision, split
 from nn.module import MLP
 from nn.optim import SGD
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
-FEW = 10  # different whole numbers that may be classes
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
 
@@ -101,6 +101,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             )
         numbers = split((numbers, numbers), 1 - keep_aside, seed=seed)[0].ys
         rows, aside = split(rows, 1 - keep_aside, seed=seed)
+    rows, aside = with_fills(rows, aside)
     task, training = prepared(rows)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
@@ -138,27 +139,6 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
         f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n",
         flush=True,
     )
-
-
-def doubts(rows: Dataset) -> list[str]:
-    """What looks as if a column was not meant as it was read."""
-    different, target = sorted(set(rows.ys)), rows.target
-    own_class = rows.classes and 2 * len(different) > max(len(rows.ys), 4)
-    few = not rows.classes and len(different) <= min(FEW, len(rows.ys) / 5)
-    found = []
-    if own_class:
-        found.append(
-            f"{target!r} holds {len(different)} different texts in {len(rows.ys)} rows: each one "
-            "becomes a class"
-        )
-    if few and all(float(y).is_integer() for y in different):
-        numbers = ", ".join(f"{y:g}" for y in different)
-        found.append(f"{target!r} holds no other numbers than {numbers}: for classes say --classes")
-    several = len(rows.features) > 1 and len(rows.xs) > FEW
-    for k, name in enumerate(rows.features) if several else ():
-        if all(b[k] == a[k] + 1 for a, b in pairwise(rows.xs)):
-            found.append(f"{name!r} counts the rows: --ignore {name} leaves it out")
-    return found
 
 
 def goal(plan: Plan, model: MLP, loss: float, reached: dict[str, int]) -> Callable[[Step], None]:

@@ -2,6 +2,7 @@ import json
 import math
 import random
 import re
+from dataclasses import replace
 
 import pytest
 from audit import nothing_executed
@@ -77,17 +78,17 @@ def test_a_saved_task_comes_back(tmp_path, rows):
 def test_read_takes_rows_without_a_target(tmp_path, flowers):
     path = tmp_path / "raw.csv"
     path.write_text(",".join(flowers.features) + "\n1,2,3,4\n")
-    rows, unscored = flowers.read(path)
-    assert (rows.xs, rows.ys) == ([[1.0, 2.0, 3.0, 4.0]], [])
-    assert "no column 'species'" in unscored
+    seen = flowers.read(path)
+    assert (seen.rows.xs, seen.rows.ys) == ([[1.0, 2.0, 3.0, 4.0]], [])
+    assert "no column 'species'" in seen.unscored
 
 
 def test_read_says_which_target_is_unknown(tmp_path, flowers):
     path = tmp_path / "raw.csv"
     path.write_text(",".join([*flowers.features, "species"]) + "\n1,2,3,4,rose\n")
-    rows, unscored = flowers.read(path)
-    assert len(rows.xs) == 1
-    assert "line 2: 'species' is 'rose'" in unscored
+    seen = flowers.read(path)
+    assert len(seen.rows.xs) == 1
+    assert "line 2: 'species' is 'rose'" in seen.unscored
 
 
 @pytest.mark.parametrize(
@@ -96,10 +97,9 @@ def test_read_says_which_target_is_unknown(tmp_path, flowers):
         ({"columns": "abcd"}, "expected a list of texts, got 'abcd'"),
         ({"columns": ["a", "b", "c", 4]}, "expected a list of texts"),
         ({"columns": ["a", "b"]}, "expected the scaling of 2 columns, got 4"),
-        (
-            {"classes": ["a", "b"]},
-            "4 inputs and 3 outputs does not fit its 4 columns and 2 answers",
-        ),
+        ({"classes": ["a", "b"]}, "its reading is of other columns, or of another target"),
+        ({"reading": {"version": 2}}, "its reading is of version 2, expected 1"),
+        ({"reading": {"version": 1}}, "not 'target'"),
         ({"classes": ["a"]}, "expected no classes, or 2 and more, got ('a',)"),
         ({"target": 3}, "expected a list of texts, got [3]"),
         ({"scaling": None}, "damaged"),
@@ -116,6 +116,25 @@ def test_a_damaged_file(tmp_path, flowers, changes, words):
     assert words in str(caught.value)
 
 
+def test_a_net_saved_before_readings_were(tmp_path, flowers):
+    """Its columns are found by the names of its features; what it was checked for stays."""
+    path = saved(tmp_path / "m.json", flowers)
+    document = json.loads(path.read_text())
+    del document["meta"]["reading"]
+    path.write_text(json.dumps(document))
+    _, task = load_task(path)
+    assert task == replace(flowers, reading=None)
+    data = tmp_path / "raw.csv"
+    data.write_text(",".join(flowers.features) + "\n1,2,3,4\n1,,3,4\n")
+    seen = task.read(data)
+    assert (seen.rows.xs, [*seen.lines]) == ([[1.0, 2.0, 3.0, 4.0]], [2, 3])
+    assert seen.faults == {1: "'sepal width (cm)' is empty"}
+    document["meta"]["classes"] = ["a", "b"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="4 inputs and 3 outputs does not fit its 4 columns and 2"):
+        load_task(path)
+
+
 def test_a_file_without_columns(tmp_path, flowers):
     path = saved(tmp_path / "m.json", flowers)
     document = json.loads(path.read_text())
@@ -129,7 +148,7 @@ def test_a_file_without_columns(tmp_path, flowers):
 def test_mutated_files_give_an_error_that_names_them_or_a_step(tmp_path, amount, figure, classes):
     """What is accepted reads rows and answers them, or says why not, and takes a step."""
     data, path, taken = tmp_path / "data.csv", tmp_path / "m.json", 0
-    data.write_text("a,b,y\n1,no,2\n2,yes,3.5\n4,no,5\n")
+    data.write_text("a,b,y\n1,no,2\n2,yes,3.5\n4,no,5\n1,no,2\n2,yes,3.5\n4,no,5\n")
     task = learn(load_csv(data, "y", as_classes=classes))
     save(MLP(len(task.features), [2, task.outputs], "tanh", seed=0), path, task.meta())
     good, rng, count = path.read_bytes(), random.Random(f"e3 {classes}"), amount(200, 12_500)
@@ -155,9 +174,10 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(tmp_path, amount,
 
 def step(model, task, read):
     """Answers rows and learns from them, where their targets could be read."""
-    rows, unscored = read
-    scaled = task.scaled(rows)
+    if not read.places:
+        raise ValueError(f"row 1: {read.faults[0]}")
+    scaled = task.scaled(read.rows)
     for x in scaled.xs:
         task.answer(model(x))
-    if not unscored:
+    if not read.unscored:
         fit(model, task.loss, scaled, lr=0.1, steps=1, backend="eager")

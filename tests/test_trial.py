@@ -9,7 +9,6 @@ from nn.optim import SGD
 from nn.task import learn
 from nn.train import History, Step, gradient_descent
 from nn.trial import (
-    doubts,
     goal,
     judging_net,
     leave,
@@ -102,37 +101,6 @@ def test_too_few_rows_to_keep_some_aside(keep_aside, rows, needed):
         plan_for(few, (3,), keep_aside, 0)
     assert plan_for(iris().pick(range(needed)), (3,), keep_aside, 0).aside
     assert plan_for(few, (3,), 0, 0).numbers == tuple(range(1, rows + 1))
-
-
-def rows_of(ys, classes=()):
-    return Dataset([[0.0]] * len(ys), ys, ("a",), classes, "y")
-
-
-def counted(first):
-    """30 rows of which a column begins with these numbers and counts on."""
-    ids = [*first, *(first[0] + i for i in range(len(first), 30))]
-    return Dataset([[i, i * i] for i in ids], [i / 7 for i in ids], ("id", "a"), (), "y")
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        (rows_of([0.0, 1.0, 2.0] * 10), "'y' holds no other numbers than 0, 1, 2: for classes say"),
-        (rows_of([3.0] * 4 + [5.0] * 6), "'y' holds no other numbers than 3, 5"),
-        (rows_of([0, 1, 2, 3], tuple("abcd")), "'y' holds 4 different texts in 4 rows: each one"),
-        (rows_of([0.0, 1.5] * 20), ""),
-        (rows_of([1.0, 2.0, 3.0, 4.0]), ""),
-        (rows_of([float(i % 11) for i in range(200)]), ""),
-        (rows_of([0, 1, 0], tuple("ab")), ""),
-        (iris(), ""),
-        (counted([5.0, 6.0, 7.0]), "'id' counts the rows: --ignore id leaves it out"),
-        (counted([5.0, 7.0, 6.0]), ""),
-        (replace(counted([5.0]), xs=[[float(i)] for i in range(30)], features=("a",)), ""),
-    ],
-)
-def test_doubts_about_columns(rows, words):
-    assert words in "; ".join(doubts(rows))
-    assert bool(doubts(rows)) == bool(words)
 
 
 def test_the_columns_that_tell_most():

@@ -1,0 +1,320 @@
+"""How columns of a file become inputs of a net: decided once, kept in the model's file."""
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from statistics import median
+from typing import Any, NamedTuple
+
+from engine.names import no_such
+from nn.dataset import Dataset, Rows
+from nn.module import finite
+from nn.numerals import PLAIN, SEPARATORS, Spelling, is_missing
+from nn.sheet import FOUND, Format, Sheet
+
+VERSION = 1
+MISSING = "(missing)"
+OTHER = "other"
+EMPTY = "empty"
+KINDS = ("number", "text")
+POLICIES = ("fill", "drop", "error")
+_WHOLE = re.compile(r"(-?\d+)\.0+")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: of numbers, which are one input, or of texts, which are one for each text.
+
+    Numbers: `spelling` is how they are written; `fill` stands for a gap, None where none may be;
+    with `gaps` a second input says where there was one. Texts: an empty cell is "(missing)" if
+    that is one of `texts`, else `usual`, and a text that is not among them is "other" if that is.
+
+    >>> Column("size", texts=("L", "S", "other"), kind="text").features
+    ('size=L', 'size=S', 'size=other')
+    >>> Column("age", fill=30.0, gaps=True).features
+    ('age', 'age was missing')
+    """
+
+    name: str
+    kind: str = "number"
+    spelling: Spelling = PLAIN
+    fill: float | None = None
+    gaps: bool = False
+    texts: tuple[str, ...] = ()
+    usual: str | None = None
+    lenient: bool = False  # of numbers: what is none is a gap; of texts: words such as NA are
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of its inputs."""
+        if self.kind == "text":
+            return tuple(f"{self.name}={text}" for text in self.texts)
+        return (self.name, f"{self.name} was missing") if self.gaps else (self.name,)
+
+    def numbers(self, sheet: Sheet) -> tuple[list[float], dict[int, str]]:
+        """The numbers of a sheet, nan for a gap; and of each row at fault, what its cell is."""
+        found = sheet.floats(self.name) if self.spelling == PLAIN else None
+        if found is not None:
+            return found, {}
+        cells = sheet.cells(self.name)
+        known = {cell: self._number(cell) for cell in {*cells}}
+        faults = {i: self._fault(cell) for i, cell in enumerate(cells) if known[cell] is None}
+        return [math.nan if (x := known[cell]) is None else x for cell in cells], faults
+
+    def _number(self, cell: str) -> float | None:
+        if is_missing(cell):
+            return math.nan
+        found = self.spelling(cell)
+        is_number = found is not None and math.isfinite(found)
+        return found if is_number else math.nan if self.lenient else None
+
+    def _fault(self, cell: str) -> str:
+        expected = self.spelling.says()
+        return f"{cell!r}, expected {'a finite number' if not expected else 'numbers: ' + expected}"
+
+    def places(self, sheet: Sheet) -> tuple[list[int], dict[int, str]]:
+        """The place of each cell in `texts`, -1 for a gap; and of each row at fault, what it is."""
+        cells = sheet.cells(self.name)
+        place = {text: i for i, text in enumerate(self.texts)}
+        rest = place.get(OTHER, -2) if self.has_other else -2
+        known = {cell: place.get(cell, place.get(plain(cell), rest)) for cell in {*cells}}
+        known[""] = place.get(MISSING, -1)
+        if self.lenient:
+            known |= {cell: -1 for cell in known if is_missing(cell)}
+        found = [known[cell] for cell in cells]
+        if min(known.values()) > -2:
+            return found, {}
+        expected = f"expected one of {', '.join(self.texts)}"
+        faults = {i: f"{cells[i]!r}, {expected}" for i, k in enumerate(found) if k == -2}
+        return found, faults
+
+    @property
+    def has_other(self) -> bool:
+        """Whether texts that are not known have an input: it stands last, out of order."""
+        return self.texts[-1:] == (OTHER,)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The columns that are read, and what is learned of them, None where nothing is.
+
+    `missing` is what becomes of gaps: "fill", "drop" (the row) or "error".
+    """
+
+    columns: tuple[Column, ...]
+    target: Column | None = None
+    missing: str = "error"
+    format: Format = FOUND
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of all inputs."""
+        return tuple(chain.from_iterable(column.features for column in self.columns))
+
+    @property
+    def spans(self) -> dict[str, slice]:
+        """Where in a row the inputs of each column stand."""
+        found, start = {}, 0
+        for column in self.columns:
+            found[column.name] = slice(start, start + len(column.features))
+            start += len(column.features)
+        return found
+
+    def meta(self) -> dict[str, Any]:
+        """It as JSON can hold it."""
+        return {"version": VERSION, **asdict(self)}
+
+
+def plain(cell: str) -> str:
+    """A whole number without the zeros behind its point, as pandas writes it beside gaps.
+
+    >>> plain("3.0"), plain("3.5"), plain("a.0")
+    ('3', '3.5', 'a.0')
+    """
+    found = _WHOLE.fullmatch(cell)
+    return found[1] if found else cell
+
+
+class Laid(NamedTuple):
+    """A list of numbers for each feature, nan in a gap that is to be filled.
+
+    Of rows that cannot be read, by place: what is wrong with them, and which gap they have.
+    """
+
+    columns: list[list[float]]
+    faults: dict[int, str]
+    gaps: dict[int, str]
+
+
+def laid(sheet: Sheet, reading: Reading) -> Laid:
+    """The columns of a sheet, as a reading has them."""
+    found: list[list[float]] = []
+    faults, lacking = dict(sheet.ragged), dict[int, str]()
+    for column in reading.columns:
+        if column.kind == "number":
+            numbers, wrong = column.numbers(sheet)
+            found.append(numbers)
+            gaps = _gaps(numbers)
+            if column.gaps:
+                found.append([float(x != x) for x in numbers])
+        else:
+            places, wrong = column.places(sheet)
+            found += [[float(k == p) for p in places] for k in range(len(column.texts))]
+            gaps = [i for i, p in enumerate(places) if p == -1] if -1 in places else []
+            if gaps and reading.missing == "fill" and column.usual in column.texts:
+                usual = found[column.texts.index(column.usual) - len(column.texts)]
+                for i in gaps:
+                    usual[i] = 1.0
+                gaps = []
+        if reading.missing != "fill" or column.kind == "text":
+            cells = sheet.texts(column.name) if gaps else ()
+            for i in gaps:
+                word = cells[i].strip()
+                lacking.setdefault(i, f"{column.name!r} is {repr(word) if word else EMPTY}")
+        for i, words in wrong.items():
+            faults.setdefault(i, f"{column.name!r} is {words}")
+    return Laid(found, faults, {i: words for i, words in lacking.items() if i not in faults})
+
+
+def _gaps(numbers: Sequence[float]) -> list[int]:
+    return [i for i, x in enumerate(numbers) if x != x] if math.isnan(sum(numbers)) else []
+
+
+# --- gaps -------------------------------------------------------------------------------------
+
+
+def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
+    """Rows whose gaps, nan, hold what their reading says; and how many there were, by column."""
+    reading = rows.reading
+    if reading is None or reading.missing != "fill":
+        return rows, {}
+    columns = list(zip(*rows.xs, strict=True))
+    counts, spans = {}, reading.spans
+    for column in reading.columns:
+        k = spans[column.name].start
+        if column.kind == "number" and (gaps := _gaps(columns[k])):
+            counts[column.name] = len(gaps)
+            columns[k] = tuple(column.fill if x != x else x for x in columns[k])
+    if not counts:
+        return rows, {}
+    return replace(rows, xs=list(map(list, zip(*columns, strict=True)))), counts
+
+
+def learned_fills(rows: Dataset) -> Dataset:
+    """Rows with gaps, whose reading gets from them what is to fill gaps: the median of each column.
+
+    A column that has gaps here gets a second input. The gaps stay: `filled` fills them.
+
+    >>> column = Column("a")
+    >>> rows = Dataset([[1.0], [math.nan], [4.0]], [0, 1, 1], ("a",), reading=Reading((column,)))
+    >>> rows = learned_fills(replace(rows, reading=replace(rows.reading, missing="fill")))
+    >>> filled(rows)
+    (Dataset(3 rows, features a, a was missing; target ), {'a': 1})
+    >>> filled(rows)[0].xs
+    [[1.0, 0.0], [2.5, 1.0], [4.0, 0.0]]
+    """
+    reading = rows.reading
+    if reading is None or reading.missing != "fill":
+        return rows
+    found, columns, spans = list(zip(*rows.xs, strict=True)), [], reading.spans
+    for column in reading.columns:
+        if column.kind == "number":
+            numbers = found[spans[column.name].start]
+            known = [x for x in numbers if x == x]
+            middle = median(known) if known else 0.0
+            columns.append(replace(column, fill=middle, gaps=len(known) < len(numbers)))
+        else:
+            columns.append(column)
+    return with_gaps(rows, replace(reading, columns=tuple(columns)))
+
+
+def with_fills(rows: Dataset, others: Dataset | None) -> tuple[Dataset, Dataset | None]:
+    """Rows to learn from and others, both with their gaps filled by what the first ones say."""
+    rows = learned_fills(rows)
+    if others is not None:
+        others = filled(with_gaps(others, rows.reading))[0]
+    return filled(rows)[0], others
+
+
+def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
+    """Rows as another reading of their columns has them, which may say where gaps were."""
+    if rows.reading is None or reading is None or rows.reading.features == reading.features:
+        return replace(rows, reading=reading)
+    found: list[Sequence[float]] = list(zip(*rows.xs, strict=True))
+    columns, spans = list[Sequence[float]](), rows.reading.spans
+    for column in reading.columns:
+        span = spans[column.name]
+        columns += found[span.start : span.stop]
+        if column.gaps:
+            columns.append([float(x != x) for x in found[span.start]])
+    xs: Rows = list(map(list, zip(*columns, strict=True)))
+    return replace(rows, xs=xs, features=reading.features, reading=reading)
+
+
+# --- from JSON --------------------------------------------------------------------------------
+
+
+def reading_of(meta: Mapping[str, Any]) -> Reading:
+    """The reading that `meta` tells of; ValueError, TypeError or KeyError where it is damaged."""
+    if meta["version"] != VERSION:
+        raise ValueError(f"its reading is of version {meta['version']!r:.20}, expected {VERSION}")
+    target, columns = meta["target"], tuple(map(_column, meta["columns"]))
+    for column in columns:
+        if meta["missing"] == "fill" and column.kind == "number" and column.fill is None:
+            raise ValueError(f"expected a fill for {column.name!r}, got none")
+    return Reading(
+        columns=columns,
+        target=None if target is None else _column(target),
+        missing=_one_of("missing", meta["missing"], POLICIES),
+        format=Format(
+            _text(meta["format"]["encoding"]),
+            _true_or_false(meta["format"]["header"]),
+            _one_of("decimal", meta["format"]["decimal"], ("", *SEPARATORS["--decimal"])),
+            _one_of("thousands", meta["format"]["thousands"], ("", *SEPARATORS["--thousands"])),
+        ),
+    )
+
+
+def _column(meta: Mapping[str, Any]) -> Column:
+    decimal, thousands, sign = meta["spelling"]
+    fill, usual = meta["fill"], meta["usual"]
+    return Column(
+        name=_text(meta["name"]),
+        kind=_one_of("kind", meta["kind"], KINDS),
+        spelling=Spelling(
+            _one_of("decimal", decimal, SEPARATORS["--decimal"]),
+            _one_of("thousands", thousands, ("", *SEPARATORS["--thousands"])),
+            _text(sign),
+        ),
+        fill=None if fill is None else finite("fill", fill),
+        gaps=bool(_true_or_false(meta["gaps"])),
+        texts=tuple(map(_text, _list(meta["texts"]))),
+        usual=None if usual is None else _text(usual),
+        lenient=bool(_true_or_false(meta["lenient"])),
+    )
+
+
+def _checked(expected: str, holds: Callable[[Any], bool]) -> Callable[[Any], Any]:
+    def check(x: Any) -> Any:
+        if not holds(x):
+            raise ValueError(f"expected {expected}, got {x!r:.60}")
+        return x
+
+    return check
+
+
+def _utf8(x: Any) -> bool:
+    return isinstance(x, str) and bool(x.encode() or True)
+
+
+_text = _checked("a text", _utf8)
+_list = _checked("a list", lambda x: isinstance(x, list))
+_true_or_false = _checked("true, false or null", lambda x: x is None or isinstance(x, bool))
+
+
+def _one_of(what: str, x: Any, names: Sequence[str]) -> str:
+    if x not in names:
+        raise ValueError(no_such(what, x, names))
+    return str(x)

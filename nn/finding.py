@@ -1,0 +1,477 @@
+"""What each column of a file is, found by looking: numbers, texts, or nothing to learn from."""
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice, pairwise
+
+from nn.columns import MISSING, OTHER, Column, Reading, plain
+from nn.dataset import DataError, is_apart
+from nn.numerals import (
+    PLAIN,
+    Spelling,
+    is_missing,
+    looks_like_a_number,
+    number,
+    spellings,
+    usual_spelling,
+)
+from nn.sheet import Format, Sheet, some
+
+MOST_CATEGORIES = 32
+FEW = 10  # rows of which nothing is said, and whole numbers that may be classes
+NEARLY = 0.9
+SHARE_OF_A_CLASS = 0.05  # of the rows, for whole numbers to be classes
+SHARE_OF_A_TEXT = 0.1  # of the cells, for texts between numbers to be no slip
+_DATE = re.compile(
+    r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d)([T ].*)?"
+    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+)
+_ID = re.compile(r"(?i)(.*[ _-])?(id|ids|index|uuid|row|nr|no)|unnamed: 0|.*[a-z]I[dD]")
+_A_GAP = re.compile(r"(?i)na|n/a|n\.a\.|nan|null|none|\?|-|\.|unknown|missing")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller says of columns: those not to read, those of texts, those of numbers.
+
+    `as_classes` is None where the target's kind is to be found.
+    """
+
+    ignore: Sequence[str] = ()
+    text: Sequence[str] = ()
+    number: Sequence[str] = ()
+    as_classes: bool | None = None
+    missing: str = "error"
+
+
+@dataclass
+class Found:
+    """How a sheet is read; of columns left out, why; what was assumed, and what cannot be."""
+
+    reading: Reading = field(default_factory=lambda: Reading(()))
+    left_out: dict[str, str] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)  # of columns, by what is said
+    remarks: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def say(self, what: str, column: str) -> None:
+        """Notes an assumption: one line for all columns that it is made of."""
+        self.said.setdefault(what, []).append(column)
+
+    @property
+    def lines(self) -> list[str]:
+        """All that was assumed, one line for each assumption."""
+        left: dict[str, list[str]] = {}
+        for name, why in self.left_out.items():
+            left.setdefault(why, []).append(repr(name))
+        return [
+            *self.remarks,
+            *(f"{listed(names)}: {what}" for what, names in self.said.items()),
+            *(f"left out: {listed(names)} {why}" for why, names in left.items()),
+        ]
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Some names, and how many more there are.
+
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def option(name: str, column: str) -> str:
+    """An option with a column, as a shell takes it.
+
+    >>> option("text", "number of rooms")
+    "--text 'number of rooms'"
+    """
+    return f"--{name} {shlex.quote(column)}"
+
+
+def find(
+    sheet: Sheet,
+    target: str | None,
+    wishes: Wishes,
+    format: Format,
+    features: tuple[Column, ...] | None = None,
+    classes: Sequence[str] = (),
+) -> Found:
+    """How a sheet is to be read; `features` and `classes` where they are known already.
+
+    DataError where a name that was given is not there, or no column is left to learn from.
+    """
+    found = Found(remarks=list(sheet.remarks))
+    ignore, texts, numbers = (
+        _names(sheet, given) for given in (wishes.ignore, wishes.text, wishes.number)
+    )
+    if target is not None:
+        sheet.texts(target)
+    if target in ignore:
+        raise DataError(f"{sheet.path}: {target!r} cannot be both the target and left out")
+    if both := {*texts} & {*numbers}:
+        raise DataError(f"{sheet.path}: {min(both)!r} cannot be both of texts and of numbers")
+    wishes = replace(wishes, ignore=ignore, text=texts, number=numbers)
+    look = _Look(sheet, wishes, format, found)
+    names = [name for name in sheet.columns if name != target and name not in wishes.ignore]
+    columns = (
+        [column for name in names if (column := look.feature(name))]
+        if features is None
+        else list(features)
+    )
+    if any(column.spelling.decimal == "," for column in columns):
+        for column in columns:
+            look.doubt_points(column)
+    aim = None
+    if target is not None:
+        known = Column(target, "text", texts=tuple(classes))
+        aim = known if classes else look.target(target)
+    if not columns and not found.problems:
+        reasons = "".join(f"; {name!r} {why}" for name, why in [*found.left_out.items()][:3])
+        raise DataError(
+            f"{sheet.path}: no column is left to learn from besides {target!r}{reasons}"
+        )
+    found.reading = Reading(tuple(columns), aim, wishes.missing, format)
+    return found
+
+
+def _names(sheet: Sheet, given: Iterable[str]) -> tuple[str, ...]:
+    """Names of columns; one that is none may be several with commas between them."""
+    found = list[str]()
+    for text in given:
+        parts = [text] if text in sheet.columns else [part.strip() for part in text.split(",")]
+        found += filter(None, parts)
+    for name in found:
+        sheet.texts(name)
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at one column after another of a sheet; what is assumed is noted in `found`."""
+
+    sheet: Sheet
+    wishes: Wishes
+    format: Format
+    found: Found
+
+    def feature(self, name: str) -> Column | None:
+        """How a column is read; None where it is left out, or cannot be."""
+        why = self._nothing(name)
+        if why:
+            self.found.left_out[name] = why
+            return None
+        column = self._kind(name)
+        return self._texts(name) if column is not None and column.kind == "text" else column
+
+    def _nothing(self, name: str) -> str:
+        """Why a column has nothing to learn from, "" where it has, or where it was asked for."""
+        if name in self.wishes.number or name in self.wishes.text:
+            return ""
+        numbers = self.sheet.floats(name)
+        checks = self._of_texts(name) if numbers is None else self._of_numbers(name, numbers)
+        return next((words for holds, words in checks if holds), "")
+
+    def _of_numbers(self, name: str, numbers: Sequence[float]) -> list[tuple[bool, str]]:
+        sheet, least, most = self.sheet, min(numbers), max(numbers)
+        several = len(numbers) > 1
+        is_first = name == next(iter(sheet.columns))
+        is_index = is_first and name in sheet.nameless
+        may_be_id = len(numbers) > FEW and len(sheet.columns) > 2
+        is_named = may_be_id and bool(_ID.fullmatch(name))
+        asked = option("number", name)
+        return [
+            (several and least == most, "is the same in every row"),
+            (several and not is_apart(least, most), "differs by rounding alone"),
+            (is_index and _counts(numbers), "has no name and counts the rows: an index"),
+            (
+                may_be_id and is_first and _counts(numbers),
+                f"counts the rows ({asked} learns from it)",
+            ),
+            (
+                is_named and _are_ids(numbers),
+                f"is named like an id, and another in each row ({asked} learns from it)",
+            ),
+        ]
+
+    def _of_texts(self, name: str) -> list[tuple[bool, str]]:
+        sheet, cells = self.sheet, self.sheet.cells(name)
+        different = {*cells}
+        is_one = len(different) == 1 and len(cells) > 1
+        is_own = len(different) == len(cells) > 1
+        names = list(sheet.columns)
+        is_first, is_last = name == names[0], name == names[-1]
+        is_empty = all(map(is_missing, different))
+        nameless = name in sheet.nameless
+        return [
+            (
+                is_empty and is_last and nameless,
+                "is empty: separators at the ends of the lines",
+            ),
+            (is_empty, "is empty throughout"),
+            (is_one, "is the same in every row"),
+            (
+                is_first and nameless and is_own,
+                "has no name and is another text in each row: an index",
+            ),
+        ]
+
+    def _kind(self, name: str) -> Column | None:
+        """A column of numbers, and how they are written; or one of texts, which are not looked at.
+
+        None where it may be either: a problem is noted.
+        """
+        sheet, wishes = self.sheet, self.wishes
+        if name in wishes.text:
+            return Column(name, "text")
+        if sheet.floats(name) is not None:
+            return Column(name)
+        counts = Counter(sheet.cells(name))
+        filled = {cell: n for cell, n in counts.items() if not is_missing(cell)}
+        if not filled:
+            return Column(name)
+        found = spellings(filled, self.format.decimal, self.format.thousands)
+        if found:
+            return self._spelt(name, filled, found)
+        if name in wishes.number:
+            return self._lenient(name, filled)
+        return self._mixed(name, filled)
+
+    def _mixed(self, name: str, filled: dict[str, int]) -> Column | None:
+        """A column of texts, or of texts between numbers; None where these may be slips."""
+        texts = {cell: n for cell, n in filled.items() if not looks_like_a_number(cell)}
+        total, share = sum(filled.values()), sum(texts.values())
+        if 2 * share > total:
+            return Column(name, "text")
+        is_choice = len(filled) <= MOST_CATEGORIES and share >= SHARE_OF_A_TEXT * total
+        if is_choice and min(texts.values(), default=0) > 1:
+            examples = listed([f"{cell!r} ({n})" for cell, n in texts.items()], 3)
+            self.found.say(
+                f"read as texts, with {examples} between the numbers; "
+                f"{option('number', name)} takes that as missing",
+                repr(name),
+            )
+            return Column(name, "text")
+        self._refuse_slips(name, filled)
+        return None
+
+    def _spelt(
+        self, name: str, filled: dict[str, int], found: dict[Spelling, list[float]]
+    ) -> Column | None:
+        """A column of numbers in the one way that they can be read; None where there are two."""
+        way, *others = found
+        example = next((c for c in filled if "," in c), next(iter(filled)))
+        is_told = self.format.decimal or self.format.thousands
+        if way.thousands and others and not is_told:
+            self.found.problems[name] = (
+                f"{name!r} holds {example!r}, which is {way(example):,.10g} or "
+                f"{others[0](example):.10g}: say --thousands , or --decimal ,"
+            )
+            return None
+        if way.decimal == "," and self.sheet.separator == "," and not is_told:
+            self.found.problems[name] = (
+                f"{name!r} holds {example!r}: say --decimal , if that is "
+                f"{way(example):.10g}, or {option('text', name)} if it is a text"
+            )
+            return None
+        if way != PLAIN:
+            self.found.say(f"read as numbers with {way.says()}", f"{name!r} ({example})")
+        return Column(name, spelling=way)
+
+    def doubt_points(self, column: Column) -> None:
+        """Notes a problem where points may part thousands, as others have decimal commas."""
+        if column.kind == "text" or column.spelling != PLAIN or self.format.decimal:
+            return
+        cells = {cell for cell in self.sheet.cells(column.name) if "." in cell}
+        if cells and all(re.fullmatch(r"-?[1-9]\d{0,2}(\.\d{3})+", cell) for cell in cells):
+            self.found.problems[column.name] = (
+                f"{column.name!r} holds {min(cells)!r}, and other columns have decimal commas: say "
+                "--decimal , if its points part thousands, or --decimal ."
+            )
+
+    def _lenient(self, name: str, filled: dict[str, int]) -> Column:
+        """A column of numbers by wish: its other texts count as missing."""
+        way = usual_spelling(filled, self.format.decimal)
+        texts = [f"{cell!r} ({n})" for cell, n in filled.items() if way(cell) is None]
+        self.found.say(
+            f"read as numbers; what is none counts as missing: {listed(texts, 3)}", repr(name)
+        )
+        return Column(name, spelling=way, lenient=True)
+
+    def _refuse_slips(self, name: str, filled: dict[str, int]) -> None:
+        """Notes as a problem the lines whose cells are not like the numbers of a column."""
+        column = Column(name, spelling=usual_spelling(filled, self.format.decimal))
+        faults = column.numbers(self.sheet)[1]
+        hint = (
+            f" ({option('number', name)} takes it as missing, {option('text', name)} reads the "
+            "column as texts)"
+        )
+        lines = [f"line {self.sheet.lines[i]}: {name!r} is {faults[i]}" for i in faults]
+        self.found.problems[name] = some(lines) + hint
+
+    def _texts(self, name: str) -> Column | None:
+        """A column of texts, with those that have an input; None where it is left out."""
+        counts = self._counts(name)
+        gaps = counts.pop("", 0)
+        rows, is_told = counts.total(), name in self.wishes.text
+        if not is_told and (why := _no_texts(name, counts)):
+            self.found.left_out[name] = why
+            return None
+        kept = [text for text, _ in counts.most_common(MOST_CATEGORIES - 1) if text != OTHER]
+        if len(counts) <= MOST_CATEGORIES:
+            kept = list(counts)
+        texts = sorted(kept, key=_by_size)
+        self._remark_texts(name, counts)
+        if gaps and self.wishes.missing == "fill":
+            texts = [*(text for text in texts if text != MISSING), MISSING]
+            self.found.say(f"an empty cell is a text of its own, {MISSING!r}", f"{name!r} ({gaps})")
+        if len(counts) > MOST_CATEGORIES:
+            others = rows - sum(counts[text] for text in kept)
+            self.found.say(
+                f"of its texts the {len(kept)} most frequent are kept, others are {OTHER!r}",
+                f"{name!r} ({others} of {rows})",
+            )
+            texts.append(OTHER)
+        return Column(name, "text", texts=tuple(texts), usual=max(counts, key=counts.__getitem__))
+
+    def _counts(self, name: str) -> Counter[str]:
+        """How often each text is in a column; whole numbers are one text, be it 1 or 1.0."""
+        counts = Counter(self.sheet.cells(name))
+        if _are_plain(counts):
+            merged = Counter[str]()
+            for text, n in counts.items():
+                merged[plain(text)] += n
+            return merged
+        return counts
+
+    def _remark_texts(self, name: str, counts: Counter[str]) -> None:
+        gaps = [f"{text!r} ({n})" for text, n in counts.items() if _A_GAP.fullmatch(text)]
+        if gaps:
+            self.found.say(
+                f"a text like any other, though it looks like a gap: {listed(gaps, 3)}", repr(name)
+            )
+        alike: dict[str, list[str]] = {}
+        for text in counts:
+            alike.setdefault("".join(text.casefold().split()), []).append(text)
+        pairs = [" and ".join(map(repr, same)) for same in alike.values() if len(same) > 1]
+        if pairs:
+            self.found.say(
+                f"texts that differ only in case or blanks are not one: {listed(pairs, 3)}",
+                repr(name),
+            )
+
+    def target(self, name: str) -> Column | None:
+        """How the target is read; None where it cannot be."""
+        sheet, wishes = self.sheet, self.wishes
+        column = self._of_classes(name) if wishes.as_classes else self._kind(name)
+        if column is None:
+            return None
+        if column.kind == "number" and not wishes.as_classes:
+            numbers = [x for x in column.numbers(sheet)[0] if x == x]
+            if not numbers:
+                raise DataError(f"{sheet.path}: every {name!r} is empty: nothing to learn")
+            if min(numbers) == max(numbers) and len(numbers) > 1:
+                raise DataError(f"{sheet.path}: every {name!r} is {numbers[0]:g}: nothing to learn")
+            is_class = column.spelling == PLAIN and _are_classes(numbers)
+            shown = listed([f"{x:g}" for x in sorted({*numbers})] if is_class else [], FEW)
+            if not is_class or wishes.as_classes is False:
+                if _are_few(numbers) and wishes.as_classes is None:
+                    shown = listed([f"{x:g}" for x in sorted({*islice(numbers, 10_000)})], FEW)
+                    self.found.say(
+                        f"whole numbers ({shown}) learned as amounts; --classes learns classes",
+                        repr(name),
+                    )
+                return column
+            if wishes.as_classes is None:
+                self.found.say(
+                    f"whole numbers ({shown}) learned as classes; --numbers learns amounts",
+                    repr(name),
+                )
+        elif wishes.as_classes is False:
+            self._refuse_slips(name, Counter(filter(None, sheet.cells(name))))
+            return None
+        counts = self._counts(name)
+        if column.kind == "number":
+            counts = Counter({text: n for text, n in counts.items() if not is_missing(text)})
+        del counts[""]
+        if len(counts) > MOST_CATEGORIES:
+            raise DataError(
+                f"{sheet.path}: column {name!r} holds {len(counts)} different texts, more than the "
+                f"{MOST_CATEGORIES} that can be told apart: is it the right column to learn?"
+            )
+        if len(counts) < 2:
+            (only,) = counts or ("empty",)
+            raise DataError(f"{sheet.path}: every {name!r} is {only!r}: nothing to tell apart")
+        self._remark_texts(name, counts)
+        if 2 * len(counts) > max(counts.total(), 4):
+            self.found.say(
+                f"{len(counts)} different texts in {counts.total()} rows: each one becomes a class",
+                repr(name),
+            )
+        texts = tuple(sorted(counts, key=_by_size))
+        return Column(name, "text", texts=texts, lenient=column.kind == "number")
+
+    def _of_classes(self, name: str) -> Column:
+        """A target that is classes by wish: of numbers as Python writes them, or of texts."""
+        cells = {*self.sheet.cells(name)}
+        return Column(name, "number" if _are_plain(cells) else "text")
+
+
+def _are_plain(cells: Iterable[str]) -> bool:
+    return all(number(cell) is not None or is_missing(cell) for cell in cells)
+
+
+def _by_size(text: str) -> tuple[float, str]:
+    return (number(text) or 0.0, text)
+
+
+def _no_texts(name: str, counts: Counter[str]) -> str:
+    """Why texts are not learned from; "" where they are."""
+    rows = counts.total()
+    if sum(n for text, n in counts.items() if _DATE.fullmatch(text)) >= NEARLY * rows:
+        return (
+            "holds dates or times: make columns of numbers of it, such as the year, the month, the "
+            f"hour or days since the first ({option('text', name)} learns them as texts)"
+        )
+    if rows >= FEW and len(counts) >= NEARLY * rows:
+        return f"is another text in nearly every row ({option('text', name)} learns from it)"
+    covered = sum(n for _, n in counts.most_common(MOST_CATEGORIES - 1))
+    if len(counts) > MOST_CATEGORIES and 2 * covered <= rows:
+        return (
+            f"holds {len(counts)} texts, too many to tell apart ({option('text', name)} keeps the "
+            f"{MOST_CATEGORIES - 1} most frequent)"
+        )
+    return ""
+
+
+def _counts(numbers: Sequence[float]) -> bool:
+    return all(b == a + 1 for a, b in pairwise(numbers))
+
+
+def _are_ids(numbers: Sequence[float]) -> bool:
+    return len({*numbers}) == len(numbers) and all(map(float.is_integer, numbers))
+
+
+def _are_few(numbers: Sequence[float]) -> bool:
+    """Whether amounts are so few whole numbers that they may be meant as classes."""
+    some = {*islice(numbers, 10_000)}
+    return len(some) <= min(FEW, len(numbers) / 5) and all(x.is_integer() for x in {*numbers})
+
+
+def _are_classes(numbers: Sequence[float]) -> bool:
+    """Two whole numbers; or 3 to 10 that run from 0 or 1, each in 5% of the rows."""
+    different = {*islice(numbers, 1000)}
+    if len(different) > FEW or not all(x.is_integer() for x in different):
+        return False
+    counts = Counter(numbers)
+    if len(counts) > FEW or not all(x.is_integer() for x in counts) or len(counts) < 2:
+        return False
+    if 2 * len(counts) > len(numbers):
+        return False  # most of them stand once: nothing to count on
+    first, last = min(counts), max(counts)
+    runs = first in (0, 1) and last - first == len(counts) - 1
+    return len(counts) == 2 or (runs and min(counts.values()) >= SHARE_OF_A_CLASS * len(numbers))

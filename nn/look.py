@@ -1,0 +1,101 @@
+"""What a file would be read as: each column, what is left out, what is assumed, what to type."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from os import PathLike
+
+from engine.drawing.picture import many
+from nn.columns import Column
+from nn.dataset import DataError
+from nn.finding import Found, Wishes, find, listed
+from nn.numerals import is_missing
+from nn.reading import found_rows
+from nn.sheet import SEPARATORS, Format, Sheet, read_sheet, some
+from nn.suspicion import giveaways
+
+WIDTH = 30  # letters of a column's name
+MOST_SHOWN = 200  # columns
+
+
+def look(
+    path: str | PathLike[str], target: str | None, wishes: Wishes, format: Format
+) -> tuple[list[str], list[str], bool]:
+    """Lines about a file, those that warn, and whether it can be learned from as it is.
+
+    DataError where it is no table, or where a name that was given is not there.
+    """
+    sheet = read_sheet(path, format)
+    found = find(sheet, target, wishes, format)
+    lines = [
+        f"{sheet.path}: {many(len(sheet.lines), 'row')} of {many(len(sheet.columns), 'column')}, "
+        f"separated by {SEPARATORS.get(sheet.separator, repr(sheet.separator))}; "
+        f"{'with' if sheet.has_header else 'without'} names",
+        "",
+        *table(sheet, found, target),
+        "",
+    ]
+    warnings = [*found.lines]
+    problems = [f"line {sheet.lines[i]}: {words}" for i, words in sheet.ragged.items()]
+    problems = [*([some(problems)] if problems else ()), *found.problems.values()]
+    if not problems:
+        try:
+            rows = found_rows(sheet, found)
+            warnings = [*found.lines, *(giveaways(rows) if target else ())]
+        except DataError as error:
+            problems.append(str(error))
+    return lines, [*warnings, *(f"cannot be read: {words}" for words in problems)], not problems
+
+
+def table(sheet: Sheet, found: Found, target: str | None) -> list[str]:
+    """A line for each column: its name, its kind, its gaps, its range or its texts."""
+    aim = found.reading.target
+    kinds = {column.name: column for column in [*found.reading.columns, *([aim] if aim else [])]}
+    rows = [("column", "kind", "missing", "holds")]
+    for name in [*sheet.columns][:MOST_SHOWN]:
+        column = kinds.get(name)
+        if name == target and column:
+            kind = "target: classes" if column.kind == "text" else "target: amounts"
+        elif column:
+            kind = {"number": "numbers", "text": "texts"}[column.kind]
+        else:
+            kind = "left out" if name not in found.problems else "to be decided"
+        rows.append((_short(name), kind, *_content(sheet, name, column)))
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = [
+        f"  {a:<{widths[0]}}   {b:<{widths[1]}}   {c:>{widths[2]}}   {d}" for a, b, c, d in rows
+    ]
+    more = len(sheet.columns) - MOST_SHOWN
+    return [*lines, f"  and {many(more, 'more column')}"] if more > 0 else lines
+
+
+def _content(sheet: Sheet, name: str, column: Column | None) -> tuple[str, str]:
+    """How many cells are missing, and what the others hold."""
+    if column and column.kind == "number":
+        numbers, _ = column.numbers(sheet)
+        known = [x for x in numbers if x == x]
+        if known:
+            gaps = len(numbers) - len(known)
+            return str(gaps or ""), f"{min(known):g} to {max(known):g}"
+    counts = Counter(sheet.cells(name))
+    gaps = counts.pop("", 0)
+    if all(map(is_missing, counts)):
+        gaps += counts.total()
+        counts.clear()
+    shown = listed([f"{_short(text)} ({n})" for text, n in counts.most_common(3)], 3)
+    more = f" and {len(counts) - 3:,} more" if len(counts) > 3 else ""
+    return str(gaps or ""), shown + more
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= WIDTH else text[: WIDTH - 3] + "..."
+
+
+def line_to_type(program: str, path: str, target: str | None, options: Sequence[str]) -> str:
+    """The line to type next; a word in capitals is to be replaced.
+
+    >>> line_to_type("brickgrad", "my data.csv", "y", ["--ignore", "a b"])
+    "brickgrad train 'my data.csv' --target y --ignore 'a b'"
+    """
+    aim = "COLUMN" if target is None else target
+    return f"{program} train " + shlex.join([path, "--target", aim, *options])

@@ -1,0 +1,188 @@
+"""Numbers as people write them: decimal commas, thousands, percentages, amounts of money."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
+PERCENT = "%"
+_BLANKS = " \u00a0\u202f"  # three signs that look like one
+_GROUPED = {  # how each separator of thousands and decimals looks as a regular expression
+    ",": ",",
+    ".": r"\.",
+    " ": f"[{_BLANKS}]",
+    "'": "['\u2019]",
+}
+
+
+def number(cell: str) -> float | None:
+    """A cell as Python writes numbers; None for any other text.
+
+    >>> number(" 1e3 "), number("1_000"), number("1,5")
+    (1000.0, None, None)
+    """
+    try:
+        return None if "_" in cell else float(cell)
+    except ValueError:
+        return None
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell of a column of numbers stands for "not known".
+
+    >>> [is_missing(cell) for cell in ("", "NA", "?", "0", "unknown")]
+    [True, True, True, False, False]
+    """
+    return cell.strip().casefold() in MISSING
+
+
+class Spelling(NamedTuple):
+    """How the numbers of one column are written. Call it with a cell: a float, or None.
+
+    `sign` stands before or after each number: "%" on every one, a currency on some.
+
+    >>> Spelling(",", ".", "€")("1.234,50 €"), Spelling(",")("1.5"), Spelling(sign="%")("5")
+    (1234.5, None, None)
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    sign: str = ""
+
+    def __call__(self, cell: str) -> float | None:
+        """The number that a cell holds, be it finite or not; None where it holds none."""
+        if self == PLAIN:
+            return number(cell)
+        sign, bare = _bare(cell)
+        if sign != self.sign and (sign or self.sign == PERCENT):
+            return None
+        found = _pattern(self.decimal, self.thousands).fullmatch(bare)
+        if not found:
+            return None
+        whole, fraction, power = (part or "" for part in found.groups())
+        digits = "".join(letter for letter in whole if letter in "+-" or letter.isdigit())
+        try:
+            return float(f"{digits}.{fraction}{power}")
+        except ValueError:  # there is no digit in it
+            return None
+
+    def says(self) -> str:
+        """The spelling in words; "" for that of Python."""
+        parts = []
+        if self.decimal == ",":
+            parts.append("a comma as decimal point")
+        if self.thousands:
+            name = {",": "commas", ".": "points", " ": "blanks", "'": "apostrophes"}
+            parts.append(f"{name[self.thousands]} between thousands")
+        if self.sign == PERCENT:
+            parts.append("percentages (5 for 5%)")
+        elif self.sign:
+            parts.append(f"amounts in {self.sign}")
+        return ", ".join(parts)
+
+
+PLAIN = Spelling()
+WAYS = (  # each way to write numbers, the usual one first
+    PLAIN,
+    Spelling(".", ","),
+    Spelling(",", "."),
+    Spelling(".", " "),
+    Spelling(",", " "),
+    Spelling(".", "'"),
+    Spelling(",", "'"),
+)
+SEPARATORS = {"--decimal": (".", ","), "--thousands": (",", ".", " ", "'")}
+
+
+@cache
+def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    """The sign and the whole part of a number, its fraction, its power of ten."""
+    groups = rf"[1-9]\d{{0,2}}(?:{_GROUPED[thousands]}\d{{3}})+|" if thousands else ""
+    return re.compile(rf"([-+]?(?:{groups}\d*))(?:{_GROUPED[decimal]}(\d+))?([eE][-+]?\d+)?")
+
+
+def _bare(cell: str) -> tuple[str, str]:
+    """The sign of a cell, and the number without it."""
+    cell = cell.strip().replace("\u2212", "-")
+    lead = cell[:1] if cell[:1] in "+-" else ""
+    rest = cell[len(lead) :].strip()
+    for sign, bare in ((rest[:1], rest[1:]), (rest[-1:], rest[:-1])):
+        if sign == PERCENT or (sign and unicodedata.category(sign) == "Sc"):
+            return sign, _joined(lead, bare.strip())
+    return "", _joined(lead, rest)
+
+
+def _joined(lead: str, bare: str) -> str:
+    return bare if bare[:1] in ("+", "-") and not lead else lead + bare
+
+
+def looks_like_a_number(cell: str) -> bool:
+    """Whether a cell is a number in some way to write one.
+
+    >>> [looks_like_a_number(cell) for cell in ("1,5", "$1,200", "5%", "1 000", "5more", "")]
+    [True, True, True, True, False, False]
+    """
+    found = number(cell)
+    if found is not None:
+        return math.isfinite(found)
+    sign, _ = _bare(cell)
+    return any(way._replace(sign=sign)(cell) is not None for way in WAYS)
+
+
+def usual_spelling(counts: Mapping[str, int], decimal: str = "") -> Spelling:
+    """The way to write numbers in which most cells are some, by how often each is there.
+
+    >>> usual_spelling({"1,5": 3, "1.5": 1, "red": 9}).says()
+    'a comma as decimal point'
+    """
+    signs = ["", *{_bare(cell)[0] for cell in counts} - {""}]
+    ways = [way._replace(sign=sign) for way in WAYS for sign in signs]
+    asked = [way for way in ways if decimal in ("", way.decimal)]
+    best = max(asked, key=lambda way: sum(n for cell, n in counts.items() if way(cell) is not None))
+    return _simplest(best, [cell for cell in counts if best(cell) is not None], best.sign)
+
+
+def spellings(
+    cells: Collection[str], decimal: str = "", thousands: str = ""
+) -> dict[Spelling, list[float]]:
+    """Each way in which all of the cells are numbers, with the numbers; those that differ.
+
+    `decimal` and `thousands`, where given, settle what both readings fit.
+
+    >>> [way.says() for way in spellings(["1,234", "5"])]
+    ['commas between thousands', 'a comma as decimal point']
+    >>> spellings(["1,234", "5"], decimal=",")
+    {Spelling(decimal=',', thousands='', sign=''): [1.234, 5.0]}
+    """
+    found: dict[Spelling, list[float]] = {}
+    for way, numbers in _fitting(cells):
+        is_asked = decimal in ("", way.decimal) and thousands in ("", way.thousands)
+        if (is_asked or not (decimal or thousands)) and numbers not in found.values():
+            found[way] = numbers
+    if found or not (decimal or thousands):
+        return found
+    return dict([*_fitting(cells)][:1])
+
+
+def _fitting(cells: Collection[str]) -> Iterator[tuple[Spelling, list[float]]]:
+    signs = {_bare(cell)[0] for cell in cells}
+    currency = signs - {""}
+    if len(currency) > 1 or (PERCENT in signs and "" in signs):
+        return
+    (sign,) = currency or ("",)
+    for way in WAYS:
+        numbers = [way._replace(sign=sign)(cell) for cell in cells]
+        kept = [x for x in numbers if x is not None and math.isfinite(x)]
+        if len(kept) == len(numbers):
+            simplest = _simplest(way, cells, sign)
+            yield simplest, kept
+
+
+def _simplest(way: Spelling, cells: Collection[str], sign: str) -> Spelling:
+    """`way` without the separator of thousands that no cell has."""
+    group = re.compile(_GROUPED[way.thousands]) if way.thousands else None
+    used = group is not None and any(group.search(_bare(cell)[1]) for cell in cells)
+    return Spelling(way.decimal, way.thousands if used else "", sign)
