@@ -59,14 +59,17 @@ class Column:
         if found is not None:
             return found, {}
         cells = sheet.cells(self.name)
-        known = {cell: self._number(cell) for cell in {*cells}}
+        usual = [x for x in self.spelling.fast(cells) if math.isfinite(x)]
+        if len(usual) == len(cells):
+            return usual, {}
+        different = [cell for cell in {*cells} if not is_missing(cell)]
+        numbers = map(self._number, self.spelling.each(different))
+        gaps = dict.fromkeys({*cells} - {*different}, math.nan)
+        known = {**gaps, **dict(zip(different, numbers, strict=True))}
         faults = {i: self._fault(cell) for i, cell in enumerate(cells) if known[cell] is None}
         return [math.nan if (x := known[cell]) is None else x for cell in cells], faults
 
-    def _number(self, cell: str) -> float | None:
-        if is_missing(cell):
-            return math.nan
-        found = self.spelling(cell)
+    def _number(self, found: float | None) -> float | None:
         is_number = found is not None and math.isfinite(found)
         return found if is_number else math.nan if self.lenient else None
 

@@ -123,13 +123,17 @@ def find(
         if features is None
         else list(features)
     )
-    if any(column.spelling.decimal == "," for column in columns):
-        for column in columns:
-            look.doubt_points(column)
     aim = None
     if target is not None:
         known = Column(target, "text", texts=tuple(classes))
         aim = known if classes else look.target(target)
+    read = [*columns, *([aim] if aim else [])]
+    if any(column.spelling.decimal == "," for column in read):
+        for column in read:
+            look.doubt_points(column)
+    for name in sheet.nameless:
+        if any(column.name == name for column in read):
+            found.say("has no name in the file", repr(name))
     if not columns and not found.problems:
         reasons = "".join(f"; {name!r} {why}" for name, why in [*found.left_out.items()][:3])
         raise DataError(

@@ -26,6 +26,8 @@ def look(
     DataError where it is no table, or where a name that was given is not there.
     """
     sheet = read_sheet(path, format)
+    if 2 * len(sheet.ragged) > len(sheet.lines):
+        sheet.refuse_ragged()
     found = find(sheet, target, wishes, format)
     lines = [
         f"{sheet.path}: {many(len(sheet.lines), 'row')} of {many(len(sheet.columns), 'column')}, "

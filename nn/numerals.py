@@ -3,10 +3,11 @@
 import math
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+LOOKED_AT = 100  # cells that tell most ways to write numbers apart
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
 PERCENT = "%"
 _BLANKS = " \u00a0\u202f"  # three signs that look like one
@@ -25,7 +26,7 @@ def number(cell: str) -> float | None:
     (1000.0, None, None)
     """
     try:
-        return None if "_" in cell else float(cell)
+        return None if "_" in cell else float(cell.replace("\u2212", "-"))
     except ValueError:
         return None
 
@@ -36,7 +37,7 @@ def is_missing(cell: str) -> bool:
     >>> [is_missing(cell) for cell in ("", "NA", "?", "0", "unknown")]
     [True, True, True, False, False]
     """
-    return cell.strip().casefold() in MISSING
+    return not cell[-1:].isdigit() and cell.strip().casefold() in MISSING
 
 
 class Spelling(NamedTuple):
@@ -69,6 +70,21 @@ class Spelling(NamedTuple):
         except ValueError:  # there is no digit in it
             return None
 
+    def each(self, cells: Sequence[str]) -> Sequence[float | None]:
+        """The number that each of several cells holds."""
+        return self.fast(cells) or [self(cell) for cell in cells]
+
+    def fast(self, cells: Sequence[str]) -> list[float]:
+        """The same where all are decimals and nothing else; else none of them."""
+        text = "\n".join(cells)
+        if not (self.thousands or self.sign) and _ONLY[self.decimal].fullmatch(text):
+            try:
+                found = list(map(float, text.replace(self.decimal, ".").split("\n")))
+            except ValueError:  # one of them is no number
+                return []
+            return found if len(found) == len(cells) else []  # a cell may have several lines
+        return []
+
     def says(self) -> str:
         """The spelling in words; "" for that of Python."""
         parts = []
@@ -84,6 +100,8 @@ class Spelling(NamedTuple):
         return ", ".join(parts)
 
 
+_ONLY = {sign: re.compile(rf"[-+eE0-9{sign}\n]*") for sign in ",."}
+_UNSIGNED = re.compile(r"[-+eE0-9.,\n]*")
 PLAIN = Spelling()
 WAYS = (  # each way to write numbers, the usual one first
     PLAIN,
@@ -106,7 +124,10 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 
 def _bare(cell: str) -> tuple[str, str]:
     """The sign of a cell, and the number without it."""
-    cell = cell.strip().replace("\u2212", "-")
+    cell = cell.strip()
+    if _UNSIGNED.fullmatch(cell):
+        return "", cell
+    cell = cell.replace("\u2212", "-")
     lead = cell[:1] if cell[:1] in "+-" else ""
     rest = cell[len(lead) :].strip()
     for sign, bare in ((rest[:1], rest[1:]), (rest[-1:], rest[:-1])):
@@ -142,7 +163,7 @@ def usual_spelling(counts: Mapping[str, int], decimal: str = "") -> Spelling:
     ways = [way._replace(sign=sign) for way in WAYS for sign in signs]
     asked = [way for way in ways if decimal in ("", way.decimal)]
     best = max(asked, key=lambda way: sum(n for cell, n in counts.items() if way(cell) is not None))
-    return _simplest(best, [cell for cell in counts if best(cell) is not None], best.sign)
+    return _simplest(best, "\n".join(cell for cell in counts if best(cell) is not None))
 
 
 def spellings(
@@ -168,21 +189,28 @@ def spellings(
 
 
 def _fitting(cells: Collection[str]) -> Iterator[tuple[Spelling, list[float]]]:
-    signs = {_bare(cell)[0] for cell in cells}
+    cells = list(cells)
+    text = "\n".join(cells)
+    signs = {""} if _UNSIGNED.fullmatch(text) else {_bare(cell)[0] for cell in cells}
     currency = signs - {""}
     if len(currency) > 1 or (PERCENT in signs and "" in signs):
         return
     (sign,) = currency or ("",)
-    for way in WAYS:
-        numbers = [way._replace(sign=sign)(cell) for cell in cells]
+    seen = set[Spelling]()
+    for full in WAYS:
+        way = _simplest(full, text)._replace(sign=sign)
+        if way in seen or any(way(cell) is None for cell in cells[:LOOKED_AT]):
+            continue
+        seen.add(way)
+        numbers = way.each(cells)
         kept = [x for x in numbers if x is not None and math.isfinite(x)]
         if len(kept) == len(numbers):
-            simplest = _simplest(way, cells, sign)
-            yield simplest, kept
+            yield way, kept
 
 
-def _simplest(way: Spelling, cells: Collection[str], sign: str) -> Spelling:
-    """`way` without the separator of thousands that no cell has."""
-    group = re.compile(_GROUPED[way.thousands]) if way.thousands else None
-    used = group is not None and any(group.search(_bare(cell)[1]) for cell in cells)
-    return Spelling(way.decimal, way.thousands if used else "", sign)
+def _simplest(way: Spelling, text: str) -> Spelling:
+    """`way` without the signs that a text does not have."""
+    group = _GROUPED.get(way.thousands)
+    thousands = way.thousands if group and re.search(group, text) else ""
+    is_used = way.decimal in text or thousands == "."
+    return way._replace(thousands=thousands, decimal=way.decimal if is_used else ".")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import Any
 
+from engine.drawing.picture import many
 from engine.names import no_such
 from nn.columns import EMPTY, POLICIES, Column, Laid, Reading, filled, laid, learned_fills
 from nn.dataset import DataError, Dataset, DataWarning
@@ -52,8 +53,7 @@ def read_rows(
     DataError for what cannot be read.
     """
     sheet = read_sheet(path, format)
-    hint = " (is it a CSV file?)" if len(sheet.columns) == 1 else ""
-    sheet.refuse(sheet.ragged, hint)
+    sheet.refuse_ragged()
     found = find(sheet, target, wishes, format)
     if found.problems:
         raise DataError(f"{sheet.path}: {'; '.join(found.problems.values())}")
@@ -73,9 +73,9 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     sheet.refuse(faults)
     out = {*without, *(gaps if reading.missing == "drop" else ())}
     if target and without:
-        found.remarks.append(f"{_rows_of(len(without))} without {target.name!r} left out")
+        found.remarks.append(f"{many(len(without), 'row')} without {target.name!r} left out")
     if reading.missing == "drop" and gaps.keys() - {*without}:
-        found.remarks.append(f"{_rows_of(len(gaps.keys() - {*without}))} with gaps left out")
+        found.remarks.append(f"{many(len(gaps.keys() - {*without}), 'row')} with gaps left out")
     spans = reading.spans if reading.missing == "fill" else {}
     for column in reading.columns if spans else ():
         numbers = told.columns[spans[column.name].start]
@@ -88,10 +88,6 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     if kept == []:
         raise DataError(f"{sheet.path}: no row is left to learn from: each one has gaps")
     return _dataset(told, reading, ys, kept)
-
-
-def _rows_of(count: int) -> str:
-    return f"{count} row is" if count == 1 else f"{count} rows are"
 
 
 def _targets(
@@ -269,7 +265,7 @@ def _load_named(
     sheet = read_sheet(path, told)
     _refuse_twice(sheet.path, features or (), "features", "a column, or a text in it")
     _refuse_twice(sheet.path, classes or (), "classes", "a class")
-    sheet.refuse(sheet.ragged)
+    sheet.refuse_ragged()
     if classes and len(classes) < 2:
         raise DataError(f"{sheet.path}: every {target!r} is {classes[0]!r}: nothing to tell apart")
     columns = None if features is None else named(sheet, features)

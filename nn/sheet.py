@@ -15,7 +15,7 @@ from reprlib import repr as short
 from engine.drawing.picture import many
 from engine.names import no_such
 from nn.dataset import DataError
-from nn.numerals import is_missing, looks_like_a_number
+from nn.numerals import is_missing, looks_like_a_number, number
 
 LONGEST = csv.field_size_limit()  # letters of a cell
 LARGEST = 2_000_000_000  # bytes of a file
@@ -82,6 +82,12 @@ class Sheet:
             self._floats[name] = _floats(self.texts(name), self.has_underscores)
         return self._floats[name]
 
+    def refuse_ragged(self) -> None:
+        """Raise where rows have another number of cells than there are names."""
+        is_one = len(self.columns) == 1
+        hint = " (is it a CSV file? Put # before a title)" if is_one else ""
+        self.refuse(self.ragged, hint)
+
     def refuse(self, faults: Mapping[int, str], hint: str = "") -> None:
         """Raise for rows at fault, if there are any: what is wrong with each, by place."""
         refuse(self.path, [f"line {self.lines[i]}: {faults[i]}" for i in sorted(faults)], hint)
@@ -115,19 +121,19 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
     separator = told or _separator(text)
     remarks = []
     if separator == " ":
-        text, separator = _blanks_as_tabs(text), "\t"
-        comment = _blanks_as_tabs(comment)
-    columns, lines, ragged = _columns(path, text, separator, skipped)
+        text, comment = _blanks_as_tabs(text), _blanks_as_tabs(comment)
+    sign = "\t" if separator == " " else separator
+    columns, lines, ragged = _columns(path, text, sign, skipped)
     if not columns:
         raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
     header = _has_header(columns) if format.header is None else format.header
-    comments = [cell.strip() for cell in comment.split(separator)]
+    comments = [cell.strip() for cell in comment.split(sign)]
     if header:
         names = [column[0].strip() for column in columns]
         lines, columns = lines[1:], [column[1:] for column in columns]
         ragged = {i - 1: words for i, words in ragged.items() if i}
         if format.header is None and all(map(looks_like_a_number, filter(None, names))):
-            remarks.append("the first line counts, so it is read as names; or say --no-header")
+            remarks.append("the first line holds numbers, and is read as names; or say --no-header")
     elif format.header is None and len(comments) == len(columns) > 1:
         header, names = True, comments
         remarks.append(f"line {skipped} begins with #, and is read as the names of the columns")
@@ -371,6 +377,13 @@ def _has_header(columns: Columns) -> bool:
         return True
     if firsts[firsts[0] == "" :] == list(map(str, range(len(firsts) - (firsts[0] == "")))):
         return len(firsts) > 2  # as pandas numbers columns
+    ranges = [
+        (number(first), list(filter(None, map(number, body))))
+        for (above, below, first), body in zip(pairs, bodies, strict=True)
+        if above and below
+    ]
+    if len(ranges) > 1 and all(_is_far(x, body) for x, body in ranges):
+        return True  # such as years as names
     texts = [
         (first, body)
         for (above, below, first), body in zip(pairs, bodies, strict=True)
@@ -384,6 +397,14 @@ def _has_header(columns: Columns) -> bool:
 def _is_numeric(body: Sequence[str]) -> bool:
     filled = [cell for cell in body if not is_missing(cell)]
     return bool(filled) and sum(map(looks_like_a_number, filled)) >= 0.9 * len(filled)
+
+
+def _is_far(x: float | None, body: Sequence[float]) -> bool:
+    """Whether a number is further from others than these are from each other."""
+    if x is None or len(body) < 5:
+        return False
+    least, most = min(body), max(body)
+    return max(least - x, x - most) > most - least
 
 
 def _are_unique(body: Sequence[str]) -> bool:
