@@ -69,7 +69,7 @@ def test_a_file_that_says_otherwise_is_heard_where_it_can_be():
 
 
 def test_fast_and_slow_agree():
-    """The fast way is for columns of plain decimals: it must take nothing that the other refuses."""
+    """The fast way is for plain decimals: it must take nothing that the other refuses."""
     rng = random.Random(3)
     for way in WAYS:
         for _ in range(500):
@@ -91,7 +91,10 @@ def test_the_usual_spelling_is_that_of_most_cells():
     assert usual_spelling({"1,234": 1}, decimal=",") == Spelling(",")
 
 
-@pytest.mark.parametrize("cell", [*("", " ", "NA", "n/a", "NaN", "NULL", "None", "?", "-", ".")])
+WORDS = ["", " ", "NA", "n/a", "NaN", "NULL", "None", "?", "-", "."]
+
+
+@pytest.mark.parametrize("cell", WORDS)
 def test_words_for_what_is_not_known(cell):
     assert is_missing(cell)
     assert not looks_like_a_number(cell) or number(cell) != number(cell)
