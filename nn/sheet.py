@@ -43,6 +43,7 @@ class Format:
 
 
 FOUND = Format()
+OR_HEADER = "; or say --header"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Sheet:
         """A column as it is in the file; DataError where there is none of this name."""
         if name in self.columns:
             return self.columns[name]
-        hint = "" if self.has_header else " (its first line looks like a row; else say --header)"
+        is_found = any(line.endswith(OR_HEADER) for line in self.remarks)
+        hint = " (its first line looks like a row; else say --header)" if is_found else ""
         raise DataError(f"{self.path}: {no_such('column', name, self.columns)}{hint}")
 
     def cells(self, name: str) -> list[str]:
@@ -140,7 +142,7 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
     else:
         names = [""] * len(columns)
         found = "" if format.header is False else f"line {lines[0]} looks like the others, "
-        hint = "" if format.header is False else "; or say --header"
+        hint = "" if format.header is False else OR_HEADER
         remarks.append(
             f"{found}no names: the columns are 'column 1' to {_nth(len(columns))!r}{hint}"
         )
@@ -176,13 +178,14 @@ def _nth(k: int) -> str:
 def _bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            if stat.S_ISCHR(Path(path).stat().st_mode) and not file.isatty():
-                raise DataError(f"{path}: cannot read it: it is a device, expected a file")
-            raw = file.read(LARGEST + 1)
+            is_device = stat.S_ISCHR(Path(path).stat().st_mode) and not file.isatty()
+            raw = b"" if is_device else file.read(LARGEST + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot read it: {error.strerror or error}") from None
     except ValueError as error:  # a name with a NUL in it
         raise DataError(f"{path}: cannot read it: {error}") from None
+    if is_device:
+        raise DataError(f"{path}: cannot read it: it is a device, expected a file")
     if len(raw) > LARGEST:
         raise DataError(f"{path}: expected at most {LARGEST:,} bytes: give a part of its rows")
     return raw

@@ -9,6 +9,8 @@ from math import nan
 from pathlib import Path
 
 import pytest
+from files import BAD as BAD_FILES
+from files import table, told
 
 from engine.check import GradientError, check_grads
 from engine.derivatives import grad
@@ -18,7 +20,7 @@ from engine.functions import max as largest
 from engine.replay import ReplayError, replay
 from engine.steps import steps
 from engine.value import Value
-from nn.data import DataError, load_csv, moons, one_hot, split
+from nn.data import DataError, Dataset, iris, load_csv, moons, one_hot, split
 from nn.loss import binary_cross_entropy, hinge, mse
 from nn.module import MLP, Neuron
 from nn.optim import SGD, Adam, cosine
@@ -48,6 +50,7 @@ NAMES = {
 }
 NAMES |= {"max": largest, "nan": nan, "W": Value(1.0), "NET": Neuron(1, nonlin=False, seed=0)}
 NAMES |= {"XY": ([[1.0], [2.0]], [1.0, 2.0])}
+NAMES |= {"table": table, "told": told, "Dataset": Dataset, "iris": iris}
 
 BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that may grow
     ('Value("1")', TypeError, "expected a real number, got str ('1')"),
@@ -439,6 +442,8 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "[Errno 2] No such file or directory: '/nowhere.json'",
     ),
 ]
+
+BAD += BAD_FILES
 
 
 def wrong(text, kind, message):
