@@ -175,6 +175,7 @@ def look_at_file(options: argparse.Namespace) -> int:
         *((f"--{what}", name) for what in LISTS for name in getattr(options, what) or ()),
         *((f"--{flag.replace('_', '-')}",) for flag in FLAGS if getattr(options, flag)),
         *((f"--{what}", getattr(options, what)) for what in TOLD if getattr(options, what)),
+        *([("--missing", options.missing)] if options.missing != "fill" else ()),
     ]
     print(*map(visible, lines), sep="\n")
     print(*(f"- {visible(text)}" for text in remarks), sep="\n", end="\n\n" if remarks else "")

@@ -143,18 +143,20 @@ def plain(cell: str) -> str:
 class Laid(NamedTuple):
     """A list of numbers for each feature, nan in a gap that is to be filled.
 
-    Of rows that cannot be read, by place: what is wrong with them, and which gap they have.
+    Of rows that cannot be read, by place: what is wrong with them, and which gap they have. Of
+    columns of texts that had no gap before: how many were filled with the usual text.
     """
 
     columns: list[list[float]]
     faults: dict[int, str]
     gaps: dict[int, str]
+    usual: dict[str, int]
 
 
 def laid(sheet: Sheet, reading: Reading) -> Laid:
     """The columns of a sheet, as a reading has them."""
     found: list[list[float]] = []
-    faults, lacking = dict(sheet.ragged), dict[int, str]()
+    faults, lacking, filled = dict(sheet.ragged), dict[int, str](), dict[str, int]()
     for column in reading.columns:
         if column.kind == "number":
             numbers, wrong = column.numbers(sheet)
@@ -170,6 +172,7 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
                 usual = found[column.texts.index(column.usual) - len(column.texts)]
                 for i in gaps:
                     usual[i] = 1.0
+                filled[f"{column.name!r}: {column.usual!r}"] = len(gaps)
                 gaps = []
         if reading.missing != "fill" or column.kind == "text":
             cells = sheet.texts(column.name) if gaps else ()
@@ -178,7 +181,8 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
                 lacking.setdefault(i, f"{column.name!r} is {repr(word) if word else EMPTY}")
         for i, words in wrong.items():
             faults.setdefault(i, f"{column.name!r} is {words}")
-    return Laid(found, faults, {i: words for i, words in lacking.items() if i not in faults})
+    gone = {i: words for i, words in lacking.items() if i not in faults}
+    return Laid(found, faults, gone, filled)
 
 
 def _gaps(numbers: Sequence[float]) -> list[int]:

@@ -29,7 +29,7 @@ _DATE = re.compile(
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d)([T ].*)?"
     r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 )
-_ID = re.compile(r"(?i)(.*[ _-])?(id|ids|index|uuid|row|nr|no)|unnamed: 0|.*[a-z]I[dD]")
+_ID = re.compile(r"(?i:(.*[ _-])?(id|ids|index|uuid|row|nr|no)|unnamed: 0)|.*[a-z]I[dD]")
 _A_GAP = re.compile(r"(?i)na|n/a|n\.a\.|nan|null|none|\?|-|\.|unknown|missing")
 
 
@@ -116,8 +116,9 @@ def find(
     if both := {*texts} & {*numbers}:
         raise DataError(f"{sheet.path}: {min(both)!r} cannot be both of texts and of numbers")
     wishes = replace(wishes, ignore=ignore, text=texts, number=numbers)
-    look = _Look(sheet, wishes, format, found)
     names = [name for name in sheet.columns if name != target and name not in wishes.ignore]
+    first, *_, last = [*sheet.columns] * 2
+    look = _Look(sheet, wishes, format, found, first, last, len(names) > 1)
     columns = (
         [column for name in names if (column := look.feature(name))]
         if features is None
@@ -162,6 +163,9 @@ class _Look:
     wishes: Wishes
     format: Format
     found: Found
+    first: str  # column
+    last: str
+    several: bool  # columns to learn from
 
     def feature(self, name: str) -> Column | None:
         """How a column is read; None where it is left out, or cannot be."""
@@ -183,9 +187,9 @@ class _Look:
     def _of_numbers(self, name: str, numbers: Sequence[float]) -> list[tuple[bool, str]]:
         sheet, least, most = self.sheet, min(numbers), max(numbers)
         several = len(numbers) > 1
-        is_first = name == next(iter(sheet.columns))
+        is_first = name == self.first
         is_index = is_first and name in sheet.nameless
-        may_be_id = len(numbers) > FEW and len(sheet.columns) > 2
+        may_be_id = len(numbers) > FEW and self.several
         is_named = may_be_id and bool(_ID.fullmatch(name))
         asked = option("number", name)
         return [
@@ -207,8 +211,7 @@ class _Look:
         different = {*cells}
         is_one = len(different) == 1 and len(cells) > 1
         is_own = len(different) == len(cells) > 1
-        names = list(sheet.columns)
-        is_first, is_last = name == names[0], name == names[-1]
+        is_first, is_last = name == self.first, name == self.last
         is_empty = all(map(is_missing, different))
         nameless = name in sheet.nameless
         return [
@@ -232,7 +235,7 @@ class _Look:
         sheet, wishes = self.sheet, self.wishes
         if name in wishes.text:
             return Column(name, "text")
-        if sheet.floats(name) is not None:
+        if sheet.floats(name) is not None and not self.format.points_part:
             return Column(name)
         counts = Counter(sheet.cells(name))
         filled = {cell: n for cell, n in counts.items() if not is_missing(cell)}

@@ -154,6 +154,9 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     remarks = [*sheet.remarks]
     if gaps:
         remarks.append(f"missing cells hold the median of the rows learned from: {listed(gaps)}")
+    if told.usual:
+        usual = [f"{name} ({n})" for name, n in told.usual.items()]
+        remarks.append(f"empty cells are the most frequent text: {listed(usual)}")
     return Seen(rows, places, faults, sheet.lines, unscored, remarks)
 
 
@@ -161,7 +164,8 @@ def respelt(sheet: Sheet, reading: Reading, format: Format) -> Reading:
     """A reading whose numbers are written as in another file, where `format` says how."""
 
     def spelt(column: Column) -> Column:
-        if column.kind == "text" or sheet.floats(column.name) is not None:
+        is_plain = not format.points_part and sheet.floats(column.name) is not None
+        if column.kind == "text" or is_plain:
             return column
         filled = {cell for cell in sheet.cells(column.name) if not is_missing(cell)}
         ways = [

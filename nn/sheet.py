@@ -41,6 +41,11 @@ class Format:
     decimal: str = ""
     thousands: str = ""
 
+    @property
+    def points_part(self) -> bool:
+        """Whether a point was said to part thousands, as in 1.234."""
+        return self.decimal == "," or self.thousands == "."
+
 
 FOUND = Format()
 OR_HEADER = "; or say --header"

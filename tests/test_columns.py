@@ -1,0 +1,179 @@
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from nn.columns import (
+    MISSING,
+    OTHER,
+    Column,
+    Reading,
+    filled,
+    laid,
+    learned_fills,
+    reading_of,
+    with_fills,
+)
+from nn.dataset import Dataset
+from nn.numerals import Spelling
+from nn.sheet import Format, Sheet
+
+NAN = math.nan
+SIZE = Column("size", fill=3.0, gaps=True)
+KIND = Column("kind", "text", texts=("a", "b", MISSING), usual="b")
+RATE = Column("rate", spelling=Spelling(",", "", "%"), fill=1.5, lenient=True)
+READING = Reading(
+    (SIZE, KIND, RATE),
+    Column("y", "text", texts=("no", "yes"), lenient=True),
+    "fill",
+    Format("cp1252", False, ",", "."),
+)
+
+
+def sheet(**columns):
+    count = len(next(iter(columns.values())))
+    return Sheet("a.csv", columns, range(2, 2 + count))
+
+
+def test_columns_become_inputs():
+    found = laid(
+        sheet(
+            size=["1", "", " 2e1 ", "NA"], kind=["a", " b", "", "a"], rate=["5%", "2,5%", "x", ""]
+        ),
+        READING,
+    )
+    assert READING.features == (
+        *("size", "size was missing"),
+        *("kind=a", "kind=b", "kind=(missing)"),
+        "rate",
+    )
+    assert (found.faults, found.gaps) == ({}, {})
+    assert repr(found.columns) == repr(
+        [
+            [1.0, NAN, 20.0, NAN],
+            [0.0, 1.0, 0.0, 1.0],
+            [1.0, 0.0, 0.0, 1.0],
+            [0.0, 1.0, 0.0, 0.0],
+            [0.0, 0.0, 1.0, 0.0],
+            [5.0, 2.5, NAN, NAN],
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "fault"),
+    [
+        (Column("a"), "x", "'a' is 'x', expected a finite number"),
+        (Column("a"), "inf", "'a' is 'inf', expected a finite number"),
+        (Column("a"), "1,5", "'a' is '1,5', expected a finite number"),
+        (Column("a", spelling=Spelling(",")), "1.5", "'a' is '1.5', expected numbers: a comma as"),
+        (Column("a", spelling=Spelling(sign="%")), "5", "'a' is '5', expected numbers: percent"),
+        (Column("a", "text", texts=("u", "v")), "w", "'a' is 'w', expected one of u, v"),
+    ],
+)
+def test_a_cell_that_does_not_fit_is_told(column, cell, fault):
+    found = laid(sheet(a=["1" if column.kind == "number" else "u", cell]), Reading((column,)))
+    assert [*found.faults] in ([1], [0, 1])  # 1 is no percentage either
+    assert found.faults[1].startswith(fault)
+
+
+def test_texts_that_are_not_known_are_other():
+    column = Column("a", "text", texts=("u", "v", OTHER))
+    assert laid(sheet(a=["w", "v", OTHER, "u"]), Reading((column,))).columns == [
+        [0, 0, 0, 1],
+        [0, 1, 0, 0],
+        [1, 0, 1, 0],
+    ]
+
+
+def test_whole_numbers_as_texts_are_one_text_with_and_without_a_point():
+    column = Column("a", "text", texts=("1", "2"))
+    assert laid(sheet(a=["1.0", "2", "1"]), Reading((column,))).columns == [[1, 0, 1], [0, 1, 0]]
+
+
+@pytest.mark.parametrize("missing", ["drop", "error"])
+def test_gaps_that_are_not_filled_are_told(missing):
+    columns = (Column("a"), Column("b", "text", texts=("u",)))
+    found = laid(sheet(a=["1", "?", "2"], b=["u", "u", ""]), Reading(columns, missing=missing))
+    assert found.gaps == {1: "'a' is '?'", 2: "'b' is empty"}
+
+
+def test_a_gap_in_texts_that_had_none_is_the_usual_text():
+    columns = (Column("b", "text", texts=("u", "v"), usual="v"),)
+    found = laid(sheet(b=["u", ""]), Reading(columns, missing="fill"))
+    assert (found.columns, found.gaps) == ([[1, 0], [0, 1]], {})
+    assert found.usual == {"'b': 'v'": 1}
+
+
+ROWS = Dataset(
+    [[1.0, 0.0, 4.0], [NAN, 1.0, 4.0], [5.0, 1.0, 6.0], [6.0, 1.0, 8.0]],
+    [0, 1, 0, 1],
+    ("a", "t=u", "b"),
+    reading=Reading((Column("a"), Column("t", "text", texts=("u",)), Column("b")), None, "fill"),
+)
+
+
+def test_the_rows_learned_from_say_what_fills_gaps():
+    others = replace(ROWS, xs=[[NAN, 0.0, NAN], [2.0, 0.0, 3.0]], ys=[1, 0])
+    rows, others = with_fills(ROWS, others)
+    assert rows.features == others.features == ("a", "a was missing", "t=u", "b")
+    assert rows.xs == [[1, 0, 0, 4], [5, 1, 1, 4], [5, 0, 1, 6], [6, 0, 1, 8]]
+    assert others.xs == [[5, 1, 0, 5], [2, 0, 0, 3]]  # the median of 4, 4, 6, 8 is 5
+    assert [column.fill for column in rows.reading.columns] == [5.0, None, 5.0]
+
+
+def test_gaps_of_other_rows_change_nothing_of_what_is_learned():
+    rows, _ = with_fills(ROWS, None)
+    for x in (NAN, 7.0, -1e9):
+        others = replace(ROWS, xs=[[x, 0.0, x]], ys=[1])
+        assert with_fills(ROWS, others)[0] == rows
+        assert with_fills(ROWS, others)[0].reading == rows.reading
+
+
+def test_rows_that_no_file_gave_stay_as_they_are():
+    rows = Dataset([[1.0]], [2.0])
+    assert with_fills(rows, None) == (rows, None)
+    errors = replace(ROWS, reading=replace(ROWS.reading, missing="error"))
+    assert (learned_fills(errors), filled(errors)) == (errors, (errors, {}))
+
+
+def test_a_column_without_any_number_is_filled_with_0():
+    rows = Dataset([[NAN], [NAN]], [0, 1], ("a",), reading=Reading((Column("a"),), None, "fill"))
+    assert with_fills(rows, None)[0].xs == [[0.0, 1.0], [0.0, 1.0]]
+
+
+def test_a_reading_comes_back_from_json():
+    assert reading_of(json.loads(json.dumps(READING.meta()))) == READING
+    assert reading_of(json.loads(json.dumps(Reading((KIND,)).meta()))) == Reading((KIND,))
+
+
+@pytest.mark.parametrize(
+    ("place", "thing"),
+    [
+        (("version",), 2),
+        (("missing",), "full"),
+        (("format", "decimal"), ";"),
+        (("format", "header"), "yes"),
+        (("columns", 0, "kind"), "date"),
+        (("columns", 0, "name"), 3),
+        (("columns", 0, "fill"), "1"),
+        (("columns", 0, "fill"), None),
+        (("columns", 0, "gaps"), 1),
+        (("columns", 0, "spelling"), ["."]),
+        (("columns", 0, "spelling"), ["x", "", ""]),
+        (("columns", 1, "texts"), "ab"),
+        (("columns", 1, "texts"), [1]),
+        (("columns", 1, "texts"), ["\ud800"]),
+        (("target",), []),
+        (("columns",), None),
+    ],
+)
+def test_a_damaged_reading_is_refused(place, thing):
+    meta = json.loads(json.dumps(READING.meta()))
+    holder = meta
+    for key in place[:-1]:
+        holder = holder[key]
+    holder[place[-1]] = thing
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        reading_of(meta)

@@ -1,0 +1,226 @@
+import pytest
+
+from nn.columns import MISSING, OTHER
+from nn.dataset import DataError
+from nn.finding import Wishes, find, listed, option
+from nn.sheet import FOUND, Format, Sheet
+
+
+def sheet(nameless=(), separator=";", **columns):
+    count = len(next(iter(columns.values())))
+    texts = {name: list(map(str, cells)) for name, cells in columns.items()}
+    return Sheet("a.csv", texts, range(2, 2 + count), separator, nameless=nameless)
+
+
+def found(target=None, wishes=None, format=FOUND, **columns):
+    return find(sheet(**columns), target, Wishes(missing="fill", **(wishes or {})), format)
+
+
+def kinds(found):
+    return {column.name: column.kind for column in found.reading.columns}
+
+
+N = [7, 1, 4, 4, 9, 2] * 20  # 120 numbers
+
+
+LEFT_OUT = {
+    "the same": ([5] * 120, "is the same in every row"),
+    "the same text": (["u"] * 120, "is the same in every row"),
+    "empty": ([""] * 120, "is empty throughout"),
+    "gaps": (["", "NA", "?"] * 40, "is empty throughout"),
+    "rounding": ([0.3, 0.1 + 0.2] * 60, "differs by rounding alone"),
+    "texts of their own": ([f"name {k}" for k in range(120)], "is another text in nearly every"),
+    "nearly": (
+        [f"name {max(k, 9)}" for k in range(120)],
+        "is another text in nearly every row (--text a learns from it)",
+    ),
+    "dates": ([f"2024-02-{k % 28 + 1:02}" for k in range(120)], "holds dates or times: make colu"),
+    "German dates": ([f"{k % 28 + 1}.2.2024" for k in range(120)], "holds dates or times: make"),
+    "times": ([f"{k % 24}:{k % 60:02}" for k in range(120)], "holds dates or times: make"),
+    "moments": ([f"2024-02-03T{k % 24:02}:00" for k in range(120)], "holds dates or times: make"),
+    "too many texts": (
+        [f"t{k % 100}" for k in range(120)],
+        "holds 100 texts, too many to tell apart",
+    ),
+}
+
+
+@pytest.mark.parametrize(("cells", "why"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_columns_without_anything_to_learn_from(cells, why):
+    seen = found(b=N, a=cells)
+    assert (kinds(seen), [*seen.left_out]) == ({"b": "number"}, ["a"])
+    assert why in seen.left_out["a"]
+    assert seen.lines == [f"left out: 'a' {seen.left_out['a']}"]
+    kind = "text" if "text" in why or "dates" in why else "number"
+    asked = found(b=N, a=cells, wishes={kind: ["a"]})
+    assert kinds(asked) == {"b": "number", "a": kind}
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "is_out"),
+    [
+        ("id", [3 * k + 5 for k in range(120)], True),
+        ("user_id", [900 - k for k in range(120)], True),
+        ("customerID", range(120), True),
+        ("Unnamed: 0", range(120), True),
+        ("row", range(120), True),
+        ("id", N, False),
+        ("id", [k + 0.5 for k in range(120)], False),
+        ("humid", range(120), False),
+        ("width", range(120), False),
+        ("period", range(120), False),
+    ],
+)
+def test_columns_that_are_named_like_an_id(name, cells, is_out):
+    assert (name in found(b=N, **{name: cells}).left_out) is is_out
+
+
+def test_a_first_column_that_counts():
+    assert found(a=range(5, 125), b=N).left_out == {
+        "a": "counts the rows (--number a learns from it)"
+    }
+    assert kinds(found(b=N, a=range(120))) == {"b": "number", "a": "number"}
+    assert kinds(found(a=range(120))) == {"a": "number"}, "nothing would be left"
+    assert kinds(found(a=range(5), b=N[:5])) == {"a": "number", "b": "number"}, "a few rows count"
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (range(120), "has no name and counts the rows: an index"),
+        ([f"car {k}" for k in range(120)], "has no name and is another text in each row: an index"),
+    ],
+)
+def test_an_index_without_a_name(cells, why):
+    assert found(nameless=["a"], a=cells, b=N).left_out == {"a": why}
+
+
+def test_other_columns_without_a_name_are_read():
+    seen = found(nameless=["a"], a=N, b=N)
+    assert kinds(seen) == {"a": "number", "b": "number"}
+    assert seen.lines == ["'a': has no name in the file"]
+
+
+def test_numbers_with_gaps_are_numbers():
+    seen = found(a=["NA", "-", "", "?", *N])
+    assert (kinds(seen), seen.lines) == ({"a": "number"}, [])
+
+
+def test_many_texts_keep_the_most_frequent():
+    cells = ["red", "blue"] * 50 + [f"t{k}" for k in range(40)]
+    seen = found(a=cells)
+    [column] = seen.reading.columns
+    assert (len(column.texts), column.texts[-1], column.has_other) == (32, OTHER, True)
+    assert {"red", "blue"} < {*column.texts}
+    assert seen.lines == [
+        "'a' (11 of 140): of its texts the 31 most frequent are kept, others are 'other'"
+    ]
+    assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].has_other
+
+
+def test_a_text_that_is_called_other_is_one_of_the_others():
+    cells = ["red", OTHER] * 50 + [f"t{k}" for k in range(40)]
+    [column] = found(a=cells).reading.columns
+    assert column.texts.count(OTHER) == 1
+    assert column.has_other
+
+
+def test_empty_cells_among_texts_are_a_text():
+    seen = found(a=["u", "v", "", "u"] * 5)
+    [column] = seen.reading.columns
+    assert (column.texts, column.usual) == (("u", "v", MISSING), "u")
+    assert seen.lines == [f"'a' (5): an empty cell is a text of its own, {MISSING!r}"]
+
+
+def test_texts_between_numbers():
+    seen = found(a=["2", "3", "4", "5more"] * 30)
+    assert kinds(seen) == {"a": "text"}
+    assert seen.lines == [
+        "'a': read as texts, with '5more' (30) between the numbers; --number a takes that as "
+        "missing"
+    ]
+    seen = found(a=["2", "3", "4", "5more"] * 30, wishes={"number": ["a"]})
+    assert seen.lines == ["'a': read as numbers; what is none counts as missing: '5more' (30)"]
+    slip = found(a=["2", "3", "4", "7"] * 30 + ["5more"])
+    assert slip.problems == {
+        "a": "line 122: 'a' is '5more', expected a finite number (--number a takes it as missing, "
+        "--text a reads the column as texts)"
+    }
+    assert kinds(found(a=["2", "5more"] * 30, wishes={"text": ["a"]})) == {"a": "text"}
+
+
+TARGETS = {
+    "two numbers": ([0, 1] * 60, ("0", "1")),
+    "two others": ([7, 40] * 60, ("7", "40")),
+    "three from 0": ([0, 1, 2] * 40, ("0", "1", "2")),
+    "four from 1": ([1, 2, 3, 4] * 30, ("1", "2", "3", "4")),
+    "with points": (["0.0", "1", "1.0", "0"] * 30, ("0", "1")),
+    "three with a gap": ([0, 1, 3] * 40, None),
+    "three from 2": ([2, 3, 4] * 40, None),
+    "a rare one": ([0, 1] * 58 + [2] * 4, None),
+    "just enough": ([0, 1] * 57 + [2] * 6, ("0", "1", "2")),
+    "eleven": ([k % 11 for k in range(120)], None),
+    "halves": ([0.5, 1] * 60, None),
+    "one each": ([0, 1, 2], None),
+}
+
+
+@pytest.mark.parametrize(("cells", "classes"), TARGETS.values(), ids=TARGETS)
+def test_whole_numbers_as_a_target(cells, classes):
+    seen = found("y", y=cells, a=[*N[: len(cells) - 1], 8])
+    aim = seen.reading.target
+    assert (aim.kind, aim.texts) == (("text", classes) if classes else ("number", ()))
+    other = "--numbers learns amounts" if classes else "--classes learns classes"
+    is_whole = {"eleven", "halves", "one each"}.isdisjoint(
+        {name for name, row in TARGETS.items() if row[0] is cells}
+    )
+    assert len(seen.lines) == is_whole
+    assert all(line.endswith(other) for line in seen.lines)
+    for as_classes, kind in ((True, "text"), (False, "number")):
+        told = found("y", y=cells, a=[*N[: len(cells) - 1], 8], wishes={"as_classes": as_classes})
+        assert told.reading.target.kind == kind
+        assert not any("learned as" in line for line in told.lines)
+
+
+def test_texts_that_differ_in_case_or_blanks():
+    seen = found("y", y=["NO", "no", "yes", "y es"] * 30, a=["u", "U", "v", "w"] * 30)
+    what = "texts that differ only in case or blanks are not one:"
+    assert seen.lines == [
+        f"'a': {what} 'u' and 'U'",
+        f"'y': {what} 'NO' and 'no', 'yes' and 'y es'",
+    ]
+
+
+def test_words_that_look_like_gaps_among_texts():
+    seen = found(a=["u", "?", "unknown", "v"] * 30)
+    words = "'?' (30), 'unknown' (30)"
+    assert seen.lines == [f"'a': a text like any other, though it looks like a gap: {words}"]
+
+
+def test_points_are_doubted_where_others_have_decimal_commas():
+    columns = {"a": ["1.234", "5.678"] * 9, "b": ["1,5", "2,5"] * 9}
+    assert "say --decimal , if its points part thousands" in found(**columns).problems["a"]
+    told = found(**columns, format=Format(decimal=","))
+    assert told.reading.columns[0].spelling("1.234") == 1234
+    told = found(**columns, format=Format(decimal="."))
+    assert (told.problems, told.reading.columns[0].spelling("1.234")) == ({}, 1.234)
+    assert found(a=["1.234", "5.67"] * 9, b=["1,5", "2,5"] * 9).problems == {}
+
+
+def test_names_may_hold_commas():
+    columns = {"a,b": N, "c": N, "d": N, "e": N}
+    assert kinds(found(**columns, wishes={"ignore": ["a,b", "c, d"]})) == {"e": "number"}
+    with pytest.raises(DataError, match="no column 'b'"):
+        found(**{"x": N, "a": N}, wishes={"ignore": ["a,b"]})
+
+
+def test_one_line_for_all_columns_of_which_the_same_is_said():
+    columns = {f"c{k}": ["1,5", "2,25"] * 9 for k in range(30)}
+    [line] = found(**columns).lines
+    assert line.startswith("'c0' (1,5), 'c1' (1,5),")
+    assert line.endswith("and 22 more: read as numbers with a comma as decimal point")
+
+
+def test_words():
+    assert listed(["a", "b"]) == "a, b"
+    assert option("text", "it's") == "--text 'it'\"'\"'s'"
