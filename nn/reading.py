@@ -13,7 +13,7 @@ from nn.columns import EMPTY, POLICIES, Column, Laid, Reading, filled, laid, lea
 from nn.dataset import DataError, Dataset, DataWarning
 from nn.finding import Found, Wishes, find, listed
 from nn.module import switch
-from nn.numerals import is_missing, spellings
+from nn.numerals import PERCENT, PLAIN, is_missing, spellings
 from nn.progress import collector_paused
 from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse
 
@@ -165,8 +165,10 @@ def respelt(sheet: Sheet, reading: Reading, format: Format) -> Reading:
 
     def spelt(column: Column) -> Column:
         is_plain = not format.points_part and sheet.floats(column.name) is not None
-        if column.kind == "text" or is_plain:
+        if column.kind == "text":
             return column
+        if is_plain and column.spelling.sign != PERCENT:
+            return replace(column, spelling=PLAIN)
         filled = {cell for cell in sheet.cells(column.name) if not is_missing(cell)}
         ways = [
             way

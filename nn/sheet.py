@@ -130,7 +130,9 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
     if separator == " ":
         text, comment = _blanks_as_tabs(text), _blanks_as_tabs(comment)
     sign = "\t" if separator == " " else separator
-    columns, lines, ragged = _columns(path, text, sign, skipped)
+    columns, lines, ragged, bare = _columns(path, text, sign, skipped)
+    if bare:
+        remarks.append(f"{many(bare, 'line')} of separators alone left out")
     if not columns:
         raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
     header = _has_header(columns) if format.header is None else format.header
@@ -288,13 +290,13 @@ Columns = list[Sequence[str]]
 
 def _columns(
     path: str, text: str, separator: str, skipped: int
-) -> tuple[Columns, Sequence[int], dict[int, str]]:
-    """The columns, the lines that rows began on, and the rows of another length."""
+) -> tuple[Columns, Sequence[int], dict[int, str], int]:
+    """The columns, the lines that rows began on, the rows of another length, how many are empty."""
     if columns := _usual_columns(text, separator):
-        return columns, range(skipped + 1, skipped + 1 + len(columns[0])), {}
-    lines, records = _records(path, text, separator, skipped)
+        return columns, range(skipped + 1, skipped + 1 + len(columns[0])), {}, 0
+    lines, records, bare = _records(path, text, separator, skipped)
     if not records:
-        return [], [], {}
+        return [], [], {}, 0
     width = len(records[0])
     if len(records) > 2 and width > 1 and {len(cells) for cells in records[1:]} == {width + 1}:
         firsts, lasts = ({cells[k].strip() for cells in records[1:]} for k in (0, -1))
@@ -309,7 +311,7 @@ def _columns(
     }
     for i in ragged:
         records[i] = [""] * width
-    return list(zip(*records, strict=True)), lines, ragged
+    return list(zip(*records, strict=True)), lines, ragged, bare
 
 
 def _usual_columns(text: str, separator: str) -> Columns | None:
@@ -337,21 +339,23 @@ def _usual_columns(text: str, separator: str) -> Columns | None:
 
 def _records(
     path: str, text: str, separator: str, skipped: int
-) -> tuple[list[int], list[Sequence[str]]]:
-    """The numbers of the lines that are not blank, and their cells."""
+) -> tuple[list[int], list[Sequence[str]], int]:
+    """The numbers of the lines that are not blank, their cells; how many have empty cells alone."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     lines: list[int] = []
     records: list[Sequence[str]] = []
-    line = 1
+    line, bare = 1, 0
     try:
         for cells in reader:
             if any(map(str.strip, cells)):
                 lines.append(line + skipped)
                 records.append(cells)
+            else:
+                bare += len(cells) > 1
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: line {line + skipped}: broken CSV: {error}") from None
-    return lines, records
+    return lines, records, bare
 
 
 def _floats(cells: Sequence[str], has_underscores: bool) -> list[float] | None:

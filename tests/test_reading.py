@@ -1,3 +1,4 @@
+import time
 import warnings
 
 import pytest
@@ -279,3 +280,110 @@ def test_texts_of_a_file_reach_no_terminal_as_they_are(write, escape):
         with pytest.raises(DataError) as caught:
             load_csv(path, target, classes=classes)
         assert str(caught.value).isprintable()
+
+
+# --- gaps, and what is said of them -----------------------------------------------------------
+
+GAPS = "a,t,y\n1,u,2.5\n,v,3.5\n5,,4.5\nNA,u,5.5\n6,v,\n"
+
+
+def said(path, *arguments, **named):
+    """The rows of a file, and the lines that were said of it."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        rows = load_csv(path, *arguments, **named)
+    assert all(warning.category is DataWarning for warning in found)
+    assert all(warning.filename == __file__ for warning in found)
+    return rows, [str(warning.message) for warning in found]
+
+
+def test_gaps_are_refused_unless_asked_otherwise(write):
+    with pytest.raises(DataError, match=r"line 3: 'a' is empty; line 4: 't' is empty; line 5: 'a'"):
+        load_csv(write(GAPS), "y")
+
+
+def test_gaps_are_filled(write):
+    rows, lines = said(write(GAPS), "y", missing="fill")
+    assert rows.features == ("a", "a was missing", "t=u", "t=v", "t=(missing)")
+    assert rows.xs == [[1, 0, 1, 0, 0], [3, 1, 0, 1, 0], [5, 0, 0, 0, 1], [3, 1, 1, 0, 0]]
+    assert rows.ys == [2.5, 3.5, 4.5, 5.5]
+    assert lines == [
+        "1 row without 'y' left out",
+        "'t' (1): an empty cell is a text of its own, '(missing)'",
+        "'a' (2): missing cells hold the median of the rows learned from; an input says where",
+    ]
+
+
+def test_rows_with_gaps_are_left_out(write):
+    rows, lines = said(write(GAPS), "y", missing="drop")
+    assert (rows.xs, rows.ys, rows.features) == ([[1, 1, 0]], [2.5], ("a", "t=u", "t=v"))
+    assert lines == ["1 row without 'y' left out", "3 rows with gaps left out"]
+
+
+def test_another_file_is_read_like_an_earlier_one(write):
+    rows, _ = said(write(GAPS), "y", missing="fill")
+    again, lines = said(write("y,b,t,a\n?,0,,\n1,0,u,7\n"), like=rows)
+    assert again.xs == [[3, 1, 0, 0, 1], [7, 0, 1, 0, 0]]
+    assert (again.ys, again.features) == ([None, 1.0], rows.features)
+    assert lines == ["missing cells hold the median of the rows learned from: 'a' (1)"]
+    again, lines = said(write("t,a\nu,7\n"), like=rows)
+    assert (again.ys, lines) == ([], [lines[0]])
+    assert "no column 'y'" in lines[0]
+    with pytest.raises(DataError, match=r"row 2 \(line 3\): 'a' is 'x', expected a finite number"):
+        load_csv(write("t,a\nu,7\nu,x\n"), like=rows)
+
+
+def test_a_gap_where_there_was_none_is_filled_and_said(write):
+    rows = load_csv(write("a,t,y\n1,u,2.5\n2,v,3.5\n4,v,4.5\n"), "y", missing="fill")
+    assert rows.features == ("a", "t=u", "t=v")
+    again, lines = said(write("a,t,y\n,,1\n"), like=rows)
+    assert again.xs == [[2, 0, 1]]
+    assert lines == [
+        "missing cells hold the median of the rows learned from: 'a' (1)",
+        "empty cells are the most frequent text: 't': 'v' (1)",
+    ]
+
+
+def test_what_a_file_does_not_say_by_itself(write):
+    text = 'größe;p;y\n"1,5";1.234;u\n"2,5";2.345;v\n'.encode("cp1252")
+    rows, lines = said(write(text), "y", encoding="cp1252", decimal=",", thousands=".")
+    assert rows.xs == [[1.5, 1234], [2.5, 2345]]
+    assert lines == [
+        "'größe' (1,5): read as numbers with a comma as decimal point",
+        "'p' (1.234): read as numbers with a comma as decimal point, points between thousands",
+    ]
+    again = load_csv(write(text), like=rows)
+    assert again == rows
+
+
+def test_a_file_with_decimal_points_is_read_like_one_with_commas_where_that_is_said(write):
+    rows, _ = said(write("a;y\n1,5;2\n2,5;3\n3,25;5\n"), "y")
+    points = write("a;y\n1.5;2\n")
+    with pytest.raises(DataError, match=r"'a' is '1\.5', expected numbers: a comma as dec"):
+        load_csv(points, like=rows)
+    assert load_csv(points, like=rows, decimal=".").xs == [[1.5]]
+
+
+def test_kinds_by_wish(write):
+    path = write("a,b,y\n1,2,0\n2,x,1\n1,3,0\n3,x,1\n")
+    rows, lines = said(path, "y", text=["a"], number=["b"], missing="fill", as_classes=False)
+    assert rows.features == ("a=1", "a=2", "a=3", "b", "b was missing")
+    assert (rows.ys, rows.classes) == ([0, 1, 0, 1], ())
+    assert "'b': read as numbers; what is none counts as missing: 'x' (2)" in lines
+
+
+def test_a_usual_file_is_read_without_a_word(write):
+    rows = "".join(f"{k * k % 17},{'uv'[k % 2]},{k / 7}\n" for k in range(60))
+    assert said(write("a,t,y\n" + rows), "y")[1] == []
+    assert said(write("a,t,y\n" + rows), "t")[1] == []
+
+
+def test_a_large_file_is_read_fast(write, figure):
+    text = "\n".join(",".join(f"{(k * j) % 97}.5" for j in range(1, 21)) for k in range(1, 20_001))
+    path = write(",".join(f"c{j}" for j in range(20)) + "\n" + text)
+    start = time.process_time()
+    rows = load_csv(path, "c19")
+    seconds = time.process_time() - start
+    assert (len(rows.xs), len(rows.features)) == (20_000, 19)
+    figure("files", "20,000 rows of 20 columns read", 1, seconds, 2.0, "s")
+    assert seconds < 2

@@ -168,6 +168,12 @@ def test_line_numbers_count_what_is_skipped(sheet):
     assert [*sheet('# x\na,b\n"1\n",2\n\n3,4\n').lines] == [3, 6]
 
 
+def test_lines_of_separators_alone_are_left_out(sheet):
+    found = sheet("a,b\n1,2\n,\n\n3,4\n , \n")
+    assert (body(found), [*found.lines]) == ({"a": ["1", "3"], "b": ["2", "4"]}, [2, 5])
+    assert found.remarks == ["2 lines of separators alone left out"]
+
+
 def test_a_device_is_no_file():
     with pytest.raises(DataError, match="/dev/zero: cannot read it: it is a device"):
         read_sheet("/dev/zero")

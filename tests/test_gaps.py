@@ -1,0 +1,207 @@
+"""The commands on rows with gaps, and on rows that cannot be answered."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import nn.trial
+from nn.cli import main
+from nn.task import load_task
+
+TRAIN = ["train", "data.csv", "--target", "kind", "--steps", "40", "--layers", "3"]
+TRAIN += ["--out", "out", "--backend", "python"]
+MODEL = "out/model.json"
+
+
+def rows():
+    """60 rows in which size and colour have gaps, weight has none."""
+    for k in range(60):
+        size = "" if k % 7 == 3 else "NA" if k % 11 == 5 else f"{k * 5 % 13}.5"
+        colour = "" if k % 9 == 4 else ["red", "blue"][k % 2]
+        yield size, colour, str(k * 3 % 17), ["no", "yes"][k % 3 % 2]
+
+
+@pytest.fixture(autouse=True)
+def _trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)  # no plots
+    lines = [("size", "colour", "weight", "kind"), *rows()]
+    Path("data.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    assert main(TRAIN) == 0
+    err = capsys.readouterr().err
+    assert "'size' (13): missing cells hold the median of the rows learned from" in err
+    assert "'colour' (7): an empty cell is a text of its own, '(missing)'" in err
+
+
+def answers(capsys, *options):
+    """The exit code of predict on new.csv, its answers, what else it says."""
+    code = main(["predict", MODEL, "new.csv", *options])
+    captured = capsys.readouterr()
+    return code, list(csv.reader(captured.out.splitlines())), captured.err
+
+
+def test_the_model_keeps_how_it_reads():
+    meta = json.loads(Path(MODEL).read_text())["meta"]
+    assert meta["reading"]["version"] == 1
+    size, colour, weight = meta["reading"]["columns"]
+    assert (size["gaps"], weight["gaps"]) == (True, False)
+    assert colour["texts"] == ["blue", "red", "(missing)"]
+    assert "size was missing" in meta["columns"]
+    _, task = load_task(MODEL)
+    assert task.reading.meta() == task.reading.meta()
+    assert task.reading.missing == "fill"
+
+
+def test_the_fill_is_the_median_of_the_rows_that_were_learned_from():
+    """Numbers of the rows kept aside change nothing."""
+    _, task = load_task(MODEL)
+    before = task.reading.columns[0].fill
+    aside = {*range(60)} - {*plan_numbers()}
+    changed = [
+        (("999" if k in aside and size[:1].isdigit() else size), *others)
+        for k, (size, *others) in enumerate(rows())
+    ]
+    lines = [("size", "colour", "weight", "kind"), *changed]
+    Path("data.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    assert main(TRAIN) == 0
+    assert load_task(MODEL)[1].reading.columns[0].fill == before
+
+
+def plan_numbers():
+    """The rows that the training learns from, from 0."""
+    from nn.data import split
+
+    count = [*range(60)]
+    return split((count, count), 0.8, seed=0)[0].ys
+
+
+def test_each_command_takes_rows_with_gaps(capsys):
+    assert main(["predict", MODEL, "data.csv"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("\n") == 61
+    assert "accuracy on these 60 rows" in captured.err
+    assert "missing cells hold the median of the rows learned from: 'size' (13)" in captured.err
+    for row in ("4", "6", "14"):  # with an empty cell, with NA, with an empty text
+        assert main(["draw", MODEL, "data.csv", "--row", row, "--out", "x.svg"]) == 0
+        assert main(["watch", MODEL, "data.csv", "--row", row, "--out", "x.html"]) == 0
+    assert main(["check", MODEL, "data.csv", "--rows", "8"]) == 0
+    assert "gradients of the loss on 8 rows agree" in capsys.readouterr().out
+
+
+def test_a_row_that_cannot_be_answered_stops_no_other(capsys):
+    Path("new.csv").write_text(
+        "size,colour,weight\n1.5,red,2\nbig,red,2\n1.5,green,2\n,,5\n1.5,red\n2,blue,inf\n3,red,4\n"
+    )
+    code, lines, err = answers(capsys)
+    assert code == 1
+    assert [line[0] for line in lines] == ["row", *"1234567"]
+    assert [bool(line[1]) for line in lines[1:]] == [True, False, False, True, False, False, True]
+    assert [bool(line[2]) for line in lines[1:]] == [True, False, False, True, False, False, True]
+    assert err.splitlines() == [
+        "brickgrad: missing cells hold the median of the rows learned from: 'size' (1)",
+        "not scored: new.csv: no column 'kind'. There are: size, colour, weight",
+        "brickgrad: no answer for 4 rows: row 2 (line 3): 'size' is 'big', expected a finite "
+        "number; row 3 (line 4): 'colour' is 'green', expected one of blue, red, (missing); row 5 "
+        "(line 6): expected 3 fields, got 2; row 6 (line 7): 'weight' is 'inf', expected a finite "
+        "number",
+    ]
+
+
+def test_the_others_are_answered_as_alone(capsys):
+    Path("new.csv").write_text("size,colour,weight\n1.5,red,2\n3,blue,4\n")
+    alone = answers(capsys)[1]
+    Path("new.csv").write_text("size,colour,weight\nx,red,2\n1.5,red,2\nx,,\n3,blue,4\n")
+    code, lines, _ = answers(capsys)
+    assert code == 1
+    assert [lines[2][1:], lines[4][1:]] == [alone[1][1:], alone[2][1:]]
+
+
+def test_numbers_that_become_too_large_are_one_row_alone(capsys):
+    Path("new.csv").write_text("size,colour,weight\n1e308,red,1e308\n3,blue,4\n")
+    code, lines, err = answers(capsys)
+    assert (code, lines[1], bool(lines[2][1])) in ((0, lines[1], True), (1, ["1", "", ""], True))
+    if code:
+        assert "row 1 (line 2)" in err
+
+
+def test_rows_none_of_which_can_be_answered(capsys):
+    Path("new.csv").write_text("size,colour,weight\nx,red,2\n")
+    code, lines, err = answers(capsys)
+    assert (code, lines) == (2, [])
+    assert err == "brickgrad: row 1 (line 2): 'size' is 'x', expected a finite number\n"
+
+
+def test_rows_without_a_target_are_answered_and_not_scored(capsys):
+    Path("new.csv").write_text("size,colour,weight,kind\n1,red,2,no\n3,blue,4,\n5,red,6,yes\n")
+    code, lines, err = answers(capsys)
+    assert (code, len(lines)) == (0, 4)
+    assert "accuracy on these 2 rows: " in err
+    assert main(["watch", MODEL, "new.csv", "--row", "2"]) == 2
+    assert "no training step without a target: row 2: 'kind' is empty" in capsys.readouterr().err
+    assert main(["draw", MODEL, "new.csv", "--row", "2", "--out", "x.gv"]) == 0
+    assert "answer, row 2: data" in capsys.readouterr().out
+    assert main(["check", MODEL, "new.csv"]) == 0
+    assert "on 2 rows agree" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["draw", "watch"])
+def test_a_row_that_cannot_be_read_is_named(command, capsys):
+    Path("new.csv").write_text("size,colour,weight,kind\n1,red,2,no\n3,green,4,no\n5,red,6,yes\n")
+    assert main([command, MODEL, "new.csv", "--row", "2"]) == 2
+    assert "row 2 (line 3): 'colour' is 'green', expected one of" in capsys.readouterr().err
+    assert main([command, MODEL, "new.csv", "--row", "3"]) == 0
+
+
+def test_rows_in_another_notation(capsys):
+    Path("new.csv").write_text("size,colour,weight\n1234.5,red,2\n3.5,blue,4\n")
+    plain = answers(capsys)[1]
+    text = "size;colour;weight\n1.234,5;red;2\n3,5;blue;4\n"
+    Path("new.csv").write_bytes(text.encode("utf-16"))
+    assert answers(capsys)[0] == 2
+    code, lines, _ = answers(capsys, "--decimal", ",")
+    assert (code, lines) == (0, plain)
+
+
+@pytest.mark.parametrize("missing", ["drop", "error"])
+def test_other_ways_with_gaps(missing, capsys):
+    code = main([*TRAIN, "--missing", missing])
+    err = capsys.readouterr().err
+    if missing == "error":
+        assert code == 2
+        assert re.fullmatch(
+            r"brickgrad: data.csv: line 5: 'size' is empty; .* and 13 more.*\n", err
+        )
+        return
+    assert code == 0
+    assert "18 rows with gaps left out" in err
+    Path("new.csv").write_text("size,colour,weight\n1,red,2\n,red,2\n")
+    code, lines, err = answers(capsys)
+    assert (code, lines[2]) == (1, ["2", "", ""])
+    assert "row 2 (line 3): 'size' is empty" in err
+
+
+def test_a_training_with_gaps_goes_on(capsys):
+    part = [*TRAIN, "--steps", "15", "--checkpoint", "run.json"]
+    whole = Path(MODEL).read_bytes()
+    assert main([*part, "--out", "part"]) == 0
+    assert main([*TRAIN, "--out", "part", "--resume", "run.json"]) == 0
+    assert Path("part/model.json").read_bytes() == whole
+    capsys.readouterr()
+    assert main([*TRAIN, "--out", "part", "--resume", "run.json", "--missing", "drop"]) == 2
+    assert "run.json" in capsys.readouterr().err
+
+
+def test_a_file_without_names(capsys):
+    lines = [line for line in rows() if line[0][:1].isdigit()]
+    Path("bare.csv").write_text("".join(",".join(line) + "\n" for line in lines))
+    train = ["train", "bare.csv", "--target", "column 4", "--steps", "5", "--out", "bare"]
+    assert main([*train, "--no-header"]) == 0
+    captured = capsys.readouterr()
+    assert f"from {round(0.8 * len(lines))} rows" in captured.out
+    assert "no names: the columns are 'column 1' to 'column 4'" in captured.err
+    Path("new.csv").write_text("1.5,red,2\n")
+    assert main(["predict", "bare/model.json", "new.csv"]) == 0
+    assert capsys.readouterr().out.startswith("row,column 4,chance\n1,")
