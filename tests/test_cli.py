@@ -681,7 +681,7 @@ def test_bad_arguments(capsys, arguments, words):
         ("a,y\n", "data.csv: only a header, no rows"),
         ("a,y\n1,2\nx,3\n4,5\n", "data.csv: line 3: 'a' is 'x', expected a finite number"),
         ("a,y\n1,2\n3\n", "data.csv: line 3: expected 2 fields, got 1"),
-        ("a title\n1,2\n", "line 2: expected 1 field, got 2 (is it a CSV file?)"),
+        ("a title\n1,2\n", "line 2: expected 1 field, got 2 (is it a CSV file? Put # "),
         ("a,y\n1,\n2,?\n", "data.csv: every 'y' is empty: nothing to learn"),
         ("a,y\n1,2\ninf,3\n", "data.csv: line 3: 'a' is 'inf'"),
         ("a,a\n1,2\n", "every column needs a name of its own"),
