@@ -1,14 +1,13 @@
 """What each column of a file is, found by looking: numbers, texts, or nothing to learn from."""
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise
+from itertools import islice
 
 from nn.columns import MISSING, OTHER, Column, Reading, plain
-from nn.dataset import DataError, is_apart
+from nn.dataset import DataError
 from nn.numerals import (
     PLAIN,
     Spelling,
@@ -19,17 +18,18 @@ from nn.numerals import (
     usual_spelling,
 )
 from nn.sheet import Format, Sheet, some
+from nn.useless import (
+    FEW,
+    MOST_CATEGORIES,
+    listed,
+    option,
+    useless_cells,
+    useless_numbers,
+    useless_texts,
+)
 
-MOST_CATEGORIES = 32
-FEW = 10  # rows of which nothing is said, and whole numbers that may be classes
-NEARLY = 0.9
 SHARE_OF_A_CLASS = 0.05  # of the rows, for whole numbers to be classes
 SHARE_OF_A_TEXT = 0.1  # of the cells, for texts between numbers to be no slip
-_DATE = re.compile(
-    r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d)([T ].*)?"
-    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
-)
-_ID = re.compile(r"(?i:(.*[ _-])?(id|ids|index|uuid|row|nr|no)|unnamed: 0)|.*[a-z]I[dD]")
 _A_GAP = re.compile(r"(?i)na|n/a|n\.a\.|nan|null|none|\?|-|\.|unknown|missing")
 
 
@@ -72,25 +72,6 @@ class Found:
             *(f"{listed(names)}: {what}" for what, names in self.said.items()),
             *(f"left out: {listed(names)} {why}" for why, names in left.items()),
         ]
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Some names, and how many more there are.
-
-    >>> listed(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def option(name: str, column: str) -> str:
-    """An option with a column, as a shell takes it.
-
-    >>> option("text", "number of rooms")
-    "--text 'number of rooms'"
-    """
-    return f"--{name} {shlex.quote(column)}"
 
 
 def find(
@@ -181,51 +162,11 @@ class _Look:
         if name in self.wishes.number or name in self.wishes.text:
             return ""
         numbers = self.sheet.floats(name)
-        checks = self._of_texts(name) if numbers is None else self._of_numbers(name, numbers)
-        return next((words for holds, words in checks if holds), "")
-
-    def _of_numbers(self, name: str, numbers: Sequence[float]) -> list[tuple[bool, str]]:
-        sheet, least, most = self.sheet, min(numbers), max(numbers)
-        several = len(numbers) > 1
-        is_first = name == self.first
-        is_index = is_first and name in sheet.nameless
-        may_be_id = len(numbers) > FEW and self.several
-        is_named = may_be_id and bool(_ID.fullmatch(name))
-        asked = option("number", name)
-        return [
-            (several and least == most, "is the same in every row"),
-            (several and not is_apart(least, most), "differs by rounding alone"),
-            (is_index and _counts(numbers), "has no name and counts the rows: an index"),
-            (
-                may_be_id and is_first and _counts(numbers),
-                f"counts the rows ({asked} learns from it)",
-            ),
-            (
-                is_named and _are_ids(numbers),
-                f"is named like an id, and another in each row ({asked} learns from it)",
-            ),
-        ]
-
-    def _of_texts(self, name: str) -> list[tuple[bool, str]]:
-        sheet, cells = self.sheet, self.sheet.cells(name)
-        different = {*cells}
-        is_one = len(different) == 1 and len(cells) > 1
-        is_own = len(different) == len(cells) > 1
-        is_first, is_last = name == self.first, name == self.last
-        is_empty = all(map(is_missing, different))
-        nameless = name in sheet.nameless
-        return [
-            (
-                is_empty and is_last and nameless,
-                "is empty: separators at the ends of the lines",
-            ),
-            (is_empty, "is empty throughout"),
-            (is_one, "is the same in every row"),
-            (
-                is_first and nameless and is_own,
-                "has no name and is another text in each row: an index",
-            ),
-        ]
+        is_first, nameless = name == self.first, name in self.sheet.nameless
+        if numbers is not None:
+            return useless_numbers(name, numbers, is_first, nameless, self.several)
+        is_last = name == self.last
+        return useless_cells(self.sheet.cells(name), is_first and nameless, is_last and nameless)
 
     def _kind(self, name: str) -> Column | None:
         """A column of numbers, and how they are written; or one of texts, which are not looked at.
@@ -325,7 +266,7 @@ class _Look:
         counts = self._counts(name)
         gaps = counts.pop("", 0)
         rows, is_told = counts.total(), name in self.wishes.text
-        if not is_told and (why := _no_texts(name, counts)):
+        if not is_told and (why := useless_texts(name, counts)):
             self.found.left_out[name] = why
             return None
         kept = [text for text, _ in counts.most_common(MOST_CATEGORIES - 1) if text != OTHER]
@@ -434,33 +375,6 @@ def _are_plain(cells: Iterable[str]) -> bool:
 
 def _by_size(text: str) -> tuple[float, str]:
     return (number(text) or 0.0, text)
-
-
-def _no_texts(name: str, counts: Counter[str]) -> str:
-    """Why texts are not learned from; "" where they are."""
-    rows = counts.total()
-    if sum(n for text, n in counts.items() if _DATE.fullmatch(text)) >= NEARLY * rows:
-        return (
-            "holds dates or times: make columns of numbers of it, such as the year, the month, the "
-            f"hour or days since the first ({option('text', name)} learns them as texts)"
-        )
-    if rows >= FEW and len(counts) >= NEARLY * rows:
-        return f"is another text in nearly every row ({option('text', name)} learns from it)"
-    covered = sum(n for _, n in counts.most_common(MOST_CATEGORIES - 1))
-    if len(counts) > MOST_CATEGORIES and 2 * covered <= rows:
-        return (
-            f"holds {len(counts)} texts, too many to tell apart ({option('text', name)} keeps the "
-            f"{MOST_CATEGORIES - 1} most frequent)"
-        )
-    return ""
-
-
-def _counts(numbers: Sequence[float]) -> bool:
-    return all(b == a + 1 for a, b in pairwise(numbers))
-
-
-def _are_ids(numbers: Sequence[float]) -> bool:
-    return len({*numbers}) == len(numbers) and all(map(float.is_integer, numbers))
 
 
 def _are_few(numbers: Sequence[float]) -> bool:

@@ -8,11 +8,13 @@ from os import PathLike
 from engine.drawing.picture import many
 from nn.columns import Column
 from nn.dataset import DataError
-from nn.finding import Found, Wishes, find, listed
+from nn.finding import Found, Wishes, find
 from nn.numerals import is_missing
 from nn.reading import found_rows
-from nn.sheet import SEPARATORS, Format, Sheet, read_sheet, some
+from nn.sheet import Format, Sheet, read_sheet, some
+from nn.splitting import SEPARATORS
 from nn.suspicion import giveaways
+from nn.useless import listed
 
 WIDTH = 30  # letters of a column's name
 MOST_SHOWN = 200  # columns

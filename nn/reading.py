@@ -11,11 +11,12 @@ from engine.drawing.picture import many
 from engine.names import no_such
 from nn.columns import EMPTY, POLICIES, Column, Laid, Reading, filled, laid, learned_fills
 from nn.dataset import DataError, Dataset, DataWarning
-from nn.finding import Found, Wishes, find, listed
+from nn.finding import Found, Wishes, find
 from nn.module import switch
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings
 from nn.progress import collector_paused
 from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse
+from nn.useless import listed
 
 GAPS = " (fill it in, or say missing='fill' or 'drop': --missing fill of the command)"
 

@@ -2,8 +2,9 @@ import pytest
 
 from nn.columns import MISSING, OTHER
 from nn.dataset import DataError
-from nn.finding import Wishes, find, listed, option
+from nn.finding import Wishes, find
 from nn.sheet import FOUND, Format, Sheet
+from nn.useless import listed, option
 
 
 def sheet(nameless=(), separator=";", **columns):
