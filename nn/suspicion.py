@@ -34,15 +34,16 @@ def giveaways(rows: Dataset) -> list[str]:
     xs, ys = rows.xs[:MOST_LOOKED_AT], rows.ys[:MOST_LOOKED_AT]
     found = []
     for name, span in rows.reading.spans.items():
-        values = [tuple(row[span]) for row in xs]
+        start, is_one = span.start, span.stop - span.start == 1
+        values = [row[start] for row in xs] if is_one else [tuple(row[span]) for row in xs]
         share = _answered(values, ys)
-        copies = sum(value[0] == y for value, y in zip(values, ys, strict=True))
+        copies = 0 if rows.classes else sum(row[start] == y for row, y in zip(xs, ys, strict=True))
         if share:
             found.append(
                 f"{name!r} gives {rows.target!r} away: looked up in half of the rows, it answers "
                 f"{share:.1%} of the other half; {option('ignore', name)} leaves it out"
             )
-        elif not rows.classes and copies >= SURE * len(ys):
+        elif copies >= SURE * len(ys):
             found.append(
                 f"{name!r} gives {rows.target!r} away: it holds the same numbers; "
                 f"{option('ignore', name)} leaves it out"
@@ -50,7 +51,7 @@ def giveaways(rows: Dataset) -> list[str]:
     return found
 
 
-def _answered(values: Sequence[Hashable], ys: Sequence[Any]) -> float:
+def _answered(values: Sequence[Any], ys: Sequence[Any]) -> float:
     """The share of half of the rows that the other half answers; 0 where it is nothing strange."""
     if len({*values}) * ROWS_A_VALUE > len(values):
         return 0.0

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import random
 import re
 from pathlib import Path
 
 import pytest
+from mutated import mutated_json
 
 import nn.trial
 from nn.cli import main
@@ -205,3 +207,20 @@ def test_a_file_without_names(capsys):
     Path("new.csv").write_text("1.5,red,2\n")
     assert main(["predict", "bare/model.json", "new.csv"]) == 0
     assert capsys.readouterr().out.startswith("row,column 4,chance\n1,")
+
+
+def test_mutated_readings_give_an_answer_or_one_line_that_names_the_model(capsys, amount):
+    """What the model says of columns is spoilt; no traceback, and nothing of another kind."""
+    document = json.loads(Path(MODEL).read_text())
+    good, rng = json.dumps(document["meta"]["reading"]).encode(), random.Random("readings")
+    document["meta"]["reading"] = "HERE"
+    whole, codes = json.dumps(document), set()
+    for _ in range(amount(150, 5000)):
+        spoilt = whole.replace('"HERE"', mutated_json(good, rng).decode())
+        Path("m.json").write_text(spoilt)
+        codes.add(main(["predict", "m.json", "data.csv"]))
+        err = capsys.readouterr().err
+        assert re.search(
+            r"^brickgrad: (m\.json|row|data\.csv|no answer|missing|empty)|^acc|^not", err
+        )
+    assert codes >= {0, 2}
