@@ -8,7 +8,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
@@ -342,9 +342,7 @@ def read(task: Task, options: argparse.Namespace) -> Seen:
 
     ValueError where there is none that can be read.
     """
-    format = task.reading.format if task.reading else Format()
-    told = {name: x for name, x in vars(format_of(options)).items() if x not in ("", None)}
-    seen = task.ready(task.read(options.data, replace(format, **told)))
+    seen = task.ready(task.read(options.data, format_of(options)))
     for line in seen.remarks:
         remark(line)
     if not seen.places:

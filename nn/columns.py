@@ -280,6 +280,7 @@ def reading_of(meta: Mapping[str, Any]) -> Reading:
             _true_or_false(meta["format"]["header"]),
             _one_of("decimal", meta["format"]["decimal"], ("", *SEPARATORS["--decimal"])),
             _one_of("thousands", meta["format"]["thousands"], ("", *SEPARATORS["--thousands"])),
+            _text(meta["format"]["usual"]),
         ),
     )
 

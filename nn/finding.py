@@ -118,10 +118,9 @@ def find(
             found.say("has no name in the file", repr(name))
     if not columns and not found.problems:
         reasons = "".join(f"; {name!r} {why}" for name, why in [*found.left_out.items()][:3])
-        raise DataError(
-            f"{sheet.path}: no column is left to learn from besides {target!r}{reasons}"
-        )
-    found.reading = Reading(tuple(columns), aim, wishes.missing, format)
+        besides = "" if target is None else f" besides {target!r}"
+        raise DataError(f"{sheet.path}: no column is left to learn from{besides}{reasons}")
+    found.reading = Reading(tuple(columns), aim, wishes.missing, format.kept(sheet.first_line))
     return found
 
 
@@ -314,46 +313,50 @@ class _Look:
 
     def target(self, name: str) -> Column | None:
         """How the target is read; None where it cannot be."""
-        sheet, wishes = self.sheet, self.wishes
-        column = self._of_classes(name) if wishes.as_classes else self._kind(name)
+        as_classes = self.wishes.as_classes
+        column = self._of_classes(name) if as_classes else self._kind(name)
         if column is None:
             return None
-        if column.kind == "number" and not wishes.as_classes:
-            numbers = [x for x in column.numbers(sheet)[0] if x == x]
-            if not numbers:
-                raise DataError(f"{sheet.path}: every {name!r} is empty: nothing to learn")
-            if min(numbers) == max(numbers) and len(numbers) > 1:
-                raise DataError(f"{sheet.path}: every {name!r} is {numbers[0]:g}: nothing to learn")
-            is_class = column.spelling == PLAIN and _are_classes(numbers)
-            shown = listed([f"{x:g}" for x in sorted({*numbers})] if is_class else [], FEW)
-            if not is_class or wishes.as_classes is False:
-                if _are_few(numbers) and wishes.as_classes is None:
-                    shown = listed([f"{x:g}" for x in sorted({*islice(numbers, 10_000)})], FEW)
-                    self.found.say(
-                        f"whole numbers ({shown}) learned as amounts; --classes learns classes",
-                        repr(name),
-                    )
-                return column
-            if wishes.as_classes is None:
-                self.found.say(
-                    f"whole numbers ({shown}) learned as classes; --numbers learns amounts",
-                    repr(name),
-                )
-        elif wishes.as_classes is False:
-            self._refuse_slips(name, Counter(filter(None, sheet.cells(name))))
+        if column.kind == "number" and not as_classes:
+            is_amount = not self._holds_classes(column)
+            return column if is_amount else self._classes(name, are_numbers=True)
+        if as_classes is False:
+            self._refuse_slips(name, Counter(filter(None, self.sheet.cells(name))))
             return None
-        counts = self._counts(name)
-        if column.kind == "number":
+        return self._classes(name, are_numbers=column.kind == "number")
+
+    def _holds_classes(self, column: Column) -> bool:
+        """Whether numbers are learned as classes; DataError where there is nothing to learn."""
+        numbers = [x for x in column.numbers(self.sheet)[0] if x == x]
+        path, name, as_classes = self.sheet.path, column.name, self.wishes.as_classes
+        if not numbers:
+            raise DataError(f"{path}: every {name!r} is empty: nothing to learn")
+        if min(numbers) == max(numbers) and len(numbers) > 1:
+            raise DataError(f"{path}: every {name!r} is {numbers[0]:g}: nothing to learn")
+        if as_classes is False:
+            return False
+        is_class = column.spelling == PLAIN and _are_classes(numbers)
+        if is_class or _are_few(numbers):
+            shown = listed([f"{x:g}" for x in sorted({*numbers})], FEW)
+            ways = ("classes", "--numbers learns amounts"), ("amounts", "--classes learns classes")
+            kind, other = ways[not is_class]
+            self.found.say(f"whole numbers ({shown}) learned as {kind}; {other}", repr(name))
+        return is_class
+
+    def _classes(self, name: str, are_numbers: bool) -> Column:
+        """A target of classes; DataError where there are too many, or is only one."""
+        counts, path = self._counts(name), self.sheet.path
+        if are_numbers:
             counts = Counter({text: n for text, n in counts.items() if not is_missing(text)})
         del counts[""]
         if len(counts) > MOST_CATEGORIES:
             raise DataError(
-                f"{sheet.path}: column {name!r} holds {len(counts)} different texts, more than the "
+                f"{path}: column {name!r} holds {len(counts)} different texts, more than the "
                 f"{MOST_CATEGORIES} that can be told apart: is it the right column to learn?"
             )
         if len(counts) < 2:
             (only,) = counts or ("empty",)
-            raise DataError(f"{sheet.path}: every {name!r} is {only!r}: nothing to tell apart")
+            raise DataError(f"{path}: every {name!r} is {only!r}: nothing to tell apart")
         self._remark_texts(name, counts)
         if 2 * len(counts) > max(counts.total(), 4):
             self.found.say(
@@ -361,7 +364,7 @@ class _Look:
                 repr(name),
             )
         texts = tuple(sorted(counts, key=_by_size))
-        return Column(name, "text", texts=texts, lenient=column.kind == "number")
+        return Column(name, "text", texts=texts, lenient=are_numbers)
 
     def _of_classes(self, name: str) -> Column:
         """A target that is classes by wish: of numbers as Python writes them, or of texts."""

@@ -252,8 +252,7 @@ def _load_like(path: str | PathLike[str], like: Dataset, told: Format) -> Datase
     if like.reading is None:
         raise ValueError("like expected a Dataset that was read from a file, got another one")
     reading: Reading = like.reading
-    format = reading.format if told == FOUND else told
-    seen = read_again(path, lambda sheet: reading, format)
+    seen = read_again(path, lambda sheet: reading, reading.format.but(told))
     refuse(fspath(path), list(map(seen.named, sorted(seen.faults))))
     for line in (*([seen.unscored] if seen.unscored else ()), *seen.remarks):
         warnings.warn(DataWarning(line), stacklevel=4)

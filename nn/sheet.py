@@ -5,7 +5,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
 from reprlib import repr as short
@@ -29,12 +29,29 @@ BYTE_ORDER_MARKS = {  # the longer one first: that of utf-16 begins like that of
 
 @dataclass(frozen=True)
 class Format:
-    """What a file does not say by itself: "", or None for `header`, where it is to be found."""
+    """What a file does not say by itself: "", or None for `header`, where it is to be found.
+
+    `usual` is the encoding of a file that is not marked, and not UTF-8, where none is given.
+    """
 
     encoding: str = ""
     header: bool | None = None
     decimal: str = ""
     thousands: str = ""
+    usual: str = ""
+
+    def kept(self, header: bool | None) -> "Format":
+        """It for files like the one that was read, which had a line of names or had not."""
+        return replace(self, encoding="", usual=self.encoding, header=header)
+
+    def but(self, other: "Format") -> "Format":
+        """It with what another one says in its place.
+
+        >>> Format(decimal=",").but(Format("cp1252", False))
+        Format(encoding='cp1252', header=False, decimal=',', thousands='', usual='')
+        """
+        told = {name: x for name, x in vars(other).items() if x not in ("", None)}
+        return replace(self, **told)
 
     @property
     def points_part(self) -> bool:
@@ -63,6 +80,7 @@ class Sheet:
     ragged: Mapping[int, str] = field(default_factory=dict)
     nameless: Sequence[str] = ()
     remarks: Sequence[str] = ()
+    first_line: bool | None = None  # whether it holds the names; None where another one does
     has_underscores: bool = True
     _floats: dict[str, list[float] | None] = field(default_factory=dict)
 
@@ -118,7 +136,7 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
     (['1,5'], ['x'], range(3, 4), ';')
     """
     path = fspath(path)
-    text = _decoded(path, _bytes(path), format.encoding)
+    text = _decoded(path, _bytes(path), format)
     text, skipped, told, comment = _without_preamble(text)
     separator = told or separator_of(text)
     remarks = []
@@ -149,6 +167,7 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
             f"{found}no names: the columns are 'column 1' to {_nth(len(columns))!r}{hint}"
         )
     nameless = [_nth(k) for k, name in enumerate(names, 1) if not name] if header else []
+    is_comment = names is comments
     names = [name or _nth(k) for k, name in enumerate(names, 1)]
     (twice, count), *_ = Counter(names).most_common(1)
     if count > 1:
@@ -166,6 +185,7 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
         ragged,
         nameless,
         remarks,
+        None if is_comment else header,
         has_underscores=text.count("_") > "".join(names).count("_"),
     )
 
@@ -193,24 +213,28 @@ def _bytes(path: str) -> bytes:
     return raw
 
 
-def _decoded(path: str, raw: bytes, encoding: str) -> str:
+def _decoded(path: str, raw: bytes, format: Format) -> str:
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
-    name = (marked or encoding or "utf-8").upper()
-    try:
-        text = raw.decode(name)
-        line = int(3 * text[:1000].count("\0") > len(text[:1000]))  # it is utf-16 without a mark
-    except LookupError:
-        raise DataError(
-            f"--encoding expected a name such as cp1252, latin-1 or utf-16, got {encoding!r}"
-        ) from None
-    except UnicodeError as error:
-        line = raw.count(b"\n", 0, getattr(error, "start", 0)) + 1
-    if not line:
-        return text
-    hint = "cp1252" if b"\0" not in raw[:1000] else "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
+    told = marked or format.encoding
+    names = [told] if told else ["utf-8", *filter(None, [format.usual])]
+    lines = []
+    for name in names:
+        try:
+            text = raw.decode(name)
+        except LookupError:
+            raise DataError(
+                f"--encoding expected a name such as cp1252, latin-1 or utf-16, got {name!r}"
+            ) from None
+        except UnicodeError as error:
+            lines.append(raw.count(b"\n", 0, getattr(error, "start", 0)) + 1)
+            continue
+        if 3 * text[:1000].count("\0") <= len(text[:1000]):
+            return text
+        lines.append(1)  # it is utf-16 without a mark
+    zeros = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
     raise DataError(
-        f"{path}: line {line} is not {name} text: save the file as UTF-8, or say in which encoding "
-        f"it is, such as --encoding {hint}"
+        f"{path}: line {lines[0]} is not {names[0].upper()} text: save the file as UTF-8, or say "
+        f"in which encoding it is, such as --encoding {zeros if 0 in raw[:1000] else 'cp1252'}"
     )
 
 
@@ -223,7 +247,7 @@ def _without_preamble(text: str) -> tuple[str, int, str, str]:
     while True:
         end = text.find("\n", start)
         line = text[start : end if end >= 0 else None].strip()
-        if not skipped and re.fullmatch(r"(?i)sep=.?", text[start:end].rstrip("\r\n")):
+        if not skipped and re.fullmatch(r'(?i)sep=[^"]?', text[start:end].rstrip("\r\n")):
             told = text[start:end].rstrip("\r\n")[4:]
         elif line.startswith("#"):
             comment = line.lstrip("# ")

@@ -16,7 +16,7 @@ from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.reading import Seen, as_named, read_again
 from nn.save import load_with_meta
-from nn.sheet import Format
+from nn.sheet import FOUND, Format
 
 
 @dataclass(frozen=True)
@@ -123,17 +123,17 @@ class Task:
     def _amount(self, y: float) -> float:
         return self.answers.means[0] + self.answers.scales[0] * y
 
-    def read(self, path: str | PathLike[str], format: Format | None = None) -> Seen:
+    def read(self, path: str | PathLike[str], told: Format = FOUND) -> Seen:
         """A file's rows, those that can be read; where they cannot be scored, why.
 
-        `format` takes the place of that of the file that was learned from. Raises DataError where
-        a column that the net reads is missing.
+        `told` says of the file what takes the place of what the model keeps. Raises DataError
+        where a column that the net reads is missing.
         """
         reading = self.reading
         if reading is None:
             how = as_named(self.features, self.target, self.classes)
-            return read_again(path, how, format or Format())
-        return read_again(path, lambda sheet: reading, format or reading.format)
+            return read_again(path, how, Format(header=True).but(told))
+        return read_again(path, lambda sheet: reading, reading.format.but(told))
 
     def meta(self) -> dict[str, Any]:
         """The task as JSON can hold it, for `save`."""

@@ -27,7 +27,7 @@ READING = Reading(
     (SIZE, KIND, RATE),
     Column("y", "text", texts=("no", "yes"), lenient=True),
     "fill",
-    Format("cp1252", False, ",", "."),
+    Format("", False, ",", ".", "cp1252"),
 )
 
 
@@ -155,6 +155,7 @@ def test_a_reading_comes_back_from_json():
         (("missing",), "full"),
         (("format", "decimal"), ";"),
         (("format", "header"), "yes"),
+        (("format", "usual"), None),
         (("columns", 0, "kind"), "date"),
         (("columns", 0, "name"), 3),
         (("columns", 0, "fill"), "1"),

@@ -200,7 +200,7 @@ def test_a_file_without_names(capsys):
     lines = [line for line in rows() if line[0][:1].isdigit()]
     Path("bare.csv").write_text("".join(",".join(line) + "\n" for line in lines))
     train = ["train", "bare.csv", "--target", "column 4", "--steps", "5", "--out", "bare"]
-    assert main([*train, "--no-header"]) == 0
+    assert main(train) == 0
     captured = capsys.readouterr()
     assert f"from {round(0.8 * len(lines))} rows" in captured.out
     assert "no names: the columns are 'column 1' to 'column 4'" in captured.err
@@ -224,3 +224,21 @@ def test_mutated_readings_give_an_answer_or_one_line_that_names_the_model(capsys
             r"^brickgrad: (m\.json|row|data\.csv|no answer|missing|empty)|^acc|^not", err
         )
     assert codes >= {0, 2}
+
+
+def test_the_model_keeps_the_encoding_for_files_that_are_not_utf8(capsys):
+    text = Path("data.csv").read_text().replace("red", "grün")
+    Path("data.csv").write_bytes(text.encode("cp1252"))
+    assert main(TRAIN) == 2
+    assert main([*TRAIN, "--encoding", "cp1252"]) == 0
+    answered = set()
+    for encoding in ("cp1252", "utf-8", "utf-16"):
+        Path("new.csv").write_bytes(text.encode(encoding))
+        capsys.readouterr()
+        code, lines, _ = answers(capsys)
+        answered.add((code, str(lines)))
+    assert len(answered) == 1
+    assert answered.pop()[0] == 0
+    Path("new.csv").write_bytes(text.encode("utf-16-le"))
+    assert "not UTF-8 text" in answers(capsys)[2]
+    assert answers(capsys, "--encoding", "utf-16-le")[0] == 0
