@@ -213,11 +213,12 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. (But for the numbers of the parameters: those are training's own between two calls of
-    a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
-    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
-    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
-    that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
+    a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it
+    counts, draws random numbers, prints), training goes on eagerly after one warning, as it does
+    without a warning where `step`, `take`, `zero_grad` of the optimizer are your own, or its
+    `rates` are more than arithmetic on settings. `backend="eager"` turns replay off. Before the
+    first step the model is tried on the data; what that changed in it is undone, but what it took
+    from a generator (`next(...)`) is gone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
