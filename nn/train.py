@@ -352,7 +352,9 @@ def _steps(
         if rate:
             if not is_arithmetic(rate):  # it may look at the parameters, and move them
                 descent.store()
-            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+            lr = rate(number)
+            if lr is not optimizer.lr:
+                optimizer.lr = finite(f"the learning rate of step {number}", lr, least=0.0)
         try:
             taken = descent.step(data, rows)
         except FloatingPointError as error:

