@@ -160,7 +160,7 @@ def _grid(rows: Sequence[Any], numbers: list[Any], whole: bool) -> tuple[Any, ..
     if kind is float:
         numbers += rows
         return (len(rows),)
-    if whole and _are_integers(rows):
+    if kind is int and whole and is_data(min(rows)) and is_data(max(rows)):
         numbers += rows
         return (int,) * len(rows)
     if kind is list and len(set(map(len, rows))) == 1:
@@ -171,11 +171,6 @@ def _grid(rows: Sequence[Any], numbers: list[Any], whole: bool) -> tuple[Any, ..
             numbers += entries
             return len(rows), len(rows[0])
     return None
-
-
-def _are_integers(things: Sequence[Any]) -> bool:
-    """Whether all are ints that are data."""
-    return _are_all(int, things) and is_data(min(things)) and is_data(max(things))
 
 
 def _are_all(kind: type, things: Sequence[Any]) -> bool:
