@@ -324,6 +324,7 @@ class _Mover:
         if len(self.places) == len(place):
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
+        self._still: set[int] = set()  # which lists of the memory no move changes
         self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
         self.spare: _FlatMover | None = None  # for a backend that is still to come
 
@@ -337,7 +338,8 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        self.data, *self._memory = self._now()
+        self._loaded = self._now()
+        self.data, *self._memory = self._loaded
         self.gradient = [0.0] * len(self.data)
         self._has_gradient = False
 
@@ -346,7 +348,8 @@ class _Mover:
         self.optimizer.check_lengths()
         steps, *memory = map(self._of_all, ("steps", *self.optimizer.MEMORY))
         self._steps, self._taken = steps, 0
-        self._counts = list(dict.fromkeys(steps))
+        is_even = steps.count(steps[0]) == len(steps)
+        self._counts = steps[:1] if is_even else list(dict.fromkeys(steps))
         self._rates_now()
         return [[p.data for p in self.parameters], *memory]
 
@@ -390,20 +393,30 @@ class _Mover:
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser."""
-        self._left = [list(column) for column in (self.data, *self._memory)]
+        memory = enumerate(self._memory, 1)
+        self._left = [
+            list(self.data),
+            *(self._loaded[k] if k in self._still else list(column) for k, column in memory),
+        ]
         set_each("data", self.parameters, self._left[0])
         if self._has_gradient:
             if not self._spread:
                 self.optimizer.zero_grad()
             set_each("grad", self.parameters, self.gradient)
-        entries = [count + self._taken for count in self._steps], *self._left[1:]
-        for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
+        if len(self._counts) == 1:
+            counts = [self._counts[0] + self._taken] * len(self._steps)
+        else:
+            counts = [count + self._taken for count in self._steps]
+        named = zip(("steps", *self.optimizer.MEMORY), [counts, *self._left[1:]], strict=True)
+        for k, (name, numbers) in enumerate(named):
+            if k in self._still:
+                continue
             if self._spread:
                 column = list(self._spread(numbers))
             else:
                 column = getattr(self.optimizer, name).copy()
-                for k, number in zip(self.places, numbers, strict=True):
-                    column[k] = number
+                for place, number in zip(self.places, numbers, strict=True):
+                    column[place] = number
             setattr(self.optimizer, name, column)
 
 
@@ -515,8 +528,8 @@ class _FlatMover(_Mover):
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
         values, places = self.kernel.values, self._starts
-        former = self._left or repeat(None)
-        for place, column, left in zip(places, self._now(), former, strict=False):
+        former, self._loaded = self._left or repeat(None), self._now()
+        for place, column, left in zip(places, self._loaded, former, strict=False):
             if column != left or 0.0 in column:  # which is equal to -0.0
                 fill(values, place, column)
         self._rates: tuple[float, ...] = ()  # those that guards held for
@@ -576,6 +589,9 @@ class _FlatMover(_Mover):
         starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
+        self._still = {
+            k for k, (at, end) in enumerate(zip(starts, ends_at, strict=True)) if at == end[0]
+        }
         copies = zip(starts, ends_at, (self.data, *self._memory), self._after, strict=True)
         self._copies = [(to, after) for at, end, to, after in copies if at != end[0]]
         self._squares, self._size = outputs[ends * n :]
@@ -785,9 +801,12 @@ def _outputs(recorded: Recorded) -> Any:
     return rebuild(recorded.forms[0], map(values.__getitem__, places))[1]
 
 
-def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """What picks the things at places out of a list; quick where there are several."""
-    return itemgetter(*places) if len(places) > 1 else lambda things: (things[places[0]],)
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What picks the things at places out of a list; quick where all are in order."""
+    n = len(places)
+    if list(places) == list(range(n)):
+        return lambda things: things[:n]
+    return itemgetter(*places) if n > 1 else lambda things: (things[places[0]],)
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
