@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,7 +44,7 @@ from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
 from engine.undo import Chances, chances_in, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Stopped, Witness
+from engine.witness import Stopped, Witness, is_house, outside
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -112,7 +114,7 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
-        self._calls = self._hits = 0  # all, and those that a recording answered
+        self.calls = self.hits = 0  # all, and those that a recording answered
         self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
         self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
@@ -142,14 +144,13 @@ class Replay:
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
-        self._calls += 1
+        self.calls += 1
         found = self._replayed(given)
         if found:
             return found[0]
         with turn() as is_ours:  # another thread's recording may wait for this one
-            is_busy = self.wanted == "auto" and self.made >= TOO_MANY and self._hits < self.made
             is_full = self.wanted == "auto" and self.is_full(given)
-            if not is_ours or is_busy or is_full or self.is_restless(given):
+            if not is_ours or self.is_busy or is_full or self.is_restless(given):
                 return self._run(given, given.numbers)
             return self._first(given)
 
@@ -197,6 +198,11 @@ class Replay:
         """The recordings for such arguments; which of them fits, the guards say."""
         alike = self.recordings.get(given.shape, ())
         return [recorded for recorded in alike if recorded.suits(given.numbers)]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether recordings took longer than they saved so far; "auto" makes no more then."""
+        return self.wanted == "auto" and self.made >= TOO_MANY and self.hits < self.made
 
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
@@ -738,7 +744,7 @@ class Replay:
         for recorded in self.candidates(given):
             computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
-                self._hits += 1
+                self.hits += 1
                 own = recorded.calls >= recorded.due and self.compare(recorded, computed[0], given)
                 return own or (recorded.result(given.numbers, *computed),)
         return None
@@ -808,27 +814,32 @@ class Replay:
         if self.wanted == "eager":
             lines.append(f"{self._name} is not recorded: backend='eager'")
         elif not kept:
-            lines.append(f"{self._name} has not been recorded yet")
+            none = "no recording is left" if self.made else "has not been recorded yet"
+            lines.append(f"{self._name}: {none}" if self.made else f"{self._name} {none}")
         else:
             count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
-            calls = f"which answered {self._hits} of {self._calls} calls"
+            calls = f"which answered {self.hits} of {self.calls} calls"
             lines.append(f"{self._name}: {count}, {calls}")
         lines += [_guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
         return "\n".join([*lines, *self._causes])
 
     def _warn(self, given: Given, recorded: Recorded) -> None:
+        stays = "; what is new runs without a recording from here on" if self.is_busy else ""
         warnings.warn(
             f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
-            f"{self._cause(given, recorded)}",
-            stacklevel=8,
+            f"{self._cause(given, recorded)}{stays}",
+            stacklevel=outside(),
         )
 
 
 def _guarded(recorded: Recorded) -> str:
     """A recording and what it is guarded by, in words."""
     cells = [cell for cell in recorded.world.cells if cell.kind not in ("code", "size", "type")]
-    words = list(dict.fromkeys(cell.words for cell in cells))
+    of_users = [cell for cell in cells if not _is_of_the_house(cell)]
+    words = list(dict.fromkeys(cell.words for cell in of_users or cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    if of_users and len(cells) > len(of_users):
+        shown += f"; and {len(cells) - len(of_users)} places of brickgrad and Python"
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
     pins = [pin.words for pin in recorded.pins.values()]
     if pins:
@@ -846,6 +857,19 @@ def _guarded(recorded: Recorded) -> str:
     if recorded.sets:
         parts.append(f"set at every call: {', '.join(cell.words for cell in recorded.sets)}")
     return "; ".join(parts)
+
+
+def _is_of_the_house(cell: Cell) -> bool:
+    """Whether it is a name in brickgrad or Python, which users do not change."""
+    owner = cell.owner
+    if cell.kind == "global":
+        return is_house(str(owner.get("__file__", "")))
+    code = getattr(owner, "__code__", None)
+    if isinstance(code, CodeType):
+        return is_house(code.co_filename)
+    home = owner if cell.kind == "module" else sys.modules.get(getattr(owner, "__module__", ""))
+    is_named = cell.kind in ("module", "class")
+    return is_named and (home is builtins or is_house(str(getattr(home, "__file__", ""))))
 
 
 _living: WeakSet[Replay] = WeakSet()

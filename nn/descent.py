@@ -33,11 +33,11 @@ from engine.stretch import stretched
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import HOUSE, Witness, within
+from engine.witness import HOUSE, Witness, outside, within
 from engine.world import World, written
 from nn.optim import Optimizer
 from nn.plain import is_arithmetic
-from nn.progress import collector_paused, outside
+from nn.progress import collector_paused
 from nn.table import Batch, Table
 
 TINY = 1e-250  # squares below have lost digits
@@ -119,6 +119,7 @@ class Descent:
         if self._eager or is_watched() or self._own_steps():
             self.store()
             return self._by_graph(*self._built(data, rows))
+        self._replay.calls += 1
         try:
             found = self._forward(data, rows) or self._record(data, rows)
             if isinstance(found, _Link):
@@ -192,7 +193,8 @@ class Descent:
         """
         self.store()
         given = data.given(rows)
-        if self._replay.is_full(given) or self._replay.is_restless(given):
+        replayed = self._replay
+        if replayed.is_busy or replayed.is_full(given) or replayed.is_restless(given):
             return self._built(data, rows)
         with _plain_numbers_allowed():
             recorded, own = self._replay.record(given, keeps_all=True)
@@ -217,6 +219,7 @@ class Descent:
             link = self._link(recorded)
             link.lend(data, rows)
             if recorded.suits(link.numbers) and recorded.run():
+                self._replay.hits += not new
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
