@@ -993,11 +993,10 @@ def replay(
     made in no time, makes others in a thread once they are worth it, measures, and keeps the
     fastest. "python" gives eager mode's bits; for graphs of more than 400,000 operands, such as 90
     digits through a net 64-32-10, it is no faster. What the function reads outside its arguments
-    may change: it is looked at before each
-    replay, and the function recorded anew where something is another. Each recording is also
-    compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
-    `check`-th call. An integer among the arguments may change as floats may, where the function
-    only picks (see `pick`) or compares with it.
+    may change: it is looked at before each replay, and the function recorded anew where something
+    is another. Each recording is also compared with the function itself when it is made and at the
+    calls 2, 20, 200, ..., or at every `check`-th call. An integer among the arguments may change as
+    floats may, where the function only picks (see `pick`) or compares with it.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend
