@@ -36,7 +36,7 @@ from engine.value import Value, data_of, set_each
 from engine.witness import HOUSE, Witness, outside, within
 from engine.world import World, written
 from nn.optim import Optimizer
-from nn.plain import is_arithmetic
+from nn.plain import is_arithmetic, is_of
 from nn.progress import collector_paused
 from nn.table import Batch, Table
 
@@ -247,7 +247,7 @@ class Descent:
             of_loss, moved = recorded.sources(0).parameters, self.optimizer.parameters
             known = set(of_loss)
             parameters = tuple(p for p in moved if p in known)
-            if type(self.optimizer).moved.__module__ == Optimizer.__module__:  # in any order
+            if is_of(Optimizer, type(self.optimizer).moved):  # in any order
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
@@ -328,7 +328,7 @@ class _Mover:
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
         self._still: set[int] = set()  # which lists of the memory no move changes
-        self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
+        self._is_ours = is_of(Optimizer, type(optimizer).moved)
         self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
@@ -353,7 +353,6 @@ class _Mover:
         self._steps, self._taken = steps, 0
         is_even = steps.count(steps[0]) == len(steps)
         self._counts = steps[:1] if is_even else list(dict.fromkeys(steps))
-        self._rates_now()
         return [[p.data for p in self.parameters], *memory]
 
     def _rates_now(self) -> tuple[float, ...]:
@@ -395,7 +394,17 @@ class _Mover:
         return norm
 
     def store(self) -> None:
-        """Sets data and gradient of the parameters, and the memory of the optimiser."""
+        """Sets data and gradient of the parameters, and the memory of the optimiser.
+
+        All of it: where it is interrupted it begins again, and the interrupt comes after.
+        """
+        try:
+            self._store()
+        except BaseException:
+            self._store()
+            raise
+
+    def _store(self) -> None:
         memory = enumerate(self._memory, 1)
         self._left = [
             list(self.data),
@@ -433,6 +442,7 @@ class _FlatMover(_Mover):
 
     def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         super().__init__(optimizer, parameters)
+        self._shown: int | None = None  # so many parameters are recorded again to compare
         witness, roots = Witness(), [(optimizer.moved, "")]
         before = reached = reach(roots)
         state: list[str] = []
@@ -451,6 +461,14 @@ class _FlatMover(_Mover):
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
             raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
+        elsewhere = {"steps", "parameters", *optimizer.MEMORY}  # while steps are replayed
+        read = [c for c in cells if c.owner is optimizer and c.name in elsewhere]
+        if read and not self._is_ours:
+            kind = type(optimizer).__name__
+            raise ReplayError(
+                f"{kind}.moved reads {read[0].words}, which is elsewhere while steps are replayed: "
+                "take it from the arguments, or count by `rates`"
+            )
         self.world = World(cells)
         self._moves, self._due = 0, 2
         self._is_moved = False
@@ -466,7 +484,7 @@ class _FlatMover(_Mover):
         n = len(self.parameters)
         few = [count for count in FEW if count < n]
         tapes = [self._record(count=count)[0] for count in few]
-        self._shown: int | None = few[0] if few else None
+        self._shown = few[0] if few else None
         self._sample = tapes[0] if tapes else self._record()[0]
         programs = list(map(roll, tapes))
         program = stretched(programs, FEW, n) if len(few) == len(FEW) else None
@@ -640,10 +658,9 @@ class _FlatMover(_Mover):
                 column[:] = after()
             self._is_moved = False
 
-    def store(self) -> None:
-        """Sets data and gradient of the parameters, and the memory of the optimiser."""
+    def _store(self) -> None:
         self._settle()
-        super().store()
+        super()._store()
 
 
 class _Link:
@@ -753,9 +770,12 @@ def _steps_of(optimizer: Optimizer) -> tuple[Any, ...]:
 
 def _is_ours(optimizer: Optimizer) -> bool:
     """Whether nothing in it is the user's, so that one look is enough."""
-    own = vars(optimizer)
-    return type(optimizer).__module__ == Optimizer.__module__ and not any(
-        map(callable, own.values())
+    kind, own = type(optimizer), vars(optimizer)
+    are_ours = all(is_of(Optimizer, getattr(kind, name)) for name in (*_STEP, "rates", "moved"))
+    return (
+        are_ours
+        and kind.__module__ == Optimizer.__module__
+        and not any(map(callable, own.values()))
     )
 
 
@@ -766,7 +786,7 @@ def _is_overridden(optimizer: Optimizer) -> bool:
     the numbers of the parameters are elsewhere, and rates are asked for more often than once.
     """
     own, kind = vars(optimizer), type(optimizer)
-    if any(name in own or _home(kind, name) != Optimizer.__module__ for name in _STEP):
+    if any(name in own or not is_of(Optimizer, getattr(kind, name)) for name in _STEP):
         return True
     if "moved" in own:
         return True
@@ -783,10 +803,6 @@ def _is_overridden(optimizer: Optimizer) -> bool:
         return True
     rates = getattr(own.get("rates", optimizer.rates), "__func__", own.get("rates"))
     return not (_is_ours(optimizer) or is_arithmetic(rates, optimizer))
-
-
-def _home(kind: type, name: str) -> str:
-    return str(getattr(getattr(kind, name), "__module__", ""))
 
 
 def _width(outputs: Any) -> int:

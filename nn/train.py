@@ -524,7 +524,7 @@ def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     firsts = {length: i for i, length in reversed([*enumerate(lengths)])}
     for i in dict.fromkeys([*firsts.values(), *range(len(xs))]):  # each length, then letters
         x, y, length = xs[i], ys[i], lengths[i]
-        letters = set() if isinstance(model, MLP) else _integers(x) - known
+        letters = set() if type(model) is MLP else _integers(x) - known
         kind = length, _asked(loss, y)
         if kind in tried and not (letters and len(known) < LETTERS):
             continue
