@@ -32,7 +32,7 @@ from engine.arguments import (
 )
 from engine.backends.choice import Spent
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, spelled
+from engine.cells import PLAIN, SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.integer import Integer
@@ -42,7 +42,7 @@ from engine.ops import OPS
 from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import Chances, chances_in, is_data, put_back, settle
+from engine.undo import Chances, chances_in, do_again, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
 from engine.witness import Stopped, Witness, is_house, outside
 from engine.words import in_words
@@ -250,17 +250,22 @@ class Replay:
         result, where the next run would set something again.
         """
         before = self._before(given)
-        if not all(map(_is_value, given.numbers)) and kind_asked(before):
-            run, after = self._witnessed(given, [], [], before, is_plain=True)
-            try:
-                if self._judge(given, run, before, after):
-                    return None, run.result
-            except ReplayError as error:
-                error.result = (run.result,)
-                raise
-            before, line = self._before(given), kind_asked(after)
-            return self._recording(given, keeps_all, lends, before, run, line)
-        return self._recording(given, keeps_all, lends, before)
+        if all(map(_is_value, given.numbers)) or not kind_asked(before):
+            return self._recording(given, keeps_all, lends, before)
+        run, after = self._witnessed(given, [], [], before, is_plain=True)
+        try:
+            if self._judge(given, run, before, after):
+                return None, run.result
+        except ReplayError as error:
+            error.result = (run.result,)
+            raise
+        done = written(before, after)
+        put_back(before, ())  # so that what the second run sets is seen
+        try:
+            return self._recording(given, keeps_all, lends, before, run, kind_asked(after))
+        except ReplayError:
+            do_again(done)
+            raise
 
     def _before(self, given: Given) -> Reached:
         """The world before a run."""
@@ -286,8 +291,7 @@ class Replay:
         places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
-            set_before = former.sets if former else ()
-            run, after = self._witnessed(given, inputs, places, before, set_before)
+            run, after = self._witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
@@ -413,7 +417,7 @@ class Replay:
         cells = [
             c
             for key, c in after.cells.items()
-            if key not in sets and is_read(after, c) and key[1] not in run.new
+            if key not in sets and key[1] not in run.new and _is_guarded(after, c)
             if not (key[1] in owners and key[2] is None)
         ]
         asked = [cell for cell in run.sets if is_read(after, cell)]  # such as `self.h is None`
@@ -509,13 +513,9 @@ class Replay:
         inputs: Sequence[Value],
         places: Sequence[Cell],
         before: Reached,
-        set_before: Sequence[Cell] = (),
         is_plain: bool = False,
     ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it; `is_plain`: on numbers as passed.
-
-        Places that were `set_before`, by such a run, count as set by this one.
-        """
+        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
         witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
@@ -542,8 +542,7 @@ class Replay:
                 sets += places_in
             else:
                 state.append((cell, value))
-        sets += [cell for cell in set_before if cell.key not in {other.key for other in sets}]
-        self._set = {cell.key for cell, _ in changed} | {cell.key for cell in set_before}
+        self._set = {cell.key for cell, _ in changed}
         settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
@@ -920,6 +919,16 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
+def _is_guarded(after: Reached, cell: Cell) -> bool:
+    """Whether what stands in a cell matters: it is read, or may have been set to just that."""
+    if is_read(after, cell):
+        return True
+    word = spelled(cell.path) if cell.kind == "closure" else cell.name
+    names = after.names.set_attributes | after.names.set_globals | after.names.set_variables
+    is_plain = cell.kind in SETTABLE and type(cell.value) in (*PLAIN, float)
+    return is_plain and word in names
+
+
 def _holds(value: Any, thing: object) -> bool:
     """Whether something, or a tuple of such, is this thing."""
     return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
@@ -949,9 +958,10 @@ def _alive(integers: Iterable[Integer | None]) -> Iterator[None]:
 
 
 def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool:
-    """Whether a run on Values gave what one on numbers gave."""
+    """Whether a run on Values gave what one on numbers gave, and set the same."""
     constants = [*inputs, *given.numbers, *run.seen.made, *former.seen.made]
-    return is_the_same(numbers_of(run.result), numbers_of(former.result), constants)
+    set_by = [([cell.key for cell in each.sets], repr(each.forms[1:])) for each in (run, former)]
+    return set_by[0] == set_by[1] and is_the_same(run.results, former.results, constants)
 
 
 SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}

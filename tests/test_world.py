@@ -852,6 +852,11 @@ KINDS["state"] = [
          look="box.done", most=2),
     _Row("state that somebody else resets", "box = Box(done=False)",
          "box.done = True\nreturn w * x", "box.done = False", look="box.done", most=8),
+    _Row("state that is set to what it was", "box = Box(done=True)",
+         "box.done = True\nreturn w * x", "box.done = False", look="box.done", most=8),
+    _Row("a global that is set to what it was", "mode = 'train'",
+         "global mode\nmode = 'train'\nreturn w * x", "mode = 'eval'", look="mode", most=8,
+         ways=IN_MODULE),
     _Row("lazily built", "box = Box(v=None)",
          "if box.v is None:\n    box.v = Value(1.5)\nreturn box.v * x", look="box.v", most=2),
     _Row("lazily built in a dict", "vs = {}",
@@ -1287,6 +1292,7 @@ STILL = {
         "lazily built again",
     ),
     *("state that somebody else resets", "and set back by somebody else"),
+    *("state that is set to what it was", "a global that is set to what it was"),
 }
 
 
