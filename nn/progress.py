@@ -1,7 +1,6 @@
 """What stands around a long loop: a line that shows how far it is, and a Ctrl-C that waits."""
 
 import gc
-import os
 import signal
 import sys
 import threading
@@ -113,12 +112,3 @@ def _show_line(total: int, done: int, state: object) -> None:
 
 def _end_line() -> None:
     print(file=sys.stderr)
-
-
-def outside() -> int:
-    """How many calls up the stack the user's line is, for `warnings.warn` where this is called."""
-    house = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(house):
-        level, frame = level + 1, frame.f_back
-    return level
