@@ -35,7 +35,8 @@ class Dataset:
     """Rows with names. It unpacks as `xs, ys`, so it goes wherever data goes.
 
     `ys` holds class indices (into `classes`), or amounts where `classes` is empty. `reading` is
-    how a file was read (a `nn.columns.Reading`); None for other rows.
+    how a file was read (a `nn.columns.Reading`); None for other rows. `numbers` are those of the
+    rows in their file, from 1, where some of its rows are not here.
     """
 
     xs: Rows
@@ -44,6 +45,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     target: str = ""
     reading: Any = field(default=None, compare=False)
+    numbers: Sequence[int] = field(default=(), compare=False)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.xs, self.ys))
@@ -55,7 +57,9 @@ class Dataset:
 
     def pick(self, indices: Sequence[int]) -> "Dataset":
         """The rows at `indices`, in that order."""
-        return replace(self, xs=[self.xs[i] for i in indices], ys=[self.ys[i] for i in indices])
+        xs, ys = [self.xs[i] for i in indices], [self.ys[i] for i in indices]
+        numbers = [self.numbers[i] for i in indices] if self.numbers else ()
+        return replace(self, xs=xs, ys=ys, numbers=numbers)
 
 
 Data = Dataset | tuple[Sequence[Any], Sequence[Any]]

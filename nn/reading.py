@@ -120,6 +120,7 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
         target.texts if target and target.kind == "text" else (),
         target.name if target else "",
         reading,
+        () if kept is None else [i + 1 for i in kept],
     )
 
 

@@ -91,7 +91,7 @@ class Trial:
 
 def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
     """The plan for a file's rows; ValueError where the net would be too large."""
-    aside, numbers = None, list(range(1, len(rows.xs) + 1))
+    aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
     if keep_aside:
         if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
             needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))

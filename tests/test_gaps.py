@@ -11,7 +11,10 @@ from mutated import mutated_json
 
 import nn.trial
 from nn.cli import main
+from nn.finding import Wishes
+from nn.reading import read_rows
 from nn.task import load_task
+from nn.trial import plan_for
 
 TRAIN = ["train", "data.csv", "--target", "kind", "--steps", "40", "--layers", "3"]
 TRAIN += ["--out", "out", "--backend", "python"]
@@ -78,6 +81,17 @@ def plan_numbers():
 
     count = [*range(60)]
     return split((count, count), 0.8, seed=0)[0].ys
+
+
+def test_rows_keep_their_numbers_where_others_are_left_out():
+    """Which row the pictures show is said as `draw --row` counts them."""
+    lines = [f"{k * 10},{'' if k % 6 == 2 else k % 4 + 0.5}\n" for k in range(1, 61)]
+    Path("holes.csv").write_text("a,y\n" + "".join(lines))
+    rows, said = read_rows("holes.csv", "y", Wishes(missing="fill", number=["a"]))
+    assert said == ["10 rows without 'y' left out"]
+    plan = plan_for(rows, (2,), 0.2, 0)
+    assert len(plan.numbers) == 40
+    assert [x for (x,) in plan.rows.xs] == [10 * number for number in plan.numbers]
 
 
 def test_each_command_takes_rows_with_gaps(capsys):
