@@ -74,8 +74,8 @@ class Column:
         return found if is_number else math.nan if self.lenient else None
 
     def _fault(self, cell: str) -> str:
-        expected = self.spelling.says()
-        return f"{cell!r}, expected {'a finite number' if not expected else 'numbers: ' + expected}"
+        expected = f"numbers: {self.spelling.says()}" if self.spelling.says() else "a finite number"
+        return f"{cell!r:.80}, expected {expected}"
 
     def places(self, sheet: Sheet) -> tuple[list[int], dict[int, str]]:
         """The place of each cell in `texts`, -1 for a gap; and of each row at fault, what it is."""
@@ -90,7 +90,7 @@ class Column:
         if min(known.values()) > -2:
             return found, {}
         expected = f"expected one of {', '.join(self.texts)}"
-        faults = {i: f"{cells[i]!r}, {expected}" for i, k in enumerate(found) if k == -2}
+        faults = {i: f"{cells[i]!r:.80}, {expected}" for i, k in enumerate(found) if k == -2}
         return found, faults
 
     @property

@@ -196,7 +196,7 @@ class _Look:
             return Column(name, "text")
         is_choice = len(filled) <= MOST_CATEGORIES and share >= SHARE_OF_A_TEXT * total
         if is_choice and min(texts.values(), default=0) > 1:
-            examples = listed([f"{cell!r} ({n})" for cell, n in texts.items()], 3)
+            examples = listed([f"{cell!r:.80} ({n})" for cell, n in texts.items()], 3)
             self.found.say(
                 f"read as texts, with {examples} between the numbers; "
                 f"{option('number', name)} takes that as missing",
@@ -243,7 +243,7 @@ class _Look:
     def _lenient(self, name: str, filled: dict[str, int]) -> Column:
         """A column of numbers by wish: its other texts count as missing."""
         way = usual_spelling(filled, self.format.decimal)
-        texts = [f"{cell!r} ({n})" for cell, n in filled.items() if way(cell) is None]
+        texts = [f"{cell!r:.80} ({n})" for cell, n in filled.items() if way(cell) is None]
         self.found.say(
             f"read as numbers; what is none counts as missing: {listed(texts, 3)}", repr(name)
         )
@@ -296,7 +296,7 @@ class _Look:
         return counts
 
     def _remark_texts(self, name: str, counts: Counter[str]) -> None:
-        gaps = [f"{text!r} ({n})" for text, n in counts.items() if _A_GAP.fullmatch(text)]
+        gaps = [f"{text!r:.80} ({n})" for text, n in counts.items() if _A_GAP.fullmatch(text)]
         if gaps:
             self.found.say(
                 f"a text like any other, though it looks like a gap: {listed(gaps, 3)}", repr(name)
@@ -304,7 +304,11 @@ class _Look:
         alike: dict[str, list[str]] = {}
         for text in counts:
             alike.setdefault("".join(text.casefold().split()), []).append(text)
-        pairs = [" and ".join(map(repr, same)) for same in alike.values() if len(same) > 1]
+        pairs = [
+            " and ".join(f"{text!r:.80}" for text in same)
+            for same in alike.values()
+            if len(same) > 1
+        ]
         if pairs:
             self.found.say(
                 f"texts that differ only in case or blanks are not one: {listed(pairs, 3)}",

@@ -82,7 +82,8 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
         numbers = told.columns[spans[column.name].start]
         if column.kind == "number" and (n := sum(x != x for x in numbers)):
             found.say(
-                "missing cells hold the median of the rows learned from; an input says where",
+                "missing cells hold the median of the rows learned from; where these have "
+                "gaps, an input says so",
                 f"{column.name!r} ({n})",
             )
     kept = [i for i in range(len(sheet.lines)) if i not in out] if out else None

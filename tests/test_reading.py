@@ -310,7 +310,8 @@ def test_gaps_are_filled(write):
     assert lines == [
         "1 row without 'y' left out",
         "'t' (1): an empty cell is a text of its own, '(missing)'",
-        "'a' (2): missing cells hold the median of the rows learned from; an input says where",
+        "'a' (2): missing cells hold the median of the rows learned from; where these have "
+        "gaps, an input says so",
     ]
 
 

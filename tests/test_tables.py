@@ -171,7 +171,9 @@ NOTATION = [
 def emptied(table, rng):
     for i in rng.sample(range(40), 4):
         table.rows[i][1] = rng.choice(["", "NA", "?", "n/a", "NULL", "-"])
-    table.said.append("hold the median of the rows learned from; an input says where")
+    table.said.append(
+        "hold the median of the rows learned from; where these have gaps, an input says so"
+    )
 
 
 def emptied_texts(table, rng):
