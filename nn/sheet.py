@@ -25,6 +25,13 @@ BYTE_ORDER_MARKS = {  # the longer one first: that of utf-16 begins like that of
     b"\xfe\xff": "utf-16",
     b"\xef\xbb\xbf": "utf-8-sig",
 }
+OTHER_FILES = {
+    b"PK\x03\x04": "an Excel or zip file",
+    b"\xd0\xcf\x11\xe0": "an Excel file",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "a gzip file",
+    b"PAR1": "a Parquet file",
+}
 
 
 @dataclass(frozen=True)
@@ -214,6 +221,9 @@ def _bytes(path: str) -> bytes:
 
 
 def _decoded(path: str, raw: bytes, format: Format) -> str:
+    for magic, kind in OTHER_FILES.items():
+        if raw.startswith(magic):
+            raise DataError(f"{path}: it is {kind}, expected text: save the table as CSV")
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
     told = marked or format.encoding
     names = [told] if told else ["utf-8", *filter(None, [format.usual])]

@@ -168,6 +168,21 @@ def test_line_numbers_count_what_is_skipped(sheet):
     assert [*sheet('# x\na,b\n"1\n",2\n\n3,4\n').lines] == [3, 6]
 
 
+@pytest.mark.parametrize(
+    ("begin", "kind"),
+    [
+        (b"PK\x03\x04\x14", "an Excel or zip file"),
+        (b"\xd0\xcf\x11\xe0\xa1", "an Excel file"),
+        (b"%PDF-1.4\n", "a PDF"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (b"PAR1\x15", "a Parquet file"),
+    ],
+)
+def test_files_that_are_no_text(sheet, begin, kind):
+    with pytest.raises(DataError, match=f"it is {kind}, expected text: save the table as CSV"):
+        sheet(begin + bytes(range(256)))
+
+
 def test_lines_of_separators_alone_are_left_out(sheet):
     found = sheet("a,b\n1,2\n,\n\n3,4\n , \n")
     assert (body(found), [*found.lines]) == ({"a": ["1", "3"], "b": ["2", "4"]}, [2, 5])
