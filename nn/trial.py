@@ -185,7 +185,7 @@ def trial(
     task, looks = plan.task, plan.looks(judge)
     figures = {
         "points in one step": f"{history.points_seen[0]:,}",
-        "learning rate": f"{history.learning_rate[-1]:g}",
+        "learning rate": f"{max(history.learning_rate):g}",
         "steps": f"{len(history):,}",
         "points looked at": f"{history.points_seen[-1]:,}",
         **more,
@@ -250,7 +250,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     width = max(len(str(out / name)) for name in words)
     learner = deepcopy(model)
     example = plan.task.named(Dataset([x], [y]))
-    optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
+    optimizer = SGD(learner.parameters(), lr=max(last.history.learning_rate))
     step = watch(learner, plan.task.loss, example, optimizer)
     step.about = f"row {row}, {plan.task.words(y)}"
     step.save(out / "step.html")

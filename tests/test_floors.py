@@ -47,7 +47,7 @@ FLOORS = [
     ["nn.descent"],
     ["nn.checkpoint"],
     ["nn.train", "nn.task"],
-    ["nn.watch"],
+    ["nn.watch", "nn.recipe"],
     ["nn.trial"],
     ["nn.cli"],
 ]
