@@ -717,9 +717,7 @@ def test_a_work_that_is_unknown_is_said(monkeypatch, capsys):
 
 def test_a_peer_that_is_missing_is_said(monkeypatch, capsys):
     monkeypatch.setattr(__main__, "is_there", lambda c: c.name == "brickgrad eager")
-    monkeypatch.setattr(
-        __main__, "run", lambda work, rounds, quick: {"brickgrad eager": turns(1, 9.0)}
-    )
+    monkeypatch.setattr(__main__, "run", lambda *given: {"brickgrad eager": turns(1, 9.0)})
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "W1"])
     __main__.main()
     printed = capsys.readouterr().out

@@ -86,7 +86,7 @@ def test_the_command_reads_a_net_that_was_fitted_here(tmp_path, capsys):
 
 
 def test_what_cannot_be_learned_is_said():
-    with pytest.raises(ValueError, match="at least 2 classes, got 1 class, 'a'"):
+    with pytest.raises(ValueError, match="2 classes or more, got 1 class, 'a'"):
         NetClassifier().fit([[1.0], [2.0]], ["a", "a"])
     with pytest.raises(ValueError, match="NaN"):
         NetRegressor().fit([[1.0], [np.nan]], [1.0, 2.0])
