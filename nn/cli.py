@@ -48,6 +48,7 @@ from nn.trial import (
     look_at,
     plan_for,
     print_table,
+    print_verdict,
     step_graph,
     trial,
 )
@@ -110,6 +111,7 @@ def demo(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Trains on a file."""
+    print(f"Reading {visible(options.data)}.", flush=True)
     rows = load_csv(options.data, options.target, as_classes=options.classes, ignore=options.ignore)
     for doubt in doubts(rows):
         remark(doubt)
@@ -119,6 +121,7 @@ def train(options: argparse.Namespace) -> int:
     judge = judging_net(plan.task, model)
     start = look_at(plan.task, judge, plan.training)
     introduce(plan, model, start)
+    untrained = [p.data for p in model.parameters()]
     wishes = ("lr", "schedule", "batch", "steps", "hold_out")
     given = {name: getattr(options, name) for name in wishes}
     recipe = recipe_for(len(plan.training.xs), options.optimizer, **given)
@@ -134,6 +137,7 @@ def train(options: argparse.Namespace) -> int:
             every=options.every,
             resume=options.resume,
             backend=options.backend,
+            progress=True,
         )
     except DivergedError as error:
         raise ValueError(
@@ -143,9 +147,13 @@ def train(options: argparse.Namespace) -> int:
     except ValueError as error:
         hint = f". {ANOTHER_START}" * (" here it is " in str(error) or " differs: " in str(error))
         raise ValueError(f"{error}{hint}") from error
+    print("Judging the net.", flush=True)
     done = trial(plan, model, judge, history, {})
     trials = {options.optimizer: done}
     print_table({name: trial.figures for name, trial in trials.items()})
+    if warning := print_verdict(plan, done, untrained):
+        remark(warning)
+    print("Drawing the pictures.", flush=True)
     leave(out, plan, trials)
     kept = options.checkpoint or options.resume
     if kept and interrupted(trials):

@@ -118,8 +118,8 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
         self.classes_, places = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"NetClassifier expected 2 classes or more, got 1 class, {str(self.classes_[0])!r}: "
-                "there is nothing to tell apart"
+                f"NetClassifier expected 2 classes or more, got 1 class, {str(self.classes_[0])!r}"
+                ": there is nothing to tell apart"
             )
         self._train(xs, places.tolist(), [str(label) for label in self.classes_])
         return self

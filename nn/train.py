@@ -81,7 +81,10 @@ class Step(NamedTuple):
 
 @dataclass(repr=False)
 class History:
-    """The numbers of every step: one list for each field of `Step`; `history[-1]` is a `Step`."""
+    """The numbers of every step: one list for each field of `Step`; `history[-1]` is a `Step`.
+
+    `ended` says why training ended; `kept` is the step whose weights an early stop left (or None).
+    """
 
     step: list[int] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
@@ -93,6 +96,7 @@ class History:
     validation_loss: list[float | None] = field(default_factory=list)
     validation_accuracy: list[float | None] = field(default_factory=list)
     ended: str = ALL_DONE
+    kept: int | None = None  # the step whose weights an early stop left
 
     def __len__(self) -> int:
         return len(self.step)
@@ -213,9 +217,10 @@ def fit(
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
     looked at before every step: what a callback, a widget or another thread changed counts at the
     next one. (But for the numbers of the parameters: those are training's own between two calls of
-    a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it counts, draws random numbers, prints), training
-    goes on eagerly after one warning, as it does without a warning where `step`, `take`,
-    `zero_grad` of the optimizer are your own, or its `rates` are more than arithmetic on settings.
+    a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it
+    counts, draws random numbers, prints), training goes on eagerly after one warning, as it does
+    without a warning where `step`, `take`, `zero_grad` of the optimizer are your own, or its
+    `rates` are more than arithmetic on settings.
     `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
     that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
 
@@ -292,7 +297,7 @@ def fit(
         finally:
             descent.store()
     if held_out and early_stop is not None:
-        held_out.restore()
+        history.kept = held_out.restore(history.validation_loss)
     if history.ended == INTERRUPTED:
         words = f"training interrupted at step {len(history)} of {total}"
         warnings.warn(words, TrainingInterrupted, stacklevel=outside())
@@ -573,9 +578,12 @@ class _Validation:
     def tired(self) -> bool:
         return self.patience is not None and self.seen.looks_since >= self.patience
 
-    def restore(self) -> None:
-        if self.seen.best:
-            set_each("data", self.parameters, self.seen.best)
+    def restore(self, losses: list[float | None]) -> int | None:
+        """Goes back to the parameters of the lowest of the losses; which one that is."""
+        if not self.seen.best:
+            return None
+        set_each("data", self.parameters, self.seen.best)
+        return losses.index(self.seen.lowest)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from engine.draw import Drawing, draw
 from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
-from engine.value import Value
+from engine.value import Value, set_each
+from nn import verdict
 from nn.data import Dataset, Rows, decision, split
 from nn.module import MLP
 from nn.optim import SGD
@@ -87,6 +88,7 @@ class Trial:
     history: History
     figures: Mapping[str, str]
     look: Look  # at the rows learned from
+    aside: Look | None = None  # at those kept aside
 
 
 def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
@@ -196,7 +198,48 @@ def trial(
             for part, look in looks.items()
         },
     }
-    return Trial(model, judge, history, figures, looks[""])
+    others = [look for part, look in looks.items() if part]
+    return Trial(model, judge, history, figures, looks[""], *others)
+
+
+def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
+    """Says how good the net is beside itself untrained and no net at all, and what its curves say.
+
+    On the rows kept aside, where there are some. `untrained` are its parameters before training.
+    Returns a warning where the net is no better than no net, else "".
+    """
+    task, parameters = plan.task, done.model.parameters()
+    rows, look = plan.testing or plan.training, done.aside or done.look
+    ys, answers = rows.ys, verdict.answers_of(task, look.outputs)
+    trained = [p.data for p in parameters]
+    set_each("data", parameters, untrained)
+    try:
+        before = verdict.answers_of(task, look_at(task, done.judge, rows).outputs)
+    finally:
+        set_each("data", parameters, trained)
+    usual = verdict.usual_answer(task, plan.training.ys)
+    constant, words = [usual] * len(ys), verdict.in_words(task, usual)
+    where = (
+        f"{many(len(ys), 'row')} kept aside, looked at once, now"
+        if done.aside
+        else f"the {many(len(ys), 'row')} learned from, which says little about new ones"
+    )
+    unit = "" if task.classes else f" (typical error in the unit of {visible(task.target)!r})"
+    print(f"On {where}{unit}:")
+    kinds = {"the net": answers, "the net untrained": before, words: constant}
+    print_table(verdict.comparison(task, ys, kinds))
+    if task.classes:
+        print("How the rows of each class were answered; recall is the share that was found:")
+        print_table(verdict.confusion(task, ys, answers))
+    said = verdict.remarks(done.history, done.look.loss, done.aside and done.aside.loss)
+    if said:
+        print(*said, "", sep="\n")
+    if verdict.is_better(task, ys, answers, constant):
+        return ""
+    return (
+        f"the net is no better than {words!r}: it found nothing in the columns that tells "
+        f"{task.target!r}; more rows, other columns or another --seed may help"
+    )
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:

@@ -47,7 +47,7 @@ FLOORS = [
     ["nn.descent"],
     ["nn.checkpoint"],
     ["nn.train", "nn.task"],
-    ["nn.watch", "nn.recipe"],
+    ["nn.watch", "nn.recipe", "nn.verdict"],
     ["nn.trial", "nn.estimators"],
     ["nn.cli"],
 ]
