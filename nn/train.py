@@ -583,7 +583,7 @@ class _Validation:
         if not self.seen.best:
             return None
         set_each("data", self.parameters, self.seen.best)
-        return losses.index(self.seen.lowest)
+        return next((k for k, loss in enumerate(losses) if loss == self.seen.lowest), None)
 
 
 @dataclass

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
+SAMPLE = 2000  # rows that say which columns tell most
 FEW = 10  # different whole numbers that may be classes
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
@@ -313,7 +314,7 @@ def figures(
         drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}
     else:
         (history,) = histories.values()
-        dashed = "; dashed: on the rows kept aside" if plan.aside else ""
+        dashed = "; dashed: on the rows held out" if history.kept is not None else ""
         curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
         drawn = {"curves.svg": (curves, history.plot())}
     if task.classes and len(task.features) > 1:
@@ -324,15 +325,22 @@ def figures(
             return [output for _, output in judged]
 
         drawn["boundary.svg"] = (
-            "which answer the net gives where",
-            boundary(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
+            "which answer the net gives where, over the two columns that move the loss most",
+            boundary(
+                *(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
+                why="over the two columns that move the loss most",
+            ),
         )
     return drawn
 
 
 def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
-    """The two columns that move the loss most: those with the largest sums of abs(slope)."""
-    slopes = judge.slopes(training.xs, training.ys)
+    """The two columns that move the loss most: those with the largest sums of abs(slope).
+
+    Of many rows each k-th is looked at, SAMPLE and some more.
+    """
+    stride = max(1, len(training.xs) // SAMPLE)
+    slopes = judge.slopes(training.xs[::stride], training.ys[::stride])
     blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
     first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
     return first, second

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from operator import eq
 from typing import Any
 
 from engine.drawing.picture import many, visible
@@ -21,7 +22,7 @@ RISEN = 1.1  # times the lowest loss of rows held out: more is learning by heart
 APART = 2.0  # times the loss of rows learned from: the same, of rows kept aside
 
 
-def usual_answer(task: Task, ys: Sequence[Any]) -> float:
+def usual_answer(task: Task, ys: Sequence[float]) -> float:
     """The answer without a net: the most frequent class of the (scaled) targets, or their mean.
 
     >>> from nn.data import iris
@@ -29,7 +30,8 @@ def usual_answer(task: Task, ys: Sequence[Any]) -> float:
     >>> usual_answer(learn(iris()), [2, 1, 2, 0])
     2
     """
-    return Counter(ys).most_common(1)[0][0] if task.classes else fsum(ys) / len(ys)
+    [(most, _)] = Counter(ys).most_common(1)
+    return most if task.classes else fsum(ys) / len(ys)
 
 
 def in_words(task: Task, answer: float) -> str:
@@ -55,7 +57,7 @@ def figures(task: Task, ys: Sequence[Any], answers: Sequence[Any]) -> dict[str, 
 
 def right(ys: Sequence[Any], answers: Sequence[Any]) -> float:
     """The share of answers that are their targets."""
-    return sum(y == answer for y, answer in zip(ys, answers, strict=True)) / len(ys)
+    return float(sum(map(eq, ys, answers)) / len(ys))
 
 
 def squares(ys: Sequence[float], answers: Sequence[float]) -> float:
@@ -98,7 +100,7 @@ def confusion(task: Task, ys: Sequence[Any], answers: Sequence[Any]) -> dict[str
     pairs, rows = Counter(zip(ys, answers, strict=True)), Counter(ys)
     shares = {k: pairs[k, k] / rows[k] if rows[k] else math.inf for k in range(len(task.classes))}
     names = _names(task.classes)
-    kinds = range(len(names))
+    kinds = [*range(len(names))]
     table = {}
     if len(names) <= MOST_CLASSES:
         for answer in kinds:

@@ -23,6 +23,7 @@ from nn.trial import (
     trial,
     write_histories,
 )
+from nn.trial import figures as drawn
 from nn.watch import watch
 
 
@@ -179,6 +180,30 @@ def test_the_columns_that_tell_most():
     gradient_descent(net, plan.task.loss, plan.training, lr=0.5, steps=100)
     judge = judging_net(plan.task, net)
     assert set(telling_columns(plan.task, judge, plan.training)) == {1, 2}
+
+
+def test_many_rows_are_sampled_for_the_columns_that_tell_most(plan, monkeypatch):
+    monkeypatch.setattr("nn.trial.SAMPLE", 30)
+    seen, judge = [], judging_net(plan.task, plan.net())
+    slopes = judge.slopes
+    monkeypatch.setattr(judge, "slopes", lambda xs, ys: seen.append(len(xs)) or slopes(xs, ys))
+    assert len(telling_columns(plan.task, judge, plan.training)) == 2
+    assert seen == [30]  # of 120
+
+
+def test_the_boundary_says_which_columns_and_why(plan):
+    pytest.importorskip("matplotlib")
+    [history], net = histories(plan, 20).values(), plan.net()
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    meaning, figure = drawn(plan, done, {"gd": history})["boundary.svg"]
+    assert meaning.endswith("over the two columns that move the loss most")
+    (axes,) = figure.axes
+    assert "over the two columns that move the loss most\n" in axes.get_title()
+    first, second = telling_columns(plan.task, done.judge, plan.training)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (
+        plan.task.features[first],
+        plan.task.features[second],
+    )
 
 
 def test_a_step_graph_has_the_gradient_of_the_loss(plan):
