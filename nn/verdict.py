@@ -127,9 +127,15 @@ def remarks(history: History, learned: float, aside: float | None = None) -> lis
     found, looks = [], [loss for loss in history.validation_loss if loss is not None]
     if history.kept is not None:
         lowest, last = history.validation_loss[history.kept], looks[-1]
-        end = "It stopped early, after" if history.ended != ALL_DONE else "After"
-        kept = f"{end} {many(len(history), 'step')}; the weights of step {history.kept + 1:,} are"
-        found.append(f"{kept} kept: there the loss of the rows held out was lowest, {lowest:.4g}.")
+        step = f"step {history.kept + 1:,}"
+        ended = (
+            f"It stopped early, after {many(len(history), 'step')}; the weights of {step}"
+            if history.ended != ALL_DONE
+            else f"The weights of {step} of {len(history):,}"
+        )
+        found.append(
+            f"{ended} are kept: there the loss of the rows held out was lowest, {lowest:.4g}."
+        )
         if lowest is not None and last > RISEN * lowest:
             found.append(
                 f"From there on it rose to {last:.4g}: the net began to learn by heart "

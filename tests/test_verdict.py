@@ -99,6 +99,9 @@ REMARKS = {
     "the weights of step 4 are kept: there the loss of the rows held out was lowest, 0.3.": (
         history([0.5] * 9, {3: 0.3, 7: 0.31}, "early stop", 3), 0.5, 0.5,
     ),
+    "The weights of step 9 of 9 are kept": (
+        history([0.5] * 9, {3: 0.4, 8: 0.3}, kept=8), 0.5, 0.5,
+    ),
     "it rose to 0.6: the net began to learn by heart": (
         history([0.5] * 9, {3: 0.3, 7: 0.6}, "early stop", 3), 0.5, 0.5,
     ),
