@@ -232,7 +232,8 @@ def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
     if task.classes:
         print("How the rows of each class were answered; recall is the share that was found:")
         print_table(verdict.confusion(task, ys, answers))
-    said = verdict.remarks(done.history, done.look.loss, done.aside and done.aside.loss)
+    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS
+    said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
     if said:
         print(*said, "", sep="\n")
     if verdict.is_better(task, ys, answers, constant):

@@ -19,6 +19,7 @@ FEWEST_STEPS = 100  # of which curves say something
 STILL = 0.01  # the loss moves by less than this share between two quarters: a plateau
 FALLING = 0.05  # by more than this: it still falls
 RISEN = 1.1  # times the lowest loss of rows held out: more is learning by heart
+FEWEST_ROWS = 20  # kept aside, of which a loss says something
 APART = 2.0  # times the loss of rows learned from: the same, of rows kept aside
 
 
@@ -43,7 +44,8 @@ def figures(task: Task, ys: Sequence[Any], answers: Sequence[Any]) -> dict[str, 
     """How good answers are, by the name of each measure.
 
     Of classes the share that is right. Of numbers the root of the mean squared error in the unit of
-    the target, and R2: 1 where all is right, 0 for the mean of the targets, below 0 for worse.
+    the target, and R2: 1 where all is right, 0 for the mean of the targets, below 0 for worse, and
+    not defined where all targets are the same.
     """
     if task.classes:
         return {task.measure: task.quality(0.0, right(ys, answers))}
@@ -51,7 +53,7 @@ def figures(task: Task, ys: Sequence[Any], answers: Sequence[Any]) -> dict[str, 
     spread = squares(ys, [fsum(ys) / len(ys)] * len(ys))
     return {
         task.measure: task.quality(lost, None),
-        "R2": f"{1 - lost / spread:.3f}" if spread else "none: all targets are one",
+        "R2": f"{1 - lost / spread:.3f}" if spread else "not defined",
     }
 
 

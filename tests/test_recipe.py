@@ -125,3 +125,17 @@ def test_a_training_by_recipe_goes_on_to_the_same_bits(tmp_path):
     history = train(net=resumed, backend="python", resume=path)
     assert len(history) == 30
     assert resumed.state_dict() == whole.state_dict()
+
+
+def test_an_early_stop_by_recipe_goes_on_to_the_same_bits(tmp_path):
+    rows, path = half_moons(300), tmp_path / "run.json"
+    train = partial(train_by, recipe_for(300, steps=90), loss=cross_entropy, rows=rows, seed=1)
+    whole, stopped, resumed = (net_of(2, 3, 2) for _ in range(3))
+    once = train(net=whole, backend="python")
+    stop = [lambda step: step.step == 40]
+    train(net=stopped, backend="python", checkpoint=path, callbacks=stop)
+    history = train(net=resumed, backend="python", resume=path)
+    assert (len(history), history.kept) == (len(once), once.kept)
+    assert history.kept is not None
+    assert history.validation_loss[history.kept] == min(filter(None, history.validation_loss))
+    assert resumed.state_dict() == whole.state_dict() != stopped.state_dict()

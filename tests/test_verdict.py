@@ -46,7 +46,7 @@ def test_figures_of_numbers_are_in_their_unit():
     assert found == {"typical error": "3.536", "R2": "0.875"}
     assert figures(LINE, [-1.0, 1.0], [0.0, 0.0])["R2"] == "0.000"
     assert figures(LINE, [-1.0, 1.0], [2.0, -2.0])["R2"] == "-8.000"
-    assert figures(LINE, [1.0, 1.0], [2.0, 2.0])["R2"] == "none: all targets are one"
+    assert figures(LINE, [1.0, 1.0], [2.0, 2.0])["R2"] == "not defined"
 
 
 def test_outputs_stand_for_classes_or_numbers():
