@@ -440,8 +440,8 @@ COMMANDS = {
                f"({usual('schedule')})", type=str.lower, choices=SCHEDULES),
         option("--steps", "N", f"steps to take at most ({usual('steps')})", type=count),
         option("--hold-out", "SHARE", "share of the rows to learn from that says when to stop: the "
-               "weights that do best on it are kept (default 0.2 from 200 rows on, else 0; for sgd "
-               "0)", type=share),
+               "weights that do best on it are kept (default 0.2, at most 2,000 rows, from 200 rows"
+               " on, else 0; for sgd 0)", type=share),
         option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
         option("--backend", "NAME", f"what runs the steps: {', '.join(BACKENDS)}; with a name the "
                "same seed gives the same bits, auto changes it by the clock", "auto",

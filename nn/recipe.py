@@ -22,6 +22,7 @@ from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, li
 from nn.train import History, Loss, fit
 
 ENOUGH = 200  # rows to learn from, of which some can be held out
+MOST_HELD_OUT = 2000  # rows: more would tell little more, and cost a look at each pass
 PATIENCE = 0.2  # of all steps: so long may training go on without a lower loss on rows held out
 FEWEST_LOOKS = 5  # that it goes on anyway
 STRAIGHT = 0.15  # of the usual weights of each of two hidden layers
@@ -84,7 +85,9 @@ def recipe_for(rows: int, optimizer: str = USUAL, **wishes: Any) -> Recipe:
     hold_out = wishes.get("hold_out")
     is_enough = rows >= ENOUGH if hold_out is None else hold_out > 0
     wanted = {name: wish for name, wish in wishes.items() if wish is not None}
-    return replace(RECIPES[optimizer, is_enough], **wanted)
+    recipe = RECIPES[optimizer, is_enough]
+    share = min(recipe.hold_out, MOST_HELD_OUT / rows)
+    return replace(recipe, **{"hold_out": share, **wanted})
 
 
 def parts(recipe: Recipe, rows: Dataset, seed: int) -> tuple[Dataset, Dataset | None]:

@@ -35,6 +35,8 @@ def test_rows_decide_whether_some_are_held_out():
     assert (few.hold_out, few.decay > 0) == (0, True)
     assert (enough.hold_out, enough.decay) == (0.2, 0)
     assert recipe_for(10_000, "sgd").hold_out == 0
+    assert recipe_for(40_000).hold_out == 0.05  # 2,000 rows
+    assert recipe_for(40_000, hold_out=0.5).hold_out == 0.5
 
 
 def test_each_optimizer_has_its_recipes_and_each_recipe_a_schedule():
