@@ -3,11 +3,13 @@
 import math
 from pathlib import Path
 from statistics import median
+from textwrap import fill
 
 from benchmarks.report import Turns, figures, short
 from benchmarks.works import WORKS
 
 OURS, OTHERS = "#1f6f8b", "#b8b8b8"
+LETTERS = 100  # of a line
 
 
 def draw(measured: dict[str, dict[str, Turns]], about: str, path: Path) -> None:
@@ -40,5 +42,6 @@ def draw(measured: dict[str, dict[str, Turns]], about: str, path: Path) -> None:
             panel.title.set(ha="left", x=0)
             panel.margins(x=0.1, y=0.02)
             panel.spines[["top", "right"]].set_visible(False)
-        panels[-1].set_xlabel(f"{panels[-1].get_xlabel()}; less is better everywhere\n{about}")
+        below = fill(about, LETTERS)
+        panels[-1].set_xlabel(f"{panels[-1].get_xlabel()}; less is better everywhere\n{below}")
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -160,7 +160,7 @@ def _grid(rows: Sequence[Any], numbers: list[Any], whole: bool) -> tuple[Any, ..
     if kind is float:
         numbers += rows
         return (len(rows),)
-    if whole and _are_integers(rows):
+    if kind is int and whole and is_data(min(rows)) and is_data(max(rows)):
         numbers += rows
         return (int,) * len(rows)
     if kind is list and len(set(map(len, rows))) == 1:
@@ -171,11 +171,6 @@ def _grid(rows: Sequence[Any], numbers: list[Any], whole: bool) -> tuple[Any, ..
             numbers += entries
             return len(rows), len(rows[0])
     return None
-
-
-def _are_integers(things: Sequence[Any]) -> bool:
-    """Whether all are ints that are data."""
-    return _are_all(int, things) and is_data(min(things)) and is_data(max(things))
 
 
 def _are_all(kind: type, things: Sequence[Any]) -> bool:
@@ -355,6 +350,9 @@ def name_of(function: Callable[..., Any], given: Given, place: int) -> str:
     return "an argument"
 
 
+_PAD = " (lists padded to one length are recorded once)"
+
+
 def changed_argument(function: Callable[..., Any], before: Shape, now: Shape) -> str:
     """Which argument makes two shapes differ, in words."""
     old, new = (_named(function, shape, dict(named)) for shape, named in (before, now))
@@ -375,11 +373,11 @@ def _changed(old: Any, new: Any, path: str) -> str:
             "recorded for itself"
         )
     if len(old) != len(new):
-        return f"the length of {path} changes, such as from {len(old) - 1} to {len(new) - 1}"
+        return f"the length of {path} changes, such as from {len(old) - 1} to {len(new) - 1}{_PAD}"
     parts = zip(old[1:], new[1:], strict=True)
     k, a, b = next((k, a, b) for k, (a, b) in enumerate(parts) if a != b)
     if int in (type(a), type(b)):
-        return f"the length of {path} changes, such as from {a} to {b}"
+        return f"the length of {path} changes, such as from {a} to {b}{_PAD}"
     return (
         _changed(a[1], b[1], f"{path}[{b[0][1]!r}]")
         if kind is dict

@@ -207,7 +207,7 @@ def sum(values: Iterable[Operand]) -> Any:
     >>> sum([1e16, Value(100.0), -1e16]).data
     100.0
     """
-    return call(OPS["sum"], *values)
+    return call(OPS["sum"], *_listed("sum", values))
 
 
 def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> Any:
@@ -230,7 +230,7 @@ def dot(xs: Sequence[Operand], ys: Sequence[Operand], bias: Operand = 0.0) -> An
 
 
 def _dot_of_any(xs: Iterable[Operand], ys: Iterable[Operand], bias: Operand) -> Any:
-    xs, ys = list(xs), list(ys)
+    xs, ys = _listed("dot", xs), _listed("dot", ys)
     if len(xs) != len(ys):
         raise ValueError(f"dot expected two lists of one length, got {len(xs)} and {len(ys)}")
     return call(DOT, *xs, *ys, bias)
@@ -254,8 +254,18 @@ def logsumexp(values: Iterable[Operand]) -> Any:
     return call(OPS["logsumexp"], *_some("logsumexp", values))
 
 
+def _listed(name: str, values: Iterable[Operand]) -> list[Operand]:
+    """The values as a list; TypeError for what holds none."""
+    try:
+        return list(values)
+    except TypeError:
+        if isinstance(values, Iterable) and not isinstance(values, Value):
+            raise  # what makes the values failed
+    raise TypeError(f"{name} expected a list of numbers or Values, got {values!r:.60}")
+
+
 def _some(name: str, values: Iterable[Operand]) -> list[Operand]:
-    found = list(values)
+    found = _listed(name, values)
     if not found:
         raise ValueError(f"{name} expected at least one value, got none")
     return found

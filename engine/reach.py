@@ -13,6 +13,7 @@ import enum
 import functools
 import logging
 import operator
+import os
 import random
 import re
 import sys
@@ -151,7 +152,7 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
         set_variables=all_of("set_variables"),
         filled=all_of("filled") - loaded,
         absent=all_of("absent"),
-        looks_around=any(n.looks_around for code, n in parts.items() if not is_ours(code)),
+        looks_around=any(n.looks_around for code, n in parts.items() if not _is_of_modules(code)),
         reads_globals=any(n.reads_globals for n in parts.values()),
         asks_identity=any(n.asks_identity for n in parts.values()),
         asks_kind=any(
@@ -162,6 +163,11 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
         lines={},
         set_lines={},
     )
+
+
+def _is_of_modules(code: CodeType) -> bool:
+    """Whether it is code of `nn.Module`, which looks around in modules alone."""
+    return code.co_filename == _MODULES
 
 
 class _Kind(NamedTuple):
@@ -194,7 +200,7 @@ class _Walk:
         began = self.names = self._all_names()
         self._wanted = self.names.attributes | self.names.set_attributes
         self.looks_at_modules = any(
-            names_of(code).looks_around for code in self.codes if is_ours(code)
+            names_of(code).looks_around for code in self.codes if _is_of_modules(code)
         )
         self._kinds: dict[type, _Kind] = {}
         self.cells: dict[tuple[str, int, Any], Cell] = {}
@@ -513,6 +519,7 @@ _CACHED = type(functools.cache(lambda: 0))
 _HAVE_DICT = (types.FunctionType, types.SimpleNamespace, _CACHED)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
+_MODULES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "nn", "module.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
 
 

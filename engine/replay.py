@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +32,7 @@ from engine.arguments import (
 )
 from engine.backends.choice import Spent
 from engine.backends.kernel import Kernel
-from engine.cells import SETTABLE, Cell, alike, now, spelled
+from engine.cells import PLAIN, SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
 from engine.integer import Integer
@@ -40,9 +42,9 @@ from engine.ops import OPS
 from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
 from engine.recorded import Leaves, Pin, Recorded
 from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import Chances, chances_in, is_data, put_back, settle
+from engine.undo import Chances, chances_in, do_again, is_data, put_back, settle
 from engine.value import Operand, Value, data_of, node
-from engine.witness import Stopped, Witness
+from engine.witness import Stopped, Witness, is_house, outside
 from engine.words import in_words
 from engine.world import Lent, World, is_filled, is_free, places_set, written
 
@@ -112,7 +114,7 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
-        self._calls = self._hits = 0  # all, and those that a recording answered
+        self.calls = self.hits = 0  # all, and those that a recording answered
         self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
         self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
@@ -142,14 +144,13 @@ class Replay:
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
-        self._calls += 1
+        self.calls += 1
         found = self._replayed(given)
         if found:
             return found[0]
         with turn() as is_ours:  # another thread's recording may wait for this one
-            is_busy = self.wanted == "auto" and self.made >= TOO_MANY and self._hits < self.made
             is_full = self.wanted == "auto" and self.is_full(given)
-            if not is_ours or is_busy or is_full or self.is_restless(given):
+            if not is_ours or self.is_busy or is_full or self.is_restless(given):
                 return self._run(given, given.numbers)
             return self._first(given)
 
@@ -198,6 +199,11 @@ class Replay:
         alike = self.recordings.get(given.shape, ())
         return [recorded for recorded in alike if recorded.suits(given.numbers)]
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether recordings took longer than they saved so far; "auto" makes no more then."""
+        return self.wanted == "auto" and self.made >= TOO_MANY and self.hits < self.made
+
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
         return not self._lost and self._has_enough(given)
@@ -244,17 +250,22 @@ class Replay:
         result, where the next run would set something again.
         """
         before = self._before(given)
-        if not all(map(_is_value, given.numbers)) and kind_asked(before):
-            run, after = self._witnessed(given, [], [], before, is_plain=True)
-            try:
-                if self._judge(given, run, before, after):
-                    return None, run.result
-            except ReplayError as error:
-                error.result = (run.result,)
-                raise
-            before, line = self._before(given), kind_asked(after)
-            return self._recording(given, keeps_all, lends, before, run, line)
-        return self._recording(given, keeps_all, lends, before)
+        if all(map(_is_value, given.numbers)) or not kind_asked(before):
+            return self._recording(given, keeps_all, lends, before)
+        run, after = self._witnessed(given, [], [], before, is_plain=True)
+        try:
+            if self._judge(given, run, before, after):
+                return None, run.result
+        except ReplayError as error:
+            error.result = (run.result,)
+            raise
+        done = written(before, after)
+        put_back(before, ())  # so that what the second run sets is seen
+        try:
+            return self._recording(given, keeps_all, lends, before, run, kind_asked(after))
+        except ReplayError:
+            do_again(done)
+            raise
 
     def _before(self, given: Given) -> Reached:
         """The world before a run."""
@@ -280,8 +291,7 @@ class Replay:
         places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
-            set_before = former.sets if former else ()
-            run, after = self._witnessed(given, inputs, places, before, set_before)
+            run, after = self._witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
@@ -407,7 +417,7 @@ class Replay:
         cells = [
             c
             for key, c in after.cells.items()
-            if key not in sets and is_read(after, c) and key[1] not in run.new
+            if key not in sets and key[1] not in run.new and _is_guarded(after, c)
             if not (key[1] in owners and key[2] is None)
         ]
         asked = [cell for cell in run.sets if is_read(after, cell)]  # such as `self.h is None`
@@ -503,13 +513,9 @@ class Replay:
         inputs: Sequence[Value],
         places: Sequence[Cell],
         before: Reached,
-        set_before: Sequence[Cell] = (),
         is_plain: bool = False,
     ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it; `is_plain`: on numbers as passed.
-
-        Places that were `set_before`, by such a run, count as set by this one.
-        """
+        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
         witness = Witness(self._codes if places else None)
         marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
         pairs = zip(inputs, given.numbers, strict=False)
@@ -536,8 +542,7 @@ class Replay:
                 sets += places_in
             else:
                 state.append((cell, value))
-        sets += [cell for cell in set_before if cell.key not in {other.key for other in sets}]
-        self._set = {cell.key for cell, _ in changed} | {cell.key for cell in set_before}
+        self._set = {cell.key for cell, _ in changed}
         settle(state, floats)
         state = [(cell, now(cell)) for cell, _ in state]
         below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
@@ -738,7 +743,7 @@ class Replay:
         for recorded in self.candidates(given):
             computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
-                self._hits += 1
+                self.hits += 1
                 own = recorded.calls >= recorded.due and self.compare(recorded, computed[0], given)
                 return own or (recorded.result(given.numbers, *computed),)
         return None
@@ -808,27 +813,32 @@ class Replay:
         if self.wanted == "eager":
             lines.append(f"{self._name} is not recorded: backend='eager'")
         elif not kept:
-            lines.append(f"{self._name} has not been recorded yet")
+            none = "no recording is left" if self.made else "has not been recorded yet"
+            lines.append(f"{self._name}: {none}" if self.made else f"{self._name} {none}")
         else:
             count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
-            calls = f"which answered {self._hits} of {self._calls} calls"
+            calls = f"which answered {self.hits} of {self.calls} calls"
             lines.append(f"{self._name}: {count}, {calls}")
         lines += [_guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
         return "\n".join([*lines, *self._causes])
 
     def _warn(self, given: Given, recorded: Recorded) -> None:
+        stays = "; what is new runs without a recording from here on" if self.is_busy else ""
         warnings.warn(
             f"{self._name} was recorded {TOO_MANY} times, which takes longer than it saves: "
-            f"{self._cause(given, recorded)}",
-            stacklevel=8,
+            f"{self._cause(given, recorded)}{stays}",
+            stacklevel=outside(),
         )
 
 
 def _guarded(recorded: Recorded) -> str:
     """A recording and what it is guarded by, in words."""
     cells = [cell for cell in recorded.world.cells if cell.kind not in ("code", "size", "type")]
-    words = list(dict.fromkeys(cell.words for cell in cells))
+    of_users = [cell for cell in cells if not _is_of_the_house(cell)]
+    words = list(dict.fromkeys(cell.words for cell in of_users or cells))
     shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    if of_users and len(cells) > len(of_users):
+        shown += f"; and {len(cells) - len(of_users)} places of brickgrad and Python"
     parts = [f"recording {recorded.number} runs on {recorded.backend}"]
     pins = [pin.words for pin in recorded.pins.values()]
     if pins:
@@ -846,6 +856,19 @@ def _guarded(recorded: Recorded) -> str:
     if recorded.sets:
         parts.append(f"set at every call: {', '.join(cell.words for cell in recorded.sets)}")
     return "; ".join(parts)
+
+
+def _is_of_the_house(cell: Cell) -> bool:
+    """Whether it is a name in brickgrad or Python, which users do not change."""
+    owner = cell.owner
+    if cell.kind == "global":
+        return is_house(str(owner.get("__file__", "")))
+    code = getattr(owner, "__code__", None)
+    if isinstance(code, CodeType):
+        return is_house(code.co_filename)
+    home = owner if cell.kind == "module" else sys.modules.get(getattr(owner, "__module__", ""))
+    is_named = cell.kind in ("module", "class")
+    return is_named and (home is builtins or is_house(str(getattr(home, "__file__", ""))))
 
 
 _living: WeakSet[Replay] = WeakSet()
@@ -896,6 +919,16 @@ def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
     return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
+def _is_guarded(after: Reached, cell: Cell) -> bool:
+    """Whether what stands in a cell matters: it is read, or may have been set to just that."""
+    if is_read(after, cell):
+        return True
+    word = spelled(cell.path) if cell.kind == "closure" else cell.name
+    names = after.names.set_attributes | after.names.set_globals | after.names.set_variables
+    is_plain = cell.kind in SETTABLE and type(cell.value) in (*PLAIN, float)
+    return is_plain and word in names
+
+
 def _holds(value: Any, thing: object) -> bool:
     """Whether something, or a tuple of such, is this thing."""
     return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
@@ -925,9 +958,10 @@ def _alive(integers: Iterable[Integer | None]) -> Iterator[None]:
 
 
 def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool:
-    """Whether a run on Values gave what one on numbers gave."""
+    """Whether a run on Values gave what one on numbers gave, and set the same."""
     constants = [*inputs, *given.numbers, *run.seen.made, *former.seen.made]
-    return is_the_same(numbers_of(run.result), numbers_of(former.result), constants)
+    set_by = [([cell.key for cell in each.sets], repr(each.forms[1:])) for each in (run, former)]
+    return set_by[0] == set_by[1] and is_the_same(run.results, former.results, constants)
 
 
 SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
@@ -967,11 +1001,12 @@ def replay(
 
     `backend` is "python", "numpy", "c", "eager" (no replay) or "auto": that begins with what is
     made in no time, makes others in a thread once they are worth it, measures, and keeps the
-    fastest. What the function reads outside its arguments may change: it is looked at before each
-    replay, and the function recorded anew where something is another. Each recording is also
-    compared with the function itself when it is made and at the calls 2, 20, 200, ..., or at every
-    `check`-th call. An integer among the arguments may change as floats may, where the function
-    only picks (see `pick`) or compares with it.
+    fastest. "python" gives eager mode's bits; for graphs of more than 400,000 operands, such as 90
+    digits through a net 64-32-10, it is no faster. What the function reads outside its arguments
+    may change: it is looked at before each replay, and the function recorded anew where something
+    is another. Each recording is also compared with the function itself when it is made and at the
+    calls 2, 20, 200, ..., or at every `check`-th call. An integer among the arguments may change as
+    floats may, where the function only picks (see `pick`) or compares with it.
 
     Raises ReplayError, at that call, where the function cannot be replayed: it changes what it
     reads, draws random numbers, looks at `.data`, and the like. Raises RuntimeError where a backend

@@ -121,6 +121,12 @@ def put_back(
         _set_state(source, state)
 
 
+def do_again(done: Sequence[tuple[Cell, Any]]) -> None:
+    """Sets what a run had set, and was put back: the cells come with what they held after it."""
+    for cell, value in done:
+        _put_back(cell._replace(value=value))
+
+
 def _set_state(source: Any, state: Any) -> None:
     for name in ("setstate", "set_state"):
         if hasattr(source, name):

@@ -328,6 +328,19 @@ def _depends(module: str | None, name: str) -> str:
     return ""
 
 
+def is_house(file: str) -> bool:
+    """Whether a file is of this project."""
+    return file.startswith((HOUSE, _NETS))
+
+
+def outside() -> int:
+    """How many calls up the stack the user's line is, for `warnings.warn` where this is called."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and is_house(frame.f_code.co_filename):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
 def depends_on_the_world(called: Any) -> str:
     """Its name, where it is a C function that depends on the world or changes it."""
     owner = getattr(called, "__self__", None)

@@ -34,7 +34,8 @@ def _loop(loop: Loop) -> str:
     size = " x ".join(map(str, loop.shape))
     if loop.op is PICK:
         return f"{size} pick{'' if loop.rows == 1 else 's'} from {loop.terms[0]} rows"
-    terms = f" of {' x '.join(map(str, loop.terms))} terms" if loop.terms else ""
+    count = " x ".join(map(str, loop.terms))
+    terms = f" of {count} term{'s' * (count != '1')}" if loop.terms else ""
     return f"{size} {loop.op.name}{'' if loop.rows == 1 else 's'}{terms}"
 
 

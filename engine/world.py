@@ -11,6 +11,7 @@ They are looked at before each replay. What they do not see, and why:
 - what a C extension of others does to the world: of Python's own it is known which functions do;
 - `object.__setattr__` on a `nn.Module`, which passes by the note that it changed (looking at each
   attribute would cost ten times as much);
+- another `__dict__` that is given to a function;
 - weak references are refused, since a guard would keep alive what they point to;
 - which Value a plain number outside is: one that changes becomes an input only where no code that
   ran can ask (`try`, `with`, `getattr`, `isinstance` of other classes than Python's own numbers and
@@ -31,6 +32,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from keyword import iskeyword
 from operator import is_
+from types import FunctionType
 from typing import Any
 
 from engine.cells import (
@@ -99,17 +101,21 @@ class World:
 
     def _look(self) -> bool:
         """The slow way: plain data by value. What is equal is what is compared with from now on."""
-        latest, fresh = stamp[0], []
-        for place in self.free:
-            if not is_free(now(place)):
-                return False
-        for cell in self.cells:
+        latest, fresh = stamp[0], dict[int, Cell]()
+        if not all(is_free(now(place)) for place in self.free):
+            return False
+        for n, cell in enumerate(self.cells):
             value = now(cell)
-            if not alike(cell.value, value):
-                return False
-            fresh.append(cell._replace(value=value))
-        self.cells = fresh
-        self._write()
+            if not _is_same(cell.value, value):
+                if not alike(cell.value, value):
+                    return False
+                fresh[n] = cell._replace(value=value)
+        for n, cell in fresh.items():
+            self.cells[n] = cell
+        if fresh and self._single.issuperset(fresh):  # to write all anew takes long
+            self._names.update({f"v{n}": cell.value for n, cell in fresh.items()})
+        else:
+            self._write()
         self._stamp = latest
         return True
 
@@ -130,15 +136,17 @@ class World:
     def _write(self) -> None:
         """Writes the guards out as functions: one comparison each, and one for lists of Values."""
         names: dict[str, Any] = {"MISSING": MISSING, "is_": is_, "is_free": is_free}
+        self._names = names
+        self._single: set[int] = set()  # cells with a test that compares with v and their number
         told: list[str] = []
         tests: list[str] = []
         lists: list[tuple[Any, list[Any]]] = []
         rows: list[tuple[Any, tuple[Any, ...]]] = []
         empty: dict[int, Any] = {}  # what has no attributes of its own, such as most functions
         for n, cell in enumerate(self.cells):
-            if cell.kind == "attribute" and cell.value is MISSING and not tells(cell.owner):
+            if cell.kind == "attribute" and type(cell.owner) is FunctionType:
                 own = attributes_of(cell.owner)
-                if not own:
+                if cell.value is MISSING and not own:
                     empty[id(own)] = own
                     continue
             if cell.kind == "items" and type(cell.owner) is list and cell.value:
@@ -149,6 +157,8 @@ class World:
                 if kinds == {float}:
                     rows.append((cell.owner, cell.value))
                     continue
+            if cell.kind != "pairs":
+                self._single.add(n)
             test = _test(n, cell, names)
             is_told = cell.kind in ("attribute", "type", "keys") and tells(cell.owner)
             (told if is_told else tests).append(test)
@@ -171,6 +181,13 @@ class World:
         self._test, self._test_told = _compiled(tests, names), _compiled(told, names)
 
 
+def _is_same(a: Any, b: Any) -> bool:
+    """Whether it is one thing, or tuples of the same things."""
+    if a is b or type(a) is not tuple or type(b) is not tuple or len(a) != len(b):
+        return a is b
+    return all(map(is_, a, b)) or all(map(_is_same, a, b))
+
+
 def _test(n: int, cell: Cell, names: dict[str, Any]) -> str:
     """One comparison as text; its things go among the names."""
     kind, owner, name, value, _ = cell
@@ -182,8 +199,11 @@ def _test(n: int, cell: Cell, names: dict[str, Any]) -> str:
         "__getattribute__" in vars(type(owner)) or not _is_found_first(owner, name)
     )
     if kind in ("global", "module") or own:
-        names[h] = owner if kind == "global" else attributes_of(owner) if own else vars(owner)
         names[f"n{n}"] = name
+        if own and type(owner) is not FunctionType:  # whose dict may be another by then
+            names["attributes_of"] = attributes_of
+            return f"attributes_of({h}).get(n{n}, MISSING) is {v}"
+        names[h] = owner if kind == "global" else attributes_of(owner) if own else vars(owner)
         return f"{h}.get(n{n}, MISSING) is {v}"
     is_odd = kind == "item" and type(owner) not in (dict, list, deque)
     is_named = kind not in ("attribute", "slot") or plain

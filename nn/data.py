@@ -70,19 +70,41 @@ class Dataset:
 Data = Dataset | tuple[Sequence[Any], Sequence[Any]]
 
 
-def as_dataset(data: Data) -> Dataset:
+def as_dataset(data: Data, name: str = "data") -> Dataset:
     """`data` as a Dataset; ValueError unless it is xs and ys of one length, with rows in it."""
     if not isinstance(data, Dataset):
         try:
             xs, ys = data
-            data = Dataset(list(xs), list(ys))
+            found = Dataset(list(xs), list(ys))
         except (TypeError, ValueError):
-            raise ValueError("data must be a pair of lists, (xs, ys)") from None
+            found = None
+        if found is None or isinstance(data, dict | str):
+            raise ValueError(f"{name} must be a pair of lists, (xs, ys){_in_place_of_data(data)}")
+        data = found
     if len(data.xs) != len(data.ys):
-        raise ValueError(f"data has {len(data.xs)} rows in xs but {len(data.ys)} targets in ys")
+        raise ValueError(f"{name} has {len(data.xs)} rows in xs but {len(data.ys)} targets in ys")
     if not data.xs:
-        raise ValueError("data has no rows: there is nothing to learn from")
+        raise ValueError(f"{name} has no rows: there is nothing to learn from")
     return data
+
+
+def _in_place_of_data(thing: Any) -> str:
+    """What came in place of a pair of lists, and what to write instead."""
+    if isinstance(thing, str | Path):
+        words = f"the text {str(thing)!r:.40}: nn.load_csv reads a file"
+    elif isinstance(thing, dict):
+        words = f"a dict: give {' and '.join(map(repr, list(thing)[:2]))} of it as a pair"
+    elif isinstance(thing, float) and 0 < thing < 1:
+        words = f"{thing}: nn.split keeps a share of the rows aside"
+    elif callable(thing):
+        words = f"{type(thing).__name__}: the order is model, loss, data"
+    elif not isinstance(thing, Sequence):
+        words = type(thing).__name__
+    elif thing and all(isinstance(row, Sequence) and len(row) == 2 for row in thing):
+        words = f"{many(len(thing), 'pair')}: xs, ys = zip(*pairs) makes two lists of them"
+    else:
+        words = many(len(thing), "thing")
+    return f", got {words}"
 
 
 # --- data made by formula ---------------------------------------------------------------------

@@ -33,11 +33,11 @@ from engine.stretch import stretched
 from engine.tape import Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
-from engine.witness import HOUSE, Witness, within
+from engine.witness import HOUSE, Witness, outside, within
 from engine.world import World, written
 from nn.optim import Optimizer
-from nn.plain import is_arithmetic
-from nn.progress import collector_paused, outside
+from nn.plain import is_arithmetic, is_of
+from nn.progress import collector_paused
 from nn.table import Batch, Table
 
 TINY = 1e-250  # squares below have lost digits
@@ -119,6 +119,7 @@ class Descent:
         if self._eager or is_watched() or self._own_steps():
             self.store()
             return self._by_graph(*self._built(data, rows))
+        self._replay.calls += 1
         try:
             found = self._forward(data, rows) or self._record(data, rows)
             if isinstance(found, _Link):
@@ -192,7 +193,8 @@ class Descent:
         """
         self.store()
         given = data.given(rows)
-        if self._replay.is_full(given) or self._replay.is_restless(given):
+        replayed = self._replay
+        if replayed.is_busy or replayed.is_full(given) or replayed.is_restless(given):
             return self._built(data, rows)
         with _plain_numbers_allowed():
             recorded, own = self._replay.record(given, keeps_all=True)
@@ -217,6 +219,7 @@ class Descent:
             link = self._link(recorded)
             link.lend(data, rows)
             if recorded.suits(link.numbers) and recorded.run():
+                self._replay.hits += not new
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
@@ -244,7 +247,7 @@ class Descent:
             of_loss, moved = recorded.sources(0).parameters, self.optimizer.parameters
             known = set(of_loss)
             parameters = tuple(p for p in moved if p in known)
-            if type(self.optimizer).moved.__module__ == Optimizer.__module__:  # in any order
+            if is_of(Optimizer, type(self.optimizer).moved):  # in any order
                 known = set(moved)
                 parameters = tuple(p for p in of_loss if p in known)
             movers = [old.mover for old in self._links.values()]
@@ -324,7 +327,8 @@ class _Mover:
         if len(self.places) == len(place):
             self._spread = _picker(sorted(range(len(place)), key=self.places.__getitem__))
         self._left: list[list[Any]] = []  # data and memory, as `store` left them
-        self._is_ours = type(optimizer).moved.__module__ == Optimizer.__module__
+        self._still: set[int] = set()  # which lists of the memory no move changes
+        self._is_ours = is_of(Optimizer, type(optimizer).moved)
         self.spare: _FlatMover | None = None  # for a backend that is still to come
 
     def is_as_recorded(self) -> bool:
@@ -337,7 +341,8 @@ class _Mover:
 
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
-        self.data, *self._memory = self._now()
+        self._loaded = self._now()
+        self.data, *self._memory = self._loaded
         self.gradient = [0.0] * len(self.data)
         self._has_gradient = False
 
@@ -346,8 +351,8 @@ class _Mover:
         self.optimizer.check_lengths()
         steps, *memory = map(self._of_all, ("steps", *self.optimizer.MEMORY))
         self._steps, self._taken = steps, 0
-        self._counts = list(dict.fromkeys(steps))
-        self._rates_now()
+        is_even = steps.count(steps[0]) == len(steps)
+        self._counts = steps[:1] if is_even else list(dict.fromkeys(steps))
         return [[p.data for p in self.parameters], *memory]
 
     def _rates_now(self) -> tuple[float, ...]:
@@ -389,21 +394,41 @@ class _Mover:
         return norm
 
     def store(self) -> None:
-        """Sets data and gradient of the parameters, and the memory of the optimiser."""
-        self._left = [list(column) for column in (self.data, *self._memory)]
+        """Sets data and gradient of the parameters, and the memory of the optimiser.
+
+        All of it: where it is interrupted it begins again, and the interrupt comes after.
+        """
+        try:
+            self._store()
+        except BaseException:
+            self._store()
+            raise
+
+    def _store(self) -> None:
+        memory = enumerate(self._memory, 1)
+        self._left = [
+            list(self.data),
+            *(self._loaded[k] if k in self._still else list(column) for k, column in memory),
+        ]
         set_each("data", self.parameters, self._left[0])
         if self._has_gradient:
             if not self._spread:
                 self.optimizer.zero_grad()
             set_each("grad", self.parameters, self.gradient)
-        entries = [count + self._taken for count in self._steps], *self._left[1:]
-        for name, numbers in zip(("steps", *self.optimizer.MEMORY), entries, strict=True):
+        if len(self._counts) == 1:
+            counts = [self._counts[0] + self._taken] * len(self._steps)
+        else:
+            counts = [count + self._taken for count in self._steps]
+        named = zip(("steps", *self.optimizer.MEMORY), [counts, *self._left[1:]], strict=True)
+        for k, (name, numbers) in enumerate(named):
+            if k in self._still:
+                continue
             if self._spread:
                 column = list(self._spread(numbers))
             else:
                 column = getattr(self.optimizer, name).copy()
-                for k, number in zip(self.places, numbers, strict=True):
-                    column[k] = number
+                for place, number in zip(self.places, numbers, strict=True):
+                    column[place] = number
             setattr(self.optimizer, name, column)
 
 
@@ -417,6 +442,7 @@ class _FlatMover(_Mover):
 
     def __init__(self, backend: str, optimizer: Optimizer, parameters: tuple[Value, ...]) -> None:
         super().__init__(optimizer, parameters)
+        self._shown: int | None = None  # so many parameters are recorded again to compare
         witness, roots = Witness(), [(optimizer.moved, "")]
         before = reached = reach(roots)
         state: list[str] = []
@@ -435,6 +461,14 @@ class _FlatMover(_Mover):
             what = f"calls {witness.refused[0][0]}" if witness.refused else f"changes {state[0]}"
             raise ReplayError(f"{type(optimizer).__name__}.moved {what}: each step needs its own")
         cells = [cell for cell in reached.cells.values() if is_read(reached, cell)]
+        elsewhere = {"steps", "parameters", *optimizer.MEMORY}  # while steps are replayed
+        read = [c for c in cells if c.owner is optimizer and c.name in elsewhere]
+        if read and not self._is_ours:
+            kind = type(optimizer).__name__
+            raise ReplayError(
+                f"{kind}.moved reads {read[0].words}, which is elsewhere while steps are replayed: "
+                "take it from the arguments, or count by `rates`"
+            )
         self.world = World(cells)
         self._moves, self._due = 0, 2
         self._is_moved = False
@@ -450,7 +484,7 @@ class _FlatMover(_Mover):
         n = len(self.parameters)
         few = [count for count in FEW if count < n]
         tapes = [self._record(count=count)[0] for count in few]
-        self._shown: int | None = few[0] if few else None
+        self._shown = few[0] if few else None
         self._sample = tapes[0] if tapes else self._record()[0]
         programs = list(map(roll, tapes))
         program = stretched(programs, FEW, n) if len(few) == len(FEW) else None
@@ -515,8 +549,8 @@ class _FlatMover(_Mover):
     def load(self) -> None:
         """Takes the numbers of the parameters, and what the optimiser remembers of them."""
         values, places = self.kernel.values, self._starts
-        former = self._left or repeat(None)
-        for place, column, left in zip(places, self._now(), former, strict=False):
+        former, self._loaded = self._left or repeat(None), self._now()
+        for place, column, left in zip(places, self._loaded, former, strict=False):
             if column != left or 0.0 in column:  # which is equal to -0.0
                 fill(values, place, column)
         self._rates: tuple[float, ...] = ()  # those that guards held for
@@ -576,6 +610,9 @@ class _FlatMover(_Mover):
         starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
+        self._still = {
+            k for k, (at, end) in enumerate(zip(starts, ends_at, strict=True)) if at == end[0]
+        }
         copies = zip(starts, ends_at, (self.data, *self._memory), self._after, strict=True)
         self._copies = [(to, after) for at, end, to, after in copies if at != end[0]]
         self._squares, self._size = outputs[ends * n :]
@@ -621,10 +658,9 @@ class _FlatMover(_Mover):
                 column[:] = after()
             self._is_moved = False
 
-    def store(self) -> None:
-        """Sets data and gradient of the parameters, and the memory of the optimiser."""
+    def _store(self) -> None:
         self._settle()
-        super().store()
+        super()._store()
 
 
 class _Link:
@@ -734,9 +770,12 @@ def _steps_of(optimizer: Optimizer) -> tuple[Any, ...]:
 
 def _is_ours(optimizer: Optimizer) -> bool:
     """Whether nothing in it is the user's, so that one look is enough."""
-    own = vars(optimizer)
-    return type(optimizer).__module__ == Optimizer.__module__ and not any(
-        map(callable, own.values())
+    kind, own = type(optimizer), vars(optimizer)
+    are_ours = all(is_of(Optimizer, getattr(kind, name)) for name in (*_STEP, "rates", "moved"))
+    return (
+        are_ours
+        and kind.__module__ == Optimizer.__module__
+        and not any(map(callable, own.values()))
     )
 
 
@@ -747,7 +786,7 @@ def _is_overridden(optimizer: Optimizer) -> bool:
     the numbers of the parameters are elsewhere, and rates are asked for more often than once.
     """
     own, kind = vars(optimizer), type(optimizer)
-    if any(name in own or _home(kind, name) != Optimizer.__module__ for name in _STEP):
+    if any(name in own or not is_of(Optimizer, getattr(kind, name)) for name in _STEP):
         return True
     if "moved" in own:
         return True
@@ -766,10 +805,6 @@ def _is_overridden(optimizer: Optimizer) -> bool:
     return not (_is_ours(optimizer) or is_arithmetic(rates, optimizer))
 
 
-def _home(kind: type, name: str) -> str:
-    return str(getattr(getattr(kind, name), "__module__", ""))
-
-
 def _width(outputs: Any) -> int:
     """How many numbers each of the outputs has, which are lists of one length; else 0."""
     if type(outputs) is not list or {*map(type, outputs)} != {list}:
@@ -785,9 +820,12 @@ def _outputs(recorded: Recorded) -> Any:
     return rebuild(recorded.forms[0], map(values.__getitem__, places))[1]
 
 
-def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
-    """What picks the things at places out of a list; quick where there are several."""
-    return itemgetter(*places) if len(places) > 1 else lambda things: (things[places[0]],)
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
+    """What picks the things at places out of a list; quick where all are in order."""
+    n = len(places)
+    if list(places) == list(range(n)):
+        return lambda things: things[:n]
+    return itemgetter(*places) if n > 1 else lambda things: (things[places[0]],)
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:

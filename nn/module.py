@@ -2,12 +2,13 @@
 
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from operator import index
 from reprlib import repr as short
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from engine.cells import Observed, attributes_of
 from engine.functions import dot
@@ -300,6 +301,20 @@ def finite(
     return z
 
 
+def check_model(who: str, model: object) -> None:
+    """TypeError for what cannot be called with an example, as a model is."""
+    if isinstance(model, type):
+        raise TypeError(
+            f"{who} expected a model, got the class {model.__name__}: make one, such as "
+            "net = MLP(2, [16, 1])"
+        )
+    if not callable(model):
+        has_forward = callable(getattr(model, "forward", None))
+        words = "name its method forward __call__" if has_forward else "got no function and no net"
+        kind = type(model).__name__
+        raise TypeError(f"{who} expected a model to call with one example, {kind}: {words}")
+
+
 def _same(x: Value) -> Value:
     return x
 
@@ -372,10 +387,14 @@ def _collect(
             return
         found[id(thing)] = (name, place, thing)
         children = attributes_of(thing).items()
-    elif isinstance(thing, (list, tuple)):
+    elif isinstance(thing, (list, tuple, deque)):
         children = enumerate(thing)
     elif isinstance(thing, dict):
         children = thing.items()
+    elif isinstance(thing, (set, frozenset)) and any(isinstance(x, Value) for x in thing):
+        raise TypeError(f"{place} is a set of Values, which has no order: keep them in a list")
+    elif getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # an array of objects
+        children = enumerate(cast(Any, thing).tolist())
     else:
         return
     is_module = isinstance(thing, Module)

@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import sys
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
@@ -119,6 +120,16 @@ def _function_of(thing: Any) -> Any:
     return getattr(thing, "__func__", thing)
 
 
+def is_of(kind: type, function: Any) -> bool:
+    """Whether a function was written in the file of a class, and is not wrapped by another.
+
+    >>> is_of(MLP, MLP.__call__), is_of(MLP, len)
+    (True, False)
+    """
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename == sys.modules[kind.__module__].__file__
+
+
 def is_stateless(model: Any, loss: Any) -> bool:
     """Whether model and loss are this package's own, which keep nothing of a call."""
     return any(loss is known for known in LOSSES) and _is_our_own(model)
@@ -127,7 +138,7 @@ def is_stateless(model: Any, loss: Any) -> bool:
 def _is_our_own(model: Any) -> bool:
     """Whether it is a net of this package, with nothing else inside."""
     kind = type(model)
-    if kind not in (MLP, Layer, Neuron) or kind.__call__.__module__ != MLP.__module__:
+    if kind not in (MLP, Layer, Neuron) or not is_of(MLP, kind.__call__):
         return False
     if kind is Neuron:
         return model._activate is ACTIVATIONS.get(model.activation)

@@ -2,7 +2,6 @@
 
 import gc
 import math
-import os
 import signal
 import sys
 import threading
@@ -125,12 +124,3 @@ def _show_plain(total: int, done: int, state: object) -> None:
 
 def _no_end() -> None:
     pass
-
-
-def outside() -> int:
-    """How many calls up the stack the user's line is, for `warnings.warn` where this is called."""
-    house = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(house):
-        level, frame = level + 1, frame.f_back
-    return level

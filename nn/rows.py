@@ -16,8 +16,9 @@ from engine.recorded import Leaves, Recorded
 from engine.replay import Replay
 from engine.tape import turn
 from engine.value import Value, data_of
+from engine.witness import outside
 from nn.module import MLP
-from nn.progress import collector_paused, outside
+from nn.progress import collector_paused
 
 NODES = 3000  # of a block, about: with more it costs more to record, with fewer more to run
 MOST = 256  # rows of a block

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeAlias
 
 from engine.arguments import Given, Shape, flatten, read
@@ -70,6 +71,15 @@ class Table:
 def _rows(things: Sequence[Any]) -> Rows | None:
     """The numbers of things of one shape, one row for each."""
     numbers: list[Any] = []
+    kinds = {*map(type, things)}
+    if kinds == {list} and len({*map(len, things)}) == 1:  # the usual, and fast
+        entries = [*chain.from_iterable(things)]
+        if {*map(type, entries)} == {float}:
+            return Rows(array("d", entries), len(things[0]))
+    elif kinds in ({float}, {int}) and flatten(list(things), numbers, whole=True):
+        if len(numbers) == len(things):
+            return Rows(array("d", numbers), 1)
+        numbers = []
     shapes = [flatten(thing, numbers, whole=True) for thing in things]
     if shapes and shapes.count(shapes[0]) < len(shapes):
         return None

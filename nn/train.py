@@ -1,34 +1,38 @@
 """Training: gradient descent, stochastic gradient descent, and `fit` beneath both."""
 
 import csv
+import inspect
 import math
 import operator
 import random
 import time
 import warnings
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate, chain, islice, repeat
 from os import PathLike
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from reprlib import repr as short
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
+from engine.names import no_such
 from engine.ops import fsum
 from engine.undo import trial
 from engine.value import Value, set_each
+from engine.witness import outside
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
 from nn.descent import BatchLoss, Descent
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
-from nn.module import MLP, finite, size, switch
+from nn.module import MLP, check_model, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.plain import is_arithmetic, is_stateless
-from nn.progress import Interrupt, collector_paused, outside, reporting
+from nn.progress import Interrupt, collector_paused, reporting
 from nn.rows import EachRow, with_floats
 from nn.table import Batch, Table
 
@@ -199,6 +203,7 @@ def fit(
     checkpoint: str | PathLike[str] | None = None,
     every: int = 100,
     resume: str | PathLike[str] | None = None,
+    **mistyped: NoReturn,
 ) -> History:
     """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
 
@@ -220,9 +225,9 @@ def fit(
     a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it
     counts, draws random numbers, prints), training goes on eagerly after one warning, as it does
     without a warning where `step`, `take`, `zero_grad` of the optimizer are your own, or its
-    `rates` are more than arithmetic on settings.
-    `backend="eager"` turns replay off. Before the first step the model is tried on the data; what
-    that changed in it is undone, but what it took from a generator (`next(...)`) is gone.
+    `rates` are more than arithmetic on settings. `backend="eager"` turns replay off. Before the
+    first step the model is tried on the data; what that changed in it is undone, but what it took
+    from a generator (`next(...)`) is gone.
 
     `progress` shows a bar (tqdm, or else a plain line) on stderr; None: where that is a terminal.
     Ctrl-C ends training after the current step, with the history so far; a second one at once. The
@@ -245,6 +250,7 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
+    _check_calls(model, loss, callbacks, penalty, every, mistyped)
     xs, ys = _plain(data, loss)
     decide = _fitting("fit", model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
@@ -258,7 +264,6 @@ def fit(
         validation, early_stop, backend, model, loss, decide, optimizer.parameters
     )
     xs, ys = as_floats(model, loss, xs, ys)
-    size("steps between checkpoints", every)
     run = _Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
@@ -337,6 +342,7 @@ def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) 
         total = losses[0] if len(losses) == 1 else sum_of(losses) / len(losses)
         return (total + penalty(model) if penalty else total), outputs
 
+    run.__name__ = "the loss of a batch"  # to those who read a message
     return run
 
 
@@ -356,7 +362,9 @@ def _steps(
         if rate:
             if not is_arithmetic(rate):  # it may look at the parameters, and move them
                 descent.store()
-            optimizer.lr = finite(f"the learning rate of step {number}", rate(number), least=0.0)
+            lr = rate(number)
+            if lr is not optimizer.lr:
+                optimizer.lr = finite(f"the learning rate of step {number}", lr, least=0.0)
         try:
             taken = descent.step(data, rows)
         except FloatingPointError as error:
@@ -384,9 +392,37 @@ def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) ->
     return any(answer is True for answer in answers)
 
 
+def _check_calls(
+    model: object,
+    loss: object,
+    callbacks: object,
+    penalty: object,
+    every: int,
+    mistyped: Mapping[str, object],
+) -> None:
+    """TypeError for a setting that `fit` has not, or that is no function where one is needed."""
+    if mistyped:
+        known = [name for name in inspect.signature(fit).parameters if name != "mistyped"]
+        raise TypeError(f"fit has {no_such('argument', next(iter(mistyped)), known)}")
+    check_loss("fit", model, loss)
+    size("steps between checkpoints", every)
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(
+            f"callbacks expected a list of functions, such as [print], got {callbacks!r:.40}"
+        )
+    for name, thing in (*(("a callback", each) for each in callbacks), ("penalty", penalty)):
+        if not (callable(thing) or (name == "penalty" and thing is None)):
+            raise TypeError(f"{name} expected a function, got {thing!r:.40}")
+
+
 def _default_optimizer(model: Model, lr: float | Schedule | None) -> Optimizer:
     if lr is None:
         raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
+    if not hasattr(model, "parameters"):
+        raise TypeError(
+            f"fit expected a model with parameters(), got {type(model).__name__}: derive it from "
+            "nn.Module, or give optimizer=SGD([...], lr=...) what to learn"
+        )
     return SGD(model.parameters(), lr=0.0)  # `_rate` sets lr before each step
 
 
@@ -425,11 +461,18 @@ def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]
 
     Classes are ints, though they came as floats. ValueError naming another number.
     """
-    whole = as_dataset(data)
-    xs, ys = _numbers(whole.xs, f"{name}xs"), _numbers(whole.ys, f"{name}ys")
+    whole = as_dataset(data, name or "data")
+    beginning = f"{name} " if name else ""
+    xs, ys = _numbers(whole.xs, f"{beginning}xs"), _numbers(whole.ys, f"{beginning}ys")
     if loss is cross_entropy:
         ys = [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]
     return xs, ys
+
+
+_MAKE = {
+    str: "texts need numbers of their own, such as names.index(text)",
+    bool: "write int(x) for 1 or 0",
+}
 
 
 def _numbers(thing: Any, where: str) -> Any:
@@ -438,6 +481,10 @@ def _numbers(thing: Any, where: str) -> Any:
     if isinstance(thing, dict):
         return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
+        if isinstance(thing, str | bool):
+            raise ValueError(
+                f"{where} expected a finite number, got {short(thing)}: {_MAKE[type(thing)]}"
+            )
         finite(where, thing)
         return thing
     if _are_finite(thing):
@@ -465,6 +512,7 @@ def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -
     called stays.
     """
     check_loss(who, model, loss)
+    check_model(who, model)
     tried = partial(_tried, xs, ys)
     with collector_paused():  # the graphs have no cycles: to look for some is time lost
         output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
@@ -480,7 +528,7 @@ def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     firsts = {length: i for i, length in reversed([*enumerate(lengths)])}
     for i in dict.fromkeys([*firsts.values(), *range(len(xs))]):  # each length, then letters
         x, y, length = xs[i], ys[i], lengths[i]
-        letters = set() if isinstance(model, MLP) else _integers(x) - known
+        letters = set() if type(model) is MLP else _integers(x) - known
         kind = length, _asked(loss, y)
         if kind in tried and not (letters and len(known) < LETTERS):
             continue
@@ -488,13 +536,27 @@ def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
         try:
             if length not in outputs or (letters and len(known) < LETTERS):
                 known |= letters
-                outputs[length] = model(x)
+                outputs[length] = _learnable(model(x))
             result = loss(outputs[length], y)
         except (ValueError, TypeError, IndexError) as error:
             raise ValueError(f"example {i} does not fit: {error}") from error
         if not isinstance(result, Value):
-            raise ValueError(f"the loss expected to return a Value, got {result!r}")
+            raise ValueError(
+                f"the loss returned {result!r:.40}, expected a Value: compute with what the model "
+                "returned, not with its .data"
+            )
     return outputs.popitem()[1]
+
+
+def _learnable(output: Any) -> Any:
+    """What a model returned; ValueError where it is plain numbers."""
+    parts = output if isinstance(output, list | tuple) and output else [output]
+    if all(isinstance(part, int | float) for part in parts):
+        raise ValueError(
+            f"the model returned {short(output)}, expected Values: are its weights Values, and "
+            "computed with, not with their .data?"
+        )
+    return output
 
 
 def _integers(x: Any) -> set[int]:
@@ -684,7 +746,7 @@ def _validation(
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    held_out = _plain(validation, loss, "validation ")
+    held_out = _plain(validation, loss, "validation")
     _fitting("fit", model, loss, *held_out)
     floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
 

@@ -393,7 +393,65 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         ValueError,
         "data has 1 rows in xs but 2 targets in ys",
     ),
-    ("fit(NET, mse, 3, lr=0.1, steps=1)", ValueError, "data must be a pair of lists, (xs, ys)"),
+    *(
+        (
+            f"fit(NET, mse, {data}, lr=0.1, steps=1)",
+            ValueError,
+            f"data must be a pair of lists, (xs, ys), got {words}",
+        )
+        for data, words in {
+            "3": "int",
+            "'data.csv'": "the text 'data.csv': nn.load_csv reads a file",
+            '{"x": [1.0], "y": [2.0]}': "a dict: give 'x' and 'y' of it as a pair",
+            "mse": "function: the order is model, loss, data",
+            "[([1.0], 2.0)] * 3": "3 pairs: xs, ys = zip(*pairs) makes two lists of them",
+            "[1.0, 2.0, 3.0]": "3 things",
+        }.items()
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, validation=0.2)",
+        ValueError,
+        "validation must be a pair of lists, (xs, ys), got 0.2: nn.split keeps a share of the "
+        "rows aside",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, stpes=1)",
+        TypeError,
+        "fit has no argument 'stpes', did you mean 'steps'? There are: model, loss, data, "
+        "steps, epochs, batch_size, replacement, optimizer, lr, validation, early_stop, "
+        "callbacks, seed, penalty, progress, backend, checkpoint, every, resume",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, callbacks=print)",
+        TypeError,
+        "callbacks expected a list of functions, such as [print], got <built-in function print>",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, callbacks=[3])",
+        TypeError,
+        "a callback expected a function, got 3",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, penalty=0.1)",
+        TypeError,
+        "penalty expected a function, got 0.1",
+    ),
+    (
+        "fit(MLP, mse, XY, lr=0.1, steps=1)",
+        TypeError,
+        "fit expected a model, got the class MLP: make one, such as net = MLP(2, [16, 1])",
+    ),
+    (
+        "fit(lambda x: 0.5, mse, XY, lr=0.1, steps=1)",
+        ValueError,
+        "example 0 does not fit: the model returned 0.5, expected Values: are its weights "
+        "Values, and computed with, not with their .data?",
+    ),
+    (
+        "fit(NET, mse, ([[1.0]], [True]), lr=0.1, steps=1)",
+        ValueError,
+        "ys[0] expected a finite number, got True: write int(x) for 1 or 0",
+    ),
     (
         "fit(NET, mse, ([[nan]], [1.0]), lr=0.1, steps=1)",
         ValueError,
@@ -407,7 +465,8 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         'fit(NET, mse, ([["a"]], [1.0]), lr=0.1, steps=1)',
         ValueError,
-        "xs[0][0] expected a finite number, got 'a'",
+        "xs[0][0] expected a finite number, got 'a': texts need numbers of their own, such as "
+        "names.index(text)",
     ),
     (
         "fit(NET, mse, ([[1.0]], [None]), lr=0.1, steps=1)",

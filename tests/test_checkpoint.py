@@ -140,7 +140,7 @@ def read(branches, lengths, **settings):
     ys = [rng.uniform(-1, 1) for _ in xs]
     optimizer = Adam(model.parameters(), lr=0.05)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="run was recorded 9 times")
+        warnings.filterwarnings("ignore", message="the loss of a batch was recorded 9 times")
         return fit(model, mse, (xs, ys), optimizer=optimizer, **settings).loss
 
 
@@ -184,9 +184,9 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
         assert calls == [history.points_seen[-1]]
         return history.loss, model.state_dict(), optimizer.state_dict()
 
-    with pytest.warns(UserWarning, match="training goes on without replay.* run changes") as warned:
+    with pytest.warns(UserWarning, match="training goes on without replay.* changes") as warned:
         whole = counting(steps=60)
-    with pytest.warns(UserWarning, match="training goes on without replay.* run changes"):
+    with pytest.warns(UserWarning, match="training goes on without replay.* changes"):
         counting(steps=40, checkpoint=path)
     assert len(warned) == 1
     assert json.loads(path.read_text())["backend"] == "eager"

@@ -2,6 +2,7 @@ import copy
 import math
 import pickle
 import random
+from collections import deque
 from functools import partial
 from itertools import pairwise
 
@@ -13,7 +14,7 @@ from processes import printed
 from engine import ops
 from engine.functions import define
 from engine.value import Value, toposort
-from nn.module import ACTIVATIONS, MLP, Layer, Module, Neuron
+from nn.module import ACTIVATIONS, MLP, Layer, Module, Neuron, check_model
 
 X = [0.7, -1.2, 2.5]
 
@@ -516,3 +517,46 @@ def test_copies_of_a_net_stand_alone(copied, activation):
     assert twin.state_dict() == model.state_dict()
     assert twin([0.3, 0.4]).data == pytest.approx(model([0.3, 0.4]).data, rel=0, nan_ok=True)
     assert not set(twin.parameters()) & set(model.parameters())
+
+
+def test_values_in_arrays_and_deques_are_parameters():
+    numpy = pytest.importorskip("numpy")
+
+    class Net(Module):
+        def __init__(self):
+            self.grid = numpy.array([[Value(1.0), Value(2.0)], [Value(3.0), Value(4.0)]])
+            self.row = deque([Value(5.0)])
+
+    names = {name: p.data for name, p in Net().named_parameters()}
+    expected = {"grid.0.0": 1.0, "grid.0.1": 2.0, "grid.1.0": 3.0, "grid.1.1": 4.0, "row.0": 5.0}
+    assert names == expected
+
+
+def test_a_set_of_values_is_refused():
+    class Net(Module):
+        def __init__(self):
+            self.ws = {Value(1.0)}
+
+    with pytest.raises(TypeError, match=r"^ws is a set of Values, which has no order: keep them"):
+        Net().parameters()
+
+
+class Forward(Module):
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (
+            Forward(),
+            "^fit expected a model to call with one example, Forward: name its me",
+        ),
+        (MLP, "^fit expected a model, got the class MLP: make one"),
+        (3, "^fit expected a model to call with one example, int: got no function and no net$"),
+    ],
+)
+def test_what_is_no_model_is_refused(model, words):
+    with pytest.raises(TypeError, match=words):
+        check_model("fit", model)

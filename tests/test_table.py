@@ -3,7 +3,7 @@ from array import array
 import pytest
 
 from engine.arguments import read
-from nn.table import Table
+from nn.table import Table, _rows
 
 XS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
 YS = [0.5, 1.5, 2.5]
@@ -43,3 +43,25 @@ def test_the_numbers_of_all_rows():
     table = Table([[1.0, 2.0], [3.0, 4.0], [5.0]], [0.5, 1, 2.5])
     assert table.numbers.tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 0.5, 1.0, 2.5]
     assert len(table) == 3
+
+
+@pytest.mark.parametrize(
+    ("things", "width"),
+    [
+        ([1.0, 2.0], 1),
+        ([1, 2], 1),
+        ([1, 2**80], None),
+        ([2**80, 2**80], 0),
+        ([1.0, 2], None),
+        ([[1.0, 2.0], [3.0, 4.0]], 2),
+        ([[1.0, 2], [3.0, 4.0]], None),
+        ([[1.0, 2], [3.0, 4]], 2),
+        ([[1.0], [3.0, 4.0]], None),
+        ([(1.0, 2.0), (3.0, 4.0)], 2),
+        ([{"a": 1.0}, {"a": 2.0}], 1),
+        ([[], []], 0),
+    ],
+)
+def test_rows_of_one_shape_are_laid_down(things, width):
+    found = _rows(things)
+    assert (found and found.width) == width

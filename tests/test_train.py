@@ -1,4 +1,5 @@
 import csv
+import functools
 import gc
 import math
 import random
@@ -21,6 +22,7 @@ from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
 from engine.replay import Replay, replay
 from engine.value import Value, data_of
+from nn import descent
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron
@@ -720,7 +722,7 @@ def test_dropout_goes_on_with_the_draws_of_eager_mode(backend):
         def dropping(prediction, y):
             return (prediction * float(rng.random() < 0.7) - y) ** 2
 
-        warns = pytest.warns(UserWarning, match="slower: run calls random at .*test_train.py:")
+        warns = pytest.warns(UserWarning, match="slower: .* calls random at .*test_train.py:")
         with nullcontext() if backend == "eager" else warns as warned:
             history = fit(model, dropping, DOUBLES, lr=0.01, steps=25, backend=backend)
         assert warned is None or len(warned) == 1
@@ -887,7 +889,12 @@ MISFITS = {
     "inf": (Neuron(1), mse, ([[0.0]], [math.inf]), "ys[0] expected a finite number"),
     "text": (Neuron(1), mse, ([["a"]], [1]), "xs[0][0] expected a finite number, got 'a'"),
     "none": (Neuron(1), mse, ([[0]], [None]), "ys[0] expected a finite number, got None"),
-    "loss": (Neuron(1), lambda p, y: 1.0, ([[0.0]], [1]), "the loss expected to return a Value"),
+    "loss": (
+        Neuron(1),
+        lambda p, y: 1.0,
+        ([[0.0]], [1]),
+        "expected a Value: compute with what",
+    ),
 }
 
 
@@ -1053,9 +1060,10 @@ def test_training_leaves_no_cycles_and_memory_flat(backend):
     gc.disable()
     used = []
     count = [lambda _: used.append(sys.getallocatedblocks())]
-    fit(model, cross_entropy, data, steps=160, **settings, callbacks=count)
+    fit(model, cross_entropy, data, steps=360, **settings, callbacks=count)
     assert gc.collect() == 0
-    assert used[159] - used[59] < 100 * 10  # a step leaves its numbers; a graph has 2,700 blocks
+    # A step leaves its numbers; a graph has 2,700 blocks. What is compiled beside takes some, once.
+    assert min(used[k + 100] - used[k] for k in (59, 159, 259)) < 100 * 10
 
 
 # --- together --------------------------------------------------------------------------------
@@ -1215,3 +1223,96 @@ def test_a_loss_beside_the_optimizer_is_recorded_once(hold, recwarn):
         optimizer.step()
     assert loss.made == 1
     assert not recwarn
+
+
+# --- an optimizer's code as users write it ------------------------------------------------------
+
+
+class Own(SGD):
+    """Arithmetic of its own."""
+
+    def moved(self, ps, gs, memory, rates):
+        return [p - rates[0] * g for p, g in zip(ps, gs, strict=True)], *memory
+
+
+class ReadsSteps(SGD):
+    """Arithmetic that reads what training keeps elsewhere while it runs."""
+
+    def moved(self, ps, gs, memory, rates):
+        share = 1 / (1 + self.steps[0])
+        return super().moved(ps, [g * share for g in gs], memory, rates)
+
+
+class Clamped(SGD):
+    """A step that looks as if it were the package's."""
+
+
+@functools.wraps(SGD.step)
+def _clamped(self):
+    SGD.step(self)
+    for p in self.parameters:
+        p.data = max(-0.5, min(0.5, p.data))
+
+
+Clamped.step = _clamped
+
+
+@pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
+@pytest.mark.parametrize(
+    ("kind", "warns"), [(Own, ""), (ReadsSteps, "ReadsSteps.moved reads steps"), (Clamped, "")]
+)
+def test_an_optimizer_of_ones_own_does_what_it_does_eagerly(kind, warns, backend, recwarn):
+    available(backend)
+
+    def losses(backend):
+        model = MLP(2, [4, 1], "tanh", seed=0)
+        optimizer = kind(model.parameters(), lr=0.5)
+        settings = {"steps": 25, "batch_size": 7, "backend": backend}
+        return fit(model, hinge, moons(20, noise=0.1, seed=0), optimizer=optimizer, **settings).loss
+
+    assert losses(backend) == pytest.approx(losses("eager"), rel=1e-9)
+    said = [str(each.message) for each in recwarn]
+    named = backend in ("numpy", "c")  # "auto" begins with Python's, where all is in its place
+    assert [warns in words for words in said] == [True] * bool(warns and named)
+
+
+def test_a_net_that_grows_rows_by_the_letter_learns_all_of_them():
+    class Lazy(MLP):
+        def __init__(self):
+            super().__init__(2, [2], seed=0)
+            self.rows = {}
+
+        def __call__(self, x):
+            a, b = self.rows.setdefault(x[0], [Value(0.1 * x[0]), Value(0.2)])
+            return a * b
+
+    model = Lazy()
+    with goes_on_eagerly("auto"):
+        history = fit(model, mse, ([[0], [1], [2]], [1.0, 2.0, 3.0]), steps=30, lr=0.1)
+    assert history.loss[-1] < 0.2
+    assert all(row[0].data > 0.5 for row in model.rows.values())
+
+
+@pytest.mark.parametrize("backend", ["python", "numpy"])
+def test_an_interrupt_while_numbers_are_given_back_parts_nothing(backend, monkeypatch):
+    model = MLP(2, [2, 1], seed=0)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
+    given_back = descent.set_each
+    times = []
+
+    def interrupted(slot, values, numbers):
+        given_back(slot, values, numbers)
+        times.append(slot)
+        if times == ["data", "grad"]:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(descent, "set_each", interrupted)
+    settings = {"optimizer": optimizer, "callbacks": [str], "backend": backend}
+    with pytest.warns(TrainingInterrupted):
+        fit(model, mse, xor(), steps=3, **settings)
+    plain = MLP(2, [2, 1], seed=0)
+    other = SGD(plain.parameters(), lr=0.1, momentum=0.5)
+    fit(plain, mse, xor(), steps=1, optimizer=other, backend="eager")
+    assert optimizer.steps == other.steps
+    assert optimizer.velocity == pytest.approx(other.velocity)
+    assert list(model.state_dict().values()) == pytest.approx(list(plain.state_dict().values()))

@@ -18,6 +18,7 @@ from worlds import (
     SCOPES,
     WAYS,
     WRAPS,
+    Box,
     Text,
     World,
     alike,
@@ -31,7 +32,11 @@ from worlds import (
     told,
 )
 
+import engine
+import nn
 from engine import Value, backends
+from engine.compare import ReplayError
+from engine.world import World as Guards
 from nn import SGD, fit, gradient_descent, mse, stochastic_gradient_descent
 
 REPLAYS, EITHER = "replays", "replays or is refused"
@@ -852,6 +857,11 @@ KINDS["state"] = [
          look="box.done", most=2),
     _Row("state that somebody else resets", "box = Box(done=False)",
          "box.done = True\nreturn w * x", "box.done = False", look="box.done", most=8),
+    _Row("state that is set to what it was", "box = Box(done=True)",
+         "box.done = True\nreturn w * x", "box.done = False", look="box.done", most=8),
+    _Row("a global that is set to what it was", "mode = 'train'",
+         "global mode\nmode = 'train'\nreturn w * x", "mode = 'eval'", look="mode", most=8,
+         ways=IN_MODULE),
     _Row("lazily built", "box = Box(v=None)",
          "if box.v is None:\n    box.v = Value(1.5)\nreturn box.v * x", look="box.v", most=2),
     _Row("lazily built in a dict", "vs = {}",
@@ -1287,6 +1297,7 @@ STILL = {
         "lazily built again",
     ),
     *("state that somebody else resets", "and set back by somebody else"),
+    *("state that is set to what it was", "a global that is set to what it was"),
 }
 
 
@@ -1923,3 +1934,68 @@ def test_random_programs(backend, chunk, amount, figure):
     )
     assert not wrong, f"{len(wrong)} silent differences, such as {wrong[0]}"
     assert refused < 0.05 * only_read
+
+
+# --- what one would not think of ---------------------------------------------------------------
+
+
+def sets_kind(box, x):
+    box.kind = type(x).__name__
+
+
+def sets_what_is_no_value(box, x):
+    if not isinstance(x, Value):
+        box.kind = x
+
+
+@pytest.mark.parametrize("sets", [sets_kind, sets_what_is_no_value])
+def test_what_is_set_by_the_kind_of_a_number_is_refused(sets):
+    box, plain, w = Box(kind=None), Box(kind=None), Value(2.0)
+
+    @engine.replay(backend="python")
+    def f(x):
+        sets(box, x)
+        return w * x
+
+    for x in (1.0, 2.0, 3.0):
+        sets(plain, x)
+        with pytest.raises(ReplayError, match="what kind of thing a number is") as refused:
+            f(x)
+        assert refused.value.result[0].data == 2.0 * x
+        assert box.kind == plain.kind
+
+
+def test_settings_that_the_package_reads_by_name_are_guarded():
+    w = Value(2.0)
+    optimizer = nn.SGD([w], lr=0.1, weight_decay=0.5)
+    decay = engine.replay(
+        lambda x: optimizer.state_dict()["weight_decay"] * w * x, backend="python"
+    )
+    assert [decay(1.0).data, decay(1.0).data] == [1.0, 1.0]
+    optimizer.weight_decay = 0.25
+    assert decay(1.0).data == 0.5
+
+
+@pytest.mark.parametrize("base", [object, nn.Module])
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_another_dict_of_attributes_is_seen(base, is_asked):
+    kind = type("Own", (base,), {} if is_asked else {"k": 1.0})
+    w, own = Value(2.0), kind()
+    f = engine.replay(
+        lambda x: (getattr(own, "k", 1.0) if is_asked else own.k) * w * x, backend="python"
+    )
+    assert [f(1.0).data, f(1.0).data] == [2.0, 2.0]
+    own.__dict__ = {"k": 5.0}
+    assert f(1.0).data == 10.0
+
+
+def test_an_equal_number_compiles_no_guards(monkeypatch):
+    box, w = Box(k=1.5), Value(2.0)
+    f = engine.replay(lambda x: box.k * w * x, backend="python")
+    assert [f(1.0).data, f(2.0).data] == [3.0, 6.0]
+    written = []
+    monkeypatch.setattr(Guards, "_write", written.append)
+    for k in range(5):
+        box.k = float("1.5")
+        assert f(float(k)).data == 3.0 * k
+    assert (written, f.made) == ([], 1)

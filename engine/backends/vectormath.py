@@ -15,15 +15,15 @@ def needed(source: str) -> str:
     ['INLINE double v_sigmoid(double x)', 'INLINE double v_sigmoid_slope(double x)']
     """
     first, functions = _parts()
-    wanted: set[str] = set()
+    wanted = _names(source)
     for name, text in reversed(functions.items()):
-        if name in wanted or name in _names(source):
-            wanted |= {name, *_names(text)}
+        if name in wanted:
+            wanted |= _names(text)
     return "\n\n".join([first, *(text for name, text in functions.items() if name in wanted)])
 
 
-def _names(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\bv_\w+", text))
+def _names(text: str) -> set[str]:
+    return {*re.findall(r"\bv_\w+", text)}
 
 
 @cache
