@@ -193,7 +193,7 @@ def worse(ours: Sequence[float], theirs: Sequence[float], is_classes: bool) -> f
     lost = [(b - a) if is_classes else (a - b) for a, b in zip(ours, theirs, strict=True)]
     mean, error = fmean(lost), stdev(lost) / math.sqrt(len(lost))
     percent = 100 * mean / (fmean(theirs) or 1.0)
-    return round(percent if mean > error else min(percent, 0.0), 6)
+    return round(percent if mean > error else min(percent, 0.0), 6) + 0.0
 
 
 def fares(name: str, task: Any) -> Step:

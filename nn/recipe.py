@@ -25,7 +25,7 @@ ENOUGH = 200  # rows to learn from, of which some can be held out
 MOST_HELD_OUT = 2000  # rows: more would tell little more, and cost a look at each pass
 PATIENCE = 0.2  # of all steps: so long may training go on without a lower loss on rows held out
 FEWEST_LOOKS = 5  # that it goes on anyway
-STRAIGHT = 0.15  # of the usual weights of each of two hidden layers
+STRAIGHT = 0.1  # of the usual weights of each of two hidden layers
 STEEP = 3.0  # of those of the last
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
@@ -64,9 +64,9 @@ RECIPES = {  #          name    rate   schedule    batch steps hold out, decay
     ("sgd", False):   Recipe("sgd",   0.05,  "constant", 1,  3000, starts_straight=False),
     ("sgd", True):    Recipe("sgd",   0.05,  "constant", 1,  3000, starts_straight=False),
     ("adam", False):  Recipe("adam",  0.004, "cosine",   64, 1000, decay=30.0),
-    ("adam", True):   Recipe("adam",  0.003, "cosine",   64, 5000, hold_out=0.2),
+    ("adam", True):   Recipe("adam",  0.002, "cosine",   64, 6000, hold_out=0.2),
     ("adamw", False): Recipe("adamw", 0.004, "cosine",   64, 1000, decay=30.0),
-    ("adamw", True):  Recipe("adamw", 0.003, "cosine",   64, 5000, hold_out=0.2),
+    ("adamw", True):  Recipe("adamw", 0.002, "cosine",   64, 6000, hold_out=0.2),
 }
 # fmt: on
 USUAL = "adam"
