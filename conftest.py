@@ -1,4 +1,4 @@
-"""What holds for all tests, doctests and the README's examples: pytest finds this file first."""
+"""What holds for all tests, doctests and examples of pages: pytest finds this file first."""
 
 import pytest
 from sybil import Sybil
@@ -6,8 +6,12 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 
 from engine.ops import OPS
 
-README = Sybil([PythonCodeBlockParser()], patterns=["README.md"], fixtures=["no_operation_stays"])
-pytest_collect_file = README.pytest()
+PAGES = Sybil(
+    [PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    fixtures=["no_operation_stays"],
+)
+pytest_collect_file = PAGES.pytest()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,12 +4,13 @@ import argparse
 import json
 import os
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.chart import draw
-from benchmarks.contenders import CONTENDERS, is_there
+from benchmarks.contenders import CONTENDERS, Contender, is_there, of_folder
 from benchmarks.report import Turns, disagreement, table
 from benchmarks.turns import take_turns
 from benchmarks.whole import take_whole
@@ -25,15 +26,19 @@ def main() -> None:
     if options.quick:
         print("Quick: the figures mean nothing.")
     reports: dict[str, dict[str, Turns]] = {}
-    for name, work in WORKS.items():
+    works, contenders = dict(WORKS), CONTENDERS
+    if options.tables:
+        work, more = of_folder(options.tables)
+        works[work.name], contenders = work, contenders + more
+    for name, work in works.items():
         if options.only and not name.startswith(tuple(options.only)):
             continue
         print(f"\n{work.name}: {work.title}", flush=True)
-        for contender in CONTENDERS:
+        for contender in contenders:
             if name in contender.does and not is_there(contender):
                 print(f"  without {contender.name}: {contender.needs} is not installed")
         try:
-            measured = run(work, options.rounds or work.rounds, options.quick)
+            measured = run(work, options.rounds or work.rounds, options.quick, contenders)
         except ImportError as error:
             print(f"  left out: {error}")
             continue
@@ -49,10 +54,15 @@ def main() -> None:
         draw(reports, f"{machine()}; {versions()}", options.chart)
 
 
-def run(work: Work, rounds: int, is_quick: bool = False) -> dict[str, Turns]:
+def run(
+    work: Work,
+    rounds: int,
+    is_quick: bool = False,
+    contenders: Sequence[Contender] = CONTENDERS,
+) -> dict[str, Turns]:
     """The turns of every contender that is there; quick ones with little to do."""
     contests = {
-        c.name: c.does[work.name] for c in CONTENDERS if work.name in c.does and is_there(c)
+        c.name: c.does[work.name] for c in contenders if work.name in c.does and is_there(c)
     }
     task = work.task(**work.quick if is_quick else {})
     if work.whole:
@@ -101,6 +111,12 @@ def _options() -> Any:
     )
     parser.add_argument(
         "--rounds", type=int, help="turns of each contender (each work has its own)"
+    )
+    parser.add_argument(
+        "--tables",
+        type=Path,
+        metavar="DIR",
+        help="also the CSV files in DIR, as its targets.csv says: file, target, kind",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="all measurements")
     parser.add_argument("--chart", type=Path, metavar="FILE", help="bars, as .svg or .png")

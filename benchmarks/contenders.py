@@ -4,11 +4,12 @@ import importlib
 import importlib.util
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import alone, browser, chosen, ours, watching, whole
+from benchmarks import alone, browser, chosen, ours, tables, watching, whole
 from benchmarks.turns import Contest, Step
-from benchmarks.works import WORKS
+from benchmarks.works import WORKS, Work, tables_work
 from engine.backends import library
 
 COMPILER = "a C compiler"
@@ -132,8 +133,21 @@ CONTENDERS = (
               {"watching": partial(browser.stepping, browser.large)}),
     Contender("page of a mistake steps, ms", browser.NEEDS,
               {"watching": partial(browser.stepping, browser.wrong)}),
+    *(
+        Contender(name, "pandas", {"tables": partial(tables.fares, name)})
+        for name in tables.TABLES
+    ),
 )
 # fmt: on
+
+
+def of_folder(folder: Path) -> tuple[Work, tuple[Contender, ...]]:
+    """The work of the tables in a folder, and a contender for each; ValueError as `in_folder`."""
+    name, names = f"tables of {folder}", [*tables.in_folder(folder)]
+    work = tables_work(name, "the same on tables that decided nothing", names, str(folder))
+    return work, tuple(
+        Contender(table, "pandas", {name: partial(tables.fares, table)}) for table in names
+    )
 
 
 def is_there(contender: Contender) -> bool:

@@ -1,10 +1,11 @@
 """What is measured: the works, their data, and the figures to reach."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from benchmarks import tables
 from benchmarks.gpt import GPT, one_hot
 from benchmarks.whole_tasks import digits_task, table_task, words_task
 from nn.data import digits, moons
@@ -133,6 +134,22 @@ def words_work(steps: int, *goals: Goal) -> Work:
     )
 
 
+def tables_work(name: str, title: str, contenders: Collection[str], folder: str = "") -> Work:
+    """Training with no settings, table by table."""
+    goals = (Goal(name, tables.LINE) for name in contenders)
+    beside = (Goal(name, tables.MLP, of=tables.BESIDE) for name in contenders)
+    return Work(
+        name,
+        f"{title}, no settings; % worse than the better of linear and constant (0: within 1 SE)",
+        "%",
+        1,
+        partial(tables.task, folder),
+        (*goals, *beside),
+        alone=True,
+        quick={"folds": 2, "times": 1, "steps": 20},
+    )
+
+
 # fmt: off
 WORKS = {
     work.name: work
@@ -222,6 +239,7 @@ WORKS = {
               Goal("page steps, ms", 16),
               Goal("page of 16-16-16-1 steps, ms", 16),
               Goal("page of a mistake steps, ms", 16)), alone=True),
+        tables_work("tables", "five folds, twice", tables.TABLES),
         Work("million", "1,000,000 nodes in a chain: built, differentiated, freed",
              "bytes a node", 2, lambda: 1_000_000,
              (Goal("brickgrad eager", 300),), alone=True),

@@ -29,9 +29,10 @@ from nn.finding import Wishes
 from nn.look import line_to_type, look
 from nn.module import MLP
 from nn.numerals import SEPARATORS
-from nn.optim import SGD, Adam, AdamW, Optimizer
+from nn.optim import SGD
 from nn.progress import collector_paused
 from nn.reading import Seen, read_rows
+from nn.recipe import OPTIMIZERS, RECIPES, SCHEDULES, USUAL, recipe_for, train_by
 from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways
@@ -40,7 +41,6 @@ from nn.train import (
     DivergedError,
     History,
     TrainingInterrupted,
-    fit,
     gradient_descent,
     judging,
     stochastic_gradient_descent,
@@ -55,6 +55,7 @@ from nn.trial import (
     look_at,
     plan_for,
     print_table,
+    print_verdict,
     step_graph,
     trial,
 )
@@ -65,11 +66,10 @@ BAD_INPUT = 2
 LARGEST = 5000  # pixels of a picture that need no remark
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
-OPTIMIZERS: dict[str, tuple[type[Optimizer], float]] = {  # with the learning rate unless given
-    "sgd": (SGD, 0.05),
-    "adam": (Adam, 0.01),
-    "adamw": (AdamW, 0.01),
-}
+ANOTHER_START = (
+    "Give the options it began with (--steps too, unless --schedule is constant); one that began "
+    "with other defaults, before Adam was the usual, starts anew without --resume"
+)
 DEMO_LAYERS = (8,)
 DEMO_LOSS = 0.1  # the demo counts the points looked at until the loss is below this
 DEMO: dict[str, tuple[Callable[..., History], float, int]] = {  # with learning rate and steps
@@ -118,6 +118,7 @@ def demo(options: argparse.Namespace) -> int:
 
 def train(options: argparse.Namespace) -> int:
     """Trains on a file."""
+    print(f"Reading {visible(options.data)}.", flush=True)
     rows, assumed = read_rows(options.data, options.target, wishes_of(options), format_of(options))
     for line in assumed:
         remark(line)
@@ -129,31 +130,39 @@ def train(options: argparse.Namespace) -> int:
     judge = judging_net(plan.task, model)
     start = look_at(plan.task, judge, plan.training)
     introduce(plan, model, start)
-    optimizer, usual = OPTIMIZERS[options.optimizer]
-    lr = options.lr or usual
+    untrained = [p.data for p in model.parameters()]
+    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
+    given = {name: getattr(options, name) for name in wishes}
+    recipe = recipe_for(len(plan.training.xs), options.optimizer, **given)
+    print(f"Training: {recipe}.", flush=True)
     try:
-        history = fit(
+        history = train_by(
+            recipe,
             model,
             plan.task.loss,
             plan.training,
-            steps=options.steps,
-            batch_size=options.batch,
-            optimizer=optimizer(model.parameters(), lr=lr),
-            validation=plan.testing,
-            seed=options.seed,
+            options.seed,
             checkpoint=options.checkpoint or options.resume,
             every=options.every,
             resume=options.resume,
             backend=options.backend,
+            progress=True,
         )
     except DivergedError as error:
         raise ValueError(
-            f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now {lr:g}). "
-            f"Nothing was saved; {out} is as it was"
+            f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now "
+            f"{recipe.lr:g}). Nothing was saved; {out} is as it was"
         ) from error
+    except ValueError as error:
+        hint = f". {ANOTHER_START}" * (" here it is " in str(error) or " differs: " in str(error))
+        raise ValueError(f"{error}{hint}") from error
+    print("Judging the net.", flush=True)
     done = trial(plan, model, judge, history, {})
     trials = {options.optimizer: done}
     print_table({name: trial.figures for name, trial in trials.items()})
+    if warning := print_verdict(plan, done, untrained):
+        remark(warning)
+    print("Drawing the pictures.", flush=True)
     leave(out, plan, trials)
     kept = options.checkpoint or options.resume
     if kept and interrupted(trials):
@@ -162,7 +171,7 @@ def train(options: argparse.Namespace) -> int:
     if after > before:
         remark(
             f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "
-            f"try a smaller --lr (now {lr:g}) or more --steps"
+            f"try a smaller --lr (now {recipe.lr:g}) or more --steps"
         )
     return INTERRUPTED if interrupted(trials) else 0
 
@@ -430,9 +439,9 @@ positive = numbers(float, lambda x: 0 < x < math.inf, "a number above 0 such as 
 share = numbers(float, lambda x: 0 <= x < 1, "a number from 0 to below 1")
 
 
-def batch(text: str) -> int | None:
-    """A number of points, or None for "all"."""
-    return None if text.lower() == "all" else int(count(text))
+def batch(text: str) -> int:
+    """A number of points, or 0 for "all"."""
+    return 0 if text.lower() == "all" else int(count(text))
 
 
 def layers(text: str) -> tuple[int, ...]:
@@ -467,7 +476,14 @@ class Command:
 
 
 # fmt: off
-RATES = ", ".join(f"{rate} for {name}" for name, (_, rate) in OPTIMIZERS.items())
+def usual(of: str) -> str:
+    """What the recipes say unless an option does: for few rows, for many, for sgd."""
+    few, many, sgd = (RECIPES[key] for key in ((USUAL, False), (USUAL, True), ("sgd", False)))
+    of_few, of_many, of_sgd = (str(getattr(recipe, of)) for recipe in (few, many, sgd))
+    usually = of_few if of_few == of_many else f"{of_few}, or {of_many} where rows are held out"
+    return f"default {usually}; for sgd {of_sgd}"
+
+
 BACKENDS = (*backends.NAMES, "auto")
 SEED = option("--seed", "N", "start of the random numbers", "0", type=whole_number)
 MODEL = option("model", "model.json", "a net from `brickgrad train`")
@@ -509,16 +525,22 @@ COMMANDS = {
     )),
     "train": Command(
         train, "train a net on a CSV file of your own",
-        "brickgrad train data.csv --target price --layers 16,16 --optimizer adam --batch 10", (
+        "brickgrad train data.csv --target price --layers 16,16 --steps 10000", (
         DATA,
         option("--target", "COLUMN", "what to learn: texts are classes, numbers amounts",
                required=True),
         option("--layers", "N,N", "sizes of the hidden layers", "16,16", type=layers),
-        option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}", "sgd", type=str.lower,
+        option("--optimizer", "NAME", f"one of {', '.join(OPTIMIZERS)}; sgd takes single points at "
+               "a constant rate, to see how descent works", USUAL, type=str.lower,
                choices=OPTIMIZERS),
-        option("--batch", "N", 'points in one step, or "all"', "1", type=batch),
-        option("--lr", "RATE", f"learning rate (default {RATES})", type=positive),
-        option("--steps", "N", "steps to take", "3000", type=count),
+        option("--batch", "N", f'points in one step, or "all" ({usual("batch")})', type=batch),
+        option("--lr", "RATE", f"learning rate ({usual('lr')})", type=positive),
+        option("--schedule", "NAME", f"how the rate falls: {', '.join(SCHEDULES)} "
+               f"({usual('schedule')})", type=str.lower, choices=SCHEDULES),
+        option("--steps", "N", f"steps to take at most ({usual('steps')})", type=count),
+        option("--hold-out", "SHARE", "share of the rows to learn from that says when to stop: the "
+               "weights that do best on it are kept (default 0.2, at most 2,000 rows, from 200 rows"
+               " on, else 0; for sgd 0)", type=share),
         option("--keep-aside", "SHARE", "share of the rows to test on", "0.2", type=share),
         option("--backend", "NAME", f"what runs the steps: {', '.join(BACKENDS)}; with a name the "
                "same seed gives the same bits, auto changes it by the clock", "auto",

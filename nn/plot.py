@@ -44,6 +44,7 @@ class Curves(Protocol):
     points_seen: list[int]
     validation_loss: list[float | None]
     validation_accuracy: list[float | None]
+    kept: int | None
 
     def elapsed(self) -> list[float]:
         """The seconds from the start to the end of each step."""
@@ -52,7 +53,8 @@ class Curves(Protocol):
 def plot_history(history: Curves) -> "Figure":
     """Loss, accuracy (where targets are classes) and length of the gradient at each step.
 
-    A noisy curve becomes pale dots, with their moving average on top.
+    A noisy curve becomes pale dots, under the mean of the last n steps from where n are there. A
+    vertical line marks the step whose weights an early stop kept.
     """
     _expect_steps("plot_history", history)
     percent, percent_held_out = (
@@ -68,12 +70,17 @@ def plot_history(history: Curves) -> "Figure":
     figure = _new_figure(len(panels))
     steps = range(1, len(history.loss) + 1)
     for axes, (title, unit, training, held_out) in zip(figure.axes, panels, strict=True):
-        _curve(axes, steps, [y for y in training if y is not None], 0, "training")
+        heights = _curve(axes, steps, [y for y in training if y is not None], 0, "training")
         looks = [(x, y) for x, y in zip(steps, held_out, strict=False) if y is not None]
         if looks:
-            axes.plot(*zip(*looks, strict=True), LINES[1], color=COLOURS[1], label="validation")
+            shown = looks[:: math.ceil(len(looks) / MOST_CORNERS)]
+            axes.plot(*zip(*shown, strict=True), LINES[1], color=COLOURS[1], label="validation")
+            heights += [y for _, y in looks]
         if title != "Accuracy":
-            _fit_height(axes)
+            _fit_height(axes, heights)
+        if history.kept is not None:
+            name = f"weights kept: step {history.kept + 1:,}"
+            axes.axvline(history.kept + 1, color=COLOURS[2], linestyle=LINES[3], label=name)
         _finish(axes, title, "step", unit)
     return figure
 
@@ -81,7 +88,8 @@ def plot_history(history: Curves) -> "Figure":
 def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
     """The loss of several histories, by name, against points looked at and against time.
 
-    A replay is recorded and compared with the function now and then: its curve waits there.
+    The first step, which records the replay that the others run, is where time begins; a replay is
+    compared with its function now and then: its curve waits there.
     Such as `plot_comparison({"GD": history, "SGD": other})`.
     """
     if not histories:
@@ -90,15 +98,19 @@ def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
         _expect_steps(f"plot_comparison of {name!r}", history)
     figure = _new_figure(2)
     by_points, by_time = figure.axes
+    points, times = [], []
+    heights: list[list[float]] = [[], []]
     for i, (name, history) in enumerate(histories.items()):
-        _curve(by_points, history.points_seen, history.loss, i, name)
-        _curve(by_time, history.elapsed(), history.loss, i, name)
-    _log_if_wide(by_points.set_xscale, [h.points_seen[-1] for h in histories.values()])
-    _log_if_wide(by_time.set_xscale, [h.elapsed()[-1] for h in histories.values()])
-    _fit_height(by_points)
-    _fit_height(by_time)
+        points.append(history.points_seen)
+        first, *others = history.elapsed()
+        times.append([0.0, *(seconds - first for seconds in others)])
+        heights[0] += _curve(by_points, points[-1], history.loss, i, name)
+        heights[1] += _curve(by_time, times[-1], history.loss, i, name)
+    _log_if_wide(by_points.set_xscale, [seen[-1] for seen in points])
+    _fit_height(by_points, heights[0])
+    _fit_height(by_time, heights[1])
     _finish(by_points, "Loss against points looked at", "points looked at", "loss")
-    _finish(by_time, "Loss against time", "time (s)", "loss")
+    _finish(by_time, "Loss against time", "time after the first step (s)", "loss")
     return figure
 
 
@@ -143,10 +155,11 @@ def boundary(
     predicted: Sequence[Any],
     outputs: Callable[[Rows], Sequence[Any]],
     threshold: float | None = None,
+    why: str = "",
 ) -> "Figure":
     """The same of what a model gives for the rows of the data, and for any others.
 
-    `means` are those of its columns.
+    `means` are those of its columns; `why` says in the title why it shows these two.
     """
     xs = data.xs
     decide = decision(data.ys, predicted[0], threshold)
@@ -171,7 +184,9 @@ def boundary(
         name = f"the model is wrong ({len(ringed)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
     names = [*map(_plain, data.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
-    title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
+    title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right" + (
+        f"\n{why}" if why else ""
+    )
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
         title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
@@ -195,25 +210,32 @@ def _expect_steps(name: str, history: Curves) -> None:
         raise ValueError(f"{name} expected a history of at least 1 step, got 0")
 
 
-def _curve(axes: "Axes", xs: Sequence[float], ys: Sequence[float], i: int, name: str) -> None:
-    """One curve; a noisy one as pale dots under its moving average."""
+def _curve(
+    axes: "Axes", xs: Sequence[float], ys: Sequence[float], i: int, name: str
+) -> list[float]:
+    """One curve; a noisy one as pale dots under its moving average. The heights to make room for.
+
+    The average begins where as many steps are there as it is of. Of the dots, which may leave the
+    picture, those before it have room up to the highest.
+    """
     colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
-    way = math.fsum(abs(b - a) for a, b in pairwise(ys))
+    way, start = math.fsum(abs(b - a) for a, b in pairwise(ys)), list[float]()
     if len(ys) > 2 * WINDOWS and way > 4 * (max(ys) - min(ys)):
-        axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
+        if len(set(ys)) > 2:  # right or wrong, of single points, would be two bars
+            axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
         window = len(ys) // WINDOWS
+        start = [max(ys[:window])]
         sums = [0.0, *accumulate(ys)]
-        starts = [max(0, end - window) for end in range(1, len(sums))]
-        ys = [(sums[b] - sums[a]) / (b - a) for b, a in enumerate(starts, 1)]
+        ys = [(b - a) / window for a, b in zip(sums, sums[window:], strict=False)]
+        xs = xs[window - 1 :]
         name = f"{name} (mean of the last {window} steps)"
     stride = math.ceil(len(ys) / MOST_CORNERS)
     axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
+    return [*start, *ys[::stride]]
 
 
-def _fit_height(axes: "Axes") -> None:
-    """Makes room for the named curves; what is pale may leave the picture."""
-    named: list[Any] = [line for line in axes.lines if line.get_label()[:1] != "_"]  # type: ignore[index]
-    heights = [float(y) for line in named for y in line.get_ydata()]
+def _fit_height(axes: "Axes", heights: Sequence[float]) -> None:
+    """Makes room for these heights; what else there is may leave the picture."""
     low, high = min(heights), max(heights)
     if _log_if_wide(axes.set_yscale, heights):
         axes.set_ylim(low / 1.5, high * 1.5)

@@ -1,6 +1,7 @@
 """What stands around a long loop: a line that shows how far it is, and a Ctrl-C that waits."""
 
 import gc
+import math
 import signal
 import sys
 import threading
@@ -11,6 +12,7 @@ from functools import partial
 from types import FrameType
 
 SECONDS_BETWEEN_REPORTS = 0.1
+SECONDS_BETWEEN_LINES = 5.0  # in a file, where each report stays
 WIDTH = 79
 
 Report = Callable[[int, object], None]
@@ -61,28 +63,30 @@ def reporting(wanted: bool | None, total: int) -> Iterator[Report]:
     """`report(done, state)` shows on stderr how many of `total` are done, ten times a second.
 
     A bar where tqdm is installed, else a line. `wanted=None`: only where stderr is a terminal.
+    Where it is none, such as a file, plain lines: one in five seconds, none of a shorter loop.
     """
-    if wanted is None:
-        wanted = sys.stderr is not None and sys.stderr.isatty()
-    if not wanted:
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if sys.stderr is None or not (is_terminal if wanted is None else wanted):
         yield _nothing
         return
-    show, close = _display(total)
+    show, close = _display(total) if is_terminal else (partial(_show_plain, total), _no_end)
+    pause = SECONDS_BETWEEN_REPORTS if is_terminal else SECONDS_BETWEEN_LINES
     latest: tuple[int, object] | None = None
-    shown_at = -float("inf")
+    start = time.monotonic()
+    shown_at = -math.inf if is_terminal else start
 
     def report(done: int, state: object) -> None:
         nonlocal latest, shown_at
         latest = done, state
         now = time.monotonic()
-        if now - shown_at >= SECONDS_BETWEEN_REPORTS:
+        if now - shown_at >= pause:
             show(done, state)
             shown_at = now
 
     try:
         yield report
     finally:
-        if latest:
+        if latest and shown_at != start:
             show(*latest)
         close()
 
@@ -112,3 +116,11 @@ def _show_line(total: int, done: int, state: object) -> None:
 
 def _end_line() -> None:
     print(file=sys.stderr)
+
+
+def _show_plain(total: int, done: int, state: object) -> None:
+    print(f"{done:,} of {total:,}: {state}", file=sys.stderr, flush=True)
+
+
+def _no_end() -> None:
+    pass

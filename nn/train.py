@@ -85,7 +85,10 @@ class Step(NamedTuple):
 
 @dataclass(repr=False)
 class History:
-    """The numbers of every step: one list for each field of `Step`; `history[-1]` is a `Step`."""
+    """The numbers of every step: one list for each field of `Step`; `history[-1]` is a `Step`.
+
+    `ended` says why training ended; `kept` is the step whose weights an early stop left (or None).
+    """
 
     step: list[int] = field(default_factory=list)
     loss: list[float] = field(default_factory=list)
@@ -97,6 +100,7 @@ class History:
     validation_loss: list[float | None] = field(default_factory=list)
     validation_accuracy: list[float | None] = field(default_factory=list)
     ended: str = ALL_DONE
+    kept: int | None = None  # the step whose weights an early stop left
 
     def __len__(self) -> int:
         return len(self.step)
@@ -298,7 +302,7 @@ def fit(
         finally:
             descent.store()
     if held_out and early_stop is not None:
-        held_out.restore()
+        history.kept = held_out.restore(history.validation_loss)
     if history.ended == INTERRUPTED:
         words = f"training interrupted at step {len(history)} of {total}"
         warnings.warn(words, TrainingInterrupted, stacklevel=outside())
@@ -636,9 +640,12 @@ class _Validation:
     def tired(self) -> bool:
         return self.patience is not None and self.seen.looks_since >= self.patience
 
-    def restore(self) -> None:
-        if self.seen.best:
-            set_each("data", self.parameters, self.seen.best)
+    def restore(self, losses: list[float | None]) -> int | None:
+        """Goes back to the parameters of the lowest of the losses; which one that is."""
+        if not self.seen.best:
+            return None
+        set_each("data", self.parameters, self.seen.best)
+        return next((k for k, loss in enumerate(losses) if loss == self.seen.lowest), None)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from engine.draw import Drawing, draw
 from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
-from engine.value import Value
+from engine.value import Value, set_each
+from nn import verdict
 from nn.columns import with_fills
 from nn.data import Dataset, Rows, decision, split
 from nn.module import MLP
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
+SAMPLE = 2000  # rows that say which columns tell most
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
 
@@ -87,6 +89,7 @@ class Trial:
     history: History
     figures: Mapping[str, str]
     look: Look  # at the rows learned from
+    aside: Look | None = None  # at those kept aside
 
 
 def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
@@ -165,7 +168,7 @@ def trial(
     task, looks = plan.task, plan.looks(judge)
     figures = {
         "points in one step": f"{history.points_seen[0]:,}",
-        "learning rate": f"{history.learning_rate[-1]:g}",
+        "learning rate": f"{max(history.learning_rate):g}",
         "steps": f"{len(history):,}",
         "points looked at": f"{history.points_seen[-1]:,}",
         **more,
@@ -176,7 +179,49 @@ def trial(
             for part, look in looks.items()
         },
     }
-    return Trial(model, judge, history, figures, looks[""])
+    others = [look for part, look in looks.items() if part]
+    return Trial(model, judge, history, figures, looks[""], *others)
+
+
+def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
+    """Says how good the net is beside itself untrained and no net at all, and what its curves say.
+
+    On the rows kept aside, where there are some. `untrained` are its parameters before training.
+    Returns a warning where the net is no better than no net, else "".
+    """
+    task, parameters = plan.task, done.model.parameters()
+    rows, look = plan.testing or plan.training, done.aside or done.look
+    ys, answers = rows.ys, verdict.answers_of(task, look.outputs)
+    trained = [p.data for p in parameters]
+    set_each("data", parameters, untrained)
+    try:
+        before = verdict.answers_of(task, look_at(task, done.judge, rows).outputs)
+    finally:
+        set_each("data", parameters, trained)
+    usual = verdict.usual_answer(task, plan.training.ys)
+    constant, words = [usual] * len(ys), verdict.in_words(task, usual)
+    where = (
+        f"{many(len(ys), 'row')} kept aside, looked at once, now"
+        if done.aside
+        else f"the {many(len(ys), 'row')} learned from, which says little about new ones"
+    )
+    unit = "" if task.classes else f" (typical error in the unit of {visible(task.target)!r})"
+    print(f"On {where}{unit}:")
+    kinds = {"the net": answers, "the net untrained": before, words: constant}
+    print_table(verdict.comparison(task, ys, kinds))
+    if task.classes:
+        print("How the rows of each class were answered; recall is the share that was found:")
+        print_table(verdict.confusion(task, ys, answers))
+    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS
+    said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
+    if said:
+        print(*said, "", sep="\n")
+    if verdict.is_better(task, ys, answers, constant):
+        return ""
+    return (
+        f"the net is no better than {words!r}: it found nothing in the columns that tells "
+        f"{task.target!r}; more rows, other columns or another --seed may help"
+    )
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
@@ -230,7 +275,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     width = max(len(str(out / name)) for name in words)
     learner = deepcopy(model)
     example = plan.task.named(Dataset([x], [y]))
-    optimizer = SGD(learner.parameters(), lr=[*histories.values()][-1].learning_rate[-1])
+    optimizer = SGD(learner.parameters(), lr=max(last.history.learning_rate))
     step = watch(learner, plan.task.loss, example, optimizer)
     step.about = f"row {row}, {plan.task.words(y)}"
     step.save(out / "step.html")
@@ -250,7 +295,7 @@ def figures(
         drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}
     else:
         (history,) = histories.values()
-        dashed = "; dashed: on the rows kept aside" if plan.aside else ""
+        dashed = "; dashed: on the rows held out" if history.kept is not None else ""
         curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
         drawn = {"curves.svg": (curves, history.plot())}
     if task.classes and len(task.features) > 1:
@@ -261,15 +306,22 @@ def figures(
             return [output for _, output in judged]
 
         drawn["boundary.svg"] = (
-            "which answer the net gives where",
-            boundary(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
+            "which answer the net gives where, over the two columns that move the loss most",
+            boundary(
+                *(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
+                why="over the two columns that move the loss most",
+            ),
         )
     return drawn
 
 
 def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
-    """The two columns that move the loss most: those with the largest sums of abs(slope)."""
-    slopes = judge.slopes(training.xs, training.ys)
+    """The two columns that move the loss most: those with the largest sums of abs(slope).
+
+    Of many rows each k-th is looked at, SAMPLE and some more.
+    """
+    stride = max(1, len(training.xs) // SAMPLE)
+    slopes = judge.slopes(training.xs[::stride], training.ys[::stride])
     blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
     first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
     return first, second

@@ -19,11 +19,12 @@ from benchmarks import (
     microgpt,
     ours,
     peak,
+    tables,
     watching,
     whole,
 )
 from benchmarks.chart import draw
-from benchmarks.contenders import CONTENDERS, is_there
+from benchmarks.contenders import CONTENDERS, is_there, of_folder
 from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, total
 from benchmarks.report import disagreement, fate, ratio, table
 from benchmarks.turns import Measured, take_turns
@@ -526,6 +527,56 @@ def test_without_playwright_there_is_no_browser(monkeypatch):
     assert not any(map(is_there, contenders))
 
 
+# --- tables ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_classes", "percent"),
+    [
+        ([0.8, 0.9], [0.9, 1.0], True, 10.526316),
+        ([0.9, 1.0], [0.8, 0.9], True, -11.764706),
+        ([2.2, 2.4], [2.0, 2.0], False, 15.0),
+        ([1.0, 9.0], [1.5, 8.0], False, 0.0),  # within a standard error
+        ([0.0, 0.0], [0.0, 0.0], False, 0.0),
+    ],
+)
+def test_so_much_worse_is_a_net(ours, theirs, is_classes, percent):
+    assert tables.worse(ours, theirs, is_classes) == percent
+
+
+def test_a_table_is_judged_on_the_same_folds_for_all():
+    pytest.importorskip("pandas")
+    found = tables.scores(tables.TABLES["iris"](), folds=3, times=1, steps=200)
+    assert {name: len(figures) for name, figures in found.items()} == dict.fromkeys(
+        ["brickgrad", "linear", "constant", "MLP"], 3
+    )
+    assert found["constant"] == pytest.approx([0.32] * 3)  # 16 of 50 in each fold
+    assert min(found["brickgrad"]) > 0.8
+    turn = tables.fares("a line, 40 rows", tables.task(folds=2, times=1, steps=20))(0)
+    assert turn.note.startswith("typical error: brickgrad ")
+    assert turn.also.keys() == {tables.BESIDE}
+
+
+def test_tables_of_a_folder_are_read_as_its_list_says(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    (tmp_path / "a.csv").write_text(",size;name;y\n".replace(",", "id;") + "".join(
+        f"{k};{k}.5;{'name' + str(k)};{'ab'[k % 2]}\n" for k in range(12)
+    ))  # fmt: skip
+    (tmp_path / "b.csv").write_text("".join(f"{k},?,{k * k}\n" for k in range(12)))
+    lines = ["file,target,kind,note", "a.csv,y,classes,", "b.csv,column 3,number,no header"]
+    (tmp_path / "targets.csv").write_text("\n".join(lines))
+    work, contenders = of_folder(tmp_path)
+    assert [c.name for c in contenders] == ["a.csv", "b.csv"]
+    assert {goal.contender for goal in work.goals} == {"a.csv", "b.csv"}
+    made = tables.in_folder(tmp_path)
+    first, second = made["a.csv"](), made["b.csv"]()
+    assert ([*first.columns], first.is_classes) == (["id", "size"], True)
+    assert [*second.target] == [k * k for k in range(12)]
+    assert pandas.isna(second.columns["column 2"]).all()
+    with pytest.raises(ValueError, match=r"--tables expected a folder with a targets\.csv of file"):
+        tables.in_folder(tmp_path / "none")
+
+
 # --- turns ------------------------------------------------------------------------------------
 
 
@@ -717,9 +768,7 @@ def test_a_work_that_is_unknown_is_said(monkeypatch, capsys):
 
 def test_a_peer_that_is_missing_is_said(monkeypatch, capsys):
     monkeypatch.setattr(__main__, "is_there", lambda c: c.name == "brickgrad eager")
-    monkeypatch.setattr(
-        __main__, "run", lambda work, rounds, quick: {"brickgrad eager": turns(1, 9.0)}
-    )
+    monkeypatch.setattr(__main__, "run", lambda *given: {"brickgrad eager": turns(1, 9.0)})
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "W1"])
     __main__.main()
     printed = capsys.readouterr().out

@@ -19,8 +19,10 @@ from engine.drawing.picture import visible
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
 from nn.module import MLP
+from nn.optim import SGD
 from nn.save import save
 from nn.task import load_task
+from nn.train import fit
 
 ROOT = Path(__file__).parents[1]
 IRIS = str(ROOT / "nn" / "iris.csv")
@@ -252,11 +254,12 @@ def test_train_on_all_rows(capsys):
 @pytest.mark.usefixtures("plain")
 def test_rows_kept_aside_do_not_touch_the_training():
     arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
-    Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(50)))
+    n = 300  # so that some of those learned from are held out, too
+    Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(n)))
     assert main(arguments) == 0
     before = load_task("brickgrad-train/model.json")[0].state_dict()
     _, aside = split(load_csv("data.csv", "y"), 0.8, seed=5)
-    ys = [7000 if [a] in aside.xs else 2 * a for a in range(50)]
+    ys = [7000 if [a] in aside.xs else 2 * a for a in range(n)]
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{y}\n" for a, y in enumerate(ys)))
     assert main(arguments) == 0
     assert load_task("brickgrad-train/model.json")[0].state_dict() == before
@@ -277,7 +280,7 @@ def test_train_learns_amounts_and_texts(amounts, capsys):
 @pytest.mark.usefixtures("plain")
 def test_a_training_goes_on_by_one_flag(capsys):
     """The one that was stopped has the net and the history of the one that was not."""
-    whole = [*TRAIN, *SMALL, "--steps", "90", "--batch", "40", "--optimizer", "adam"]
+    whole = [*TRAIN, *SMALL, "--steps", "90", "--batch", "40", "--schedule", "constant"]
     whole += ["--backend", "python"]
     part = [*whole, "--steps", "40", "--checkpoint", "run.json", "--every", "15", "--out", "b"]
     assert main([*whole, "--out", "a"]) == main(part) == 0
@@ -310,8 +313,8 @@ def test_a_named_backend_gives_the_same_bits_and_is_kept(backend, capsys):
 ANOTHER = {
     r"its optimizer is 'Adam\(.*', here it is 'SGD\(": ["--optimizer", "sgd"],
     "its model is ": ["--layers", "5"],
-    r"its lr is 0\.01, here it is 0\.5": ["--lr", "0.5"],
-    "it has 20 steps already, which is more than the 5 asked for": ["--steps", "5"],
+    r"its lr is 'cosine.*lr=0\.004.*lr=0\.5.*Give the options it began with": ["--lr", "0.5"],
+    r"its lr is .*steps=20.*steps=30.*\(--steps too, unless --schedule is": ["--steps", "30"],
     "none.json: No such file": ["--resume", "none.json"],
 }
 
@@ -652,7 +655,15 @@ def test_texts_that_are_no_utf8(trained, capsys):
         ([*TRAIN, "--steps", "0"], "--steps: expected a whole number of at least 1, got '0'"),
         ([*TRAIN, "--steps", "1.5"], "--steps: expected a whole number of at least 1"),
         ([*TRAIN, "--batch", "none"], "--batch: expected a whole number of at least 1"),
+        ([*TRAIN, "--batch", "0"], "--batch: expected a whole number of at least 1, got '0'"),
         ([*TRAIN, "--optimizer", "sdg"], "invalid choice: 'sdg'"),
+        ([*TRAIN, "--schedule", "cosin"], "invalid choice: 'cosin'"),
+        ([*TRAIN, "--hold-out", "1"], "--hold-out: expected a number from 0 to below 1, got '1'"),
+        ([*TRAIN, "--hold-out", "-0.1"], "--hold-out: expected a number from 0 to below 1"),
+        ([*TRAIN, "--hold-out", "half"], "--hold-out: expected a number from 0 to below 1"),
+        ([*TRAIN, "--hold-out", "0.999"], "--hold-out 0.999 of 120 rows leaves none to learn from"),
+        ([*TRAIN, "--hold-out", "0.001"], "none to stop by: give more rows, or --hold-out 0"),
+        ([*TRAIN, "--holdout", "0.2"], "no option '--holdout', did you mean '--hold-out'?"),
         ([*TRAIN, "--keep-aside", "1"], "--keep-aside: expected a number from 0 to below 1"),
         ([*TRAIN, "--out", IRIS], f"{IRIS}: File exists"),
         ([*TRAIN, "--out", f"{IRIS}/x"], "Not a directory"),
@@ -729,7 +740,10 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
     assert "Learning 'y' (an amount)" in capsys.readouterr().out
     assert main([*arguments, "--ignore", "id", "--classes"]) == 0
     captured = capsys.readouterr()
-    assert ("Learning 'y' (0, 1) from 48 rows" in captured.out, captured.err) == (True, "")
+    assert "Learning 'y' (0, 1) from 48 rows" in captured.out
+    words = "the net is no better than 'always 0': it found nothing in the columns that tells 'y'"
+    assert captured.err.startswith(f"brickgrad: {words}")
+    assert captured.err.count("\n") == 1
     assert main(["predict", "brickgrad-train/model.json", "data.csv"]) == 0
     assert "accuracy on these 60 rows" in capsys.readouterr().err
 
@@ -746,11 +760,33 @@ def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
 
 
 @pytest.mark.usefixtures("plain")
-def test_the_curves_show_the_rows_kept_aside():
-    assert main([*TRAIN, *QUICK]) == 0
+def test_some_of_many_rows_say_when_to_stop(capsys):
+    xs = [(a % 17, a % 5) for a in range(260)]
+    Path("data.csv").write_text("a,b,y\n" + "".join(f"{a},{b},{2 * a + b}.5\n" for a, b in xs))
+    arguments = ["train", "data.csv", "--target", "y", *QUICK]
+    assert main(arguments) == 0
+    assert "it stops early by 20% of the rows, held out" in capsys.readouterr().out
     rows = list(csv.DictReader(Path("brickgrad-train/history.csv").read_text().splitlines()))
     looks = [int(row["step"]) for row in rows if row["validation_loss"]]
-    assert looks == [119, 239, 299]
+    assert looks[:2] == [2, 5]  # 166 rows are 3 batches of 64
+    assert main([*arguments, "--hold-out", "0"]) == 0
+    assert "300 steps, weight decay 30 / rows" in capsys.readouterr().out
+    text = Path("brickgrad-train/history.csv").read_text()
+    assert not any(row["validation_loss"] for row in csv.DictReader(text.splitlines()))
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_training_from_before_these_defaults_is_refused_with_what_to_do(capsys):
+    """As the command began it then: by SGD, with the rows kept aside looked at in each pass."""
+    plan = nn.trial.plan_for(load_csv(IRIS, "species"), (4,), 0.2, 0)
+    net = plan.net()
+    optimizer = SGD(net.parameters(), lr=0.05)
+    settings = {"batch_size": 1, "validation": plan.testing, "checkpoint": "run.json"}
+    fit(net, plan.task.loss, plan.training, steps=20, optimizer=optimizer, **settings)
+    for options in ([], ["--optimizer", "sgd"]):
+        words = fails(capsys, *TRAIN, *SMALL, *options, "--resume", "run.json")
+        assert "one that began with other defaults" in words
+        assert words.endswith("starts anew without --resume\n")
 
 
 @pytest.mark.usefixtures("plain")

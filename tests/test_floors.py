@@ -52,13 +52,14 @@ FLOORS = [
     ["nn.descent"],
     ["nn.checkpoint"],
     ["nn.train", "nn.task"],
-    ["nn.watch"],
-    ["nn.trial"],
+    ["nn.watch", "nn.recipe", "nn.verdict"],
+    ["nn.trial", "nn.estimators"],
     ["nn.cli"],
 ]
 FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
 NUMPYS_OWN = {f"engine.backends.{name}" for name in ("adjoints", "arrays", "called")}
+ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 DEPENDENCIES = {"graphviz"}
 FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}
 
@@ -111,6 +112,7 @@ def test_what_is_not_ours_is_the_standard_library_or_a_lazy_extra(module):
         package = name.split(".")[0]
         if package in EXTRAS | DEPENDENCIES:
             own = package == "numpy" and module in NUMPYS_OWN
+            own = own or package in ITS_OWN.get(module, ())
             assert lazy or own, f"{module} imports {name} at its top"
         else:
             assert package in {*FACES, *sys.stdlib_module_names}, f"{module} imports {name}"

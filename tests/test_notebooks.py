@@ -12,6 +12,7 @@ NAMES = (
     "03_gradient_descent",
     "04_find_the_matrices",
     "05_mistakes",
+    "06_your_own_data",
 )
 
 

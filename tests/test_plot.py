@@ -72,14 +72,39 @@ def test_validation_is_drawn_where_it_was_looked_at():
 
 
 def test_a_noisy_curve_gets_its_moving_average():
-    noisy = [2.0 if i % 2 else 0.0 for i in range(200)]
+    noisy = [3.0, *(i % 3 for i in range(199))]
     axes = plot_history(history(noisy)).axes[0]
     ((name, (xs, ys)),) = named(axes).items()
     assert name == "training (mean of the last 10 steps)"
-    assert xs == list(range(1, 201))
-    assert ys[:5] == pytest.approx([0.0, 1.0, 2 / 3, 1.0, 4 / 5])  # of as many as there are
-    assert ys[9:] == pytest.approx([1.0] * 191)
+    assert xs == list(range(10, 201))  # from where ten steps are there
+    assert ys == pytest.approx([math.fsum(noisy[k : k + 10]) / 10 for k in range(191)])
     assert list(axes.lines[0].get_ydata()) == noisy
+    assert axes.get_ylim()[1] > 3.0  # the start, which no mean shows, has room
+
+
+def test_single_points_that_are_right_or_wrong_are_shown_by_their_mean():
+    made = history([1.0] * 200)
+    made.accuracy[:] = [float(i % 2) for i in range(200)]
+    _, accuracy, _ = plot_history(made).axes
+    (line,) = accuracy.lines
+    assert list(line.get_ydata()) == [50.0] * 191
+
+
+def test_the_step_whose_weights_were_kept_is_marked():
+    made = history([3.0, 2.0, 1.0])
+    made.kept = 1
+    for axes in plot_history(made).axes:
+        assert named(axes)["weights kept: step 2"][0] == [2, 2]
+    made.kept = None
+    assert all(named(axes).keys() == {"training"} for axes in plot_history(made).axes)
+
+
+def test_many_looks_at_validation_data_are_one_line_of_few_corners():
+    made = history([1.0 / (1 + i) for i in range(5000)])
+    made.validation_loss[:] = made.loss
+    loss, _ = plot_history(made).axes
+    assert len(loss.lines) == 2
+    assert len(named(loss)["validation"][0]) <= 1000
 
 
 @pytest.mark.parametrize(
@@ -104,9 +129,12 @@ def test_histories_are_compared_by_points_and_by_time():
     figure = plot_comparison({"GD": history([4.0, 2.0], points=100), "SGD": history([4.0, 3.0])})
     by_points, by_time = figure.axes
     assert named(by_points) == {"GD": ([100, 200], [4, 2]), "SGD": ([1, 2], [4, 3])}
-    assert named(by_time) == {"GD": ([0.5, 1.0], [4, 2]), "SGD": ([0.5, 1.0], [4, 3])}
+    assert named(by_time) == {"GD": ([0, 0.5], [4, 2]), "SGD": ([0, 0.5], [4, 3])}
     assert (by_points.get_xscale(), by_time.get_xscale()) == ("log", "linear")
-    assert (by_points.get_xlabel(), by_time.get_xlabel()) == ("points looked at", "time (s)")
+    assert (by_points.get_xlabel(), by_time.get_xlabel()) == (
+        "points looked at",
+        "time after the first step (s)",
+    )
 
 
 def test_curves_differ_in_more_than_colour():

@@ -86,6 +86,14 @@ def test_unless_told_a_terminal_decides():
     assert shown(None, stream=io.StringIO()) == ""
 
 
+def test_a_file_gets_whole_lines_of_a_long_loop_and_none_of_a_short_one(monkeypatch):
+    assert shown(True, stream=io.StringIO()) == ""
+    clock = iter(range(0, 100, 2))  # a report every 2 seconds
+    monkeypatch.setattr("nn.progress.time.monotonic", lambda: next(clock))
+    lines = shown(True, total=5000, until=8, stream=io.StringIO()).splitlines()
+    assert lines == [f"{done} of 5,000: loss {1 / done:.2f}" for done in (3, 6, 8)]
+
+
 def test_no_report_when_told_so():
     assert shown(False) == ""
 

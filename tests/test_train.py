@@ -429,14 +429,15 @@ def test_early_stop_goes_back_to_the_lowest_loss():
     losses = history.validation_loss
     best = losses.index(min(losses))
     assert history.ended == "early stop"
-    assert len(history) == best + 1 + 3
+    assert (len(history), history.kept) == (best + 1 + 3, best)
     assert model.w.data == seen[best] == pytest.approx(1, abs=0.02)
 
 
 def test_without_early_stop_the_last_parameters_stay():
     model = Slope()
-    fit(model, mse, DOUBLES, lr=0.1, steps=100, validation=([[1.0]], [1.0]))
+    history = fit(model, mse, DOUBLES, lr=0.1, steps=100, validation=([[1.0]], [1.0]))
     assert model.w.data == pytest.approx(2)
+    assert history.kept is None
 
 
 # --- callbacks, Ctrl-C -----------------------------------------------------------------------

@@ -1,4 +1,5 @@
 import csv
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from nn.data import Dataset, iris
 from nn.optim import SGD
 from nn.task import learn
 from nn.train import History, Step, gradient_descent
+from nn.trial import figures as drawn
 from nn.trial import (
     goal,
     judging_net,
@@ -15,6 +17,7 @@ from nn.trial import (
     look_at,
     plan_for,
     print_table,
+    print_verdict,
     step_graph,
     telling_columns,
     trial,
@@ -58,6 +61,35 @@ def test_the_figures_of_a_trial(plan):
     assert figures["more"] == "5"
     assert float(figures["loss"]) == pytest.approx(history.loss[0], rel=1e-3)  # of an untrained net
     assert {"accuracy", "loss on 30 others", "accuracy on 30 others"} < figures.keys()
+
+
+@pytest.mark.parametrize("keep_aside", [0.2, 0.0])
+def test_a_verdict_is_of_the_rows_kept_aside_where_there_are_some(keep_aside, capsys):
+    plan = plan_for(iris(), (4,), keep_aside, 0)
+    net = plan.net()
+    untrained = [p.data for p in net.parameters()]
+    history = gradient_descent(net, plan.task.loss, plan.training, lr=0.5, steps=150)
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    trained = net.state_dict()
+    assert print_verdict(plan, done, untrained) == ""
+    assert net.state_dict() == trained  # though it was looked at as it was before
+    text = capsys.readouterr().out
+    where = "On 30 rows kept aside, looked at once" if keep_aside else "On the 150 rows learned"
+    assert where in text
+    share = (done.aside or done.look).accuracy
+    assert re.search(rf"the net +{100 * share:.1f}%\n", text)
+    assert re.search(r"always \w+ +\d\d\.\d%\n", text)
+    assert re.search(r"\n  setosa +\d+ +\d+ +\d+ +100\.0%\n", text)
+
+
+def test_a_net_that_is_no_better_than_none_is_warned_of(plan, capsys):
+    [history], net = histories(plan, 1).values(), plan.net()
+    same = dict.fromkeys(net.state_dict(), 0.0) | {"layers.1.neurons.2.b": 1.0}
+    net.load_state_dict(same)
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    warning = print_verdict(plan, done, [*same.values()])
+    assert warning.startswith("the net is no better than 'always virginica'")
+    assert "nothing in the columns that tells 'species'; more rows" in warning
 
 
 def test_no_step_is_nothing_to_show(plan):
@@ -116,6 +148,30 @@ def test_the_columns_that_tell_most():
     gradient_descent(net, plan.task.loss, plan.training, lr=0.5, steps=100)
     judge = judging_net(plan.task, net)
     assert set(telling_columns(plan.task, judge, plan.training)) == {1, 2}
+
+
+def test_many_rows_are_sampled_for_the_columns_that_tell_most(plan, monkeypatch):
+    monkeypatch.setattr("nn.trial.SAMPLE", 30)
+    seen, judge = [], judging_net(plan.task, plan.net())
+    slopes = judge.slopes
+    monkeypatch.setattr(judge, "slopes", lambda xs, ys: seen.append(len(xs)) or slopes(xs, ys))
+    assert len(telling_columns(plan.task, judge, plan.training)) == 2
+    assert seen == [30]  # of 120
+
+
+def test_the_boundary_says_which_columns_and_why(plan):
+    pytest.importorskip("matplotlib")
+    [history], net = histories(plan, 20).values(), plan.net()
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    meaning, figure = drawn(plan, done, {"gd": history})["boundary.svg"]
+    assert meaning.endswith("over the two columns that move the loss most")
+    (axes,) = figure.axes
+    assert "over the two columns that move the loss most\n" in axes.get_title()
+    first, second = telling_columns(plan.task, done.judge, plan.training)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (
+        plan.task.features[first],
+        plan.task.features[second],
+    )
 
 
 def test_a_step_graph_has_the_gradient_of_the_loss(plan):
