@@ -16,7 +16,7 @@ from engine.cells import is_a
 from engine.functions import dot
 from engine.reach import Reached
 from engine.value import Operand, Value, data_of
-from engine.witness import is_installed, is_library, is_ours, names_of
+from engine.witness import is_installed, is_library, is_made_by_library, is_ours, names_of
 
 CLOSE = 1e-9
 _ASKS_KIND = (isinstance, issubclass)
@@ -27,7 +27,11 @@ _COMMON = {"x", "y", "op", "line", "dx", "dy"} | set(dir(math))  # names of much
 
 def kind_asked(after: Reached) -> str:
     """The line of the user's at which it may have been asked; empty where there is none."""
-    codes = {c: g for c, g in after.codes.items() if not (is_ours(c) or is_library(c))}
+    codes = {
+        c: g
+        for c, g in after.codes.items()
+        if not (is_ours(c) or is_library(c) or is_made_by_library(c, g))
+    }
     catches = any(_catches(code) for code in codes if not is_installed(code))
 
     @cache

@@ -46,7 +46,16 @@ from engine.cells import (
 from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.value import Value
-from engine.witness import KINDS, Names, is_installed, is_library, is_ours, names_of, within
+from engine.witness import (
+    KINDS,
+    Names,
+    is_installed,
+    is_library,
+    is_made_by_library,
+    is_ours,
+    names_of,
+    within,
+)
 
 MOST = 1_000_000  # things in a walk
 _ATOMS = {
@@ -158,7 +167,7 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
         asks_kind=any(
             n.asks_kind or n.globals & KINDS & codes[code].keys()
             for code, n in parts.items()
-            if not is_ours(code)
+            if not (is_ours(code) or is_made_by_library(code, codes[code]))
         ),
         lines={},
         set_lines={},

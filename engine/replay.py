@@ -385,7 +385,8 @@ class Replay:
         inner = {p.key for p in places if p.kind == "attribute" and is_standard(p.owner)}
         self._fixed |= inner  # such as the level of a logger
         places = [p for p in places if p.key not in inner]
-        if not places or any(cell.kind == "cache" for cell in before.cells.values()):
+        caches = (cell for cell in before.cells.values() if cell.kind == "cache")
+        if not places or not all(map(_is_of_the_house, caches)):
             return []
         ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
         holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
@@ -863,7 +864,7 @@ def _is_of_the_house(cell: Cell) -> bool:
     owner = cell.owner
     if cell.kind == "global":
         return is_house(str(owner.get("__file__", "")))
-    code = getattr(owner, "__code__", None)
+    code = getattr(getattr(owner, "__wrapped__", owner), "__code__", None)
     if isinstance(code, CodeType):
         return is_house(code.co_filename)
     home = owner if cell.kind == "module" else sys.modules.get(getattr(owner, "__module__", ""))

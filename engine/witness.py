@@ -354,10 +354,10 @@ def depends_on_the_world(called: Any) -> str:
     return ""
 
 
-def _is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
-    """Whether it is such as the `__new__` of a named tuple, or the formula of a row."""
+def is_made_by_library(code: CodeType, its_globals: dict[str, Any]) -> bool:
+    """Whether it is such as the `__new__` of a named tuple, or a method of a dataclass of ours."""
     home = str(its_globals.get("__name__", ""))
-    return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine."))
+    return code.co_filename == "<string>" and home.startswith(("namedtuple_", "engine.", "nn."))
 
 
 @cache
@@ -464,7 +464,7 @@ class Witness:
                 raise Stopped(is_for_good=True)
 
     def _meet(self, code: CodeType, frame: FrameType) -> None:
-        library = is_library(code) or _is_made_by_library(code, frame.f_globals)
+        library = is_library(code) or is_made_by_library(code, frame.f_globals)
         self._known[id(code)] = code, library
         if self._allowed is not None:
             self._allow(code, library, frame)
@@ -490,7 +490,7 @@ class Witness:
             if caller.f_code.co_filename.startswith((HOUSE, GENERATED, *_BLIND)):
                 return
             caller = caller.f_back
-        if library and not _is_made_by_library(code, frame.f_globals):
+        if library and not is_made_by_library(code, frame.f_globals):
             raise Stopped(is_for_good=True)
 
     def _refuse(self, what: str, frame: FrameType) -> None:

@@ -6,6 +6,8 @@ import warnings
 import pytest
 
 import engine
+import nn
+import nn.look
 from engine import Value, replay
 from engine import Value as Number
 from engine.compare import ReplayError
@@ -179,3 +181,23 @@ def test_a_model_that_asks_and_counts_is_as_eager():
         loss = fit(model, mse, ([1.0, 2.0], [2.0, 4.0]), lr=0.1, steps=5, backend=backend).loss
         found.append((loss, model.calls, model.seen, model.w.data))
     assert found[0] == found[1] == found[2]
+
+
+def test_a_file_of_ours_that_shares_a_name_changes_nothing():
+    """A name of the user's may be that of a file of nn that is there for something else."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.look, self.beta = Value(2.0), 1.5
+
+        def __call__(self, x):
+            return self.look * x * self.beta
+
+    net, kind = Net(), nn
+    step = replay(lambda x: net(x) if kind else None, backend="python")
+    found = []
+    for k in range(12):
+        net.beta = 1.5 + k
+        found.append(step(1.0).data)
+    assert found == [2.0 * (1.5 + k) for k in range(12)]
+    assert step.made <= 3
