@@ -13,7 +13,6 @@ import enum
 import functools
 import logging
 import operator
-import os
 import random
 import re
 import sys
@@ -48,6 +47,7 @@ from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import (
     KINDS,
+    MODULES,
     Names,
     is_installed,
     is_library,
@@ -176,7 +176,7 @@ def _together(codes: Mapping[CodeType, dict[str, Any]]) -> Names:
 
 def _is_of_modules(code: CodeType) -> bool:
     """Whether it is code of `nn.Module`, which looks around in modules alone."""
-    return code.co_filename == _MODULES
+    return code.co_filename == MODULES
 
 
 class _Kind(NamedTuple):
@@ -528,7 +528,6 @@ _CACHED = type(functools.cache(lambda: 0))
 _HAVE_DICT = (types.FunctionType, types.SimpleNamespace, _CACHED)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
 _ENGINE = __file__.removesuffix("reach.py")
-_MODULES = os.path.join(os.path.dirname(os.path.dirname(__file__)), "nn", "module.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
 
 

@@ -22,7 +22,7 @@ from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
 from engine.roll import roll
-from engine.tape import Bound, Tape, graded
+from engine.tape import Bound, Guard, Tape, graded
 from engine.value import Operand, Value, data_of, node
 from engine.world import World
 
@@ -116,9 +116,7 @@ class Recorded:
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
         self._seeds: dict[int, tuple[float, ...]] = {}
         self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
-        self._guards = [
-            (getattr(operator, g.relation), g.left, g.right, g.outcome) for g in self.program.guards
-        ]
+        self._guards = askers(self.program.guards)
         self._bounds = _grouped(self.program.bounds)
         self._others: dict[int, _Other] = {}
         self._sources: dict[int, Sources] = {}
@@ -176,9 +174,8 @@ class Recorded:
         else:
             self.kernel.forward()
         values = self.kernel.values
-        for relation, left, right, outcome in self._guards:
-            if relation(values[left], values[right]) is not outcome:
-                return False
+        if not hold(self._guards, values):
+            return False
         return all(_are_rows(values, *group) for group in self._bounds)
 
     def _choose(self) -> None:
@@ -402,6 +399,22 @@ class Recorded:
         """Where the parameters are on the tape, then the inputs that want a gradient."""
         at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
         return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
+
+
+Askers = list[tuple[Callable[[float, float], bool], int, int, bool]]
+
+
+def askers(guards: Sequence[Guard]) -> Askers:
+    """Guards with their comparisons at hand."""
+    return [(getattr(operator, g.relation), g.left, g.right, g.outcome) for g in guards]
+
+
+def hold(guards: Askers, values: Memory) -> bool:
+    """Whether the comparisons come out as they did when they were recorded."""
+    for relation, left, right, outcome in guards:
+        if relation(values[left], values[right]) is not outcome:
+            return False
+    return True
 
 
 Groups = list[tuple[slice | tuple[int, ...], int, int]]

@@ -114,7 +114,7 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
-        self.calls = self.hits = 0  # all, and those that a recording answered
+        self._calls = self._hits = 0  # all, and those that a recording answered
         self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
         self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
@@ -144,8 +144,8 @@ class Replay:
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
             return self._run(given, given.numbers)
-        self.calls += 1
         found = self._replayed(given)
+        self.note_call(found is not None)
         if found:
             return found[0]
         with turn() as is_ours:  # another thread's recording may wait for this one
@@ -199,10 +199,15 @@ class Replay:
         alike = self.recordings.get(given.shape, ())
         return [recorded for recorded in alike if recorded.suits(given.numbers)]
 
+    def note_call(self, is_answered: bool) -> None:
+        """Counts a call, one that a recording answered or another."""
+        self._calls += 1
+        self._hits += is_answered
+
     @property
     def is_busy(self) -> bool:
         """Whether recordings took longer than they saved so far; "auto" makes no more then."""
-        return self.wanted == "auto" and self.made >= TOO_MANY and self.hits < self.made
+        return self.wanted == "auto" and self.made >= TOO_MANY and self._hits < self.made
 
     def is_full(self, given: Given) -> bool:
         """Whether one more recording for such arguments would take longer than it saves."""
@@ -744,7 +749,6 @@ class Replay:
         for recorded in self.candidates(given):
             computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
-                self.hits += 1
                 own = recorded.calls >= recorded.due and self.compare(recorded, computed[0], given)
                 return own or (recorded.result(given.numbers, *computed),)
         return None
@@ -814,11 +818,11 @@ class Replay:
         if self.wanted == "eager":
             lines.append(f"{self._name} is not recorded: backend='eager'")
         elif not kept:
-            none = "no recording is left" if self.made else "has not been recorded yet"
-            lines.append(f"{self._name}: {none}" if self.made else f"{self._name} {none}")
+            none = "has no recording left" if self.made else "has not been recorded yet"
+            lines.append(f"{self._name} {none}")
         else:
             count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
-            calls = f"which answered {self.hits} of {self.calls} calls"
+            calls = f"which answered {self._hits} of {self._calls} calls"
             lines.append(f"{self._name}: {count}, {calls}")
         lines += [_guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
         return "\n".join([*lines, *self._causes])

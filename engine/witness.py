@@ -21,6 +21,7 @@ _PATHS = sysconfig.get_paths()
 _PYTHON = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib")})
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
+MODULES = f"{_NETS}module.py"
 
 # C functions whose results depend on the world, or which change it: modules, and single names.
 _MODULES = {

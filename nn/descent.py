@@ -5,7 +5,6 @@ back to the Values.
 """
 
 import math
-import operator
 import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ from engine.functions import dot
 from engine.modes import detect_anomaly, is_watched
 from engine.ops import fsum
 from engine.reach import is_read, reach
-from engine.recorded import Recorded
+from engine.recorded import Recorded, askers, hold
 from engine.replay import LIMIT, Replay
 from engine.roll import roll
 from engine.stretch import stretched
@@ -119,9 +118,10 @@ class Descent:
         if self._eager or is_watched() or self._own_steps():
             self.store()
             return self._by_graph(*self._built(data, rows))
-        self._replay.calls += 1
         try:
-            found = self._forward(data, rows) or self._record(data, rows)
+            found = self._forward(data, rows)
+            self._replay.note_call(found is not None)
+            found = found or self._record(data, rows)
             if isinstance(found, _Link):
                 return self._replayed(found) or self.step(data, rows)
             result = found
@@ -219,7 +219,6 @@ class Descent:
             link = self._link(recorded)
             link.lend(data, rows)
             if recorded.suits(link.numbers) and recorded.run():
-                self._replay.hits += not new
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
@@ -472,7 +471,7 @@ class _FlatMover(_Mover):
         self.world = World(cells)
         self._moves, self._due = 0, 2
         self._is_moved = False
-        self.backend, self._kernel = "", cast("Kernel | None", None)  # a spare waits for one
+        self.backend, self.kernel = "", cast(Kernel, None)  # a spare waits for one
         if backend:
             self._run_on(backend, backends.backend(backend).compile(self.program, self._sample))
 
@@ -482,13 +481,11 @@ class _FlatMover(_Mover):
         A sample of the parameters is enough to see later whether it is another.
         """
         n = len(self.parameters)
-        few = [count for count in FEW if count < n]
-        tapes = [self._record(count=count)[0] for count in few]
-        self._shown = few[0] if few else None
-        self._sample = tapes[0] if tapes else self._record()[0]
-        programs = list(map(roll, tapes))
-        program = stretched(programs, FEW, n) if len(few) == len(FEW) else None
-        self.program = program or roll(self._record()[0])
+        tapes = [self._record(count=count)[0] for count in FEW if n > max(FEW)]
+        program = stretched(list(map(roll, tapes)), FEW, n) if tapes else None
+        self._shown = FEW[0] if program else None
+        self._sample = tapes[0] if program else self._record()[0]
+        self.program = program or roll(self._sample)
         rates = self._rates_now()
         made_up = [0.5 + k * GOLDEN % 1 for k in range((2 + len(self.optimizer.MEMORY)) * n)]
         ps, gs, *memory = (made_up[k : k + n] for k in range(0, len(made_up), n))
@@ -570,11 +567,6 @@ class _FlatMover(_Mover):
         if kernel and names.index(backend) > names.index(self.backend):
             self._run_on(backend, kernel)
 
-    @property
-    def kernel(self) -> Kernel:
-        """What runs it."""
-        return cast(Kernel, self._kernel)
-
     def _run_on(self, backend: str, kernel: Kernel) -> None:
         """Takes a kernel; ReplayError where it does not do what the optimiser does."""
         leaves, n = self.program.leaves, len(self.parameters)
@@ -589,15 +581,16 @@ class _FlatMover(_Mover):
                 raise ReplayError(
                     f"the kernel of {kind}.moved in {backend} is wrong: please report it"
                 )
-        if self._kernel:
+        if self.backend:
             self._settle()
-            fill(kernel.values, 0, self._kernel.values[:leaves])
-        self.backend, self._kernel = backend, kernel
+            fill(kernel.values, 0, self.kernel.values[:leaves])
+        self.backend, self.kernel = backend, kernel
         self._look()
 
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
         program, n = self.program, len(self.places)
+        self._guards = askers(program.guards)
         values, outputs = _view(self.kernel.values), program.outputs
         ends, start = 1 + len(self.optimizer.MEMORY), len(program.constants)
         stop = start + (1 + ends) * n
@@ -629,7 +622,7 @@ class _FlatMover(_Mover):
             self._rates = ()
             self._given[:] = _view(array("d", rates))
             self.kernel.forward()
-            if not self._guards_hold():
+            if not hold(self._guards, self.kernel.values):
                 return None
             self._rates = rates
         values = self.kernel.values
@@ -640,13 +633,6 @@ class _FlatMover(_Mover):
         self._taken, self._is_moved, self._moves = self._taken + 1, True, self._moves + 1
         self._settle()
         return norm
-
-    def _guards_hold(self) -> bool:
-        values = self.kernel.values
-        return all(
-            getattr(operator, g.relation)(values[g.left], values[g.right]) is g.outcome
-            for g in self.program.guards
-        )
 
     def _settle(self) -> None:
         """Copies the numbers that a move ended with to where the next one begins.

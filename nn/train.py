@@ -252,7 +252,7 @@ def fit(
     """
     _check_calls(model, loss, callbacks, penalty, every, mistyped)
     xs, ys = _plain(data, loss)
-    decide = _fitting("fit", model, loss, xs, ys)
+    decide = _fitting(model, loss, xs, ys)
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     replacement = switch("replacement", replacement)
@@ -324,8 +324,9 @@ def evaluate(
     >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
     (0.25, 1.0)
     """
+    _check_model_and_loss("evaluate", model, loss)
     xs, ys = _plain(data, loss)
-    decide = _fitting("evaluate", model, loss, xs, ys)
+    decide = _fitting(model, loss, xs, ys)
     judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
     return mean_and_accuracy(judged, decide, ys)
 
@@ -392,6 +393,11 @@ def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) ->
     return any(answer is True for answer in answers)
 
 
+def _check_model_and_loss(who: str, model: object, loss: object) -> None:
+    check_loss(who, model, loss)
+    check_model(who, model)
+
+
 def _check_calls(
     model: object,
     loss: object,
@@ -404,7 +410,7 @@ def _check_calls(
     if mistyped:
         known = [name for name in inspect.signature(fit).parameters if name != "mistyped"]
         raise TypeError(f"fit has {no_such('argument', next(iter(mistyped)), known)}")
-    check_loss("fit", model, loss)
+    _check_model_and_loss("fit", model, loss)
     size("steps between checkpoints", every)
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(
@@ -469,12 +475,6 @@ def _plain(data: Data, loss: Loss, name: str = "") -> tuple[list[Any], list[Any]
     return xs, ys
 
 
-_MAKE = {
-    str: "texts need numbers of their own, such as names.index(text)",
-    bool: "write int(x) for 1 or 0",
-}
-
-
 def _numbers(thing: Any, where: str) -> Any:
     if hasattr(thing, "tolist"):  # NumPy's
         thing = thing.tolist()
@@ -482,9 +482,9 @@ def _numbers(thing: Any, where: str) -> Any:
         return {key: _numbers(part, f"{where}[{key!r}]") for key, part in thing.items()}
     if not isinstance(thing, (list, tuple)):
         if isinstance(thing, str | bool):
-            raise ValueError(
-                f"{where} expected a finite number, got {short(thing)}: {_MAKE[type(thing)]}"
-            )
+            of_text = "texts need numbers of their own, such as names.index(text)"
+            words = of_text if isinstance(thing, str) else "write int(x) for 1 or 0"
+            raise ValueError(f"{where} expected a finite number, got {short(thing)}: {words}")
         finite(where, thing)
         return thing
     if _are_finite(thing):
@@ -504,15 +504,13 @@ def _are_finite(things: Sequence[Any]) -> bool:
         return False
 
 
-def _fitting(who: str, model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
+def _fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision | None:
     """Tries the loss on every target, then says how outputs become classes.
 
     The model runs once for each length of its input, and for letters, up to some number, that it
     did not meet before. What it counts or remembers is undone; a layer that it builds when first
     called stays.
     """
-    check_loss(who, model, loss)
-    check_model(who, model)
     tried = partial(_tried, xs, ys)
     with collector_paused():  # the graphs have no cycles: to look for some is time lost
         output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
@@ -525,7 +523,9 @@ def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
     known: set[int] = set()
     tried: set[Any] = set()
     lengths = [len(x) if isinstance(x, list) else None for x in xs]
-    firsts = {length: i for i, length in reversed([*enumerate(lengths)])}
+    firsts: dict[int | None, int] = {}
+    for i, length in enumerate(lengths):
+        firsts.setdefault(length, i)
     for i in dict.fromkeys([*firsts.values(), *range(len(xs))]):  # each length, then letters
         x, y, length = xs[i], ys[i], lengths[i]
         letters = set() if type(model) is MLP else _integers(x) - known
@@ -747,7 +747,7 @@ def _validation(
             raise ValueError("early_stop expected validation data to look at")
         return None
     held_out = _plain(validation, loss, "validation")
-    _fitting("fit", model, loss, *held_out)
+    _fitting(model, loss, *held_out)
     floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
 
     def look(before: int) -> tuple[float, float | None]:

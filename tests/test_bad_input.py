@@ -472,6 +472,12 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "names.index(text)",
     ),
     (
+        'fit(NET, mse, ([[type("Text", (str,), {})("a")]], [1.0]), lr=0.1, steps=1)',
+        ValueError,
+        "xs[0][0] expected a finite number, got 'a': texts need numbers of their own, such as "
+        "names.index(text)",
+    ),
+    (
         "fit(NET, mse, ([[1.0]], [None]), lr=0.1, steps=1)",
         ValueError,
         "ys[0] expected a finite number, got None",

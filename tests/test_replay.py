@@ -1258,3 +1258,14 @@ def test_a_plain_number_as_a_key_is_refused():
     step = replay(lambda x: Value(2.0) * {1.0: 10.0}.get(x, 0.0))
     with pytest.raises(ReplayError, match=r"takes the hash of a Value at .*test_replay\.py"):
         step(1.0)
+
+
+def test_attributes_of_a_function_stay_the_users():
+    def f(x):
+        return 2.0 * x
+
+    f.calls, f.hits = "mine", 7
+    step = replay(f, backend="python")
+    assert [step(1.0).data, step(2.0).data] == [2.0, 4.0]
+    assert (step.calls, step.hits) == ("mine", 7)
+    assert "which answered 1 of 2 calls" in step.explain()
