@@ -239,6 +239,11 @@ def _is_array(thing: Any) -> bool:
     return (kind.__module__, kind.__name__) == ("numpy", "ndarray") and thing.ndim > 0
 
 
+def holds_objects(thing: Any) -> bool:
+    """Whether it is an array of NumPy in which there are objects, such as Values."""
+    return _is_array(thing) and thing.dtype.kind == "O"
+
+
 def copies(numbers: Sequence[Operand], is_strict: bool = True) -> list[Value]:
     """Values of their own in place of the numbers.
 

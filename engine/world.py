@@ -31,7 +31,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from keyword import iskeyword
-from operator import is_
+from operator import is_, itemgetter
 from types import FunctionType
 from typing import Any
 
@@ -60,7 +60,7 @@ _TESTS = {  # h is the owner, v what stood there
     "slot": "{h}.{name} is {v}",
     "class": "{h}.{name} is {v}",
     "code": "{h}.{name} is {v}",
-    "size": "len({h}.__dict__) == {v}",
+    "size": "len({h}) == {v}",
     "type": "type({h}) is {v}",
     "length": "len({h}) == {v}",
     "item": "{h}[{n}] is {v}",
@@ -134,51 +134,97 @@ class World:
         return [float(now(place)) for place in self.free]
 
     def _write(self) -> None:
-        """Writes the guards out as functions: one comparison each, and one for lists of Values."""
-        names: dict[str, Any] = {"MISSING": MISSING, "is_": is_, "is_free": is_free}
-        self._names = names
+        """Writes the guards out as functions: those of a kind at once, else one comparison each."""
+        self._names: dict[str, Any] = {
+            "MISSING": MISSING, "is_": is_, "is_free": is_free, "now": now,
+            "attributes_of": attributes_of, "alike": alike, "chain": chain.from_iterable,
+        }  # fmt: skip
         self._single: set[int] = set()  # cells with a test that compares with v and their number
-        told: list[str] = []
         tests: list[str] = []
-        lists: list[tuple[Any, list[Any]]] = []
-        rows: list[tuple[Any, tuple[Any, ...]]] = []
-        empty: dict[int, Any] = {}  # what has no attributes of its own, such as most functions
+        told: list[str] = []
+        many = _Many()
         for n, cell in enumerate(self.cells):
-            if cell.kind == "attribute" and type(cell.owner) is FunctionType:
-                own = attributes_of(cell.owner)
-                if cell.value is MISSING and not own:
-                    empty[id(own)] = own
-                    continue
-            if cell.kind == "items" and type(cell.owner) is list and cell.value:
-                kinds = set(map(type, cell.value))
-                if all(kind.__eq__ in _PLAIN_EQUALITY for kind in kinds):
-                    lists.append((cell.owner, list(cell.value)))
-                    continue
-                if kinds == {float}:
-                    rows.append((cell.owner, cell.value))
-                    continue
+            is_told = cell.kind in ("attribute", "type", "keys") and tells(cell.owner)
+            if not is_told and many.take(cell):
+                continue
             if cell.kind != "pairs":
                 self._single.add(n)
-            test = _test(n, cell, names)
-            is_told = cell.kind in ("attribute", "type", "keys") and tells(cell.owner)
-            (told if is_told else tests).append(test)
+            (told if is_told else tests).append(_test(n, cell, self._names))
         for n, place in enumerate(self.free, len(self.cells)):
-            names[f"p{n}"] = place
-            names["now"] = now
+            self._names[f"p{n}"] = place
             tests.append(f"is_free(now(p{n}))")
-        if empty:
-            names["empty"] = list(empty.values())
-            tests.append("not any(empty)")
-        if lists:
-            names["lists"], names["held"] = [a for a, _ in lists], [b for _, b in lists]
-            tests.append("held == lists")
-        if rows:
-            names["rows"] = [a for a, _ in rows]
-            names["lengths"] = [len(b) for _, b in rows]
-            names["flat"] = [x for _, b in rows for x in b]
-            names["chain"] = chain.from_iterable
-            tests.append("[*map(len, rows)] == lengths and all(map(is_, chain(rows), flat))")
-        self._test, self._test_told = _compiled(tests, names), _compiled(told, names)
+        tests += many.tests(self._names)
+        self._test, self._test_told = _compiled(tests, self._names), _compiled(told, self._names)
+
+
+class _Many:
+    """Cells of a kind that one comparison guards together."""
+
+    def __init__(self) -> None:
+        self._empty: dict[int, Any] = {}  # attributes of functions that have none, as most
+        self._bare: dict[int, Any] = {}  # others without attributes: their dict may be another
+        self._shelves: dict[int, tuple[Any, list[Any], list[Any]]] = {}  # dicts, names, things
+        self._lists: list[tuple[Any, list[Any]]] = []
+        self._rows: list[tuple[Any, tuple[Any, ...]]] = []
+
+    def take(self, cell: Cell) -> bool:
+        """Whether the cell is one of them."""
+        kind, owner, name, value, _ = cell
+        if kind == "attribute" and value is MISSING and not attributes_of(owner):
+            if type(owner) is FunctionType:
+                own = attributes_of(owner)
+                self._empty[id(own)] = own
+            else:
+                self._bare[id(owner)] = owner
+        elif kind == "global" and value is not MISSING and _is_plainly_equal(value):
+            _, names, things = self._shelves.setdefault(id(owner), (owner, [], []))
+            names.append(name)
+            things.append(value)
+        elif kind == "items" and type(owner) is list and value:
+            if all(map(_is_plainly_equal, value)):
+                self._lists.append((owner, list(value)))
+            elif set(map(type, value)) == {float}:
+                self._rows.append((owner, value))
+            else:
+                return False
+        else:
+            return False
+        return True
+
+    def tests(self, names: dict[str, Any]) -> Iterator[str]:
+        """The comparisons as text; their things go among the names."""
+        if self._empty:
+            names["empty"] = list(self._empty.values())
+            yield "not any(empty)"
+        for n, owner in enumerate(self._bare.values()):
+            names[f"b{n}"] = owner
+            yield f"not {f'b{n}.__dict__' if _is_plain_dict(owner) else f'attributes_of(b{n})'}"
+        if self._shelves:
+            same = names["same"] = []
+            for n, (shelf, words, things) in enumerate(self._shelves.values()):
+                # the first one again: one name alone would give no tuple
+                names[f"s{n}"], names[f"get{n}"] = shelf, itemgetter(*words, words[0])
+                same += [*things, things[0]]
+            yield f"[{', '.join(f'*get{n}(s{n})' for n in range(len(self._shelves)))}] == same"
+        if self._lists:
+            names["lists"], names["held"] = map(list, zip(*self._lists, strict=True))
+            yield "held == lists"
+        if self._rows:
+            names["rows"] = [a for a, _ in self._rows]
+            names["lengths"] = [len(b) for _, b in self._rows]
+            names["flat"] = [x for _, b in self._rows for x in b]
+            yield "[*map(len, rows)] == lengths and all(map(is_, chain(rows), flat))"
+
+
+def _is_plainly_equal(x: Any) -> bool:
+    """Whether it equals itself alone."""
+    return type(x).__eq__ in _PLAIN_EQUALITY
+
+
+def _is_plain_dict(thing: Any) -> bool:
+    """Whether `thing.__dict__` asks no code of anybody."""
+    asked = (member(type(thing), name) for name in ("__getattribute__", "__dict__"))
+    return not any(isinstance(found, (FunctionType, property)) for found in asked)
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -201,20 +247,23 @@ def _test(n: int, cell: Cell, names: dict[str, Any]) -> str:
     if kind in ("global", "module") or own:
         names[f"n{n}"] = name
         if own and type(owner) is not FunctionType:  # whose dict may be another by then
-            names["attributes_of"] = attributes_of
             return f"attributes_of({h}).get(n{n}, MISSING) is {v}"
         names[h] = owner if kind == "global" else attributes_of(owner) if own else vars(owner)
         return f"{h}.get(n{n}, MISSING) is {v}"
     is_odd = kind == "item" and type(owner) not in (dict, list, deque)
     is_named = kind not in ("attribute", "slot") or plain
     if value is MISSING or kind not in _TESTS or is_odd or not is_named:
-        names[f"c{n}"], names["now"], names["alike"] = cell, now, alike
+        names[f"c{n}"] = cell
         return f"alike(now(c{n}), {v})"
     if kind in ("class", "code") and not is_word:
-        names[f"c{n}"], names["now"] = cell, now
+        names[f"c{n}"] = cell
         return f"now(c{n}) is {v}"
     size = 0
-    if kind == "pairs":
+    if kind == "size":
+        names[h] = vars(owner)
+    elif kind in ("items", "pairs") and not (value if kind == "items" else value[0]):
+        return f"len({h}) == 0"
+    elif kind == "pairs":
         names[f"k{n}"], names[v] = value
         size = len(value[0])
     elif kind == "items":

@@ -10,6 +10,7 @@ from operator import index
 from reprlib import repr as short
 from typing import Any, NoReturn, cast
 
+from engine.arguments import holds_objects
 from engine.cells import Observed, attributes_of
 from engine.functions import dot
 from engine.names import no_such
@@ -393,8 +394,8 @@ def _collect(
         children = thing.items()
     elif isinstance(thing, (set, frozenset)) and any(isinstance(x, Value) for x in thing):
         raise TypeError(f"{place} is a set of Values, which has no order: keep them in a list")
-    elif getattr(getattr(thing, "dtype", None), "kind", "") == "O":  # an array of objects
-        children = enumerate(cast(Any, thing).tolist())
+    elif holds_objects(thing):
+        children = enumerate(cast(Any, thing))
     else:
         return
     is_module = isinstance(thing, Module)
