@@ -245,6 +245,22 @@ class Recorded:
         found = numbers() if callable(numbers) else numbers
         return all(found[k] == pin.number for k, pin in self.pins.items())
 
+    @property
+    def room(self) -> int:
+        """How many calls may go by in the kernel alone, with nothing asked and nothing set."""
+        is_plain = not (self._guards or self.pins or self.sets)
+        if not is_plain or (self._is_choosing and cast(Choice, self.choice).is_timing):
+            return 0
+        return max(0, self.due - self.calls - 1)
+
+    def note_run(self, calls: int, seconds: float) -> None:
+        """Counts calls that went by in the kernel, backward passes among them."""
+        self.calls += calls
+        if self._is_choosing:
+            choice = cast(Choice, self.choice)
+            choice.note_run(seconds)
+            self._is_choosing = bool(choice.attempts)
+
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
         self.calls += 1

@@ -199,10 +199,10 @@ class Replay:
         alike = self.recordings.get(given.shape, ())
         return [recorded for recorded in alike if recorded.suits(given.numbers)]
 
-    def note_call(self, is_answered: bool) -> None:
-        """Counts a call, one that a recording answered or another."""
-        self._calls += 1
-        self._hits += is_answered
+    def note_call(self, is_answered: bool, calls: int = 1) -> None:
+        """Counts a call, or some, that a recording answered or another."""
+        self._calls += calls
+        self._hits += is_answered * calls
 
     @property
     def is_busy(self) -> bool:

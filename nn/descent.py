@@ -5,20 +5,21 @@ back to the Values.
 """
 
 import math
+import time
 import warnings
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from itertools import chain, repeat
-from operator import attrgetter, itemgetter
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, is_, itemgetter
 from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.arguments import rebuild
 from engine.backends.choice import Compiled, Source, are_close
-from engine.backends.kernel import Kernel, Memory, fill
+from engine.backends.kernel import TINY, Kernel, Layout, Memory, Rows, Seen, Several, fill
 from engine.check import GOLDEN
 from engine.compare import ReplayError, change
 from engine.functions import dot
@@ -29,7 +30,7 @@ from engine.recorded import Recorded, askers, hold
 from engine.replay import LIMIT, Replay
 from engine.roll import roll
 from engine.stretch import stretched
-from engine.tape import Tape, record
+from engine.tape import Bound, Tape, record
 from engine.undo import undone
 from engine.value import Value, data_of, set_each
 from engine.witness import HOUSE, Witness, outside, within
@@ -39,7 +40,6 @@ from nn.plain import is_arithmetic, is_of
 from nn.progress import collector_paused
 from nn.table import Batch, Table
 
-TINY = 1e-250  # squares below have lost digits
 NOTHING_TO_MOVE = (
     "the loss gave no parameter of the optimizer a gradient: build the optimizer from "
     "model.parameters(), and train outside no_grad()"
@@ -59,6 +59,25 @@ class Taken(NamedTuple):
     outputs: Callable[[], Any]
     gradient_norm: float
     largest: Callable[[], Sequence[int] | None]
+
+
+class Aims(NamedTuple):
+    """What the outputs should say: for each row of the data the place of its label.
+
+    The place is that of the largest of several outputs; of a single one it is 1 where that is
+    larger than `twice` less itself, else 0.
+    """
+
+    labels: "array[int]"
+    twice: float
+
+
+class Many(NamedTuple):
+    """What several steps saw: a number for each."""
+
+    losses: Sequence[float]
+    gradient_norms: Sequence[float]
+    rights: Sequence[int]  # of the points of the step
 
 
 class Descent:
@@ -134,6 +153,27 @@ class Descent:
             warnings.warn(words, stacklevel=outside())
         self.store()
         return self._by_graph(*result)
+
+    def several(
+        self, data: Table, batches: Sequence[Batch], rates: Sequence[float], aims: Aims | None
+    ) -> Many | None:
+        """Takes steps in one call, where no code of the user's can run in between.
+
+        One for each of the batches, which have the same length, with its rate (none: those that
+        the optimizer counts). Ends before a step that has to be taken by itself; None where that is
+        the first. What the loss reads is looked at once, before all of them.
+        """
+        if self._eager or is_watched() or self._own_steps():
+            return None
+        known = self._replay.recordings.get(data.shape(batches[0]), ())
+        recorded = next((each for each in known if each.world.holds()), None)
+        link = self._links.get(recorded) if recorded else None
+        if not (recorded and link and self._mover is link.mover and link.kernel is recorded.kernel):
+            return None
+        steps = link.several(data, batches[: recorded.room], rates, aims)
+        if steps:
+            self._replay.note_call(True, len(steps.losses))
+        return steps
 
     def store(self) -> None:
         """Sets data and gradient of the parameters, and the memory of the optimiser.
@@ -354,11 +394,16 @@ class _Mover:
         self._counts = steps[:1] if is_even else list(dict.fromkeys(steps))
         return [[p.data for p in self.parameters], *memory]
 
-    def _rates_now(self) -> tuple[float, ...]:
-        """What the next move takes; ReplayError where that is not the same for all parameters."""
-        first, *others = self._counts
-        rates = self.optimizer.rates(first + self._taken + 1)
-        if any(self.optimizer.rates(count + self._taken + 1) != rates for count in others):
+    def _rates_now(self, ahead: int = 0) -> tuple[float, ...]:
+        """What the next move takes, or a later one.
+
+        ReplayError where that is not the same for all parameters.
+        """
+        move = self._taken + ahead + 1
+        rates = self.optimizer.rates(self._counts[0] + move)
+        if len(self._counts) > 1 and any(
+            self.optimizer.rates(count + move) != rates for count in self._counts
+        ):
             raise ReplayError(
                 "some parameters were moved more often than others, and the rates of "
                 f"{type(self.optimizer).__name__} differ by that"
@@ -471,6 +516,7 @@ class _FlatMover(_Mover):
         self.world = World(cells)
         self._moves, self._due = 0, 2
         self._is_moved = False
+        self._several: Several | None = None  # moves that are not counted yet
         self.backend, self.kernel = "", cast(Kernel, None)  # a spare waits for one
         if backend:
             self._run_on(backend, backends.backend(backend).compile(self.program, self._sample))
@@ -634,11 +680,62 @@ class _FlatMover(_Mover):
         self._settle()
         return norm
 
+    @property
+    def rate_count(self) -> int:
+        """How many rates a move takes."""
+        return len(self._given)
+
+    def layout(self) -> dict[str, Any] | None:
+        """Where several moves in one call find their numbers; None where there are no such."""
+        outputs, n, size = self.program.outputs, len(self.places), 1 + len(self.optimizer.MEMORY)
+        ends = [outputs[k : k + n] for k in range(0, size * n, n)]
+        copies = [(at, end[0], n) for at, end in zip(self._starts, ends, strict=True)]
+        if self._asks_more or any(end != tuple(range(end[0], end[0] + n)) for end in ends):
+            return None
+        return {
+            "data": self._starts[0],
+            "gradient": self._starts[0] + n,
+            "rates": range(self._starts[0] + (1 + size) * n, self.program.leaves),
+            "squares": self._squares,
+            "size": self._size,
+            "copies": [copy for copy in copies if copy[0] != copy[1]],
+        }
+
+    def rates_of(self, rates: Sequence[float], count: int) -> "array[float]":
+        """What the next moves take, one after the other; as many as the recording holds for."""
+        found = array("d")
+        for ahead in range(count):
+            if rates and rates[ahead] is not self.optimizer.lr:
+                self.optimizer.lr = rates[ahead]
+            try:
+                given = self._rates_now(ahead)
+            except ReplayError:
+                break
+            if given != self._rates:
+                self._rates = ()
+                self._given[:] = _view(array("d", given))
+                if not hold(self._guards, self.kernel.values):
+                    break
+                self._rates = given
+            found.extend(given)
+        return found
+
+    def take(self, steps: Several, *given: Any) -> Seen:
+        """Takes several moves in one call, `steps`, which says how many were `done`."""
+        self._several, self._has_gradient, self._rates = steps, True, ()
+        found = steps(*given)
+        self._settle()
+        return found
+
     def _settle(self) -> None:
         """Copies the numbers that a move ended with to where the next one begins.
 
         A move counts before: an interrupt in between does not part data and memory.
         """
+        if self._several:
+            self._several.settle()
+            done, self._several = self._several.done, None
+            self._taken, self._moves = self._taken + done, self._moves + done
         if self._is_moved:
             for column, after in self._copies:
                 column[:] = after()
@@ -676,6 +773,8 @@ class _Link:
         self._bound: Table | None = None  # all of whose numbers are in the memory
         self._outputs = array("i", recorded.program.outputs[1:])
         self._width = _width(recorded.forms[0][1])
+        self._several: Several | None = None
+        self._several_of: tuple[Any, ...] = (None, None, None)
 
     def lend(self, data: Table, rows: Batch) -> None:
         """Puts a batch and the parameters into the memory of the recording."""
@@ -705,6 +804,65 @@ class _Link:
         for column in data.columns:
             self.kernel.gather(place, column, rows)
             place += column.width * len(rows)
+
+    def several(
+        self, data: Table, batches: Sequence[Batch], rates: Sequence[float], aims: Aims | None
+    ) -> Many | None:
+        """Steps in one call; None where there are none to take in that way."""
+        mover = self.mover
+        if not (batches and isinstance(mover, _FlatMover)) or mover.is_outdated():
+            return None
+        rows = batches[0]
+        points = len(data if rows is None else rows)
+        asked = data, rows is None, aims
+        if not all(map(is_, asked, self._several_of)):
+            self._several_of, layout = (
+                asked,
+                self._layout(data, None if rows is None else points, aims),
+            )
+            self._several = layout and self.kernel.several(self.seeds, mover.kernel, layout)
+        if not self._several:
+            return None
+        self.lend(data, rows)
+        start = time.perf_counter()
+        given = mover.rates_of(rates, len(batches))
+        count = len(given) // mover.rate_count
+        chosen = None if rows is None else _joined(batches[:count])
+        losses, squares, rights = mover.take(self._several, count, points, chosen, given)
+        done = self._several.done
+        self._recorded.note_run(done, time.perf_counter() - start)
+        return Many(losses[:done], list(map(math.sqrt, squares[:done])), rights[:done])
+
+    def _layout(self, data: Table, points: int | None, aims: Aims | None) -> Layout | None:
+        """Where steps on so many points, or all, find their numbers; None where there is no way."""
+        outputs, moves = self._recorded.forms[0][1], cast(_FlatMover, self.mover).layout()
+        are_single = type(outputs) is list and {*map(type, outputs)} == {float}
+        is_counted = not aims or self._width or are_single
+        columns = self._columns(data, points)
+        if not (moves and columns and is_counted and self._is_direct) or self._others:
+            return None
+        for bound in self._recorded.program.bounds:
+            if not (bound.place < self._inputs.stop and _are_in_bounds(bound, columns)):
+                return None
+        return Layout(
+            loss=self.output,
+            parameters=range(self._parameters.start, self._parameters.stop),
+            columns=columns if points else [],
+            outputs=self._outputs,
+            width=(self._width or 1) if aims else 0,
+            twice=aims.twice if aims and are_single else None,
+            labels=aims.labels if aims else array("i"),
+            **moves,
+        )
+
+    def _columns(self, data: Table, points: int | None) -> list[tuple[int, Rows]]:
+        """Where the numbers of each column of the data go; of all data as one row."""
+        place = self._inputs.start
+        if points is None:
+            return [(place, Rows(data.numbers, len(data.numbers)))]
+        columns = data.columns or []
+        places = accumulate((column.width * points for column in columns), initial=place)
+        return list(zip(places, columns, strict=False))
 
     def numbers(self) -> list[float]:
         """The inputs in the memory."""
@@ -798,6 +956,24 @@ def _width(outputs: Any) -> int:
     lengths = {*map(len, outputs)}
     are_numbers = all(type(x) is float for output in outputs for x in output)
     return lengths.pop() if are_numbers and len(lengths) == 1 else 0
+
+
+def _joined(batches: Sequence[Batch]) -> "array[int]":
+    """The rows of all of them."""
+    found = array("i")
+    for rows in cast("Sequence[array[int]]", batches):
+        found += rows
+    return found
+
+
+def _are_in_bounds(bound: Bound, columns: Sequence[tuple[int, Rows]]) -> bool:
+    """Whether all numbers that come to a place are whole, and between its limits."""
+    place, rows = next((at, rows) for at, rows in reversed(columns) if at <= bound.place)
+    numbers = rows.numbers[(bound.place - place) % rows.width :: rows.width]
+    return (
+        all(map(float.is_integer, numbers))
+        and bound.low <= min(numbers) <= max(numbers) <= bound.high
+    )
 
 
 def _outputs(recorded: Recorded) -> Any:

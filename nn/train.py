@@ -8,13 +8,15 @@ import random
 import time
 import warnings
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import accumulate, chain, islice, repeat
+from itertools import accumulate, chain, islice, repeat, takewhile
 from os import PathLike
 from reprlib import repr as short
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, cast
 
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
@@ -26,7 +28,7 @@ from engine.witness import outside
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
-from nn.descent import BatchLoss, Descent
+from nn.descent import Aims, BatchLoss, Descent, Taken
 from nn.files import check_writable
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, check_model, finite, size, switch
@@ -51,6 +53,7 @@ class Model(Protocol):
 
 
 Loss = Callable[[Any, Any], Value]
+UNSEEN = 0.005  # seconds of steps between two looks at the world, as Python's threads take turns
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 LETTERS = 256  # integers in examples that a model is tried on before training
 
@@ -126,8 +129,17 @@ class History:
 
     def append(self, step: Step) -> None:
         """Adds one step."""
+        self.extend([(each,) for each in step])
+
+    def extend(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Adds some steps, as a column for each field of `Step`."""
+        for column, numbers in zip(self._columns(), columns, strict=True):
+            column.extend(numbers)
+
+    def replace_last(self, step: Step) -> None:
+        """Puts another step in the place of the last one."""
         for column, number in zip(self._columns(), step, strict=True):
-            column.append(number)
+            column[-1] = number
 
     def elapsed(self) -> list[float]:
         """The seconds from the start to the end of each step."""
@@ -282,11 +294,11 @@ def fit(
     table = Table(xs, ys)
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = _steps(descent, optimizer, decide, table, drawn, _rate(lr, optimizer), history)
+    taken = _Steps(descent, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
-            for step in run.looked_after(taken, descent, callbacks):
+            for step in run.looked_after(taken, descent, callbacks, every if checkpoint else 0):
                 report(len(history), step)
                 history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
                 if history.ended != ALL_DONE:
@@ -347,44 +359,119 @@ def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) 
     return run
 
 
-def _steps(
-    descent: Descent,
-    optimizer: Optimizer,
-    decide: Decision | None,
-    data: Table,
-    batches: Iterator[Batch],
-    rate: Schedule | None,
-    history: History,
-) -> Iterator[Step]:
-    points_seen = history.points_seen[-1] if len(history) else 0
-    labels = list(map(decide.label_of, data.ys)) if decide else []
-    for number, rows in enumerate(batches, len(history)):
+class _Steps:
+    """The steps of a training, some at a time: between these nobody looks at the parameters."""
+
+    def __init__(
+        self,
+        descent: Descent,
+        decide: Decision | None,
+        data: Table,
+        batches: Iterator[Batch],
+        rate: Schedule | None,
+        history: History,
+    ) -> None:
+        self._descent, self._optimizer, self._data = descent, descent.optimizer, data
+        self._decide, self._rate = decide, rate
+        self._points_seen = history.points_seen[-1] if len(history) else 0
+        self._batches, self._drawn = batches, deque[Batch]()
+        self._labels = list(map(decide.label_of, data.ys)) if decide else []
+        self._aims = _aims(decide, self._labels) if decide else None
+        self._most = 2  # that are tried together
+
+    def take(self, number: int, most: int) -> list[Sequence[Any]]:
+        """Takes the step of a number, and some after it, at most so many: columns as of `Step`."""
         start = time.perf_counter()
-        if rate:
-            if not is_arithmetic(rate):  # it may look at the parameters, and move them
-                descent.store()
-            lr = rate(number)
-            if lr is not optimizer.lr:
-                optimizer.lr = finite(f"the learning rate of step {number}", lr, least=0.0)
+        count = min(most, self._most)
+        rates = self._rates_of(number, count) if self._rate and count > 1 else []
+        group = self._group(len(rates) if self._rate else count)
+        several = self._descent.several
+        many = several(self._data, group, rates, self._aims) if len(group) > 1 else None
+        if not (many and many.losses):
+            return [(each,) for each in self._one(number, start)]
+        taken, points = len(many.losses), self._points(group[0])
+        for _ in range(taken):
+            self._drawn.popleft()
+        seconds = time.perf_counter() - start
+        if seconds > UNSEEN:
+            self._most = max(2, self._most // 2)
+        elif taken == self._most:
+            self._most *= 2
+        first = self._points_seen + points
+        self._points_seen += taken * points
+        nothing = [None] * taken
+        return [
+            range(number, number + taken),
+            many.losses,
+            [right / points for right in many.rights] if self._decide else nothing,
+            many.gradient_norms,
+            rates[:taken] or [self._optimizer.lr] * taken,
+            [seconds / taken] * taken,
+            range(first, self._points_seen + 1, points),
+            nothing,
+            nothing,
+        ]
+
+    def _group(self, most: int) -> list[Batch]:
+        """The next batches of one length, at most so many; they are still to be taken."""
+        most = max(1, most)
+        self._drawn.extend(islice(self._batches, max(0, most - len(self._drawn))))
+        points = self._points(self._drawn[0])
+        alike = takewhile(lambda rows: self._points(rows) == points, self._drawn)
+        return list(islice(alike, most))
+
+    def _points(self, rows: Batch) -> int:
+        return len(self._data if rows is None else rows)
+
+    def _rates_of(self, number: int, count: int) -> list[float]:
+        """The rates of the next steps; fewer where one is wrong, none where code may look."""
+        found: list[float] = []
+        with suppress(Exception):  # a step of its own meets it again
+            if is_arithmetic(self._rate):
+                found.extend(map(self._rate_of, range(number, number + count)))
+        return found
+
+    def _rate_of(self, number: int) -> float:
+        lr = cast(Schedule, self._rate)(number)
+        if lr is self._optimizer.lr:  # which was looked at
+            return lr
+        return finite(f"the learning rate of step {number}", lr, least=0.0)
+
+    def _one(self, number: int, start: float) -> Step:
+        """Takes one step."""
+        rows, optimizer = self._drawn.popleft(), self._optimizer
+        if self._rate:
+            if not is_arithmetic(self._rate):  # it may look at the parameters, and move them
+                self._descent.store()
+            lr = self._rate_of(number)
+            if lr != optimizer.lr:
+                optimizer.lr = lr
         try:
-            taken = descent.step(data, rows)
+            taken = self._descent.step(self._data, rows)
         except FloatingPointError as error:
-            origin = "" if is_watched() else descent.origin(data, rows)
+            origin = "" if is_watched() else self._descent.origin(self._data, rows)
             where = f": {origin}" if origin else ""
             raise DivergedError(
                 f"step {number}: {error}{where}. The parameters are as before this step. Try a "
                 f"smaller learning rate (now {optimizer.lr:g}) or smaller inputs (standardise)"
             ) from error
-        accuracy = None
-        if decide:
-            aims = labels if rows is None else [labels[row] for row in rows]
-            largest = taken.largest()
-            chosen = decide.labels_of(taken.outputs()) if largest is None else largest
-            accuracy = sum(map(operator.eq, chosen, aims)) / len(aims)
-        points_seen += len(data if rows is None else rows)
+        self._points_seen += self._points(rows)
+        accuracy = self._accuracy(taken, rows) if self._decide else None
         seconds = time.perf_counter() - start
         loss, norm = taken.loss, taken.gradient_norm
-        yield Step(number, loss, accuracy, norm, optimizer.lr, seconds, points_seen)
+        return Step(number, loss, accuracy, norm, optimizer.lr, seconds, self._points_seen)
+
+    def _accuracy(self, taken: Taken, rows: Batch) -> float:
+        aims = self._labels if rows is None else [self._labels[row] for row in rows]
+        chosen = taken.largest()
+        if chosen is None:
+            chosen = cast(Decision, self._decide).labels_of(taken.outputs())
+        return float(sum(map(operator.eq, chosen, aims)) / len(aims))
+
+
+def _aims(decide: Decision, labels: Sequence[int]) -> Aims:
+    places = {label: k for k, label in enumerate(decide.labels)}
+    return Aims(array("i", [places.get(label, -1) for label in labels]), 2 * decide.threshold)
 
 
 def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:
@@ -662,22 +749,27 @@ class _Training:
     recorded: Sequence[str] = ()  # in the part before this one
 
     def looked_after(
-        self, taken: Iterator[Step], descent: Descent, lookers: Sequence[object]
+        self, steps: _Steps, descent: Descent, lookers: Sequence[object], pause: int
     ) -> Iterator[Step]:
-        """The steps that are left, each with its look and in the history.
+        """Takes the steps that are left; gives the last of each group, when all are in the history.
 
         The parameters are set where somebody looks at them: at each step if there are `lookers`,
-        else after a pass.
+        else after a pass. A group ends there, and after each `pause` steps, if it is not 0.
         """
-        tired = self.validation is not None and self.validation.tired
-        for step in islice(taken, 0 if tired else self.total - len(self.history)):
-            done = step.step + 1
+        if self.validation is not None and self.validation.tired:
+            return
+        while (done := len(self.history)) < self.total:
+            rests = [self.total - done]
+            rests += [self.per_pass - done % self.per_pass] if self.validation else []
+            rests += [pause - done % pause] if pause else []
+            self.history.extend(steps.take(done, 1 if lookers else min(rests)))
+            done = len(self.history)
             look = self.validation and (done % self.per_pass == 0 or done == self.total)
             if look or lookers:
                 descent.store()
-            seen = self._seen(step) if look else step
-            self.history.append(seen)
-            yield seen
+            if look:
+                self.history.replace_last(self._seen(self.history[-1]))
+            yield self.history[-1]
 
     def _seen(self, step: Step) -> Step:
         """The step with a look at the validation data, if there are any."""

@@ -198,7 +198,6 @@ def test_iris_without_scikit_learn():
 
 
 def test_digits_are_lists_from_0_to_1():
-    pytest.importorskip("sklearn.datasets")
     data = digits()
     assert len(data.xs) == len(data.ys) == 1797
     assert {len(row) for row in data.xs} == {64}
@@ -207,10 +206,12 @@ def test_digits_are_lists_from_0_to_1():
     assert (min(map(min, data.xs)), max(map(max, data.xs))) == (0, 1)
 
 
-def test_digits_name_the_extra_that_is_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match="pip install scikit-learn"):
-        digits()
+def test_digits_are_those_of_scikit_learn():
+    theirs = pytest.importorskip("sklearn.datasets").load_digits()
+    data = digits()
+    assert data.xs == (theirs.data / 16).tolist()
+    assert data.ys == theirs.target.tolist()
+    assert list(data.features) == theirs.feature_names
 
 
 # --- preparing -------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class Backward:
 
     def _prepare(self, target: View) -> None:
         """Lets all places of the target have a share: 0 where there is none yet."""
-        self._zero(np.unique(view(self.places, *target[1:])))
+        self._zero(_distinct(view(self.places, *target[1:])))
 
     def _zero(self, places: NDArray[np.intp]) -> None:
         """Sets those of the places to 0, sorted, that have no share yet."""
@@ -204,7 +204,7 @@ class Backward:
             lengths = (*loop.shape, *loop.terms)
             self._prepare(View("adjoints", candidates.base, lengths, candidates.strides))
         else:
-            self._zero(np.unique(np.array(candidates.table, dtype=np.intp)))
+            self._zero(_distinct(np.array(candidates.table, dtype=np.intp)))
         target = self.everything, self.plan.taken[loop.out], self._adjoint(loop, ())
         self.writer.do("np.add.at({0}, {1}, {2})", *target)
 
@@ -307,7 +307,7 @@ class Backward:
         """Adds shares at places in a table, which may come several times."""
         places = np.array(table, dtype=np.intp)
         target = (self.everything, self.plan.table(places, shares.shape), shares)
-        distinct = np.unique(places)
+        distinct = _distinct(places)
         if distinct.size < places.size:
             self._zero(distinct)
             self.writer.do("np.add.at({0}, {1}, {2})", *target)
@@ -334,3 +334,11 @@ class Backward:
             at = list(zip(outer, offset, strict=True))
             window, share = (whole.at(at).along(axes) for whole in (target, shares))
             self.writer.do("np.add({0}, {1}, out={0})", window, share)
+
+
+def _distinct(places: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Each place once, in order; `np.unique` would import masked arrays, which takes long."""
+    found: NDArray[np.intp] = np.sort(places, axis=None)
+    is_new = np.ones(found.size, dtype=bool)
+    np.not_equal(found[1:], found[:-1], out=is_new[1:])
+    return found[is_new]

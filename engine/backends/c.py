@@ -2,19 +2,22 @@
 
 import ctypes
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
+from typing import Any, cast
 
 from engine.backends import library
 from engine.backends.contraction import Machine
 from engine.backends.ctext import text
-from engine.backends.kernel import Rows, memory
+from engine.backends.kernel import Kernel, Layout, Rows, Several, Steps, memory
 from engine.roll import Program
 from engine.tape import Tape
 
 NAME = "c"
 POINTER, NUMBER = ctypes.c_void_p, ctypes.c_int
 RUN = ctypes.CFUNCTYPE(None)  # of a pass, by reference: ctypes is quickest with that
+WIDE = ctypes.c_int64
+SEVERAL = ctypes.CFUNCTYPE(None, POINTER, WIDE, WIDE, *[POINTER] * 5)
 ROWS = ctypes.CFUNCTYPE(None, POINTER, POINTER, POINTER, NUMBER, NUMBER)
 
 
@@ -63,6 +66,27 @@ class _Pass(ctypes.Structure):
     _fields_ = tuple((name, ctypes.c_void_p) for name in ("memory", "calls", "end"))
 
 
+class _Span(ctypes.Structure):
+    """Numbers that are copied: to where, from where, how many."""
+
+    _fields_ = (("to", POINTER), ("source", POINTER), ("count", WIDE))
+
+
+class _Plan(ctypes.Structure):
+    """Steps of training, as the function `several` finds them."""
+
+    _fields_ = (
+        *((name, POINTER) for name in ("forward", "backward", "move")),
+        *((name, POINTER) for name in ("loss", "squares", "size", "values")),
+        *((name, _Span) for name in ("parameters", "gradient", "rates")),
+        *((name, POINTER) for name in ("columns", "copies")),
+        *((name, POINTER) for name in ("outputs", "labels")),
+        *((name, WIDE) for name in ("column_count", "copy_count", "width", "is_single")),
+        ("twice", ctypes.c_double),
+        ("done", WIDE),
+    )
+
+
 class CKernel:
     """A program as machine code, and the memory it works on."""
 
@@ -83,7 +107,9 @@ class CKernel:
         self._memory = _Memory(*map(_start, arrays), _start(code.table))
         where = ctypes.addressof(self._memory)
         self._run = RUN(places["run"])
-        self._forward, self._backward = (ctypes.byref(_Pass(where, *_ends(c))) for c in calls)
+        self.passes = [_Pass(where, *_ends(c)) for c in calls]
+        self._forward, self._backward = map(ctypes.byref, self.passes)
+        self.call_several = SEVERAL(places["several"])
         self._gather, self._largest = (ROWS(places[name]) for name in ("gather", "largest"))
 
     @property
@@ -97,10 +123,20 @@ class CKernel:
 
     def backward(self, seeds: Sequence[float]) -> None:
         """Computes the gradients of the leaves at the values of the last forward."""
+        self.sow(seeds)
+        self._run(self._backward)
+
+    def sow(self, seeds: Sequence[float]) -> None:
+        """Puts the adjoints of the outputs into memory."""
         if seeds is not self._last:
             self._seeds[:] = array("d", seeds)
             self._last = tuple(seeds)
-        self._run(self._backward)
+
+    def several(self, seeds: Sequence[float], mover: Any, layout: Layout) -> Several:
+        """What takes steps of training with another kernel, which moves the parameters."""
+        if isinstance(mover, CKernel):
+            return CSeveral(self, seeds, mover, layout)
+        return Steps(cast(Kernel, self), seeds, mover, layout)
 
     def gather(self, place: int, table: Rows, rows: "array[int]") -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -112,6 +148,60 @@ class CKernel:
         count = len(places) // width
         found = array("i", bytes(4 * count))
         self._largest(_start(found), self._memory.values, _start(places), count, width)
+        return found
+
+
+class CSeveral:
+    """Steps of training in one call."""
+
+    def __init__(
+        self, loss: CKernel, seeds: Sequence[float], mover: CKernel, layout: Layout
+    ) -> None:
+        self._loss, self._seeds, self._layout = loss, seeds, layout
+        at, its = _places(loss.values), _places(mover.values)
+        n, rates, twice = len(layout.parameters), layout.rates, layout.twice
+        spans = [
+            [_Span(at(to), _start(rows.numbers), rows.width) for to, rows in layout.columns],
+            [_Span(its(to), its(source), count) for to, source, count in layout.copies],
+        ]
+        tables = [(_Span * len(each))(*each) for each in spans]
+        self._kept = mover, tables
+        self._plan = _Plan(
+            *map(ctypes.addressof, (*loss.passes, mover.passes[0])),
+            *(at(layout.loss), its(layout.squares), its(layout.size), at(0)),
+            _Span(at(layout.parameters.start), its(layout.data), n),
+            _Span(its(layout.gradient), _places(loss.adjoints)(layout.parameters.start), n),
+            _Span(its(rates.start), None, len(rates)),
+            *map(ctypes.addressof, tables),
+            *(_start(layout.outputs), _start(layout.labels)),
+            *map(len, spans),
+            *(layout.width, twice is not None, twice or 0.0, 0),
+        )
+
+    @property
+    def done(self) -> int:
+        """How many steps of the last call were taken."""
+        return int(self._plan.done)
+
+    def settle(self) -> None:
+        """Nothing is half done: a call in C is not interrupted."""
+
+    def __call__(
+        self, steps: int, points: int, rows: "array[int] | None", rates: "array[float]"
+    ) -> tuple["array[float]", "array[float]", "array[int]"]:
+        """Takes so many steps, or fewer: see `kernel.Several`."""
+        found = (
+            array("d", bytes(8 * steps)),
+            array("d", bytes(8 * steps)),
+            array("i", bytes(4 * steps)),
+        )
+        self._loss.sow(self._seeds)
+        self._plan.done = 0
+        chosen = None if rows is None else _start(rows)
+        where = ctypes.addressof(self._plan)
+        self._loss.call_several(
+            where, steps, points, chosen, _start(rates), *[_start(numbers) for numbers in found]
+        )
         return found
 
 
@@ -129,6 +219,12 @@ def machine() -> Machine:
 
 def _start(numbers: "array[float] | array[int]") -> int:
     return numbers.buffer_info()[0]
+
+
+def _places(numbers: "array[float]") -> Callable[[int], int]:
+    """Where each of them is in memory."""
+    start = _start(numbers)
+    return lambda k: start + numbers.itemsize * k
 
 
 def _ends(numbers: "array[int]") -> tuple[int, int]:

@@ -158,15 +158,25 @@ class Choice:
         start = perf_counter()
         kernel.forward()
         took = perf_counter() - start
-        self._spent.seconds += took * (1 + BACKWARD) if seeds() else took
         if self._new:
+            self._spent.seconds += took * (1 + BACKWARD) if seeds() else took
             return self._timed(kernel, seeds())
+        self.note_run(took * (1 + BACKWARD) if seeds() else took)
+        return None
+
+    @property
+    def is_timing(self) -> bool:
+        """Whether two kernels are compared in these calls."""
+        return bool(self._new)
+
+    def note_run(self, seconds: float) -> None:
+        """Notes that the kernel ran for so long; begins an attempt, or takes what came of one."""
+        self._spent.seconds += seconds
         if self._work:
             self._look(self._work)
         elif self.attempts and self._spent.seconds > self.attempts[0].worth:
             self._spent.seconds -= self.attempts[0].worth
             self._begin(self.attempts[0])
-        return None
 
     def _begin(self, attempt: Attempt) -> None:
         try:

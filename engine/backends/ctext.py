@@ -75,6 +75,9 @@ PUBLIC void call_seed(const Memory *m, const int64_t *p)
     for (int k = 0; k < p[2]; k++) m->adjoints[p[0] + k] += m->seeds[p[1] + k];
 }
 """,
+}
+# Beside these what takes whole steps of training.
+TRAINING = {
     "gather": """\
 PUBLIC void gather(double *to, const double *from, const int *rows, int count, int width)
 {
@@ -90,6 +93,69 @@ PUBLIC void largest(int *found, const double *v, const int *places, int count, i
         for (int j = 1; j < width; j++)
             if (v[places[j]] > v[places[best]]) best = j;
         found[k] = best;
+    }
+}
+""",
+    "several": """typedef struct { double *to; const double *from; int64_t count; } Span;
+typedef struct {
+    const Pass *forward, *backward, *move;
+    const double *loss, *squares, *size, *values;
+    Span parameters, gradient, rates;    /* lent, taken, given before each move */
+    const Span *columns, *copies;        /* of the data; after a move */
+    const int *outputs, *labels;
+    int64_t column_count, copy_count, width, is_single;
+    double twice;                        /* twice the threshold of a single output */
+    int64_t done;
+} Plan;
+
+static inline void copied(const Span *s) { memcpy(s->to, s->from, s->count * sizeof(double)); }
+
+static int is_exact(const Plan *p)
+{
+    if (*p->squares > 1e-250) return isfinite(*p->squares) && isfinite(*p->size);
+    for (int64_t k = 0; k < p->gradient.count; k++)
+        if (p->gradient.to[k] != 0.0) return 0;
+    return isfinite(*p->size);
+}
+
+static int right(const Plan *p, const int *rows, int64_t points)
+{
+    int count = 0;
+    for (int64_t k = 0; k < points; k++) {
+        const int *at = p->outputs + k * p->width;
+        int best = 0;
+        if (p->is_single) best = p->values[at[0]] > p->twice - p->values[at[0]];
+        for (int64_t j = 1; j < p->width; j++)
+            if (p->values[at[j]] > p->values[at[best]]) best = j;
+        count += best == p->labels[rows ? rows[k] : k];
+    }
+    return count;
+}
+
+/* nothing moves in a step that is not to be taken: it is for the caller, and so are those after */
+PUBLIC void several(Plan *p, int64_t steps, int64_t points, const int *rows, const double *rates,
+                    double *losses, double *squares, int *rights)
+{
+    for (int64_t n = 0; n < steps; n++) {
+        for (int64_t c = 0; rows && c < p->column_count; c++) {
+            const Span *s = p->columns + c;
+            gather(s->to, s->from, rows, (int)points, (int)s->count);
+        }
+        copied(&p->parameters);
+        run(p->forward);
+        if (!isfinite(*p->loss)) return;
+        run(p->backward);
+        copied(&p->gradient);
+        memcpy(p->rates.to, rates, p->rates.count * sizeof(double));
+        run(p->move);
+        if (!is_exact(p)) return;
+        losses[n] = *p->loss;
+        squares[n] = *p->squares;
+        rights[n] = p->width ? right(p, rows, points) : 0;
+        for (int64_t c = 0; c < p->copy_count; c++) copied(p->copies + c);
+        p->done = n + 1;
+        rates += p->rates.count;
+        if (rows) rows += points;
     }
 }
 """,
@@ -115,8 +181,8 @@ class Text:
 
     @property
     def source(self) -> str:
-        """All of it, with the calls written out, which come from a table when it runs."""
-        whole = [self.unit(list(self.functions))]
+        """What computes, with the calls written out, which come from a table when it runs."""
+        whole = [self.unit([name for name in self.functions if name not in TRAINING])]
         for name, calls in (("forward", self.forward), ("backward", self.backward)):
             lines = [f"    {call.text()}" for call in calls[:SHOWN]]
             lines += [f"    /* and {len(calls) - SHOWN:,} calls more */"] * (len(calls) > SHOWN)
@@ -246,7 +312,7 @@ class _Program:
             _Call("seed", ("", "", ""), place) for place in side_by_side(self.program.outputs)
         ]
         return Text(
-            {**ALWAYS, **self.functions},
+            {**ALWAYS, **TRAINING, **self.functions},
             self.formulas.functions,
             self.table,
             self.forward,

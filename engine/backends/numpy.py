@@ -51,6 +51,14 @@ class Calls(Gathering):
         into = np.frombuffer(self.values, count=width * count, offset=8 * place)
         np.take(grid, rows, axis=0, out=into.reshape(count, width), mode="clip")
 
+    def largest(self, places: array[int], width: int) -> Sequence[int]:
+        """Which number is the largest of each `width` at these places; of equals the first."""
+        import numpy as np
+
+        numbers = np.frombuffer(self.values).take(np.frombuffer(places, np.intc))
+        found: list[int] = numbers.reshape(-1, width).argmax(1).tolist()
+        return found
+
 
 def unavailable() -> str | None:
     """Why this backend cannot run here; None where it can."""
