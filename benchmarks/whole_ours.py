@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np  # noqa: F401 - the first recording would import it
+
 import nn
 from benchmarks.child import Halfway, Outcome, Training
 from benchmarks.microgpt import FUSED, GPT, PUBLISHED, Sums, letters, surprise

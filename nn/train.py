@@ -232,7 +232,8 @@ def fit(
 
     Steps are replayed (see `engine.replay`): the loss of a batch is recorded as scalars and run as
     loops, by the fastest `backend` that is there. Everything that model, loss and penalty read is
-    looked at before every step: what a callback, a widget or another thread changed counts at the
+    looked at before every step, or, where no code of yours runs between steps, before all that are
+    done in some 5 ms: what a callback, a widget or another thread changed counts at the
     next one. (But for the numbers of the parameters: those are training's own between two calls of
     a callback, and what another thread sets there is lost.) Where a loss cannot be replayed (it
     counts, draws random numbers, prints), training goes on eagerly after one warning, as it does

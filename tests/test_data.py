@@ -3,7 +3,6 @@ import math
 import random
 import re
 import statistics
-import sys
 from collections import Counter
 
 import pytest
