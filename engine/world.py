@@ -37,6 +37,7 @@ from typing import Any
 
 from engine.cells import (
     MISSING,
+    PLAIN,
     SETTABLE,
     Cell,
     alike,
@@ -181,9 +182,10 @@ class _Many:
             names.append(name)
             things.append(value)
         elif kind == "items" and type(owner) is list and value:
+            kinds = set(map(type, value))
             if all(map(_is_plainly_equal, value)):
                 self._lists.append((owner, list(value)))
-            elif set(map(type, value)) == {float}:
+            elif kinds == {float} or kinds.isdisjoint(PLAIN):
                 self._rows.append((owner, value))
             else:
                 return False
@@ -247,7 +249,8 @@ def _test(n: int, cell: Cell, names: dict[str, Any]) -> str:
     if kind in ("global", "module") or own:
         names[f"n{n}"] = name
         if own and type(owner) is not FunctionType:  # whose dict may be another by then
-            return f"attributes_of({h}).get(n{n}, MISSING) is {v}"
+            attributes = f"{h}.__dict__" if _is_plain_dict(owner) else f"attributes_of({h})"
+            return f"{attributes}.get(n{n}, MISSING) is {v}"
         names[h] = owner if kind == "global" else attributes_of(owner) if own else vars(owner)
         return f"{h}.get(n{n}, MISSING) is {v}"
     is_odd = kind == "item" and type(owner) not in (dict, list, deque)

@@ -28,8 +28,9 @@ from engine.witness import outside
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Data, Decision, as_dataset, decision, one_hot, shuffled
-from nn.descent import Aims, BatchLoss, Descent, Taken
+from nn.descent import BatchLoss, Descent, Taken
 from nn.files import check_writable
+from nn.link import Aims
 from nn.loss import binary_cross_entropy, check_loss, cross_entropy, hinge, mae, mse
 from nn.module import MLP, check_model, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant

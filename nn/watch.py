@@ -25,9 +25,9 @@ from engine.value import Value, data_of, set_each
 from engine.witness import Witness
 from engine.world import written
 from nn.data import Dataset, as_dataset
-from nn.descent import NOTHING_TO_MOVE
 from nn.loss import check_loss
 from nn.module import size
+from nn.mover import NOTHING_TO_MOVE
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.plain import is_stateless
 from nn.timeline import Run

@@ -22,7 +22,6 @@ from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
 from engine.replay import Replay, replay
 from engine.value import Value, data_of
-from nn import descent
 from nn.data import iris, moons, split, standardise, xor
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP, Layer, Module, Neuron
@@ -1291,28 +1290,3 @@ def test_a_net_that_grows_rows_by_the_letter_learns_all_of_them():
         history = fit(model, mse, ([[0], [1], [2]], [1.0, 2.0, 3.0]), steps=30, lr=0.1)
     assert history.loss[-1] < 0.2
     assert all(row[0].data > 0.5 for row in model.rows.values())
-
-
-@pytest.mark.parametrize("backend", ["python", "numpy"])
-def test_an_interrupt_while_numbers_are_given_back_parts_nothing(backend, monkeypatch):
-    model = MLP(2, [2, 1], seed=0)
-    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.5)
-    given_back = descent.set_each
-    times = []
-
-    def interrupted(slot, values, numbers):
-        given_back(slot, values, numbers)
-        times.append(slot)
-        if times == ["data", "grad"]:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(descent, "set_each", interrupted)
-    settings = {"optimizer": optimizer, "callbacks": [str], "backend": backend}
-    with pytest.warns(TrainingInterrupted):
-        fit(model, mse, xor(), steps=3, **settings)
-    plain = MLP(2, [2, 1], seed=0)
-    other = SGD(plain.parameters(), lr=0.1, momentum=0.5)
-    fit(plain, mse, xor(), steps=1, optimizer=other, backend="eager")
-    assert optimizer.steps == other.steps
-    assert optimizer.velocity == pytest.approx(other.velocity)
-    assert list(model.state_dict().values()) == pytest.approx(list(plain.state_dict().values()))
