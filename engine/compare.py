@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import product
 from typing import Any, NamedTuple, cast
 
@@ -180,13 +179,14 @@ def difference(
     `values` are those of the outputs, `slopes` the derivatives of `root` for each of the sources.
     `order` is as `gradients` takes it.
     """
-    expected = [*map(data_of, outputs), *gradients(root, sources, order)]
     got = [*values, *slopes]
-    far = [k for k, pair in enumerate(zip(got, expected, strict=True)) if not _are_close(*pair)]
-    for slacks_of in (partial(_least_slacks, far, order), _slacks):  # the second takes far longer
-        if far:
-            slacks = slacks_of(outputs, root, sources)
-            far = [k for k in far if not _is_within(got[k] - expected[k], slacks[k])]
+    with value.sweeping:  # until its end the adjoints of the graph stand where a sweep left them
+        expected = [*map(data_of, outputs), *gradients(root, sources, order)]
+        far = [k for k, pair in enumerate(zip(got, expected, strict=True)) if not _are_close(*pair)]
+        for slacks_of in (_nearest_slacks, _least_slacks, _slacks):  # each takes far longer
+            if far:
+                slacks = slacks_of(far, order, outputs, root, sources)
+                far = [k for k in far if not _is_within(got[k] - expected[k], slacks[k])]
     if not far:
         return None
     what = "the result" if far[0] < len(values) else "a gradient"
@@ -201,6 +201,46 @@ def _is_within(distance: float, slack: float) -> bool:
     return abs(distance) <= slack or slack == math.inf
 
 
+def _nearest_slacks(
+    wanted: Collection[int],
+    order: list[Value] | None,
+    outputs: Sequence[Operand],
+    root: Operand,
+    sources: Sequence[Value],
+) -> list[float]:
+    """What `_least_slacks` gives at least, for those that are wanted: each derivative as if ways
+    to it from its readers alone could cancel, whose adjoints a sweep of `order` has left."""
+    found = [*_of_outputs(wanted, outputs), *[0.0] * len(sources)]
+    asked = {sources[k - len(outputs)] for k in wanted if k >= len(outputs)}
+    if not (asked and order and order[-1] is root) or any(v.op for v in sources):
+        return found
+    sizes = dict.fromkeys(asked, 0.0)
+    for v in order:
+        many, g = type(v.x) is tuple, v.adjoint
+        operands: Any = v.x if many else [p for p in (v.x, v.y) if type(p) is Value]
+        if g and not asked.isdisjoint(operands):
+            for p, d in _edges(v):
+                if p in asked:
+                    sizes[p] += abs(g * d)
+    slacks = [_slack(sizes.get(v, 0.0)) for v in sources]
+    return [*found[: len(outputs)], *slacks]
+
+
+def _of_outputs(wanted: Collection[int], outputs: Sequence[Operand]) -> list[float]:
+    """How far rounding can take those of the outputs that are wanted, at least."""
+    found = [0.0] * len(outputs)
+    for k in filter(range(len(outputs)).__contains__, wanted):
+        v = outputs[k]
+        if isinstance(v, Value) and v.op in SUMS:
+            found[k] = 4 * _rounded(v, defaultdict(float))[0]
+    return found
+
+
+def _slack(size: float) -> float:
+    """How far rounding can take a derivative, at least, whose ways add up to a size."""
+    return 4 * STEP * UNIT * size if size < HUGE else 0.0
+
+
 def _least_slacks(
     wanted: Collection[int],
     order: list[Value] | None,
@@ -210,11 +250,7 @@ def _least_slacks(
 ) -> list[float]:
     """What `_slacks` gives at least: each output as if its operands were exact, each derivative as
     if all the slopes on the way were."""
-    found = [0.0] * len(outputs)
-    for k in filter(range(len(outputs)).__contains__, wanted):
-        v = outputs[k]
-        if isinstance(v, Value) and v.op in SUMS:
-            found[k] = 4 * _rounded(v, defaultdict(float))[0]
+    found = _of_outputs(wanted, outputs)
     if not isinstance(root, Value):
         return found + [0.0] * len(sources)
     leaves = set(sources)
@@ -232,10 +268,16 @@ def _least_slacks(
                 if type(p) is Value:
                     p.adjoint += g * abs(d)
         sizes = [v.adjoint if type(v.adjoint) is float else 0.0 for v in sources]
-    return found + [4 * STEP * UNIT * size if size < HUGE else 0.0 for size in sizes]
+    return found + list(map(_slack, sizes))
 
 
-def _slacks(outputs: Sequence[Operand], root: Operand, sources: Sequence[Value]) -> list[float]:
+def _slacks(
+    wanted: Collection[int],
+    order: list[Value] | None,
+    outputs: Sequence[Operand],
+    root: Operand,
+    sources: Sequence[Value],
+) -> list[float]:
     """How far rounding can take each output, and the derivative of `root` for each source.
 
     Each operation rounds; what it gets is a little off already, and so is its slope, by as much as

@@ -4,9 +4,17 @@ import random
 import pytest
 
 import engine
-from engine.compare import ReplayError, _least_slacks, _slacks, change, difference, gradients
+from engine.compare import (
+    ReplayError,
+    _least_slacks,
+    _nearest_slacks,
+    _slacks,
+    change,
+    difference,
+    gradients,
+)
 from engine.tape import record
-from engine.value import Value
+from engine.value import Value, toposort
 
 
 def tape(f, inputs=()):
@@ -221,9 +229,14 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
         values.append(draw.choice(makes)(*draw.choices(values, k=2)))
     for root in (values[-1], values[-3], 1.0):
         outputs = [root, values[5], 2.0]
+        order = toposort(root) if isinstance(root, Value) else None
+        if order:
+            root.sweep(order)
+        near = _nearest_slacks(range(8), order, outputs, root, values[:5])
         least = _least_slacks(range(3), None, outputs, root, values[:5])
-        most = _slacks(outputs, root, values[:5])
+        most = _slacks((), None, outputs, root, values[:5])
         assert all(a <= b for a, b in zip(least, most, strict=True))
+        assert all(a <= b * (1 + 1e-12) for a, b in zip(near, least, strict=True))
 
 
 def test_a_sum_that_cancels_needs_no_long_look(monkeypatch):
@@ -231,6 +244,23 @@ def test_a_sum_that_cancels_needs_no_long_look(monkeypatch):
     xs = [Value(0.1), Value(0.2), Value(-0.3)]
     f = lambda *xs: sum(xs)  # noqa: E731
     assert found(f, [0.1 + (0.2 - 0.3)], [1.0] * 3, xs) is None
+
+
+def test_a_gradient_that_cancels_over_a_batch_needs_a_look_at_its_readers_alone(monkeypatch):
+    monkeypatch.setattr("engine.compare._least_slacks", None)
+    w, xs = Value(0.7), [0.1, 0.2, -0.3, 1e3, -1e3]
+    total = sum([w * x for x in xs])
+    order = toposort(total)
+    exact = math.fsum(xs)
+    assert abs(sum(xs) - exact) > 1e-12 * abs(exact)
+    assert difference([total.data], [exact], [total], total, [w], order) is None
+
+
+def test_a_wrong_gradient_is_found_whatever_cancels():
+    w, xs = Value(0.7), [0.1, 0.2, -0.3, 1e3, -1e3]
+    total = sum([w * x for x in xs])
+    wrong = difference([total.data], [1e-9], [total], total, [w], toposort(total))
+    assert "a gradient is 1e-09" in wrong
 
 
 def a_pick(x, y):
