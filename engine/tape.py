@@ -429,7 +429,7 @@ def _is_stand_in(v: object) -> bool:
 
 def is_computed_from(v: object, known: Sequence[Mapping[int, Value]]) -> bool:
     """Whether it is one of these Values, or what was computed from them and numbers alone."""
-    if not known or type(v) is not Value:
+    if not any(known) or type(v) is not Value:
         return False
     met: set[int] = set()
     unread: list[Any] = [v]
