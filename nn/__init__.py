@@ -15,6 +15,10 @@ from nn.data import split as split
 from nn.data import standardise as standardise
 from nn.data import xor as xor
 from nn.elsewhere import __getattr__ as __getattr__
+from nn.history import DivergedError as DivergedError
+from nn.history import History as History
+from nn.history import Step as Step
+from nn.history import TrainingInterrupted as TrainingInterrupted
 from nn.loss import binary_cross_entropy as binary_cross_entropy
 from nn.loss import cross_entropy as cross_entropy
 from nn.loss import hinge as hinge
@@ -39,10 +43,6 @@ from nn.save import load as load
 from nn.save import load_with_meta as load_with_meta
 from nn.save import save as save
 from nn.timeline import Run as Run
-from nn.train import DivergedError as DivergedError
-from nn.train import History as History
-from nn.train import Step as Step
-from nn.train import TrainingInterrupted as TrainingInterrupted
 from nn.train import evaluate as evaluate
 from nn.train import fit as fit
 from nn.train import gradient_descent as gradient_descent

@@ -26,6 +26,8 @@ from nn import data
 from nn.columns import POLICIES
 from nn.data import iris
 from nn.finding import Wishes
+from nn.history import DivergedError, History, TrainingInterrupted
+from nn.judging import judging
 from nn.look import line_to_type, look
 from nn.module import MLP
 from nn.numerals import SEPARATORS
@@ -37,14 +39,7 @@ from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways
 from nn.task import Task, load_task
-from nn.train import (
-    DivergedError,
-    History,
-    TrainingInterrupted,
-    gradient_descent,
-    judging,
-    stochastic_gradient_descent,
-)
+from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
     Trial,
     goal,

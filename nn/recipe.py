@@ -16,10 +16,12 @@ from typing import Any
 from engine.drawing.picture import many
 from engine.value import Value
 from nn.data import Dataset, split
+from nn.history import History
+from nn.judging import Loss
 from nn.loss import l2
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, linear
-from nn.train import History, Loss, fit
+from nn.train import fit
 
 ENOUGH = 200  # rows to learn from, of which some can be held out
 MOST_HELD_OUT = 2000  # rows: more would tell little more, and cost a look at each pass

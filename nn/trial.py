@@ -19,13 +19,15 @@ from engine.value import Value, set_each
 from nn import verdict
 from nn.columns import with_fills
 from nn.data import Dataset, Rows, decision, split
+from nn.history import INTERRUPTED, History, Step
+from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
 from nn.plot import boundary, plot_comparison, write_svg
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task, prepared
-from nn.train import INTERRUPTED, History, Step, evaluate, judging, mean_and_accuracy
+from nn.train import evaluate
 from nn.watch import watch
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import Any
 from engine.drawing.picture import many, visible
 from engine.ops import fsum
 from nn.data import Decision
+from nn.history import ALL_DONE, History
 from nn.task import Task
-from nn.train import ALL_DONE, History
 
 MOST_CLASSES = 12  # of which a table fits on a screen
 LONGEST = 18  # letters of a class in a table

@@ -25,13 +25,14 @@ from engine.value import Value, data_of, set_each
 from engine.witness import Witness
 from engine.world import written
 from nn.data import Dataset, as_dataset
+from nn.judging import Loss, Model, as_floats, with_rows
 from nn.loss import check_loss
 from nn.module import size
 from nn.mover import NOTHING_TO_MOVE
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.plain import is_stateless
+from nn.stepping import batches, mean_loss
 from nn.timeline import Run
-from nn.train import Loss, Model, as_floats, batches, mean_loss, with_rows
 
 Example = Dataset | tuple[Any, Any]  # x and y, or lists of them
 HIGHEST = 6  # powers of ten that a learning rate is raised by, until the loss goes up

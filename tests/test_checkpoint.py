@@ -19,10 +19,11 @@ from engine.value import Value
 from nn.checkpoint import _checksum
 from nn.data import iris, split, standardise
 from nn.described import counted
+from nn.history import DivergedError, Step
 from nn.loss import cross_entropy, l2, mae, mse
 from nn.module import MLP, Module
 from nn.optim import SGD, Adam, AdamW, cosine
-from nn.train import DivergedError, Step, fit
+from nn.train import fit
 
 ROOT = Path(__file__).parents[1]
 TRAINING, ASIDE = split(standardise(iris())[0].pick(range(0, 150, 6)), 0.8)

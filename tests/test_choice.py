@@ -24,8 +24,9 @@ from nn.descent import Descent
 from nn.loss import hinge, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam
+from nn.stepping import mean_loss
 from nn.table import Table
-from nn.train import fit, mean_loss
+from nn.train import fit
 
 needs_c = pytest.mark.skipif(not backends._runs("c"), reason="no C compiler here")
 needs_numpy = pytest.mark.skipif(not backends._runs("numpy"), reason="no NumPy here")

@@ -9,9 +9,10 @@ import pytest
 from engine import backends
 from engine.functions import log
 from engine.value import Value
+from nn.history import DivergedError
 from nn.module import Module
 from nn.optim import SGD, Adam
-from nn.train import DivergedError, fit
+from nn.train import fit
 
 BAD = [math.nan, math.inf, -math.inf]
 WAYS = ["eager", "auto", *backends.NAMES]

@@ -10,10 +10,11 @@ from engine import pick
 from engine.functions import sum as sum_of
 from engine.value import Value
 from nn.descent import Descent
+from nn.history import DivergedError, TrainingInterrupted
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, cosine, linear
-from nn.train import DivergedError, TrainingInterrupted, fit
+from nn.train import fit
 
 RNG = random.Random(7)
 XS = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(25)]

@@ -4,11 +4,12 @@ import pytest
 
 from engine.value import Value
 from nn import mover
+from nn.history import TrainingInterrupted
 from nn.loss import mse
 from nn.module import MLP
 from nn.mover import Mover, check_finite, length
 from nn.optim import SGD, Adam, AdamW
-from nn.train import TrainingInterrupted, fit
+from nn.train import fit
 
 KINDS = {
     "sgd": lambda ps: SGD(ps, lr=0.1),

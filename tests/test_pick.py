@@ -23,8 +23,8 @@ from engine.compare import ReplayError
 from engine.replay import Replay
 from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
+from nn.stepping import batches
 from nn.table import Table
-from nn.train import batches
 
 RNG = random.Random(13)
 
@@ -731,7 +731,7 @@ def test_labels_that_appear_later_need_no_new_recording(kind, monkeypatch):
     xs = [[float(k % 7), 1.0] for k in range(24)]
     ys = [kind(0 if k < 20 else k % 4) for k in range(24)]
     order = list(range(24))
-    monkeypatch.setattr("nn.train.shuffled", lambda n, rng: order)
+    monkeypatch.setattr("nn.stepping.shuffled", lambda n, rng: order)
     model = MLP(2, [4], seed=1)
     history = fit(
         model, nn_cross_entropy, (xs, ys), lr=0.1, epochs=2, batch_size=4, backend="python"

@@ -7,10 +7,11 @@ import pytest
 
 from engine.value import Value
 from nn.data import Dataset, iris, moons, spirals, standardise
+from nn.history import History, Step
 from nn.loss import cross_entropy, hinge
 from nn.module import MLP
 from nn.plot import plot_comparison, plot_decision_boundary, plot_history
-from nn.train import History, Step, gradient_descent, stochastic_gradient_descent
+from nn.train import gradient_descent, stochastic_gradient_descent
 
 matplotlib = pytest.importorskip("matplotlib")
 

@@ -11,10 +11,11 @@ from mutated import mutated_json
 from engine.functions import softmax
 from engine.value import Value
 from nn.data import Dataset, iris, load_csv
+from nn.history import DivergedError
 from nn.module import MLP
 from nn.save import save
 from nn.task import learn, load_task
-from nn.train import DivergedError, fit
+from nn.train import fit
 
 AMOUNTS = Dataset([[1.0, 5.0], [3.0, 5.0]], [10.0, 30.0], ("a", "b"), (), "price")
 

@@ -1,4 +1,3 @@
-import csv
 import functools
 import gc
 import math
@@ -11,7 +10,6 @@ from collections import Counter
 from contextlib import nullcontext
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -23,19 +21,11 @@ from engine.modes import detect_anomaly, no_grad
 from engine.replay import Replay, replay
 from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
-from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
-from nn.module import MLP, Layer, Module, Neuron
+from nn.history import DivergedError, Step, TrainingInterrupted
+from nn.loss import cross_entropy, hinge, l2, mse
+from nn.module import MLP, Module
 from nn.optim import SGD, Adam, linear
-from nn.train import (
-    DivergedError,
-    History,
-    Step,
-    TrainingInterrupted,
-    evaluate,
-    fit,
-    gradient_descent,
-    stochastic_gradient_descent,
-)
+from nn.train import evaluate, fit, gradient_descent, stochastic_gradient_descent
 
 DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
 
@@ -250,48 +240,6 @@ def test_each_layer_is_blamed_for_what_it_can_mend():
         assert (total.data - loss(model).data) / (step * blame) == pytest.approx(1, abs=1e-3)
 
 
-# --- batches ---------------------------------------------------------------------------------
-
-
-def test_every_pass_shows_every_point_once():
-    drawn = drawn_by(fit, epochs=3, batch_size=4)
-    passes = [drawn[i : i + 10] for i in (0, 10, 20)]
-    assert [sorted(points) for points in passes] == [list(range(10))] * 3
-    assert passes[0] != passes[1] != passes[2]
-
-
-def test_the_last_batch_of_a_pass_may_be_smaller():
-    history = fit(Slope(), mse, ([[1.0]] * 10, [1.0] * 10), lr=0.1, epochs=2, batch_size=4)
-    assert history.points_seen == [4, 8, 10, 14, 18, 20]
-
-
-def test_the_whole_data_comes_in_its_own_order():
-    assert drawn_by(fit, steps=2) == [*range(10), *range(10)]
-    assert drawn_by(fit, steps=2, batch_size=99) == [*range(10), *range(10)]
-
-
-def test_batches_with_replacement():
-    assert len(drawn_by(fit, steps=7, batch_size=3, replacement=True)) == 21
-
-
-@pytest.mark.parametrize("settings", [{"batch_size": 4}, {"batch_size": 4, "replacement": True}])
-def test_a_seed_fixes_every_number(settings):
-    def run(seed):
-        model = iris_net()
-        history = fit(model, cross_entropy, small_iris(), steps=20, lr=0.1, seed=seed, **settings)
-        return history.loss, numbers(model)
-
-    assert run(3) == run(3) != run(4)
-
-
-def test_training_leaves_the_global_generator_alone():
-    random.seed(8)
-    expected = random.random()
-    random.seed(8)
-    stochastic_gradient_descent(Slope(), mse, DOUBLES, lr=0.01, steps=5)
-    assert random.random() == expected
-
-
 # --- optimisers, schedules, penalty ----------------------------------------------------------
 
 
@@ -332,111 +280,6 @@ def test_a_penalty_of_squares_is_weight_decay():
 def test_the_penalty_counts_in_the_loss():
     history = fit(Slope(3.0), mse, DOUBLES, steps=1, lr=0.1, penalty=lambda m: m.w * 100)
     assert history.loss[0] == pytest.approx(14 / 3 + 300)
-
-
-# --- accuracy --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("loss", "data", "model"),
-    [
-        (cross_entropy, small_iris(), iris_net()),
-        (hinge, moons(40), MLP(2, [4, 1], seed=2)),
-        (binary_cross_entropy, (moons(40)[0], [(y + 1) // 2 for y in moons(40)[1]]), MLP(2, [1])),
-    ],
-)
-def test_accuracy_is_the_share_in_the_right_class(loss, data, model):
-    xs, ys = data
-    right = 0
-    for x, y in zip(xs, ys, strict=True):
-        out = model(x)
-        if isinstance(out, list):
-            right += max(range(3), key=lambda k, out=out: out[k].data) == y
-        else:
-            right += (out.data > 0) == (y > 0)
-    history = fit(model, loss, data, steps=1, lr=0.1)
-    assert history.accuracy == [right / len(ys)]
-    assert 0 < right < len(ys)
-
-
-def test_halfway_decides_between_0_and_1_for_a_squared_error():
-    data = [[0.2], [0.4], [0.6]], [0, 0, 1]
-    assert evaluate(Slope(1.0), mse, data)[1] == 1
-    assert evaluate(Slope(1.0), binary_cross_entropy, data)[1] == pytest.approx(1 / 3)
-
-
-def test_one_hot_targets_are_classes_too():
-    data = small_iris()
-    one_hots = [[float(k == y) for k in range(3)] for y in data.ys]
-    expected = evaluate(iris_net(), cross_entropy, data)
-    assert evaluate(iris_net(), cross_entropy, (data.xs, one_hots)) == pytest.approx(expected)
-
-
-def test_evaluate_changes_nothing():
-    model = iris_net()
-    before = numbers(model)
-    loss, accuracy = evaluate(model, cross_entropy, small_iris())
-    history = fit(model, cross_entropy, small_iris(), steps=1, lr=0.0)
-    assert (history.loss[0], history.accuracy[0]) == pytest.approx((loss, accuracy))
-    assert numbers(model) == before
-
-
-# --- validation and early stop ---------------------------------------------------------------
-
-
-def test_validation_stands_at_the_end_of_each_pass():
-    history = fit(Slope(), mse, DOUBLES, lr=0.01, steps=5, batch_size=2, validation=([[1.0]], [2]))
-    assert [loss is None for loss in history.validation_loss] == [True, False, True, False, False]
-
-
-def test_the_validation_loss_is_that_after_the_step():
-    model = iris_net()
-    first, second = split(small_iris(), 0.5)
-    history = fit(model, cross_entropy, first, steps=3, lr=0.1, validation=second)
-    loss, accuracy = evaluate(model, cross_entropy, second)
-    assert history[-1].validation_loss == loss
-    assert history[-1].validation_accuracy == accuracy
-
-
-@pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
-def test_losses_too_large_to_add_are_infinite_together(backend):
-    available(backend)
-    model, data = Slope(0.5), ([[1.8e154]] * 4, [0.0] * 4)
-    assert evaluate(model, mse, data) == (math.inf, None)
-    history = fit(model, mse, DOUBLES, lr=1e-3, steps=2, validation=data, backend=backend)
-    assert history.validation_loss == [math.inf] * 2
-    history.loss[:] = [1e308, 1e308]
-    assert history.start_and_end() == (1e308, 1e308)
-    history.seconds[:] = [1e308, 1e308]
-    assert "; inf s; " in str(history)
-
-
-def test_early_stop_goes_back_to_the_lowest_loss():
-    # training pulls w to 2, validation wants 1: its loss falls, then rises
-    seen = []
-    model = Slope()
-    history = fit(
-        model,
-        mse,
-        DOUBLES,
-        lr=0.002,
-        steps=1000,
-        validation=([[1.0]], [1.0]),
-        early_stop=3,
-        callbacks=[lambda step: seen.append(model.w.data)],
-    )
-    losses = history.validation_loss
-    best = losses.index(min(losses))
-    assert history.ended == "early stop"
-    assert (len(history), history.kept) == (best + 1 + 3, best)
-    assert model.w.data == seen[best] == pytest.approx(1, abs=0.02)
-
-
-def test_without_early_stop_the_last_parameters_stay():
-    model = Slope()
-    history = fit(model, mse, DOUBLES, lr=0.1, steps=100, validation=([[1.0]], [1.0]))
-    assert model.w.data == pytest.approx(2)
-    assert history.kept is None
 
 
 # --- callbacks, Ctrl-C -----------------------------------------------------------------------
@@ -604,13 +447,6 @@ def test_training_that_moves_nothing_is_refused():
         fit(model, mse, DOUBLES, steps=3, optimizer=SGD(other.parameters(), lr=0.1))
     with no_grad(), pytest.raises(ValueError, match="train outside no_grad"):
         fit(model, mse, DOUBLES, steps=3, lr=0.1)
-
-
-def test_a_history_gives_one_step_at_a_time():
-    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
-    assert history[1].step == 1
-    with pytest.raises(TypeError, match=r"slice a list: history\.loss\[:2\]"):
-        history[0:2]
 
 
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
@@ -863,154 +699,6 @@ def test_early_stop_by_replay_is_that_of_eager():
     assert stopped("python") == stopped("eager")
 
 
-# --- what does not fit -----------------------------------------------------------------------
-
-MISFITS = {
-    "inputs": (iris_net(), cross_entropy, ([[1.0, 2.0]], [0]), "example 0 does not fit: Neuron(4)"),
-    "ragged": (
-        Neuron(2),
-        mse,
-        ([[1.0, 2.0], [1.0, 2.0], [1.0]], [0, 1, 2]),
-        "example 2 does not fit: Neuron(2) expected 2 inputs, got 1",
-    ),
-    "class": (
-        iris_net(),
-        cross_entropy,
-        ([[0.0] * 4] * 2, [2, 3]),
-        "example 1 does not fit: cross_entropy expected a class from 0 to 2, got 3",
-    ),
-    "hinge": (Neuron(1), hinge, ([[0.0]] * 2, [1, 0]), "example 1 does not fit: hinge expected"),
-    "outputs": (iris_net(), mse, ([[0.0] * 4], [1.0]), "example 0 does not fit: mse expected"),
-    "lengths": (Neuron(1), mse, ([[0.0]], [1, 2]), "data has 1 rows in xs but 2 targets in ys"),
-    "empty": (Neuron(1), mse, ([], []), "data has no rows"),
-    "pair": (Neuron(1), mse, [[0.0]], "data must be a pair of lists"),
-    "nan": (Neuron(1), mse, ([[0.0], [math.nan]], [1, 2]), "xs[1][0] expected a finite number"),
-    "inf": (Neuron(1), mse, ([[0.0]], [math.inf]), "ys[0] expected a finite number"),
-    "text": (Neuron(1), mse, ([["a"]], [1]), "xs[0][0] expected a finite number, got 'a'"),
-    "none": (Neuron(1), mse, ([[0]], [None]), "ys[0] expected a finite number, got None"),
-    "loss": (
-        Neuron(1),
-        lambda p, y: 1.0,
-        ([[0.0]], [1]),
-        "expected a Value: compute with what",
-    ),
-}
-
-
-@pytest.mark.parametrize("loss", ["mse", None, 0.5])
-def test_a_loss_is_a_function(loss):
-    words = f"^fit expected a loss, a function such as nn.mse, got {loss!r}$"
-    with pytest.raises(TypeError, match=words):
-        gradient_descent(Neuron(1), loss, ([[0.0]], [1]), lr=0.1, steps=1)
-
-
-@pytest.mark.parametrize("loss", [mse, hinge, lambda z, y: (z - y) ** 2])
-def test_model_and_loss_in_the_wrong_order(loss):
-    name = "<lambda>" if "lambda" in loss.__name__ else loss.__name__
-    for who, call in {"fit": partial(fit, lr=0.1, steps=1), "evaluate": evaluate}.items():
-        words = rf"^{who} expected the model .* {who}\(net, mse, ...\), got {name} and Neuron: swap"
-        with pytest.raises(TypeError, match=words):
-            call(loss, Neuron(1), ([[0.0]], [1]))
-
-
-def test_progress_is_true_or_false_or_not_said():
-    with pytest.raises(TypeError, match="progress expected True or False, got 'no'"):
-        fit(Neuron(1), mse, ([[0.0]], [1]), lr=0.1, steps=1, progress="no")
-
-
-@pytest.mark.parametrize("replacement", ["no", None, 2])
-def test_replacement_is_true_or_false(replacement):
-    with pytest.raises(
-        TypeError, match=f"^replacement expected True or False, got {replacement!r}"
-    ):
-        fit(Neuron(1), mse, ([[0.0]], [1]), lr=0.1, steps=1, replacement=replacement)
-
-
-@pytest.mark.parametrize(("model", "loss", "data", "message"), MISFITS.values(), ids=MISFITS.keys())
-def test_what_does_not_fit_is_refused_before_the_first_step(model, loss, data, message):
-    before = numbers(model)
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 (checked below)
-        fit(model, loss, data, lr=0.1, steps=1)
-    assert message in str(caught.value)
-    assert numbers(model) == before
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"lr": 0.1}, "fit expected one of steps and epochs"),
-        ({"lr": 0.1, "steps": 1, "epochs": 1}, "fit expected one of steps and epochs"),
-        ({"lr": 0.1, "steps": 0}, "steps must be at least 1"),
-        ({"lr": 0.1, "epochs": -1}, "epochs must be at least 1"),
-        ({"lr": 0.1, "steps": 1, "batch_size": 0}, "points in a batch must be at least 1"),
-        ({"steps": 1}, "fit expected lr"),
-        ({"lr": -0.1, "steps": 1}, "lr expected a finite number"),
-        ({"lr": math.nan, "steps": 1}, "lr expected a finite number"),
-        ({"lr": lambda step: -1.0, "steps": 1}, "learning rate of step 0 expected a finite number"),
-        ({"lr": 0.1, "steps": 1, "early_stop": 3}, "early_stop expected validation data"),
-        (
-            {"lr": 0.1, "steps": 1, "early_stop": 0, "validation": DOUBLES},
-            "looks before an early stop must be at least 1",
-        ),
-        (
-            {"lr": 0.1, "steps": 1, "validation": ([[math.inf]], [1])},
-            r"validation xs\[0\]\[0\] expected a finite number",
-        ),
-        ({"lr": 0.1, "steps": 1, "validation": ([[]], [1])}, "example 0 does not fit"),
-    ],
-)
-def test_settings_that_make_no_sense(settings, message):
-    model = Slope()
-    with pytest.raises(ValueError, match=message):
-        fit(model, mse, DOUBLES, **settings)
-    assert model.w.data == 0
-
-
-def test_numpy_arrays_are_data_too():
-    np = pytest.importorskip("numpy")
-    xs, ys = np.array(DOUBLES[0]), np.array([2, 4, 6])
-    for data in ((xs, ys), (list(xs), list(ys))):
-        model = Slope()
-        history = fit(model, mse, data, lr=0.1, steps=1)
-        assert model.w.data == pytest.approx(2 - 2 / 15)
-        assert type(history.loss[0]) is float
-
-
-def test_a_layer_may_be_trained_alone():
-    layer = Layer(1, 2, nonlin=False, seed=1)
-    history = fit(layer, mse, ([[1.0], [2.0]], [[1.0, -1.0], [2.0, -2.0]]), lr=0.2, steps=500)
-    assert [out.data for out in layer([3.0])] == pytest.approx([3, -3], abs=1e-3)
-    assert history.accuracy[0] is None
-
-
-# --- history ---------------------------------------------------------------------------------
-
-
-def test_a_history_comes_back_from_its_csv(tmp_path):
-    data = small_iris()
-    history = fit(iris_net(), cross_entropy, data, lr=0.1, steps=4, batch_size=20, validation=data)
-    history.to_csv(tmp_path / "history.csv")
-    with open(tmp_path / "history.csv", encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    assert lines[0] == list(Step._fields)
-    again = [Step(*(float(cell) if cell else None for cell in line)) for line in lines[1:]]
-    assert again == [history[i] for i in range(4)]
-
-
-def test_a_history_says_how_it_went():
-    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
-    assert repr(history).startswith("History(3 steps; loss 0.0003687; ")
-    assert repr(history).endswith(" s; all steps done)")
-    assert repr(History()) == "History(0 steps; all steps done)"
-    step = Step(7, 0.123456, 0.5, 1.0, 0.1, 0.01, 8, 0.2, 0.25)
-    assert str(step) == "loss 0.1235, accuracy 50.0%, validation loss 0.2"
-
-
-def test_elapsed_adds_up():
-    history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
-    assert history.elapsed()[-1] == pytest.approx(math.fsum(history.seconds))
-
-
 # --- memory ----------------------------------------------------------------------------------
 
 
@@ -1081,20 +769,6 @@ def test_a_net_learns_xor():
     history = gradient_descent(model, hinge, xor(), lr=0.3, steps=300)
     assert history.accuracy[-1] == 1
     assert history.loss[-1] < 0.05
-
-
-# --- a loss that rises -------------------------------------------------------------------------
-
-
-def test_a_history_says_that_the_loss_rose():
-    line = Slope(1.0)
-    risen = gradient_descent(line, mse, DOUBLES, lr=1.0, steps=4)
-    assert risen.start_and_end() == (risen.loss[0], risen.loss[-1])
-    assert f"the loss rose, {risen.loss[0]:.4g} -> {risen.loss[-1]:.4g}: try a smaller" in str(
-        risen
-    )
-    assert "rose" not in str(gradient_descent(Slope(1.0), mse, DOUBLES, lr=0.01, steps=4))
-    assert "rose" not in str(History())
 
 
 # --- data as memory -----------------------------------------------------------------------------

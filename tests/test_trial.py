@@ -6,9 +6,10 @@ import pytest
 
 from engine.check import finite_difference
 from nn.data import Dataset, iris
+from nn.history import History, Step
 from nn.optim import SGD
 from nn.task import learn
-from nn.train import History, Step, gradient_descent
+from nn.train import gradient_descent
 from nn.trial import figures as drawn
 from nn.trial import (
     goal,

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from nn.data import Dataset, Scaler, iris
+from nn.history import ALL_DONE, History, Step
 from nn.task import learn
-from nn.train import ALL_DONE, History, Step
 from nn.verdict import (
     MOST_CLASSES,
     answers_of,
