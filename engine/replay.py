@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import builtins
-import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
-from itertools import chain, repeat
+from itertools import chain
 from threading import RLock
-from types import CodeType, MethodType
-from typing import Any, NamedTuple, cast, overload
+from types import MethodType
+from typing import Any, overload
 from weakref import WeakSet
 
 from engine import backends
@@ -23,60 +20,33 @@ from engine.arguments import (
     copies,
     digest,
     flatten,
-    identities,
     name_of,
     numbers_of,
     read,
     rebuild,
-    settled,
 )
 from engine.backends.choice import Spent
 from engine.backends.kernel import Kernel
+from engine.causes import changed_guard, guarded, is_of_the_house
 from engine.cells import PLAIN, SETTABLE, Cell, alike, now, spelled
 from engine.compare import Change, ReplayError, change
 from engine.fork import after_fork
-from engine.integer import Integer
 from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
-from engine.ops import OPS
-from engine.reach import Reached, is_read, is_standard, line_of, line_on, line_with, reach
+from engine.reach import Reached, is_read, is_standard, reach
 from engine.recorded import Leaves, Pin, Recorded
-from engine.tape import Recording, Tape, is_computed_from, record, standing_in, turn
-from engine.undo import Chances, chances_in, do_again, is_data, put_back, settle
-from engine.value import Operand, Value, data_of, node
-from engine.witness import Stopped, Witness, is_house, outside
+from engine.runs import LIMIT, TOO_MANY, Run, Runs
+from engine.tape import Recording, record, turn
+from engine.undo import Chances, chances_in, do_again, put_back
+from engine.value import Operand, Value, data_of
+from engine.witness import Stopped, outside
 from engine.words import in_words
-from engine.world import Lent, World, is_filled, is_free, places_set, written
+from engine.world import World, is_free, written
 
-LIMIT = 32  # recordings kept of one function
-MANY_CODES = 10_000  # pieces of code that are remembered: more are made anew at each call
-TOO_MANY = 9  # recordings of one function: a warning; of one shape: no more are made
 FROZEN = (
     "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
     'backend="eager"'
 )
-
-
-class Run(NamedTuple):
-    """One run of the function, seen while it ran."""
-
-    seen: Recording
-    result: Any
-    results: list[Operand]  # the numbers in it, then those in what it set
-    are_values: list[bool]  # the others are plain numbers to the caller
-    forms: list[Any]  # of the result, then of what it set
-    sets: list[Cell]
-    state: list[tuple[Cell, Any]]  # what else it set, and to what
-    refused: list[tuple[str, str]]  # what it called that no replay can repeat, and where
-    new: set[int]  # ids of what stands now where it set something
-
-
-class _Mark(NamedTuple):
-    """A place that was set before: Values of our own stand there, to see whether they are read."""
-
-    cell: Cell
-    thing: Any
-    values: list[Value]
 
 
 class Replay:
@@ -109,20 +79,17 @@ class Replay:
             raise ValueError(f"replay expected check of 1 or more calls, got {check}")
         if not callable(function):
             raise TypeError(f"replay expected a function, got {type(function).__name__}")
-        self.function, self.wanted, self.check = function, backend, check
+        self.wanted, self.check = backend, check
         self.recordings: dict[Any, list[Recorded]] = {}
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
         self._calls = self._hits = 0  # all, and those that a recording answered
-        self._codes: dict[CodeType, dict[str, Any]] = {}  # what ran so far, with its globals
-        self._unsettled: dict[str, int] = {}  # shapes whose last run set something up, how often
+        self._runs = Runs(function)
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
-        self._set: set[Any] = set()  # places that the last run set
         self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
         self._pinned: dict[Shape, set[int]] = {}  # which integers of a shape are part of it
-        self._plain: set[Shape] = set()  # shapes whose integers all are: nothing may stand for them
-        self._asks_identity = self._looks_around = False  # as runs so far did
+        self._asks_identity = False  # as runs so far did
         self._waiting: list[tuple[Cell, Any]] = []  # such numbers as they were at the last call
         self._causes: deque[str] = deque(maxlen=8)  # why it was recorded anew, or not at all
         self._spent = Spent()
@@ -143,7 +110,7 @@ class Replay:
                 return _detached(self(*arguments, **keywords))
         given = read(arguments, keywords)
         if self.wanted == "eager" or is_watched():
-            return self._run(given, given.numbers)
+            return self._runs.run(given, given.numbers)
         found = self._replayed(given)
         self.note_call(found is not None)
         if found:
@@ -151,7 +118,7 @@ class Replay:
         with turn() as is_ours:  # another thread's recording may wait for this one
             is_full = self.wanted == "auto" and self.is_full(given)
             if not is_ours or self.is_busy or is_full or self.is_restless(given):
-                return self._run(given, given.numbers)
+                return self._runs.run(given, given.numbers)
             return self._first(given)
 
     def _first(self, given: Given) -> Any:
@@ -163,6 +130,15 @@ class Replay:
             raise
         computed = recorded and recorded.compute(given.numbers, False)
         return recorded.result(given.numbers, *computed) if recorded and computed else own
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function itself."""
+        return self._runs.function
+
+    @function.setter
+    def function(self, function: Callable[..., Any]) -> None:
+        self._runs.function = function
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """As a method, the instance is the first argument."""
@@ -254,12 +230,12 @@ class Replay:
         numbers outside that change become inputs where they can. Raises ReplayError, with the
         result, where the next run would set something again.
         """
-        before = self._before(given)
+        before = self._runs.before(given)
         if all(map(_is_value, given.numbers)) or not kind_asked(before):
             return self._recording(given, keeps_all, lends, before)
-        run, after = self._witnessed(given, [], [], before, is_plain=True)
+        run, after = self._runs.witnessed(given, [], [], before, is_plain=True)
         try:
-            if self._judge(given, run, before, after):
+            if self._runs.judge(self._digest(given), run, before, after):
                 return None, run.result
         except ReplayError as error:
             error.result = (run.result,)
@@ -271,10 +247,6 @@ class Replay:
         except ReplayError:
             do_again(done)
             raise
-
-    def _before(self, given: Given) -> Reached:
-        """The world before a run."""
-        return reach(self._roots(given), known=self._codes, looks_around=self._looks_around)
 
     def _recording(
         self,
@@ -296,7 +268,7 @@ class Replay:
         places = self._places(given, before) if lends and not line else []
         chances = chances_in(before)
         try:
-            run, after = self._witnessed(given, inputs, places, before)
+            run, after = self._runs.witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
             if places and (tells or run.state or run.seen.calculates_otherwise()):
                 raise Stopped(is_for_good=True)
@@ -317,15 +289,15 @@ class Replay:
         self._note_pins(given, run.seen)
         recorded = None
         try:
-            is_set_up = self._judge(given, run, before, after)
+            is_set_up = self._runs.judge(self._digest(given), run, before, after)
             if not is_set_up:
-                self._unsettled.pop(self._digest(given), None)
+                self._runs.unsettled.pop(self._digest(given), None)
             if keeps_all or not is_set_up:
                 recorded = self._recorded(given, inputs, run, after, places, is_set_up)
         except ReplayError as error:
-            error.result = plain or (self._own(given, inputs, run.result),)
+            error.result = plain or (self._runs.own(given, inputs, run.result),)
             raise
-        return recorded, plain[0] if plain else self._own(given, inputs, run.result)
+        return recorded, plain[0] if plain else self._runs.own(given, inputs, run.result)
 
     def _otherwise(
         self,
@@ -345,14 +317,14 @@ class Replay:
             if not isinstance(error, Stopped) or error.is_for_good:
                 self._fixed |= {p.key for p in places}  # as in math.exp(box.k): it takes no Value
             return self.record(given, keeps_all, lends=False)
-        stands_in = given.shape not in self._plain and int in map(type, given.numbers)
+        stands_in = given.shape not in self._runs.plain and int in map(type, given.numbers)
         if stands_in and isinstance(error, _NO_INT):
             put_back(before, chances)
-            self._plain.add(given.shape)
+            self._runs.plain.add(given.shape)
             try:
                 return self.record(given, keeps_all)
             except _NO_INT:
-                self._plain.discard(given.shape)  # it was something else
+                self._runs.plain.discard(given.shape)  # it was something else
                 raise
         if keeps_all and not isinstance(error, ReplayError):
             put_back(before, chances)  # the loops run it again
@@ -364,18 +336,6 @@ class Replay:
             "with a Value: a recording has Values in the places of numbers; pass Values, or use "
             'backend="eager"'
         )
-
-    def _roots(self, given: Given) -> list[tuple[Any, str]]:
-        """What a walk through the world begins with: the function, and arguments but data."""
-        keywords = given.keywords.items()
-        named = [
-            *((thing, "argument") for thing in given.arguments),
-            *((b, a) for a, b in keywords),
-        ]
-        return [
-            (self.function, ""),
-            *(root for thing, name in named for root in _others(thing, name)),
-        ]
 
     def _is_strict(self, before: Reached) -> bool:
         """Whether it matters which of the Values passed in are one: to `is`, or to last digits."""
@@ -391,9 +351,9 @@ class Replay:
         self._fixed |= inner  # such as the level of a logger
         places = [p for p in places if p.key not in inner]
         caches = (cell for cell in before.cells.values() if cell.kind == "cache")
-        if not places or not all(map(_is_of_the_house, caches)):
+        if not places or not all(map(is_of_the_house, caches)):
             return []
-        ran = reach(self._roots(given), self._codes, looks_around=self._looks_around)
+        ran = reach(self._runs.roots(given), self._runs.codes, looks_around=self._runs.looks_around)
         holds_type = any(_holds(cell.value, type) for cell in ran.cells.values())
         if ran.unknown or ran.names.asks_kind or holds_type:
             self._fixed |= {p.key for p in places}
@@ -414,7 +374,7 @@ class Replay:
         places: Sequence[Cell],
         is_set_up: bool,
     ) -> Recorded | None:
-        tape = self._tape(run, given, inputs)
+        tape = self._runs.tape(run, given, inputs)
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -449,7 +409,7 @@ class Replay:
 
     def _pins(self, given: Given, seen: Recording) -> dict[int, str]:
         """The places of integers whose numbers a run asked for, and the lines where it did."""
-        if given.shape in self._plain:
+        if given.shape in self._runs.plain:
             return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
         return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
 
@@ -460,7 +420,7 @@ class Replay:
             return
         if len(self._pinned) > LIMIT:
             self._pinned.clear()
-            self._plain.clear()
+            self._runs.plain.clear()
         self._pinned.setdefault(given.shape, set()).update(pins)
 
     def compare(self, recorded: Recorded, leaves: Leaves, given: Given) -> tuple[Any] | None:
@@ -475,10 +435,10 @@ class Replay:
         places = recorded.world.free
         run: Run | None = None
         try:
-            seen, result = self._watched_run(given, inputs, places)
-            run = self._told(given, seen, result, inputs, places, recorded.sets)
+            seen, result = self._runs.watched(given, inputs, places)
+            run = self._runs.told(given, seen, result, inputs, places, recorded.sets)
             inputs += seen.lent
-            changed = change(recorded.tape, self._tape(run, given, inputs))
+            changed = change(recorded.tape, self._runs.tape(run, given, inputs))
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
             if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():
@@ -488,7 +448,7 @@ class Replay:
         except ReplayError as error:
             self._forget(recorded, given)
             if run:
-                error.result = (self._own(given, inputs, run.result),)
+                error.result = (self._runs.own(given, inputs, run.result),)
             raise
         calls = recorded.compared, recorded.calls
         if changed is None:
@@ -496,7 +456,7 @@ class Replay:
             recorded.due = calls[1] + self.check if self.check else 10 * calls[1]
             return None
         self._forget(recorded, given)
-        own = (self._own(given, inputs, run.result),)
+        own = (self._runs.own(given, inputs, run.result),)
         was_missed = calls[1] > calls[0] + 1 and not changed.is_close
         if changed.is_frozen or was_missed:
             differs = ReplayError(
@@ -512,164 +472,6 @@ class Replay:
         with self._lock:
             kept = self.recordings.get(given.shape, [])
             kept[:] = [other for other in kept if other is not recorded]
-
-    def _witnessed(
-        self,
-        given: Given,
-        inputs: Sequence[Value],
-        places: Sequence[Cell],
-        before: Reached,
-        is_plain: bool = False,
-    ) -> tuple[Run, Reached]:
-        """A run with a look at the world before and after it; `is_plain`: on numbers as passed."""
-        witness = Witness(self._codes if places else None)
-        marks = [mark for key in self._set for mark in _marked(before.cells.get(key))]
-        pairs = zip(inputs, given.numbers, strict=False)
-        floats = {id(v): v for v, x in pairs if type(x) is not Value}
-        try:
-            seen, result = self._watched_run(given, inputs, places, marks, witness, is_plain)
-        except ReplayError:  # the function ran: what it has set stays, as numbers
-            self._codes = {**self._codes, **witness.codes}
-            after = reach(self._roots(given), witness.codes, looks_around=True)
-            settle(written(before, after), floats)
-            raise
-        self._codes = {**(self._codes if len(self._codes) < MANY_CODES else {}), **witness.codes}
-        self._looks_around |= witness.looks_around
-        roots = self._roots(given)
-        looks = self._looks_around
-        after = reach(roots, witness.codes, looks_around=looks, library=witness.library)
-        unread = {mark.cell.key for mark in marks if not seen.has_used(mark.values)}
-        changed = written(before, after)
-        sets, state = [], []
-        for cell, value in changed:
-            places_in = places_set(cell, value)
-            is_unread = cell.key in unread or not is_read(after, cell)
-            if is_unread and all(map(is_data, places_in)):
-                sets += places_in
-            else:
-                state.append((cell, value))
-        self._set = {cell.key for cell, _ in changed}
-        settle(state, floats)
-        state = [(cell, now(cell)) for cell, _ in state]
-        below = reach([(value, "") for _, value in changed], witness.codes, is_below=True)
-        new = set(map(id, below.held)) - set(map(id, before.held))
-        run = self._told(given, seen, result, inputs, places, sets)
-        return run._replace(state=state, refused=witness.refused, new=new), after
-
-    def _watched_run(
-        self,
-        given: Given,
-        inputs: Sequence[Value],
-        places: Sequence[Cell],
-        marks: Sequence[_Mark] = (),
-        witness: Witness | None = None,
-        is_plain: bool = False,
-    ) -> tuple[Recording, Any]:
-        """A run with Values in the places of numbers that are inputs, and with marks."""
-        numbers = [now(place) for place in places]
-        lent = [Value(float(x)) for x in numbers]
-        cells = [*places, *(mark.cell for mark in marks)]
-        integers = [
-            Integer(x, v) if type(x) is int and given.shape not in self._plain else None
-            for x, v in zip(given.numbers, inputs, strict=False)  # none where it runs on numbers
-        ]
-        passed = [v if i is None else i for i, v in zip(integers, inputs, strict=True)]
-        with (
-            record() as seen,
-            Lent(cells, [*lent, *(mark.thing for mark in marks)]),
-            standing_in(lent, map(type, numbers)),
-            _alive(integers),
-        ):
-            values = given.numbers if is_plain else passed
-            result = self._run(given, values, witness, is_plain)
-        seen.lent, seen.integers = lent, integers
-        if seen.escapes:
-            what, line = seen.escapes[0]
-            error = ReplayError(
-                f"{self._name} {what} of a Value at {line}: the number would be frozen in every "
-                "replay, and what is set would be set once; compute with Values (engine.max and "
-                'engine.softmax choose by value), or use backend="eager"'
-            )
-            error.result = (self._own(given, inputs, result),)
-            raise error
-        return seen, result
-
-    def _told(
-        self,
-        given: Given,
-        seen: Recording,
-        result: Any,
-        inputs: Sequence[Value],
-        places: Sequence[Cell],
-        sets: Sequence[Cell],
-    ) -> Run:
-        """What a run gave: the numbers in its result and in what it set, and their forms."""
-        pairs = zip(inputs, given.numbers, strict=False)
-        of_lent = {id(v): v for v in seen.lent}
-        of_all = {**of_lent, **{id(v): v for v, x in pairs if type(x) is not Value}}
-        is_whole = any(type(now(place)) is not float for place in places)
-        parts = [result, *(now(cell) for cell in sets)]
-        results, are_values = [], []
-        for k, part in enumerate(parts):
-            for x in numbers_of(part):
-                if is_whole and is_computed_from(x, [of_lent]):
-                    raise ReplayError("an integer would come back as a float")
-                results.append(x)
-                plain = is_computed_from(x, [of_all if k else of_lent])
-                are_values.append(isinstance(x, Value) and not plain)
-        forms = list(map(_form, parts))
-        return Run(seen, result, results, are_values, forms, list(sets), [], [], set())
-
-    def _judge(self, given: Given, run: Run, before: Reached, after: Reached) -> bool:
-        """Whether the run set something up; ReplayError where it does at every call."""
-        state, refused = run.state, run.refused
-        chance = [c for c, _ in state if c.kind == "random"]
-        is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
-        unseen = [c for key, c in after.cells.items() if key not in before.cells]
-        is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
-        shape = self._digest(given)
-        times = self._unsettled.get(shape, 0) + 1
-        most = TOO_MANY if is_cache else 2 if is_missed else 1
-        only_asks = (refused or chance) and len(chance) == len(state)
-        if (state or is_missed) and times <= most and not only_asks:
-            if len(self._unsettled) > LIMIT:
-                self._unsettled.clear()
-            self._unsettled[shape] = times
-            return True
-        if refused or chance:
-            what, line = refused[0] if refused else _drawn(after, chance[0])
-            raise ReplayError(
-                f"{self._name} calls {what} at {line}: a replay would not call it again; call it "
-                'outside and pass what it gives as an argument, or use backend="eager"'
-            )
-        if state:
-            cell = state[0][0]
-            raise ReplayError(
-                f"{self._name} changes {cell.words} at {line_of(after, cell)}, which it reads "
-                "itself: each call needs a run of its own; pass it as an argument and return what "
-                'it becomes, or use backend="eager"'
-            )
-        if after.unknown or after.names.reads_globals or is_missed:
-            kind, path = (*after.unknown, ("globals()", (None, "globals")))[0]
-            what = f"the {kind} {spelled(path)} at {line_on(after, path)}"
-            raise ReplayError(
-                f"{self._name} reads {'what no walk finds' if is_missed else what}: a replay "
-                "cannot see it change; pass what it gives as an argument, or use "
-                'backend="eager"'
-            )
-        return False
-
-    def _own(self, given: Given, inputs: Sequence[Value], result: Any) -> Any:
-        """A run's own result, whose gradients arrive at the Values that were passed in."""
-        for v, x in zip(inputs, given.numbers, strict=False):
-            if isinstance(x, Value) and v.op is None:
-                v.op, v.x, v.y, v.dx, v.dy = OPS["mul"], x, 1.0, 1.0, None
-        return settled(result) if int in map(type, given.numbers) else result
-
-    def _tape(self, run: Run, given: Given, inputs: Sequence[Value]) -> Tape:
-        wanted = [isinstance(x, Value) for x in given.numbers]
-        wanted += [False] * (len(inputs) - len(wanted))
-        return run.seen.tape(inputs, run.results, wanted)
 
     def _check_kernel(
         self,
@@ -690,7 +492,7 @@ class Replay:
 
         def gives(numbers: Iterable[Operand]) -> list[str]:
             with record():  # so that replays inside this one run as functions
-                return [repr(data_of(x)) for x in numbers_of(self._run(given, numbers))]
+                return [repr(data_of(x)) for x in numbers_of(self._runs.run(given, numbers))]
 
         wanted = [repr(data_of(x)) for x in results]
         if gives(given.numbers) != wanted:
@@ -708,41 +510,6 @@ class Replay:
     def _newest(self) -> Recorded | None:
         kept = [recorded for same_shape in self.recordings.values() for recorded in same_shape]
         return max(kept, key=lambda recorded: recorded.number, default=None)
-
-    def _run(
-        self,
-        given: Given,
-        numbers: Iterable[Any],
-        witness: Witness | None = None,
-        is_plain: bool = False,
-    ) -> Any:
-        """The function itself; numbers come to it as Values, but integers; or all as they are."""
-        values: list[Any] = []
-        floats = []
-        for x, own in zip(numbers, given.numbers, strict=True):
-            if is_plain:
-                values.append(own)
-                continue
-            if type(own) is int:
-                values.append(x if type(x) is Integer else own)
-            else:
-                values.append(Value(x) if type(x) is float else x)
-            if type(own) is float:
-                floats.append(values[-1])
-            elif type(x) is Integer and x.v is not None:
-                floats.append(x.v)
-        unread = iter(values)
-        arguments = rebuild(given.arguments, unread, True)
-        keywords = rebuild(given.keywords, unread, True)
-        before = identities(arguments, keywords)
-        with standing_in(floats), witness or nullcontext():
-            result = self.function(*arguments, **keywords)
-        if identities(arguments, keywords) != before:
-            raise ReplayError(
-                f"{self._name} changes a list, a dict or an array that it was given: a replay has "
-                "copies of them, so that its caller would not see it; change a copy, and return it"
-            )
-        return result
 
     def _replayed(self, given: Given) -> tuple[Any] | None:
         """The result of the recording that fits, in a tuple."""
@@ -787,7 +554,7 @@ class Replay:
             if changed:
                 more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
                 return f"{', '.join(changed[:3])}{more}, outside its arguments, changes"
-            return _changed_guard(alike[-1].tape, recorded.tape)
+            return changed_guard(alike[-1].tape, recorded.tape)
         if of_shape:
             pins = of_shape[-1].pins.items()
             k, pin = next((k, pin) for k, pin in pins if given.numbers[k] != pin.number)
@@ -824,7 +591,7 @@ class Replay:
             count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
             calls = f"which answered {self._hits} of {self._calls} calls"
             lines.append(f"{self._name}: {count}, {calls}")
-        lines += [_guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
+        lines += [guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
         return "\n".join([*lines, *self._causes])
 
     def _warn(self, given: Given, recorded: Recorded) -> None:
@@ -834,46 +601,6 @@ class Replay:
             f"{self._cause(given, recorded)}{stays}",
             stacklevel=outside(),
         )
-
-
-def _guarded(recorded: Recorded) -> str:
-    """A recording and what it is guarded by, in words."""
-    cells = [cell for cell in recorded.world.cells if cell.kind not in ("code", "size", "type")]
-    of_users = [cell for cell in cells if not _is_of_the_house(cell)]
-    words = list(dict.fromkeys(cell.words for cell in of_users or cells))
-    shown = ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
-    if of_users and len(cells) > len(of_users):
-        shown += f"; and {len(cells) - len(of_users)} places of brickgrad and Python"
-    parts = [f"recording {recorded.number} runs on {recorded.backend}"]
-    pins = [pin.words for pin in recorded.pins.values()]
-    if pins:
-        more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
-        parts.append(f"it is for {', '.join(pins[:8])}{more}")
-    if recorded.choice and recorded.choice.words:
-        parts.append(f"measured: {', '.join(recorded.choice.words)}")
-    if words:
-        parts.append(f"it holds while these are as they were: {shown}")
-    if recorded.world.free:
-        inputs = ", ".join(place.words for place in recorded.world.free)
-        parts.append(f"read at every call: {inputs}")
-    if recorded.tape.guards:
-        parts.append(f"comparisons asked at every call: {len(recorded.tape.guards)}")
-    if recorded.sets:
-        parts.append(f"set at every call: {', '.join(cell.words for cell in recorded.sets)}")
-    return "; ".join(parts)
-
-
-def _is_of_the_house(cell: Cell) -> bool:
-    """Whether it is a name in brickgrad or Python, which users do not change."""
-    owner = cell.owner
-    if cell.kind == "global":
-        return is_house(str(owner.get("__file__", "")))
-    code = getattr(getattr(owner, "__wrapped__", owner), "__code__", None)
-    if isinstance(code, CodeType):
-        return is_house(code.co_filename)
-    home = owner if cell.kind == "module" else sys.modules.get(getattr(owner, "__module__", ""))
-    is_named = cell.kind in ("module", "class")
-    return is_named and (home is builtins or is_house(str(getattr(home, "__file__", ""))))
 
 
 _living: WeakSet[Replay] = WeakSet()
@@ -890,38 +617,6 @@ def _detached(result: Any) -> Any:
     """The result as leaves."""
     numbers = (x.detach() if isinstance(x, Value) else x for x in numbers_of(result))
     return rebuild(result, numbers)
-
-
-def _others(thing: Any, name: str) -> list[tuple[Any, str]]:
-    """What is in an argument, but data."""
-    if type(thing) in (list, tuple):
-        return [root for part in thing for root in _others(part, name)]
-    if type(thing) is dict:
-        return [root for part in thing.values() for root in _others(part, name)]
-    is_data = type(thing) in (float, Value, int, str, bool, type(None)) or hasattr(thing, "tolist")
-    return [] if is_data else [(thing, name)]
-
-
-def _marked(cell: Cell | None) -> list[_Mark]:
-    """A mark for a cell that holds Values, and no other numbers; none for others."""
-    if cell is None or cell.kind not in SETTABLE or cell.value is None:
-        return []
-    try:
-        numbers = numbers_of(cell.value)
-    except (TypeError, ValueError, RecursionError):
-        return []
-    if not numbers or not all(type(x) is Value for x in numbers):
-        return []
-    values = [node(OPS["mul"], v.data, v, 1.0, 1.0, None) for v in cast("list[Value]", numbers)]
-    return [_Mark(cell, rebuild(cell.value, iter(values)), values)]
-
-
-def _drawn(after: Reached, source: Cell) -> tuple[str, str]:
-    """Which method of a source of random numbers was called, and the line."""
-    ran = {code.co_name for code in after.codes}
-    named = sorted(n for n in after.names.attributes - ran if hasattr(source.owner, n))
-    drawn = [name for name in named if line_with(after, name)]
-    return ", ".join(drawn) or "random numbers", line_with(after, (*drawn, "")[0])
 
 
 def _is_guarded(after: Reached, cell: Cell) -> bool:
@@ -943,23 +638,7 @@ def _is_value(x: object) -> bool:
     return isinstance(x, Value)
 
 
-def _form(result: Any) -> Any:
-    """The result with all its numbers zero."""
-    return rebuild(result, repeat(0.0))
-
-
 _NO_INT = (TypeError, AttributeError, IndexError)  # what C raises for what is no int to it
-
-
-@contextmanager
-def _alive(integers: Iterable[Integer | None]) -> Iterator[None]:
-    """Inside, comparisons of these are noted, and picks read what stands behind them."""
-    try:
-        yield
-    finally:
-        for i in integers:
-            if i is not None:
-                i.v = None
 
 
 def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool:
@@ -967,22 +646,6 @@ def _agree(given: Given, inputs: Sequence[Value], run: Run, former: Run) -> bool
     constants = [*inputs, *given.numbers, *run.seen.made, *former.seen.made]
     set_by = [([cell.key for cell in each.sets], repr(each.forms[1:])) for each in (run, former)]
     return set_by[0] == set_by[1] and is_the_same(run.results, former.results, constants)
-
-
-SYMBOLS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-
-
-def _changed_guard(before: Tape, now: Tape) -> str:
-    """Which comparison makes two recordings of the same shape differ, in words."""
-    for k, (old, new) in enumerate(zip(before.guards, now.guards, strict=False)):
-        if old != new:
-            right = now.leaves[-1 - new.right] if new.right < 0 else None
-            other = "another Value" if right is None or isinstance(right, Value) else right
-            return (
-                f"comparison {k} in it, Value {SYMBOLS[new.relation]} {other}, comes out "
-                "differently from call to call; relu, abs, max and min need no comparison"
-            )
-    return "its comparisons are so close that rounding decides them"
 
 
 @overload

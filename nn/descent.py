@@ -15,7 +15,8 @@ from engine import backends
 from engine.compare import ReplayError
 from engine.modes import detect_anomaly, is_watched
 from engine.recorded import Recorded
-from engine.replay import LIMIT, Replay
+from engine.replay import Replay
+from engine.runs import LIMIT
 from engine.value import Value
 from engine.witness import HOUSE, outside
 from nn.flat import FlatMover, company

@@ -39,6 +39,7 @@ FLOORS = [
     ["engine.backends.adjoints", "engine.backends.python", "engine.backends.c"],
     ["engine.backends.numpy", "engine.backends.choice"],
     ["engine.recorded"],
+    ["engine.runs", "engine.causes"],
     ["engine.replay"],
     ["nn.module", "nn.progress", "nn.elsewhere", "nn.dataset", "nn.numerals"],
     ["nn.loss", "nn.splitting", "nn.useless"],

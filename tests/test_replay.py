@@ -18,7 +18,8 @@ import engine
 from engine import backends, detect_anomaly, draw, no_grad
 from engine.backends import python
 from engine.compare import gradients
-from engine.replay import LIMIT, TOO_MANY, ReplayError, replay
+from engine.replay import ReplayError, replay
+from engine.runs import LIMIT, TOO_MANY
 from engine.value import Value, data_of
 from nn.loss import cross_entropy, hinge, l2
 from nn.module import MLP

@@ -1,0 +1,54 @@
+"""Recordings in words."""
+
+from engine.causes import changed_guard, guarded, is_of_the_house
+from engine.cells import Cell
+from engine.functions import dot
+from engine.replay import replay
+from engine.tape import record
+from engine.value import Value
+
+
+class Scaled:
+    scale = 2.0
+
+    def loss(self, x):
+        return x * self.scale if x > 0.5 else x
+
+
+def test_places_of_users_are_named_as_they_wrote_them():
+    thing = Scaled()
+    step = replay(lambda x: dot([thing.loss(x), 1.0], [2.0, 3.0]))
+    step(1.0)
+    ((recorded,),) = step.recordings.values()
+    words = guarded(recorded)
+    assert words.startswith("recording 1 runs on python; it holds while these are as they were: ")
+    assert ": dot, thing, thing.loss, thing.scale, Scaled.loss, Scaled.scale; " in words
+    assert words.endswith("comparisons asked at every call: 1")
+
+
+def test_integers_that_a_recording_is_for_are_named():
+    step = replay(lambda x, n: x * n)
+    step(1.0, 3)
+    ((recorded,),) = step.recordings.values()
+    assert "it is for n" in guarded(recorded)
+
+
+def test_names_of_brickgrad_are_of_the_house():
+    found = [is_of_the_house(Cell("code", f, "", None, None)) for f in (dot, Scaled.loss)]
+    assert found == [True, False]
+
+
+def _tape(f, number):
+    x = Value(number)
+    with record() as seen:
+        z = f(x)
+    return seen.tape([x], [z])
+
+
+def test_the_comparison_that_comes_out_differently():
+    def f(x):
+        return x * 2.0 if x > 0.5 else x * 3.0
+
+    words = changed_guard(_tape(f, 1.0), _tape(f, 0.0))
+    assert words.startswith("comparison 0 in it, Value > 0.5, comes out differently")
+    assert "rounding decides" in changed_guard(_tape(f, 1.0), _tape(f, 1.0))
