@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from nn.dataset import Dataset
-from nn.useless import option
+from nn.wording import option
 
 MOST_LOOKED_AT = 20_000  # rows
 ROWS_A_VALUE = 10

@@ -52,7 +52,8 @@ def test_columns_without_anything_to_learn_from(cells, why):
     assert (kinds(seen), [*seen.left_out]) == ({"b": "number"}, ["a"])
     assert why in seen.left_out["a"]
     assert seen.lines == [f"left out: 'a' {seen.left_out['a']}"]
-    kind = "text" if "text" in why or "dates" in why else "number"
+    is_text = "text" in why or "dates" in why or cells[0] == "u"
+    kind = "text" if is_text else "number"
     asked = found(b=N, a=cells, wishes={kind: ["a"]})
     assert kinds(asked) == {"b": "number", "a": kind}
 
@@ -111,19 +112,28 @@ def test_many_texts_keep_the_most_frequent():
     cells = ["red", "blue"] * 50 + [f"t{k}" for k in range(40)]
     seen = found(a=cells)
     [column] = seen.reading.columns
-    assert (len(column.texts), column.texts[-1], column.has_other) == (32, OTHER, True)
+    assert (len(column.texts), column.texts[-1], column.rest) == (32, OTHER, OTHER)
     assert {"red", "blue"} < {*column.texts}
     assert seen.lines == [
         "'a' (11 of 140): of its texts the 31 most frequent are kept, others are 'other'"
     ]
-    assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].has_other
+    assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].rest
 
 
-def test_a_text_that_is_called_other_is_one_of_the_others():
+def test_a_text_that_is_called_other_is_a_text():
     cells = ["red", OTHER] * 50 + [f"t{k}" for k in range(40)]
     [column] = found(a=cells).reading.columns
-    assert column.texts.count(OTHER) == 1
-    assert column.has_other
+    assert (column.texts.count(OTHER), column.rest) == (1, "(other)")
+    [column] = found(a=["male", "other"] * 60).reading.columns
+    assert (column.texts, column.rest) == (("male", "other"), "")
+    assert column.places(sheet(a=["MALE", "other"]))[0] == [-2, 1]
+    assert found("y", a=N, y=["fish", "other"] * 60).reading.target.rest == ""
+
+
+def test_a_text_that_is_called_missing_is_a_text():
+    [column] = found(a=["u", MISSING, "", "u"] * 5).reading.columns
+    assert (column.texts, column.gap) == ((MISSING, "u", "((missing))"), "((missing))")
+    assert column.places(sheet(a=[MISSING, "", "u"]))[0] == [0, 2, 1]
 
 
 def test_empty_cells_among_texts_are_a_text():

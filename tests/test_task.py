@@ -98,7 +98,7 @@ def test_read_says_which_target_is_unknown(tmp_path, flowers):
         ({"columns": ["a", "b", "c", 4]}, "expected a list of texts"),
         ({"columns": ["a", "b"]}, "expected the scaling of 2 columns, got 4"),
         ({"classes": ["a", "b"]}, "its reading is of other columns, or of another target"),
-        ({"reading": {"version": 2}}, "its reading is of version 2, expected 1"),
+        ({"reading": {"version": 3, "target": None}}, "its reading is of version 3, expected 2"),
         ({"reading": {"version": 1}}, "not 'target'"),
         ({"classes": ["a"]}, "expected no classes, or 2 and more, got ('a',)"),
         ({"target": 3}, "expected a list of texts, got [3]"),
