@@ -312,7 +312,10 @@ def answered(model: MLP, task: Task, seen: Seen) -> tuple[dict[int, Sequence[str
     if known:
         scored = look_at(task, judging(model, task.loss), seen.rows.pick(known))
         quality = task.quality(scored.loss, scored.accuracy)
-        outputs, verdict = scored.outputs, f"{task.measure} on these {many(len(known), 'row')}"
+        outputs, verdict = (
+            scored.outputs,
+            f"{task.measure} on {'these ' * (len(known) > 1)}{many(len(known), 'row')}",
+        )
         verdict += f": {quality}"
         if seen.wrong:
             wrong = [seen.named(place) for place in sorted(seen.wrong)]
@@ -544,8 +547,6 @@ class Parser(argparse.ArgumentParser):
         if message.endswith("expected one argument"):
             option = message.split()[1].strip(":")
             message += f"; what begins with - is written {option}=-x"
-        elif message.startswith("unrecognized arguments: -"):
-            message += "; a file whose name begins with - is written ./-x"
         self.exit(BAD_INPUT, f"brickgrad: {visible(message)} (see {self.prog} --help)\n")
 
 
@@ -772,8 +773,11 @@ def mistyped(given: Sequence[str]) -> str:
     if command not in COMMANDS:
         return no_such("command", command, COMMANDS)
     options = [name for name, _ in COMMANDS[command].options if name.startswith("-")]
-    typed = [word.partition("=")[0] for word in words if word.startswith("--")]
-    wrong = [name for name in typed if name not in (*options, "--", "--help")]
+    files = [word for word in words if word.startswith("-") and Path(word).is_file()]
+    if files:
+        return f"a file whose name begins with - is written {typed(files[0])}"
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    wrong = [name for name in names if name not in (*options, "--", "--help")]
     return no_such("option", wrong[0], options) if wrong else ""
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from engine.names import no_such
 from nn.dataset import Dataset, Rows
 from nn.module import finite
-from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing
+from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing, other_ways
 from nn.sheet import FOUND, Format, Sheet
 
 VERSION = 2  # 1 told by the name of a text whether it stood for gaps, or for the rest
@@ -80,7 +80,9 @@ class Column:
 
     def _fault(self, cell: str) -> str:
         expected = f"numbers: {self.spelling.says()}" if self.spelling.says() else "a finite number"
-        return f"{cell!r:.80}, expected {expected}"
+        ways = other_ways(cell, self.spelling)
+        hint = f" (say {' or '.join(ways)})" if ways else ""
+        return f"{cell!r:.80}, expected {expected}{hint}"
 
     def places(self, sheet: Sheet) -> tuple[list[int], dict[int, str]]:
         """The place of each cell in `texts`, -1 for a gap; and of each row at fault, what it is."""

@@ -2,25 +2,34 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from nn.columns import Column
-from nn.numerals import PERCENT, finite_number, is_missing, spellings
+from nn.numerals import BRACKETS, PERCENT, finite_number, is_missing, spellings
 from nn.sheet import Sheet
 
 _GROUPS = re.compile(r"[^\d.,]*[1-9]\d{0,2}(\.\d{3})+[^\d.,]*")  # one point, or several
 _GROUP = re.compile(r"[^\d.,]*[1-9]\d{0,2}\.\d{3}[^\d.,]*")
 
 
-def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> dict[str, str]:
-    """What to say of each column whose points may mean what they were not read as, by its name.
+class Doubts(NamedTuple):
+    """What has to be decided, and what is worth a line, by the names of columns."""
+
+    problems: dict[str, str]
+    remarks: dict[str, str]
+
+
+def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> Doubts:
+    """What to say of each column whose points may mean what they were not read as.
 
     Such a number is 1.234. What the other numbers of the sheet are like speaks against one meaning;
     `is_known` where the columns are those of a file that was read before.
     """
-    found, read = {}, [column for column in columns if column.kind == "number"]
+    found, remarks = dict[str, str](), dict[str, str]()
+    read = [column for column in columns if column.kind == "number"]
     has_commas = any(_has_decimal_commas(sheet, column) for column in read)
     for column in read:
-        is_money = column.spelling.sign not in ("", PERCENT, "()")
+        is_money = column.spelling.sign not in ("", PERCENT, BRACKETS)
         parts = column.spelling.thousands == "."
         if not (has_commas or is_money or parts):
             continue
@@ -34,6 +43,11 @@ def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> d
                     f"{column.name!r} holds {example!r}, and this file has no decimal commas, as "
                     f"the one learned from: say {way}"
                 )
+            else:
+                remarks[column.name] = (
+                    f"{column.name!r} ({example}): points part thousands, as in the file learned "
+                    "from; else say --decimal ."
+                )
         elif not parts and has_commas:
             found[column.name] = (
                 f"{column.name!r} holds {example!r}, and other numbers have decimal commas: "
@@ -41,7 +55,7 @@ def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> d
             )
         elif not parts and not any(_has_points(sheet, other) for other in read):
             found[column.name] = f"{column.name!r} holds {example!r}: say {way}"
-    return found
+    return Doubts(found, remarks)
 
 
 def _different(sheet: Sheet, column: Column) -> set[str]:

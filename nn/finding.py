@@ -48,7 +48,7 @@ def find(
         aim = known if classes else look.target(target)
     read = [*columns, *([aim] if aim else [])]
     if not (format.decimal or format.points_part):
-        found.problems |= doubts(sheet, read)
+        found.problems |= doubts(sheet, read).problems
     for name in sheet.nameless:
         if any(column.name == name for column in read):
             found.say("has no name in the file", repr(name))

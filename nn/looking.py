@@ -9,6 +9,7 @@ from nn.columns import MISSING, MOST_CATEGORIES, OTHER, POLICIES, Column, Readin
 from nn.dataset import names_of
 from nn.module import switch
 from nn.numerals import (
+    BRACKETS,
     PERCENT,
     PLAIN,
     Spelling,
@@ -177,11 +178,10 @@ class Look:
             )
             return None
         if way != PLAIN:
-            brackets = ", brackets as minus" * any("(" in cell for cell in filled)
-            self.found.say(
-                f"read as numbers with {way.says()}{brackets}".replace("with , ", "with "),
-                f"{name!r} ({example})",
-            )
+            says = way.says()
+            if way.sign != BRACKETS and any("(" in cell for cell in filled):
+                says += ", brackets as minus"
+            self.found.say(f"read as numbers with {says}", f"{name!r} ({example})")
         return Column(name, spelling=way)
 
     def _lenient(self, name: str, filled: dict[str, int]) -> Column | None:
@@ -205,7 +205,7 @@ class Look:
 
     def _several_ways(self, name: str, filled: dict[str, int], way: Spelling) -> str:
         """What is wrong with numbers in more ways than one: none of them may become a gap."""
-        money = sorted(signs_of(filled) - {"", PERCENT, "()"})
+        money = sorted(signs_of(filled) - {"", PERCENT, BRACKETS})
         if len(money) > 1:
             return (
                 f"{name!r} holds amounts in {' and '.join(money)}: convert them into one in the "

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
@@ -184,6 +185,25 @@ def looks_like_a_number(cell: str) -> bool:
         return math.isfinite(found)
     sign, _ = _bare(cell)
     return any(way._replace(sign=sign)(cell) is not None for way in WAYS)
+
+
+def other_ways(cell: str, spelling: Spelling) -> list[str]:
+    """The options by which a cell is a number that it is not as numbers are written here.
+
+    >>> other_ways("0,5", PLAIN), other_ways("1,234", PLAIN), other_ways("x", PLAIN)
+    (['--decimal , if that is 0.5'], ['--thousands , if that is 1234', '--decimal , if that is \
+1.234'], [])
+    """
+    found: dict[str, float] = {}
+    for way in WAYS:
+        x = way._replace(sign=spelling.sign)(cell)
+        if x is not None and math.isfinite(x):
+            is_decimal = way.decimal != spelling.decimal
+            sign = way.decimal if is_decimal else shlex.quote(way.thousands)
+            name = "decimal" if is_decimal else "thousands"
+            if is_decimal or way.thousands:
+                found.setdefault(f"--{name} {sign}", x)
+    return [f"{option} if that is {x:.10g}" for option, x in found.items()]
 
 
 def usual_spelling(counts: Mapping[str, int], decimal: str = "") -> Spelling:

@@ -159,8 +159,9 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     if is_told:
         columns = tuple(respelt(sheet, column, format) for column in columns)
     is_settled = format.decimal or format.points_part
-    if problems := {} if is_settled else doubts(sheet, columns, is_known=True):
-        raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")
+    doubtful = doubts(sheet, () if is_settled else columns, is_known=True)
+    if doubtful.problems:
+        raise DataError(f"{sheet.path}: {'; '.join(doubtful.problems.values())}")
     reading = replace(reading, columns=columns, target=None)
     told = laid(sheet, reading)
     faults = {**told.gaps, **told.faults}
@@ -175,7 +176,9 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     rows = _dataset(told, replace(reading, target=target), ys, places if faults else None)
     if places:
         rows = filled(rows)[0]
-    return _in_file(sheet, Seen(rows, places, faults, sheet.lines, unscored, wrong), told.noted)
+    remarks = [*sheet.remarks, *doubtful.remarks.values()]
+    seen = Seen(rows, places, faults, sheet.lines, unscored, wrong, remarks, told.noted)
+    return _in_file(sheet, seen)
 
 
 def _known_targets(
@@ -192,9 +195,8 @@ def _known_targets(
     raise DataError(f"{sheet.path}: every {target.name!r} is empty")
 
 
-def _in_file(sheet: Sheet, seen: Seen, noted: Noted) -> Seen:
+def _in_file(sheet: Sheet, seen: Seen) -> Seen:
     """What was seen of a sheet, by places in its file, where rows of empty cells count too."""
-    seen = replace(seen, remarks=[*sheet.remarks], noted=noted)
     if not sheet.bare:
         return seen
     place = sheet.places
@@ -208,7 +210,7 @@ def _in_file(sheet: Sheet, seen: Seen, noted: Noted) -> Seen:
         wrong={place[i]: words for i, words in seen.wrong.items()},
         noted={
             what: {name: [place[i] for i in found] for name, found in columns.items()}
-            for what, columns in noted.items()
+            for what, columns in seen.noted.items()
         },
     )
 
@@ -344,6 +346,8 @@ def _load_named(
     if len(classes) == 1:
         raise DataError(f"{sheet.path}: every {target!r} is {classes[0]!r}: nothing to tell apart")
     columns = None if features is None else named(sheet, features)
+    if columns and (told.decimal or told.thousands):
+        columns = tuple(respelt(sheet, column, told) for column in columns)
     if columns and any(column.name == target for column in columns):
         raise DataError(f"{sheet.path}: {target!r} cannot be both the target and a feature")
     found = find(sheet, target, wishes, told, columns, classes)

@@ -333,7 +333,7 @@ def _is_binary(raw: bytes) -> bool:
     Zeros are in utf-16 and utf-32.
     """
     signs = sum(byte < 32 and byte not in b"\0\t\n\v\f\r\x1b" for byte in raw)
-    return len(raw) > FEWEST_BYTES and signs > 0.1 * len(raw)
+    return len(raw) > FEWEST_BYTES and signs > 0.05 * len(raw)
 
 
 def _without_preamble(text: str) -> tuple[str, int, str, str]:
