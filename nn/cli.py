@@ -21,6 +21,7 @@ from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
 from engine.modes import no_grad
 from engine.names import no_such
+from engine.ops import fsum
 from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn import data
@@ -51,6 +52,7 @@ from nn.train import (
 )
 from nn.trial import (
     FILES,
+    SAMPLE,
     Plan,
     Trial,
     goal,
@@ -165,7 +167,9 @@ def train(options: argparse.Namespace) -> int:
         remark(line)
     model = plan.net()
     judge = judging_net(plan.task, model)
-    start = look_at(plan.task, judge, plan.training)
+    every = max(1, len(plan.training.xs) // SAMPLE)  # of many rows some tell how it starts
+    sample = plan.training.pick(range(0, len(plan.training.xs), every))
+    start = look_at(plan.task, judge, sample)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
     recipe = recipe_of(options, plan)
@@ -179,7 +183,7 @@ def train(options: argparse.Namespace) -> int:
     kept = options.checkpoint or options.resume
     if kept and history.ended == STOPPED:
         print(f"To go on: the same command with --resume {typed(kept)}")
-    before, after = start.loss, done.look.loss
+    before, after = start.loss, fsum(done.look.losses[::every]) / len(sample.xs)
     if after > before:
         remark(
             f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
-SAMPLE = 2000  # rows that say which columns tell most
+SAMPLE = 2000  # rows that say which columns tell most, and how an untrained net is
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
 FILES = ("model.json", "history.csv", "graph.svg", "step.html", *PLOTS)  # that a training leaves

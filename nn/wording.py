@@ -3,7 +3,6 @@
 import re
 import shlex
 
-_COLUMNS = ("ignore", "text", "number")
 _FLAGS = {
     "classes": "as_classes=True",
     "numbers": "as_classes=False",
@@ -11,7 +10,7 @@ _FLAGS = {
     "no-header": "header=False",
 }
 _OPTION = re.compile(
-    r"""--(ignore|text|number|missing|encoding|decimal|thousands)[ =](?!expected|and\b)
+    r"""--(?:(ignore|text|number)[ =]|(missing|encoding|decimal|thousands)[ ](?!expected|and|are))
     ('(?:[^']|'"'"')*'|[\w@%+=:,./-]+) | --(no-header|header|classes|numbers)\b | --(\w+)""",
     re.VERBOSE | re.ASCII,
 )
@@ -46,8 +45,8 @@ def in_python(message: str) -> str:
 
 
 def _argument(found: re.Match[str]) -> str:
-    name, value, flag, other = found.groups()
-    if not name:
+    of_columns, of_file, value, flag, other = found.groups()
+    if value is None:
         return _FLAGS[flag] if flag else other
     (text,) = shlex.split(value) or ("",)
-    return f"{name}=[{text!r}]" if name in _COLUMNS else f"{name}={text!r}"
+    return f"{of_columns}=[{text!r}]" if of_columns else f"{of_file}={text!r}"

@@ -37,6 +37,48 @@ def told(command, content, *options):
         return out.getvalue()
 
 
+TWO = '"a,y\\n1,2\\n3,4\\n"'
+NAMES = "expected a list of names, such as ['a'], got"
+ARGUMENTS = [  # of load_csv that mean nothing
+    ('ignore="xy"', ValueError, f"ignore {NAMES} 'xy'"),
+    ('text="a"', ValueError, f"text {NAMES} 'a'"),
+    ('number="a"', ValueError, f"number {NAMES} 'a'"),
+    ("ignore=[3]", ValueError, f"ignore {NAMES} [3]"),
+    ("text=3", ValueError, f"text {NAMES} 3"),
+    ('features="a"', ValueError, f"features {NAMES} 'a'"),
+    ("features=[1]", ValueError, f"features {NAMES} [1]"),
+    ("classes=[1, 2]", ValueError, f"classes {NAMES} [1, 2]"),
+    ('features=["y"]', DataError, "a.csv: 'y' cannot be both the target and a feature"),
+    ('features=["y=2", "a"]', DataError, "a.csv: 'y' cannot be both the target and a feature"),
+    ('target=["t"]', ValueError, "target expected the name of a column, got ['t']"),
+    ('decimal=";"', ValueError, "decimal expected one of . ,, got ';'"),
+    ('thousands="x"', ValueError, "thousands expected one of , .   ', got 'x'"),
+    ('decimal=",", thousands=","', ValueError, "decimal and thousands are both ','"),
+    ('header="no"', ValueError, "header expected True, False or None, got 'no'"),
+    (
+        'encoding="\\0"',
+        ValueError,
+        "encoding expected a name such as cp1252, latin-1 or utf-16, got '\\x00'",
+    ),
+    (
+        "encoding=8",
+        ValueError,
+        "encoding expected a name such as cp1252, latin-1 or utf-16, got 8",
+    ),
+    ("like=(1, 2)", ValueError, "like expected a Dataset that was read from a file, got tuple"),
+    (
+        'like=iris(), missing="fill"',
+        ValueError,
+        "like reads as the earlier file was read: leave target, missing out",
+    ),
+    (
+        'target="species", like=iris(), ignore=["a"]',
+        ValueError,
+        "like reads as the earlier file was read: leave ignore out",
+    ),
+    ('missing="no"', ValueError, "no missing 'no'. There are: fill, drop, error"),
+]
+
 BAD = [  # as in test_bad_input.py: what is typed, the error, its message
     ('table("")', DataError, "a.csv: the file is empty: expected a line of names, then rows"),
     (
@@ -406,5 +448,88 @@ BAD = [  # as in test_bad_input.py: what is typed, the error, its message
         'told("predict", "a,y\\n1,2\\n")',
         RuntimeError,
         "the following arguments are required: data.csv (see brickgrad predict --help)",
+    ),
+]
+BAD += [(f"table({TWO}, {given})", kind, message) for given, kind, message in ARGUMENTS]
+BAD += [
+    (
+        'table("a,y\\n$5,1\\n\u20ac6,2\\n$7,3\\n", number=["a"])',
+        DataError,
+        "a.csv: 'a' holds amounts in $ and \u20ac: convert them into one in the file, "
+        "or ignore=['a']",
+    ),
+    (
+        'table("a,y\\n5,1\\n6 %,2\\nx,3\\n7,4\\n", number=["a"])',
+        DataError,
+        "a.csv: 'a' holds '5' and '6 %', numbers in two ways to write them: write all "
+        "of them in one "
+        "way in the file, or text=['a'] reads them as texts",
+    ),
+    (
+        'table("a,y\\nTrue,1\\nFalse,2\\n", number=["a"])',
+        DataError,
+        "a.csv: 'a' holds no number, but 'True' (1), 'False' (1): leave number=['a'] out",
+    ),
+    (
+        'table("a,y\\n1,True\\n2,False\\n", as_classes=False)',
+        DataError,
+        "a.csv: 'y' holds texts, 'True' (1), 'False' (1), which are no amounts: leave "
+        "as_classes=False "
+        "out",
+    ),
+    (
+        'table("a;y\\n\u20ac 1.234;1\\n\u20ac 5.678;2\\n")',
+        DataError,
+        "a.csv: 'a' holds '\u20ac 1.234': say decimal=',' if its points part thousands, or "
+        "decimal='.'",
+    ),
+    (
+        'table("a,y\\n" + "".join(f"{k * k % 7},{k}\\n" for k in range(40)) + "1,bad\\n")',
+        DataError,
+        "a.csv: line 42: 'y' is 'bad', expected a finite number (number=['y'] leaves "
+        "these rows out)",
+    ),
+    (
+        'table(b"\\x89PNG\\r\\n\\x1a\\n" + bytes(99))',
+        DataError,
+        "a.csv: it is a PNG picture, expected text: save the table as CSV",
+    ),
+    (
+        "table(bytes(range(1, 32)) * 9)",
+        DataError,
+        "a.csv: it is not a text file: save the table as CSV",
+    ),
+    (
+        'table(",y\\n7,1\\n9,2\\n3,3\\n")',
+        DataError,
+        "a.csv: no column is left to learn from besides 'y'; 'column 1' has no name and is another "
+        "whole number in each row: an index",
+    ),
+    (
+        'told("look", "a,y\\n1,2\\n", "--decimal", ",", "--thousands", ",")',
+        RuntimeError,
+        "--decimal and --thousands are both ','",
+    ),
+    (
+        'told("train", "a,y\\n1,2\\n", "--target", "y", "--resume", "nope.json")',
+        RuntimeError,
+        "nope.json: No such file or directory",
+    ),
+    (
+        'told("train", "a,y\\n1,2\\n", "--target", "y", "--out", "a.csv")',
+        RuntimeError,
+        "--out expected a folder, got the file a.csv",
+    ),
+    (
+        'told("train", "a,y\\n1,2\\n", "--target", "y", "--out", "o", '
+        '"--checkpoint", "o/model.json")',
+        RuntimeError,
+        "a checkpoint o/model.json would be overwritten: give it another name",
+    ),
+    (
+        'told("look", "a,-y\\n1,2\\n", "--target", "-y")',
+        RuntimeError,
+        "argument --target: expected one argument; what begins with - is written --target=-x (see "
+        "brickgrad look --help)",
     ),
 ]
