@@ -22,7 +22,7 @@ from nn.module import MLP
 from nn.optim import SGD
 from nn.save import save
 from nn.task import load_task
-from nn.train import fit
+from nn.train import History, fit
 
 ROOT = Path(__file__).parents[1]
 IRIS = str(ROOT / "nn" / "iris.csv")
@@ -889,6 +889,54 @@ def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
     monkeypatch.setattr(nn.cli, "iris", stop)
     assert main(["demo"]) == 130
     assert capsys.readouterr().err == "brickgrad: stopped by Ctrl-C\n"
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("moment", ["trial", "print_verdict", "leave"])
+def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.cli, moment, stop)
+    assert main([*TRAIN, *SMALL, "--steps", "5"]) == 130
+    model, history = Path("brickgrad-train/model.json"), Path("brickgrad-train/history.csv")
+    assert capsys.readouterr().err.endswith(
+        f"brickgrad: stopped by Ctrl-C: {model} and {history} are written, the pictures may be "
+        "missing\n"
+    )
+    load_task(model)
+    assert len(history.read_text().splitlines()) == 6
+
+
+@pytest.mark.usefixtures("plain")
+def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(nn.cli, "train_by", lambda *arguments, **settings: History())
+    assert main([*TRAIN, *SMALL]) == 130
+    assert capsys.readouterr().err == (
+        "brickgrad: stopped by Ctrl-C: no step was done yet, and nothing was saved\n"
+    )
+    assert os.listdir("brickgrad-train") == []
+
+
+@pytest.mark.parametrize("name", ["model.json", "graph.svg", "step.html", "history.csv"])
+def test_a_file_that_cannot_be_replaced_is_noticed_before_reading(capsys, name):
+    Path("out", name).mkdir(parents=True)
+    message = fails(capsys, "train", "nowhere.csv", "--target", "y", "--out", "out")
+    assert message.endswith(f"{name}: only a regular file can be replaced\n")
+
+
+def test_a_checkpoint_that_has_no_place_is_noticed_before_reading(capsys):
+    command = ["train", "nowhere.csv", "--target", "y", "--checkpoint"]
+    assert "none/x.json: No such file" in fails(capsys, *command, "none/x.json")
+    message = fails(capsys, *command, "a/model.json", "--out", "a")
+    assert "a checkpoint a/model.json would be overwritten: give it another name" in message
+
+
+@pytest.mark.usefixtures("plain")
+def test_lines_to_paste_are_quoted(capsys):
+    assert main(["demo", "--out", "my demo", "--seed", "0"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " predict " in line]
+    assert "'my demo/model.json'" in lines[0]
 
 
 # --- help -------------------------------------------------------------------------------------

@@ -183,3 +183,21 @@ def test_a_damaged_reading_is_refused(place, thing):
     holder[place[-1]] = thing
     with pytest.raises((ValueError, TypeError, KeyError)):
         reading_of(meta)
+
+
+def test_an_input_for_gaps_has_a_name_of_its_own():
+    columns = (Column("a"), Column("a was missing"))
+    reading = Reading(columns, None, "fill")
+    rows = Dataset([[1.0, 0.0], [NAN, NAN]], [0, 1], reading.features, reading=reading)
+    assert learned_fills(rows).features == (
+        *("a", "(a was missing)"),
+        *("a was missing", "a was missing was missing"),
+    )
+
+
+def test_numbers_as_classes_are_one_class_however_they_are_written():
+    column = Column("y", "text", texts=("0", "1"), is_numeric=True)
+    cells = ["0", "-0.0", "01", "+1", "1e0", "NA", "", "2", "x"]
+    assert column.places(sheet(y=cells))[0] == [0, 0, 1, 1, 1, -1, -1, -2, -2]
+    column = replace(column, is_lenient=True)
+    assert column.places(sheet(y=cells))[0] == [0, 0, 1, 1, 1, -1, -1, -2, -1]
