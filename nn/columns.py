@@ -205,7 +205,7 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
         if column.kind == "number":
             numbers, wrong = column.numbers(sheet)
             found.append(numbers)
-            gaps = _gaps(numbers)
+            gaps = gaps_of(numbers)
             if column.gap:
                 found.append([float(x != x) for x in numbers])
             if is_filled:
@@ -233,7 +233,8 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
     return Laid(found, faults, gone, noted)
 
 
-def _gaps(numbers: Sequence[float]) -> list[int]:
+def gaps_of(numbers: Sequence[float]) -> list[int]:
+    """The places of the gaps among numbers, fast where there are none."""
     return [i for i, x in enumerate(numbers) if x != x] if math.isnan(sum(numbers)) else []
 
 
@@ -249,7 +250,7 @@ def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
     counts, spans = {}, reading.spans
     for column in reading.columns:
         k = spans[column.name].start
-        if column.kind == "number" and (gaps := _gaps(columns[k])):
+        if column.kind == "number" and (gaps := gaps_of(columns[k])):
             counts[column.name] = len(gaps)
             columns[k] = tuple(column.fill if x != x else x for x in columns[k])
     if not counts:
@@ -285,18 +286,18 @@ def learned_fills(rows: Dataset) -> Dataset:
             columns.append(replace(column, fill=middle, gap=gap))
         else:
             columns.append(column)
-    return with_gaps(rows, replace(reading, columns=tuple(columns)))
+    return withgaps_of(rows, replace(reading, columns=tuple(columns)))
 
 
 def with_fills(rows: Dataset, others: Dataset | None) -> tuple[Dataset, Dataset | None]:
     """Rows to learn from and others, both with their gaps filled by what the first ones say."""
     rows = learned_fills(rows)
     if others is not None:
-        others = filled(with_gaps(others, rows.reading))[0]
+        others = filled(withgaps_of(others, rows.reading))[0]
     return filled(rows)[0], others
 
 
-def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
+def withgaps_of(rows: Dataset, reading: Reading | None) -> Dataset:
     """Rows as another reading of their columns has them, which may say where gaps were."""
     if rows.reading is None or reading is None or rows.reading.features == reading.features:
         return replace(rows, reading=reading)

@@ -127,7 +127,7 @@ class Look:
     def _remark_zeros(self, name: str) -> None:
         """Notes where numbers begin with zeros, as codes do."""
         cells = self.sheet.cells(name, SAMPLE)
-        example = next((cell for cell in cells if cell[:1] == "0" and cell[1:2].isdigit()), "")
+        example = next((cell for cell in cells if cell[:1] == "0" != cell and cell.isdigit()), "")
         if example and name not in self.wishes.number:
             self.found.say(
                 f"read as numbers, without the zeros before them; {option('text', name)} keeps "
@@ -264,7 +264,7 @@ class Look:
         if not counts:
             why = "is empty throughout"
         elif len(counts) == 1 and gaps and not is_own and not is_told:
-            why = "is the same in every row that has no gap"
+            why = "is the same in every row where it has no gap"
         if why:
             self.found.left_out[name] = why
             return None
@@ -315,7 +315,7 @@ class Look:
                 f"texts that differ only in case or blanks are not one: {listed(pairs, 3)}",
                 repr(name),
             )
-        raw = {*self.sheet.texts(name)}
+        raw = {text.lstrip("\r\n") for text in {*self.sheet.texts(name)}}  # ends of lines
         if len(raw) > len({*map(str.strip, raw)}):
             example = next(text for text in raw if text != text.strip() in raw)
             self.found.say(

@@ -8,7 +8,7 @@ from os import PathLike, fspath
 from typing import Any
 
 from engine.drawing.picture import many
-from nn.columns import EMPTY, Column, Laid, Noted, Reading, filled, laid, learned_fills
+from nn.columns import EMPTY, Column, Laid, Noted, Reading, filled, gaps_of, laid, learned_fills
 from nn.dataset import DataError, Dataset, DataWarning, names_of
 from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
@@ -95,11 +95,11 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     spans = reading.spans if reading.missing == "fill" else {}
     for column in reading.columns if spans else ():
         numbers = told.columns[spans[column.name].start]
-        if column.kind == "number" and (n := sum(x != x for x in numbers)):
+        if column.kind == "number" and (gaps_here := gaps_of(numbers)):
             found.say(
                 "missing cells hold the median of the rows learned from; where these have "
                 "gaps, an input says so",
-                f"{column.name!r} ({n})",
+                f"{column.name!r} ({len(gaps_here)})",
             )
     kept = [i for i in range(len(sheet.lines)) if i not in out] if out or sheet.bare else None
     if kept == []:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isnan
 
 from nn.columns import MOST_CATEGORIES
 from nn.dataset import is_apart
@@ -49,36 +50,46 @@ def useless_numbers(
     >>> useless_numbers("id", [float(k * k) for k in range(20)], False, False, True)
     'is named like an id, and another in each row (--number id learns from it)'
     """
-    known = [x for x in numbers if x == x]
+    known = [x for x in numbers if x == x] if isnan(sum(numbers)) else numbers
     if not known:
         return ""
-    least, most = min(known), max(known)
-    many, may_be_id = len(numbers) > 1, len(numbers) > FEW and several
     asked = f"({option('number', name)} learns from it)"
-    some = "" if len(known) == len(numbers) else f" that has no gap {asked}"
-    different = {*known}
-    are_ids = len(different) >= NEARLY * len(known) and all(map(float.is_integer, different))
-    each = "each row" if len(different) == len(numbers) else "nearly every row"
-    checks = (
-        (many and least == most, f"is the same in every row{some}"),
-        (many and not is_apart(least, most), f"differs by rounding alone{some and f' {asked}'}"),
-        (is_first and nameless and _counts(numbers), "has no name and counts the rows: an index"),
-        (
-            is_first and nameless and are_ids and len(different) == len(known) > 2,
-            "has no name and is another whole number in each row: an index",
-        ),
-        (
-            is_first and nameless and _are_piled(known),
-            "has no name and counts from 0 several times: the indexes of several tables",
-        ),
-        (may_be_id and is_first and _counts(numbers), f"counts the rows {asked}"),
-        (
-            may_be_id and bool(_ID.fullmatch(name)) and are_ids,
-            f"is named like an id, and another in {each} {asked}",
-        ),
-        (may_be_id and len(different) > 1 and all(map(_is_day, different)), DATES.format(asked)),
-    )
-    return next((words for holds, words in checks if holds), "")
+    if len(numbers) > 1 and (why := _constant(known)):
+        return why if len(known) == len(numbers) else f"{why} where it has no gap {asked}"
+    if is_first and nameless and (why := _index(numbers, known)):
+        return why
+    is_enough = len(numbers) > FEW and several
+    return _named(name, numbers, known, is_first, asked) if is_enough else ""
+
+
+def _named(
+    name: str, numbers: Sequence[float], known: Sequence[float], is_first: bool, asked: str
+) -> str:
+    """Why a column that may be meant to be learned from is none; "" where it may be one."""
+    if is_first and _counts(numbers):
+        return f"counts the rows {asked}"
+    if _ID.fullmatch(name) and _are_ids(known):
+        each = "each row" if len({*numbers}) == len(known) == len(numbers) else "nearly every row"
+        return f"is named like an id, and another in {each} {asked}"
+    return DATES.format(asked) if _is_day(known[0]) and all(map(_is_day, known)) else ""
+
+
+def _constant(known: Sequence[float]) -> str:
+    least, most = min(known), max(known)
+    if least == most:
+        return "is the same in every row"
+    return "" if is_apart(least, most) else "differs by rounding alone"
+
+
+def _index(numbers: Sequence[float], known: Sequence[float]) -> str:
+    """Why a first column without a name is an index, "" where it is none."""
+    if _counts(numbers):
+        return "has no name and counts the rows: an index"
+    if len({*known}) == len(known) > 2 and all(map(float.is_integer, known)):
+        return "has no name and is another whole number in each row: an index"
+    if _are_piled(known):
+        return "has no name and counts from 0 several times: the indexes of several tables"
+    return ""
 
 
 def useless_cells(cells: Sequence[str], may_be_index: bool, may_be_end: bool) -> str:
@@ -120,8 +131,8 @@ def useless_texts(name: str, counts: Counter[str]) -> str:
 
 def _counts(numbers: Sequence[float]) -> bool:
     """Whether each number is that of its row, from any start; gaps may stand between."""
-    starts = {x - i for i, x in enumerate(numbers) if x == x}
-    return len(starts) == 1
+    start = next((x - i for i, x in enumerate(numbers) if x == x), 0.0)
+    return all(x == start + i or x != x for i, x in enumerate(numbers))
 
 
 def _are_piled(known: Sequence[float]) -> bool:
@@ -134,6 +145,11 @@ def _are_piled(known: Sequence[float]) -> bool:
 
 def _is_date(text: str) -> bool:
     return bool(_DATE.fullmatch(text) or _NAMED_DATE.fullmatch(text))
+
+
+def _are_ids(known: Sequence[float]) -> bool:
+    different = {*known}
+    return len(different) >= NEARLY * len(known) and all(map(float.is_integer, different))
 
 
 def _is_day(x: float) -> bool:

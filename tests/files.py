@@ -154,7 +154,7 @@ BAD = [  # as in test_bad_input.py: what is typed, the error, its message
         'table("a,y\\nu,1\\n,2\\nu,3\\n")',
         DataError,
         "a.csv: no column is left to learn from besides 'y'; 'a' is the same in "
-        "every row that has no gap",
+        "every row where it has no gap",
     ),
     (
         'table("a,y\\n1,no\\n2,\\n3,yes\\n")',

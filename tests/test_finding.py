@@ -302,7 +302,7 @@ def test_columns_are_left_out_whichever_way_they_are_written():
     ids = [f"{3 * k + 1000:,}" for k in range(120)]
     assert "named like an id" in found(b=N, id=ids, format=Format(thousands=",")).left_out["id"]
     same = ["5", "5.0", "", "5"] * 30
-    assert "the same in every row that has no gap" in found(b=N, a=same).left_out["a"]
+    assert "the same in every row where it has no gap" in found(b=N, a=same).left_out["a"]
     for dates in (
         [f"2020-{k % 12 + 1:02}" for k in range(120)],
         [20200101 + k % 28 for k in range(120)],
