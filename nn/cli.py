@@ -77,6 +77,7 @@ BAD_INPUT = 2
 LARGEST = 5000  # pixels of a picture that need no remark
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
+NO_STEP = "no step was done yet, and nothing was saved"
 ANOTHER_START = (
     "Give the options it began with (--steps too, unless --schedule is constant); one that began "
     "with other defaults, before Adam was the usual, starts anew without --resume"
@@ -214,6 +215,8 @@ def learned(options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP)
             backend=options.backend,
             progress=True,
         )
+    except KeyboardInterrupt:  # later ones end the training as if all was done
+        raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:
         raise ValueError(
             f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now "
@@ -229,7 +232,7 @@ def learned(options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP)
 def refuse_no_step(history: History) -> None:
     """KeyboardInterrupt where it came before the first step: there is nothing to keep."""
     if not len(history):
-        raise KeyboardInterrupt("no step was done yet, and nothing was saved")
+        raise KeyboardInterrupt(NO_STEP)
 
 
 @contextmanager
@@ -425,11 +428,11 @@ def check(options: argparse.Namespace) -> int:
     try:
         check_grads(loss, parameters, order=1)
     except GradientError as error:
-        print(f"A gradient of the loss on {len(scaled.xs)} rows is wrong: {error}")
+        print(f"A gradient of the loss on {many(len(known), 'row')} is wrong: {error}")
         return WRONG
     print(
-        f"All {len(parameters)} gradients of the loss on {len(scaled.xs)} rows agree with finite "
-        "differences to 1 part in 1,000,000."
+        f"All {len(parameters)} gradients of the loss on {many(len(known), 'row')} agree with "
+        "finite differences to 1 part in 1,000,000."
     )
     return 0
 

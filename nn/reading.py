@@ -20,6 +20,8 @@ from nn.wording import in_python
 
 GAPS = " (fill it in, or say --missing fill or --missing drop)"
 
+BARE = "every cell is empty"
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -159,15 +161,17 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     if is_told:
         columns = tuple(respelt(sheet, column, format) for column in columns)
     is_settled = format.decimal or format.points_part
-    doubtful = doubts(sheet, () if is_settled else columns, is_known=True)
-    if doubtful.problems:
-        raise DataError(f"{sheet.path}: {'; '.join(doubtful.problems.values())}")
+    read = [*columns, *([aim] if aim and aim.name in sheet.columns else [])]
+    problems, doubted = doubts(sheet, [] if is_settled else read, is_known=True)
+    unscored = problems.pop(aim.name, "") if aim else ""
+    if problems:
+        raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")
     reading = replace(reading, columns=columns, target=None)
     told = laid(sheet, reading)
     faults = {**told.gaps, **told.faults}
     places = [i for i in range(len(sheet.lines)) if i not in faults]
-    target, ys, wrong, unscored = None, list[Any](), dict[int, str](), ""
-    if aim is not None:
+    target, ys, wrong = None, list[Any](), dict[int, str]()
+    if aim is not None and not unscored:
         try:
             target = respelt(sheet, aim, format) if is_told else aim
             ys, wrong = _known_targets(sheet, target, places)
@@ -176,7 +180,7 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     rows = _dataset(told, replace(reading, target=target), ys, places if faults else None)
     if places:
         rows = filled(rows)[0]
-    remarks = [*sheet.remarks, *doubtful.remarks.values()]
+    remarks = [*sheet.remarks, *doubted.values()]
     seen = Seen(rows, places, faults, sheet.lines, unscored, wrong, remarks, told.noted)
     return _in_file(sheet, seen)
 
@@ -205,7 +209,7 @@ def _in_file(sheet: Sheet, seen: Seen) -> Seen:
         seen,
         places=[place[i] for i in seen.places],
         faults={place[i]: words for i, words in seen.faults.items()}
-        | dict.fromkeys(sheet.bare, "every cell is empty"),
+        | dict.fromkeys(sheet.bare, BARE),
         lines=[lines[k] for k in sorted(lines)],
         wrong={place[i]: words for i, words in seen.wrong.items()},
         noted={
@@ -315,7 +319,8 @@ def _load_like(
     if wrong:
         raise ValueError(f"like reads as the earlier file was read: leave {', '.join(wrong)} out")
     seen = read_again(path, lambda sheet: reading, reading.format.but(told))
-    refuse(fspath(path), list(map(seen.named, sorted(seen.faults))))
+    faults = [place for place, words in seen.faults.items() if words != BARE]
+    refuse(fspath(path), list(map(seen.named, sorted(faults))))
     if seen.wrong:
         unscored = some([f"line {seen.lines[i]}: {words}" for i, words in seen.wrong.items()])
         unscored, rows = f"{fspath(path)}: {unscored}", replace(seen.rows, ys=[])

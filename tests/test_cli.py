@@ -908,9 +908,18 @@ def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
     assert len(history.read_text().splitlines()) == 6
 
 
+def no_step(*arguments, **settings):
+    return History()
+
+
+def no_training(*arguments, **settings):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.usefixtures("plain")
-def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(nn.cli, "train_by", lambda *arguments, **settings: History())
+@pytest.mark.parametrize("train_by", [no_step, no_training])
+def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):
+    monkeypatch.setattr(nn.cli, "train_by", train_by)
     assert main([*TRAIN, *SMALL]) == 130
     assert capsys.readouterr().err == (
         "brickgrad: stopped by Ctrl-C: no step was done yet, and nothing was saved\n"

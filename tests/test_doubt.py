@@ -119,3 +119,14 @@ def test_a_number_in_another_notation_is_told_with_the_option(capsys):
     code, lines, _ = answers(capsys, "a;b\n0,5;7\n", "--decimal", ",")
     assert (code, bool(lines[1][0])) == (0, True)
     assert main(["draw", "out/model.json", "new.csv", "--decimal", ",", "--out", "x.gv"]) == 0
+
+
+@pytest.mark.usefixtures("_plain")
+def test_a_target_in_doubt_is_not_scored(capsys):
+    lines = [f"{k * 7 % 13}.5;{k}.{k + 100}" for k in range(40)]
+    learn(lines)
+    code, _, err = answers(capsys, "a;y;b\n0.5;1.234;0,5\n")
+    assert (code, "not scored" in err) == (0, False), "no number read has a decimal comma"
+    code, lines, err = answers(capsys, "a;y\n1;0,5\n2;1.234\n")
+    assert (code, len(lines)) == (0, 3)
+    assert "not scored: 'y' holds '1.234', and other numbers have decimal commas" in err

@@ -397,3 +397,25 @@ def test_a_large_file_is_read_fast(write, figure):
     assert (len(rows.xs), len(rows.features)) == (20_000, 19)
     figure("files", "20,000 rows of 20 columns read", 1, seconds, 2.0, "s")
     assert seconds < 2
+
+
+def test_lines_of_separators_alone_are_no_rows_for_a_program(write):
+    rows = load_csv(write("a,y\n1,2\n5,3\n4,1\n"), "y")
+    again, lines = said(write("a,y\n1,2\n,\n4,1\n"), like=rows)
+    assert (again.xs, lines) == ([[1.0], [4.0]], ["1 line of separators alone left out"])
+
+
+def test_a_program_is_told_the_arguments_of_python(write):
+    _, lines = said(write("a,y\n" + "".join(f"0{k % 7},{k % 2}\n" for k in range(40))), "y")
+    assert lines == [
+        "'a' (00): read as numbers, without the zeros before them; text=['a'] keeps them, as of "
+        "codes",
+        "'y': whole numbers (0, 1) learned as classes; as_classes=False learns amounts",
+    ]
+
+
+def test_named_features_are_read_in_the_notation_that_is_told(write):
+    path = write("a;y\n1,5;2\n2,5;3\n")
+    with pytest.raises(DataError, match=r"'a' is '1,5', .* \(say decimal=',' if that is 1.5\)"):
+        load_csv(path, "y", features=["a"])
+    assert load_csv(path, "y", features=["a"], decimal=",").xs == [[1.5], [2.5]]
