@@ -155,7 +155,7 @@ def demo(options: argparse.Namespace) -> int:
 @steadily
 def train(options: argparse.Namespace) -> int:
     """Trains on a file: reads, learns, writes the net, and only then says how good it is."""
-    check_files(options.out, options.checkpoint, options.resume)
+    check_files(options.out, options.checkpoint, options.resume, options.data)
     print(f"Reading {visible(options.data)}.", flush=True)
     rows, assumed = read_rows(
         options.data, options.target, wishes_of(options), format_of(options), stages()
@@ -498,12 +498,17 @@ def remark(text: str) -> None:
     tell(f"brickgrad: {visible(text)}")
 
 
-def check_files(folder: str, checkpoint: str | None = None, resume: str | None = None) -> None:
+def check_files(
+    folder: str, checkpoint: str | None = None, resume: str | None = None, data: str = ""
+) -> None:
     """OSError or ValueError where a file cannot be written, or one to go on from is not there.
 
-    Before anything is made, so that no training is lost.
+    Before anything is made, so that no training is lost; nor is the data.
     """
     out = Path(folder)
+    written = [*(out / name for name in FILES), *map(Path, filter(None, (checkpoint, resume)))]
+    if data and Path(data).resolve() in [path.resolve() for path in written]:
+        raise ValueError(f"{data} would be overwritten: give another --out, or --checkpoint")
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out expected a folder, got the file {folder}")
     for name in FILES:

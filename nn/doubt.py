@@ -27,7 +27,7 @@ def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> D
     """
     found, remarks = dict[str, str](), dict[str, str]()
     read = [column for column in columns if column.kind == "number"]
-    has_commas = any(_has_decimal_commas(sheet, column) for column in read)
+    has_commas = any(_has_decimal_commas(sheet, column, is_known) for column in read)
     for column in read:
         is_money = column.spelling.sign not in ("", PERCENT, BRACKETS)
         parts = column.spelling.thousands == "."
@@ -76,9 +76,11 @@ def _unread(sheet: Sheet, column: Column) -> Iterator[str]:
         yield from (cell for cell in cells if column.spelling(cell) is None)
 
 
-def _has_decimal_commas(sheet: Sheet, column: Column) -> bool:
+def _has_decimal_commas(sheet: Sheet, column: Column, is_known: bool) -> bool:
     if column.spelling.decimal == "," and any("," in c for c in _different(sheet, column)):
         return True
+    if not (is_known or column.is_lenient):
+        return False  # all of its cells are read
     ways = (spellings([cell]) for cell in _unread(sheet, column) if "," in cell)
     return any(way.decimal == "," for found in ways for way in found)
 

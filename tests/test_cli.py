@@ -941,6 +941,17 @@ def test_a_checkpoint_that_has_no_place_is_noticed_before_reading(capsys):
     assert "a checkpoint a/model.json would be overwritten: give it another name" in message
 
 
+@pytest.mark.parametrize(
+    "options", [["--checkpoint", "a/history.csv", "--out", "b"], ["--out", "a"]]
+)
+def test_the_data_is_not_overwritten(capsys, options):
+    Path("a").mkdir()
+    Path("a/history.csv").write_text("a,y\n1,2\n3,4\n")
+    message = fails(capsys, "train", "a/history.csv", "--target", "y", *options)
+    assert "a/history.csv would be overwritten: give another --out, or --checkpoint" in message
+    assert Path("a/history.csv").read_text() == "a,y\n1,2\n3,4\n"
+
+
 @pytest.mark.usefixtures("plain")
 def test_lines_to_paste_are_quoted(capsys):
     assert main(["demo", "--out", "my demo", "--seed", "0"]) == 0
