@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
@@ -153,19 +154,9 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     """
     sheet = read_sheet(path, format)
     reading = how(sheet)
-    columns, aim = reading.columns, reading.target
-    is_told = (format.decimal, format.thousands) != (
-        reading.format.decimal,
-        reading.format.thousands,
-    )
-    if is_told:
-        columns = tuple(respelt(sheet, column, format) for column in columns)
-    is_settled = format.decimal or format.points_part
-    read = [*columns, *([aim] if aim and aim.name in sheet.columns else [])]
-    problems, doubted = doubts(sheet, [] if is_settled else read, is_known=True)
-    unscored = problems.pop(aim.name, "") if aim else ""
-    if problems:
-        raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")
+    spelt = partial(respelt, sheet, reading.format, format)
+    columns, aim = tuple(map(spelt, reading.columns)), reading.target
+    unscored, remarks = _doubted(sheet, columns, aim, format)
     reading = replace(reading, columns=columns, target=None)
     told = laid(sheet, reading)
     faults = {**told.gaps, **told.faults}
@@ -173,16 +164,33 @@ def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], forma
     target, ys, wrong = None, list[Any](), dict[int, str]()
     if aim is not None and not unscored:
         try:
-            target = respelt(sheet, aim, format) if is_told else aim
+            target = spelt(aim)
             ys, wrong = _known_targets(sheet, target, places)
         except DataError as error:
             unscored, target = str(error), None
     rows = _dataset(told, replace(reading, target=target), ys, places if faults else None)
     if places:
         rows = filled(rows)[0]
-    remarks = [*sheet.remarks, *doubted.values()]
+    remarks = [*sheet.remarks, *remarks]
     seen = Seen(rows, places, faults, sheet.lines, unscored, wrong, remarks, told.noted)
     return _in_file(sheet, seen)
+
+
+def _doubted(
+    sheet: Sheet, columns: Sequence[Column], target: Column | None, format: Format
+) -> tuple[str, list[str]]:
+    """Why targets cannot be read, and remarks, where points may part thousands.
+
+    DataError where numbers that the answers come from may mean something else.
+    """
+    if format.decimal or format.points_part:
+        return "", []
+    read = [*columns, *([target] if target and target.name in sheet.columns else [])]
+    problems, remarks = doubts(sheet, read, is_known=True)
+    unscored = problems.pop(target.name, "") if target else ""
+    if problems:
+        raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")
+    return unscored, [*remarks.values()]
 
 
 def _known_targets(
@@ -219,9 +227,13 @@ def _in_file(sheet: Sheet, seen: Seen) -> Seen:
     )
 
 
-def respelt(sheet: Sheet, column: Column, format: Format) -> Column:
-    """A column whose numbers are written as in another file, where `format` says how."""
-    if column.kind == "text":
+def respelt(sheet: Sheet, before: Format, format: Format, column: Column) -> Column:
+    """A column whose numbers are written as in another file, where `format` says how.
+
+    It stays as it is where that was said `before` too.
+    """
+    is_same = (format.decimal, format.thousands) == (before.decimal, before.thousands)
+    if is_same or column.kind == "text":
         return column
     is_plain = not format.points_part and sheet.floats(column.name) is not None
     if is_plain and column.spelling.sign != PERCENT:
@@ -352,7 +364,7 @@ def _load_named(
         raise DataError(f"{sheet.path}: every {target!r} is {classes[0]!r}: nothing to tell apart")
     columns = None if features is None else named(sheet, features)
     if columns and (told.decimal or told.thousands):
-        columns = tuple(respelt(sheet, column, told) for column in columns)
+        columns = tuple(respelt(sheet, FOUND, told, column) for column in columns)
     if columns and any(column.name == target for column in columns):
         raise DataError(f"{sheet.path}: {target!r} cannot be both the target and a feature")
     found = find(sheet, target, wishes, told, columns, classes)

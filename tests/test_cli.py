@@ -253,7 +253,7 @@ def test_train_on_all_rows(capsys):
 
 @pytest.mark.usefixtures("plain")
 def test_rows_kept_aside_do_not_touch_the_training():
-    arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
+    arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5", "--backend", "python"]
     n = 300  # so that some of those learned from are held out, too
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(n)))
     assert main(arguments) == 0
