@@ -7,10 +7,11 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from importlib.metadata import PackageNotFoundError, version
-from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
@@ -20,32 +21,40 @@ from engine.check import GradientError, check_grads
 from engine.drawing.picture import many, visible
 from engine.modes import no_grad
 from engine.names import no_such
+from engine.ops import fsum
 from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn import data
 from nn.columns import POLICIES
 from nn.data import iris
+from nn.files import check_replaceable, check_writable
 from nn.finding import Wishes
+from nn.history import INTERRUPTED as STOPPED
 from nn.history import DivergedError, History, TrainingInterrupted
 from nn.judging import judging
 from nn.look import line_to_type, look
 from nn.module import MLP
 from nn.numerals import SEPARATORS
 from nn.optim import SGD
-from nn.progress import collector_paused
+from nn.output import steady_output
+from nn.progress import collector_paused, stages
 from nn.reading import Seen, read_rows
-from nn.recipe import OPTIMIZERS, RECIPES, SCHEDULES, USUAL, recipe_for, train_by
+from nn.recipe import OPTIMIZERS, RECIPES, SCHEDULES, USUAL, Recipe, recipe_for, train_by
 from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways
 from nn.task import Task, load_task
 from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
+    FILES,
+    SAMPLE,
+    Plan,
     Trial,
     goal,
     interrupted,
     introduce,
     judging_net,
+    keep,
     leave,
     look_at,
     plan_for,
@@ -55,12 +64,15 @@ from nn.trial import (
     trial,
 )
 from nn.watch import MISTAKES, watch
+from nn.wording import option as option_of
+from nn.wording import typed
 
 WRONG = 1
 BAD_INPUT = 2
 LARGEST = 5000  # pixels of a picture that need no remark
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
+NO_STEP = "no step was done yet, and nothing was saved"
 ANOTHER_START = (
     "Give the options it began with (--steps too, unless --schedule is constant); one that began "
     "with other defaults, before Adam was the usual, starts anew without --resume"
@@ -76,8 +88,26 @@ DEMO: dict[str, tuple[Callable[..., History], float, int]] = {  # with learning 
 # --- the commands -----------------------------------------------------------------------------
 
 
+def steadily(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """A command that goes on to its end, and writes its files, where what it prints is lost."""
+
+    @wraps(run)
+    def to_its_end(options: argparse.Namespace) -> int:
+        with steady_output() as lost:
+            code = run(options)
+            error = lost()
+        if error is None:
+            return code
+        remark(f"the files are written, but not all that was to be printed: {error.strerror}")
+        return code or BAD_INPUT
+
+    return to_its_end
+
+
+@steadily
 def demo(options: argparse.Namespace) -> int:
     """Trains twice on iris: by gradient descent and by stochastic gradient descent."""
+    check_files(options.out)
     out = writable(options.out)
     plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
     net = plan.net()
@@ -95,26 +125,36 @@ def demo(options: argparse.Namespace) -> int:
             seed=options.seed,
             callbacks=[goal(plan, model, DEMO_LOSS, reached)],
         )
-        looked_at = f"{reached['points']:,}" if reached else "not reached"
-        more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
-        trials[name] = trial(plan, model, judging_net(plan.task, model), history, more)
+        refuse_no_step(history)
+        earlier = {name: trial.history for name, trial in trials.items()}
+        keep(out, plan, model, {**earlier, name: history})
+        with saying_what_is_kept(out):
+            looked_at = f"{reached['points']:,}" if reached else "not reached"
+            more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
+            trials[name] = trial(plan, model, judging_net(plan.task, model), history, more)
         if interrupted(trials):
             break
-    print_table({name: trial.figures for name, trial in trials.items()})
-    leave(out, plan, trials)
-    flowers = shortest(data.__file__).with_name("iris.csv")
+    with saying_what_is_kept(out):
+        print_table({name: trial.figures for name, trial in trials.items()})
+        leave(out, plan, trials)
+    flowers = typed(str(shortest(data.__file__).with_name("iris.csv")))
+    model_file = typed(str(out / "model.json"))
     print("\nThe same with a file, such as these flowers or your own:")
     print(f"  {program()} train {flowers} --target species")
-    print(f"  {program()} predict {out / 'model.json'} {flowers}")
-    print(f"  {program()} draw {out / 'model.json'} {flowers} --row 3 --max-nodes 100")
-    print(f"  {program()} watch {out / 'model.json'} {flowers} --row 3")
+    print(f"  {program()} predict {model_file} {flowers}")
+    print(f"  {program()} draw {model_file} {flowers} --row 3 --max-nodes 100")
+    print(f"  {program()} watch {model_file} {flowers} --row 3")
     return INTERRUPTED if interrupted(trials) else 0
 
 
+@steadily
 def train(options: argparse.Namespace) -> int:
-    """Trains on a file."""
+    """Trains on a file: reads, learns, writes the net, and only then says how good it is."""
+    check_files(options.out, options.checkpoint, options.resume, options.data)
     print(f"Reading {visible(options.data)}.", flush=True)
-    rows, assumed = read_rows(options.data, options.target, wishes_of(options), format_of(options))
+    rows, assumed = read_rows(
+        options.data, options.target, wishes_of(options), format_of(options), stages()
+    )
     for line in assumed:
         remark(line)
     out = writable(options.out)
@@ -123,13 +163,40 @@ def train(options: argparse.Namespace) -> int:
         remark(line)
     model = plan.net()
     judge = judging_net(plan.task, model)
-    start = look_at(plan.task, judge, plan.training)
+    every = max(1, len(plan.training.xs) // SAMPLE)  # of many rows some tell how it starts
+    sample = plan.training.pick(range(0, len(plan.training.xs), every))
+    start = look_at(plan.task, judge, sample)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
+    recipe = recipe_of(options, plan)
+    print(f"Training: {recipe}.", flush=True)
+    history = learned(options, recipe, plan, model)
+    keep(out, plan, model, {options.optimizer: history})
+    with saying_what_is_kept(out):
+        done = judged(options, plan, model, judge, history, untrained)
+        print("Drawing the pictures.", flush=True)
+        leave(out, plan, {options.optimizer: done})
+    kept = options.checkpoint or options.resume
+    if kept and history.ended == STOPPED:
+        print(f"To go on: the same command with --resume {typed(kept)}")
+    before, after = start.loss, fsum(done.look.losses[::every]) / len(sample.xs)
+    if after > before:
+        remark(
+            f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "
+            f"try a smaller --lr (now {recipe.lr:g}) or more --steps"
+        )
+    return INTERRUPTED if history.ended == STOPPED else 0
+
+
+def recipe_of(options: argparse.Namespace, plan: Plan) -> Recipe:
+    """How to train, by the command line and the number of rows."""
     wishes = ("lr", "schedule", "batch", "steps", "hold_out")
     given = {name: getattr(options, name) for name in wishes}
-    recipe = recipe_for(len(plan.training.xs), options.optimizer, **given)
-    print(f"Training: {recipe}.", flush=True)
+    return recipe_for(len(plan.training.xs), options.optimizer, **given)
+
+
+def learned(options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP) -> History:
+    """The history of a training; ValueError, with what to try, where it cannot go on."""
     try:
         history = train_by(
             recipe,
@@ -143,50 +210,69 @@ def train(options: argparse.Namespace) -> int:
             backend=options.backend,
             progress=True,
         )
+    except KeyboardInterrupt:  # later ones end the training as if all was done
+        raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:
         raise ValueError(
             f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now "
-            f"{recipe.lr:g}). Nothing was saved; {out} is as it was"
+            f"{recipe.lr:g}). Nothing was saved; {options.out} is as it was"
         ) from error
     except ValueError as error:
         hint = f". {ANOTHER_START}" * (" here it is " in str(error) or " differs: " in str(error))
         raise ValueError(f"{error}{hint}") from error
+    refuse_no_step(history)
+    return history
+
+
+def refuse_no_step(history: History) -> None:
+    """KeyboardInterrupt where it came before the first step: there is nothing to keep."""
+    if not len(history):
+        raise KeyboardInterrupt(NO_STEP)
+
+
+@contextmanager
+def saying_what_is_kept(out: Path) -> Iterator[None]:
+    """A Ctrl-C inside says which files are there already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"{typed(str(out / 'model.json'))} and {typed(str(out / 'history.csv'))}"
+        raise KeyboardInterrupt(f"{kept} are written, the pictures may be missing") from None
+
+
+def judged(
+    options: argparse.Namespace,
+    plan: Plan,
+    model: MLP,
+    judge: EachRow,
+    history: History,
+    untrained: Sequence[float],
+) -> Trial:
+    """What a training reached, printed."""
     print("Judging the net.", flush=True)
     done = trial(plan, model, judge, history, {})
-    trials = {options.optimizer: done}
-    print_table({name: trial.figures for name, trial in trials.items()})
+    print_table({options.optimizer: done.figures})
     if warning := print_verdict(plan, done, untrained):
         remark(warning)
-    print("Drawing the pictures.", flush=True)
-    leave(out, plan, trials)
-    kept = options.checkpoint or options.resume
-    if kept and interrupted(trials):
-        print(f"To go on: the same command with --resume {kept}")
-    before, after = start.loss, done.look.loss
-    if after > before:
-        remark(
-            f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "
-            f"try a smaller --lr (now {recipe.lr:g}) or more --steps"
-        )
-    return INTERRUPTED if interrupted(trials) else 0
+    return done
 
 
 def look_at_file(options: argparse.Namespace) -> int:
     """Says what would be read of a file, and how; and what to type next."""
     wishes, format = wishes_of(options), format_of(options)
-    lines, remarks, is_readable = look(options.data, options.target, wishes, format)
+    lines, remarks, is_readable = look(options.data, options.target, wishes, format, stages())
     given = [
-        *((f"--{what}", name) for what in LISTS for name in getattr(options, what) or ()),
-        *((f"--{flag.replace('_', '-')}",) for flag in FLAGS if getattr(options, flag)),
-        *((f"--{what}", getattr(options, what)) for what in TOLD if getattr(options, what)),
-        *([("--missing", options.missing)] if options.missing != "fill" else ()),
+        *(option_of(what, name) for what in LISTS for name in getattr(options, what) or ()),
+        *(f"--{flag.replace('_', '-')}" for flag in FLAGS if getattr(options, flag)),
+        *(option_of(what, getattr(options, what)) for what in TOLD if getattr(options, what)),
+        *([option_of("missing", options.missing)] if options.missing != "fill" else ()),
     ]
     print(*map(visible, lines), sep="\n")
     print(*(f"- {visible(text)}" for text in remarks), sep="\n", end="\n\n" if remarks else "")
     if not is_readable:
         print("Decide this first, by an option or in the file; then look again.")
         return WRONG
-    line = line_to_type(program(), options.data, options.target, [*chain.from_iterable(given)])
+    line = line_to_type(program(), options.data, options.target, given)
     print(f"To learn from it:\n  {visible(line)}")
     return 0
 
@@ -197,16 +283,45 @@ def predict(options: argparse.Namespace) -> int:
     A row that cannot be answered has an empty answer. A terminal gets texts as they can be shown; a
     file or another program gets them as they are.
     """
+    if sys.stdout is None:
+        raise ValueError("standard output is closed: there is nowhere to write the answers")
     model, task = opened(options)
-    seen = read(task, options)
+    seen = task.ready(task.read(options.data, format_of(options)))
+    answers, verdict = answered(model, task, seen)
+    for line in seen.said([*answers]):
+        remark(line)
+    header = ["row", task.target, *["chance"] * bool(task.classes)]
+    empty = [""] * (len(header) - 1)
+    lines = [header, *([str(i + 1), *answers.get(i, empty)] for i in range(len(seen.lines)))]
+    shown = visible if sys.stdout.isatty() else str
+    csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
+    tell(verdict)
+    reasons = list(map(seen.named, sorted(seen.faults)))
+    if reasons:
+        remark(f"no answer for {many(len(reasons), 'row')}: {some(reasons)}")
+    return WRONG if reasons else 0
+
+
+def answered(model: MLP, task: Task, seen: Seen) -> tuple[dict[int, Sequence[str]], str]:
+    """The answer to each row that has one, by its place in the file; and how good they are.
+
+    A row whose answer is no number is at fault from now on.
+    """
     xs, ys = seen.rows.xs, seen.rows.ys
     known = [k for k, y in enumerate(ys) if y is not None]
     outputs: Sequence[Any] = ()
-    verdict = f"not scored: {seen.unscored}"
+    verdict = f"not scored: {seen.unscored or 'no row can be read'}"
     if known:
         scored = look_at(task, judging(model, task.loss), seen.rows.pick(known))
         quality = task.quality(scored.loss, scored.accuracy)
-        outputs, verdict = scored.outputs, f"{task.measure} on these {len(known)} rows: {quality}"
+        outputs, verdict = (
+            scored.outputs,
+            f"{task.measure} on {'these ' * (len(known) > 1)}{many(len(known), 'row')}",
+        )
+        verdict += f": {quality}"
+        if seen.wrong:
+            wrong = [seen.named(place) for place in sorted(seen.wrong)]
+            verdict += f"; not scored: {some(wrong)}"
     if len(known) < len(xs):
         outputs = EachRow(model)(xs)
     answers: dict[int, Sequence[str]] = {}
@@ -215,18 +330,7 @@ def predict(options: argparse.Namespace) -> int:
             answers[place] = list(filter(None, task.answer(output)))
         except ValueError as error:
             seen.faults[place] = str(error)
-    reasons = list(map(seen.named, sorted(seen.faults)))
-    if not answers:
-        raise ValueError(some(reasons))
-    header = ["row", task.target, *["chance"] * bool(task.classes)]
-    empty = [""] * (len(header) - 1)
-    lines = [header, *([str(i + 1), *answers.get(i, empty)] for i in range(len(seen.lines)))]
-    shown = visible if sys.stdout.isatty() else str
-    csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
-    print(verdict, file=sys.stderr)
-    if reasons:
-        remark(f"no answer for {many(len(reasons), 'row')}: {some(reasons)}")
-    return WRONG if reasons else 0
+    return answers, verdict
 
 
 def draw_row(options: argparse.Namespace) -> int:
@@ -235,7 +339,7 @@ def draw_row(options: argparse.Namespace) -> int:
     seen = read(task, options)
     place, scaled = place_of_row(options, seen), seen.rows
     answer, chance = answer_to(task, model, scaled.xs[place], options.row)
-    y = None if seen.unscored else scaled.ys[place]
+    y = scaled.ys[place] if scaled.ys else None
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
     out = drawing.save(options.out or beside)
@@ -254,7 +358,9 @@ def watch_row(options: argparse.Namespace) -> int:
     found = read(task, options)
     place = place_of_row(options, found)
     if found.unscored or found.rows.ys[place] is None:
+        is_wrong = options.row - 1 in found.wrong
         why = found.unscored or f"row {options.row}: {task.target!r} is empty"
+        why = found.named(options.row - 1) if is_wrong else why
         raise ValueError(f"no training step without a target: {why}")
     row = task.named(found.rows).pick([place])
     optimizer = SGD(model.parameters(), lr=options.lr)
@@ -276,13 +382,18 @@ def watch_row(options: argparse.Namespace) -> int:
 
 
 def place_of_row(options: argparse.Namespace, seen: Seen) -> int:
-    """The index of --row among those read; ValueError where the file has no such row."""
-    count = len(seen.lines)
-    if not 1 <= options.row <= count:
+    """The index of --row among those read; ValueError where the file has no such row.
+
+    What is assumed of this row is said.
+    """
+    count, place = len(seen.lines), options.row - 1
+    if not 0 <= place < count:
         raise ValueError(f"{options.data} has rows 1 to {count}, got --row {options.row}")
-    if options.row - 1 in seen.faults:
-        raise ValueError(seen.named(options.row - 1))
-    return seen.places.index(options.row - 1)
+    if place in seen.faults:
+        raise ValueError(seen.named(place))
+    for line in seen.said([place]):
+        remark(line)
+    return seen.places.index(place)
 
 
 def check(options: argparse.Namespace) -> int:
@@ -293,6 +404,8 @@ def check(options: argparse.Namespace) -> int:
     if seen.unscored or not known:
         why = seen.unscored or f"every {task.target!r} is empty"
         raise ValueError(f"no loss without a target: {why}")
+    for line in seen.said([seen.places[k] for k in known]):
+        remark(line)
     scaled = seen.rows.pick(known)
     parameters = model.named_parameters()
 
@@ -310,11 +423,11 @@ def check(options: argparse.Namespace) -> int:
     try:
         check_grads(loss, parameters, order=1)
     except GradientError as error:
-        print(f"A gradient of the loss on {len(scaled.xs)} rows is wrong: {error}")
+        print(f"A gradient of the loss on {many(len(known), 'row')} is wrong: {error}")
         return WRONG
     print(
-        f"All {len(parameters)} gradients of the loss on {len(scaled.xs)} rows agree with finite "
-        "differences to 1 part in 1,000,000."
+        f"All {len(parameters)} gradients of the loss on {many(len(known), 'row')} agree with "
+        "finite differences to 1 part in 1,000,000."
     )
     return 0
 
@@ -342,13 +455,11 @@ def opened(options: argparse.Namespace) -> tuple[MLP, Task]:
 
 
 def read(task: Task, options: argparse.Namespace) -> Seen:
-    """The rows of a file, scaled, as a task reads them; what is assumed is said.
+    """The rows of a file, scaled, as a task reads them.
 
     ValueError where there is none that can be read.
     """
     seen = task.ready(task.read(options.data, format_of(options)))
-    for line in seen.remarks:
-        remark(line)
     if not seen.places:
         raise ValueError(some(list(map(seen.named, sorted(seen.faults)))))
     return seen
@@ -358,8 +469,6 @@ def format_of(options: argparse.Namespace) -> Format:
     """What the command line says of how a file is written."""
     if options.header and options.no_header:
         raise ValueError("--header and --no-header are opposites: give one of them")
-    if options.decimal and options.decimal == options.thousands:
-        raise ValueError(f"--decimal and --thousands are both {options.decimal!r}")
     header = True if options.header else False if options.no_header else None
     return Format(options.encoding or "", header, options.decimal or "", options.thousands or "")
 
@@ -373,9 +482,43 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
     return Wishes(ignore, text, number, as_classes, options.missing)
 
 
+def tell(text: str) -> None:
+    """One line beside the results, where there is a place for it."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr)
+
+
 def remark(text: str) -> None:
     """One line on stderr, whatever a file made part of it."""
-    print(f"brickgrad: {visible(text)}", file=sys.stderr)
+    tell(f"brickgrad: {visible(text)}")
+
+
+def check_files(
+    folder: str, checkpoint: str | None = None, resume: str | None = None, data: str = ""
+) -> None:
+    """OSError or ValueError where a file cannot be written, or one to go on from is not there.
+
+    Before anything is made, so that no training is lost; nor is the data.
+    """
+    out = Path(folder)
+    written = [*(out / name for name in FILES), *map(Path, filter(None, (checkpoint, resume)))]
+    if data and Path(data).resolve() in [path.resolve() for path in written]:
+        raise ValueError(f"{data} would be overwritten: give another --out, or --checkpoint")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out expected a folder, got the file {folder}")
+    for name in FILES:
+        check_replaceable(out / name)
+    if resume:
+        with open(resume, "rb"):
+            pass
+    for name in filter(None, (checkpoint, resume)):
+        path = Path(name)
+        if path.parent.resolve() == out.resolve():
+            if path.name in FILES:
+                raise ValueError(f"a checkpoint {name} would be overwritten: give it another name")
+            check_replaceable(path)
+        else:
+            check_writable(path)
 
 
 def writable(folder: str) -> Path:
@@ -408,6 +551,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2."""
+        if message.endswith("expected one argument"):
+            option = message.split()[1].strip(":")
+            message += f"; what begins with - is written {option}=-x"
         self.exit(BAD_INPUT, f"brickgrad: {visible(message)} (see {self.prog} --help)\n")
 
 
@@ -634,8 +780,11 @@ def mistyped(given: Sequence[str]) -> str:
     if command not in COMMANDS:
         return no_such("command", command, COMMANDS)
     options = [name for name, _ in COMMANDS[command].options if name.startswith("-")]
-    typed = [word.partition("=")[0] for word in words if word.startswith("--")]
-    wrong = [name for name in typed if name not in (*options, "--", "--help")]
+    files = [word for word in words if word.startswith("-") and Path(word).is_file()]
+    if files:
+        return f"a file whose name begins with - is written {typed(files[0])}"
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    wrong = [name for name in names if name not in (*options, "--", "--help")]
     return no_such("option", wrong[0], options) if wrong else ""
 
 
@@ -658,9 +807,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
             warnings.showwarning = lambda message, *_: remark(str(message))
             run: Callable[[argparse.Namespace], int] = options.run
-            return run(options)
-    except KeyboardInterrupt:
-        print("brickgrad: stopped by Ctrl-C", file=sys.stderr)
+            code = run(options)
+            if sys.stdout is not None:
+                sys.stdout.flush()  # where a disk is full it fails here
+            return code
+    except KeyboardInterrupt as error:
+        remark(": ".join(filter(None, ("stopped by Ctrl-C", str(error)))))
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

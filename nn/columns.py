@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from statistics import median
@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 from engine.names import no_such
 from nn.dataset import Dataset, Rows
 from nn.module import finite
-from nn.numerals import PLAIN, SEPARATORS, Spelling, is_missing
+from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing, other_ways
 from nn.sheet import FOUND, Format, Sheet
 
-VERSION = 1
+VERSION = 2  # 1 told by the name of a text whether it stood for gaps, or for the rest
 MISSING = "(missing)"
 OTHER = "other"
 EMPTY = "empty"
+MOST_CATEGORIES = 32
+LARGEST_WHOLE = 1e15  # that is written with all its digits
 KINDS = ("number", "text")
 POLICIES = ("fill", "drop", "error")
 _WHOLE = re.compile(r"(-?\d+)\.0+")
@@ -28,12 +30,13 @@ class Column:
     """One column: of numbers, which are one input, or of texts, which are one for each text.
 
     Numbers: `spelling` is how they are written; `fill` stands for a gap, None where none may be;
-    with `gaps` a second input says where there was one. Texts: an empty cell is "(missing)" if
-    that is one of `texts`, else `usual`, and a text that is not among them is "other" if that is.
+    `gap` names a second input, which says where there was one. Texts: an empty cell is the one
+    of `texts` that `gap` names, else `usual`; a text that is not among them is the one that `rest`
+    names, else it is at fault. "" names none. What is no number is a gap where `is_lenient`.
 
-    >>> Column("size", texts=("L", "S", "other"), kind="text").features
+    >>> Column("size", "text", texts=("L", "S", "other"), rest="other").features
     ('size=L', 'size=S', 'size=other')
-    >>> Column("age", fill=30.0, gaps=True).features
+    >>> Column("age", fill=30.0, gap="age was missing").features
     ('age', 'age was missing')
     """
 
@@ -41,17 +44,19 @@ class Column:
     kind: str = "number"
     spelling: Spelling = PLAIN
     fill: float | None = None
-    gaps: bool = False
+    gap: str = ""
     texts: tuple[str, ...] = ()
+    rest: str = ""
     usual: str | None = None
-    lenient: bool = False  # of numbers: what is none is a gap; of texts: words such as NA are
+    is_numeric: bool = False  # of texts: they are numbers, be it 1 or 1.0; NA is a gap
+    is_lenient: bool = False
 
     @property
     def features(self) -> tuple[str, ...]:
         """The names of its inputs."""
         if self.kind == "text":
             return tuple(f"{self.name}={text}" for text in self.texts)
-        return (self.name, f"{self.name} was missing") if self.gaps else (self.name,)
+        return (self.name, self.gap) if self.gap else (self.name,)
 
     def numbers(self, sheet: Sheet) -> tuple[list[float], dict[int, str]]:
         """The numbers of a sheet, nan for a gap; and of each row at fault, what its cell is."""
@@ -71,21 +76,18 @@ class Column:
 
     def _number(self, found: float | None) -> float | None:
         is_number = found is not None and math.isfinite(found)
-        return found if is_number else math.nan if self.lenient else None
+        return found if is_number else math.nan if self.is_lenient else None
 
     def _fault(self, cell: str) -> str:
         expected = f"numbers: {self.spelling.says()}" if self.spelling.says() else "a finite number"
-        return f"{cell!r:.80}, expected {expected}"
+        ways = other_ways(cell, self.spelling)
+        hint = f" (say {' or '.join(ways)})" if ways else ""
+        return f"{cell!r:.80}, expected {expected}{hint}"
 
     def places(self, sheet: Sheet) -> tuple[list[int], dict[int, str]]:
         """The place of each cell in `texts`, -1 for a gap; and of each row at fault, what it is."""
         cells = sheet.cells(self.name)
-        place = {text: i for i, text in enumerate(self.texts)}
-        rest = place.get(OTHER, -2) if self.has_other else -2
-        known = {cell: place.get(cell, place.get(plain(cell), rest)) for cell in {*cells}}
-        known[""] = place.get(MISSING, -1)
-        if self.lenient:
-            known |= {cell: -1 for cell in known if is_missing(cell)}
+        known = self._known({*cells})
         found = [known[cell] for cell in cells]
         if min(known.values()) > -2:
             return found, {}
@@ -93,10 +95,22 @@ class Column:
         faults = {i: f"{cells[i]!r:.80}, {expected}" for i, k in enumerate(found) if k == -2}
         return found, faults
 
-    @property
-    def has_other(self) -> bool:
-        """Whether texts that are not known have an input: it stands last, out of order."""
-        return self.texts[-1:] == (OTHER,)
+    def _known(self, cells: Collection[str]) -> dict[str, int]:
+        """The place of each of different cells, -1 for a gap, -2 for what has none."""
+        texts = [*enumerate(self.texts)]
+        place = {text: i for i, text in texts if text not in (self.gap, self.rest)}
+        rest = self.texts.index(self.rest) if self.rest else -2
+        if self.is_numeric:
+            each = {finite_number(text): i for text, i in place.items()}
+            known = {cell: place.get(cell, each.get(finite_number(cell), rest)) for cell in cells}
+            known |= {cell: -1 for cell in cells if self._is_gap(cell)}
+        else:
+            known = {cell: place.get(cell, place.get(plain(cell), rest)) for cell in cells}
+        return known | {"": self.texts.index(self.gap) if self.gap else -1}
+
+    def _is_gap(self, cell: str) -> bool:
+        """Whether a cell among numbers is none."""
+        return is_missing(cell) or (self.is_lenient and finite_number(cell) is None)
 
 
 @dataclass(frozen=True)
@@ -130,6 +144,17 @@ class Reading:
         return {"version": VERSION, **asdict(self)}
 
 
+def free(name: str, taken: Collection[str]) -> str:
+    """A name, in brackets where it is taken.
+
+    >>> free("other", ["red", "other"])
+    '(other)'
+    """
+    while name in taken:
+        name = f"({name})"
+    return name
+
+
 def plain(cell: str) -> str:
     """A whole number without the zeros behind its point, as pandas writes it beside gaps.
 
@@ -140,52 +165,76 @@ def plain(cell: str) -> str:
     return found[1] if found else cell
 
 
+def class_name(x: float) -> str:
+    """A number as the name of a class, the same however it was written.
+
+    >>> class_name(1.0), class_name(-0.0), class_name(0.5)
+    ('1', '0', '0.5')
+    """
+    return str(int(x)) if x.is_integer() and abs(x) < LARGEST_WHOLE else repr(x)
+
+
+Noted = dict[str, dict[str, Sequence[int]]]  # what is said: of columns, the places in the file
+
+
 class Laid(NamedTuple):
     """A list of numbers for each feature, nan in a gap that is to be filled.
 
-    Of rows that cannot be read, by place: what is wrong with them, and which gap they have. Of
-    columns of texts that had no gap before: how many were filled with the usual text.
+    Of rows that cannot be read, by place: what is wrong with them, and which gap they have. `noted`
+    is what became of the others: gaps that hold a median or the usual text, and texts of the rest.
     """
 
     columns: list[list[float]]
     faults: dict[int, str]
     gaps: dict[int, str]
-    usual: dict[str, int]
+    noted: Noted
+
+
+MEDIANS = "missing cells hold the median of the rows learned from"
+USUAL_TEXT = "empty cells are the most frequent text"
+THE_REST = "texts that were not learned one by one"
 
 
 def laid(sheet: Sheet, reading: Reading) -> Laid:
     """The columns of a sheet, as a reading has them."""
     found: list[list[float]] = []
-    faults, lacking, filled = dict(sheet.ragged), dict[int, str](), dict[str, int]()
+    faults, lacking = dict(sheet.ragged), dict[int, str]()
+    noted: Noted = {MEDIANS: {}, USUAL_TEXT: {}, THE_REST: {}}
+    is_filled = reading.missing == "fill"
     for column in reading.columns:
         if column.kind == "number":
             numbers, wrong = column.numbers(sheet)
             found.append(numbers)
-            gaps = _gaps(numbers)
-            if column.gaps:
+            gaps = gaps_of(numbers)
+            if column.gap:
                 found.append([float(x != x) for x in numbers])
+            if is_filled:
+                gaps, noted[MEDIANS][repr(column.name)] = [], [i for i in gaps if i not in wrong]
         else:
             places, wrong = column.places(sheet)
             found += [[float(k == p) for p in places] for k in range(len(column.texts))]
             gaps = [i for i, p in enumerate(places) if p == -1] if -1 in places else []
-            if gaps and reading.missing == "fill" and column.usual in column.texts:
+            if is_filled and gaps and column.usual in column.texts:
                 usual = found[column.texts.index(column.usual) - len(column.texts)]
                 for i in gaps:
                     usual[i] = 1.0
-                filled[f"{column.name!r}: {column.usual!r}"] = len(gaps)
-                gaps = []
-        if reading.missing != "fill" or column.kind == "text":
-            cells = sheet.texts(column.name) if gaps else ()
-            for i in gaps:
-                word = cells[i].strip()
-                lacking.setdefault(i, f"{column.name!r} is {repr(word) if word else EMPTY}")
+                gaps, noted[USUAL_TEXT][f"{column.name!r}: {column.usual!r}"] = [], gaps
+            if column.rest:
+                rest = column.texts.index(column.rest)
+                others = [i for i, p in enumerate(places) if p == rest]
+                noted[THE_REST][f"{column.name!r}: {column.rest!r}"] = others
+        cells = sheet.texts(column.name) if gaps else ()
+        for i in gaps:
+            word = cells[i].strip()
+            lacking.setdefault(i, f"{column.name!r} is {repr(word) if word else EMPTY}")
         for i, words in wrong.items():
             faults.setdefault(i, f"{column.name!r} is {words}")
     gone = {i: words for i, words in lacking.items() if i not in faults}
-    return Laid(found, faults, gone, filled)
+    return Laid(found, faults, gone, noted)
 
 
-def _gaps(numbers: Sequence[float]) -> list[int]:
+def gaps_of(numbers: Sequence[float]) -> list[int]:
+    """The places of the gaps among numbers, fast where there are none."""
     return [i for i, x in enumerate(numbers) if x != x] if math.isnan(sum(numbers)) else []
 
 
@@ -201,7 +250,7 @@ def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
     counts, spans = {}, reading.spans
     for column in reading.columns:
         k = spans[column.name].start
-        if column.kind == "number" and (gaps := _gaps(columns[k])):
+        if column.kind == "number" and (gaps := gaps_of(columns[k])):
             counts[column.name] = len(gaps)
             columns[k] = tuple(column.fill if x != x else x for x in columns[k])
     if not counts:
@@ -226,26 +275,29 @@ def learned_fills(rows: Dataset) -> Dataset:
     if reading is None or reading.missing != "fill":
         return rows
     found, columns, spans = list(zip(*rows.xs, strict=True)), [], reading.spans
+    taken = {*reading.features}
     for column in reading.columns:
         if column.kind == "number":
             numbers = found[spans[column.name].start]
             known = [x for x in numbers if x == x]
             middle = median(known) if known else 0.0
-            columns.append(replace(column, fill=middle, gaps=len(known) < len(numbers)))
+            gap = free(f"{column.name} was missing", taken) if len(known) < len(numbers) else ""
+            taken.add(gap)
+            columns.append(replace(column, fill=middle, gap=gap))
         else:
             columns.append(column)
-    return with_gaps(rows, replace(reading, columns=tuple(columns)))
+    return withgaps_of(rows, replace(reading, columns=tuple(columns)))
 
 
 def with_fills(rows: Dataset, others: Dataset | None) -> tuple[Dataset, Dataset | None]:
     """Rows to learn from and others, both with their gaps filled by what the first ones say."""
     rows = learned_fills(rows)
     if others is not None:
-        others = filled(with_gaps(others, rows.reading))[0]
+        others = filled(withgaps_of(others, rows.reading))[0]
     return filled(rows)[0], others
 
 
-def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
+def withgaps_of(rows: Dataset, reading: Reading | None) -> Dataset:
     """Rows as another reading of their columns has them, which may say where gaps were."""
     if rows.reading is None or reading is None or rows.reading.features == reading.features:
         return replace(rows, reading=reading)
@@ -254,7 +306,7 @@ def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
     for column in reading.columns:
         span = spans[column.name]
         columns += found[span.start : span.stop]
-        if column.gaps:
+        if column.gap and column.kind == "number":
             columns.append([float(x != x) for x in found[span.start]])
     xs: Rows = list(map(list, zip(*columns, strict=True)))
     return replace(rows, xs=xs, features=reading.features, reading=reading)
@@ -265,15 +317,20 @@ def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
 
 def reading_of(meta: Mapping[str, Any]) -> Reading:
     """The reading that `meta` tells of; ValueError, TypeError or KeyError where it is damaged."""
-    if meta["version"] != VERSION:
-        raise ValueError(f"its reading is of version {meta['version']!r:.20}, expected {VERSION}")
-    target, columns = meta["target"], tuple(map(_column, meta["columns"]))
+    version, target = meta["version"], meta["target"]
+    if version not in (1, VERSION) or version is True:
+        raise ValueError(f"its reading is of version {version!r:.20}, expected {VERSION}")
+    told = [*meta["columns"], *([] if target is None else [target])]
+    if version == 1:
+        told = [_since_1(column, column is target) for column in told]
+    columns = tuple(map(_column, told))
+    columns, aim = (columns, None) if target is None else (columns[:-1], columns[-1])
     for column in columns:
         if meta["missing"] == "fill" and column.kind == "number" and column.fill is None:
             raise ValueError(f"expected a fill for {column.name!r}, got none")
     return Reading(
         columns=columns,
-        target=None if target is None else _column(target),
+        target=aim,
         missing=_one_of("missing", meta["missing"], POLICIES),
         format=Format(
             _text(meta["format"]["encoding"]),
@@ -287,7 +344,9 @@ def reading_of(meta: Mapping[str, Any]) -> Reading:
 
 def _column(meta: Mapping[str, Any]) -> Column:
     decimal, thousands, sign = meta["spelling"]
-    fill, usual = meta["fill"], meta["usual"]
+    fill, usual, texts = meta["fill"], meta["usual"], tuple(map(_text, _list(meta["texts"])))
+    if meta["kind"] == "text":
+        _one_of("gap", meta["gap"], ("", *texts))
     return Column(
         name=_text(meta["name"]),
         kind=_one_of("kind", meta["kind"], KINDS),
@@ -297,11 +356,32 @@ def _column(meta: Mapping[str, Any]) -> Column:
             _text(sign),
         ),
         fill=None if fill is None else finite("fill", fill),
-        gaps=bool(_true_or_false(meta["gaps"])),
-        texts=tuple(map(_text, _list(meta["texts"]))),
+        gap=_text(meta["gap"]),
+        texts=texts,
+        rest=_one_of("rest", meta["rest"], ("", *texts)),
         usual=None if usual is None else _text(usual),
-        lenient=bool(_true_or_false(meta["lenient"])),
+        is_numeric=bool(_true_or_false(meta["is_numeric"])),
+        is_lenient=bool(_true_or_false(meta["is_lenient"])),
     )
+
+
+def _since_1(column: Mapping[str, Any], is_target: bool) -> dict[str, Any]:
+    """A column of version 1 as one of today.
+
+    Its last text stood for the rest if it was "other", after the most frequent of many texts.
+    """
+    name, texts, is_text = column["name"], _list(column["texts"]), column["kind"] == "text"
+    has_rest = texts[-1:] == [OTHER] and len(texts) >= MOST_CATEGORIES - 1 and not is_target
+    gap = MISSING if MISSING in texts else ""
+    if not is_text:
+        gap = f"{name} was missing" if _true_or_false(column["gaps"]) else ""
+    return {
+        **column,
+        "gap": gap,
+        "rest": OTHER if has_rest else "",
+        "is_numeric": column["lenient"] if is_text else False,
+        "is_lenient": False if is_text else column["lenient"],
+    }
 
 
 def _checked(expected: str, holds: Callable[[Any], bool]) -> Callable[[Any], Any]:

@@ -1,7 +1,7 @@
 """Rows with names: what every file and every maker of data gives, and every loop takes."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,19 @@ def _in_place_of_data(thing: Any) -> str:
     else:
         words = many(len(thing), "thing")
     return f", got {words}"
+
+
+def names_of(what: str, names: Any) -> tuple[str, ...]:
+    """Names of columns as they were given; ValueError for what is no list of texts.
+
+    >>> names_of("ignore", ["id"])
+    ('id',)
+    """
+    is_list = isinstance(names, Iterable) and not isinstance(names, str | bytes)
+    found = tuple(names) if is_list else ()
+    if not is_list or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"{what} expected a list of names, such as ['a'], got {names!r:.60}")
+    return found
 
 
 def is_apart(least: float, most: float) -> bool:

@@ -99,6 +99,13 @@ def write(path: str | PathLike[str], text: str) -> None:
         _sync_folder(target.parent)
 
 
+def check_replaceable(path: str | PathLike[str]) -> None:
+    """OSError, naming it, for what is there by this name and is no file, such as a folder."""
+    target = Path(path).resolve()
+    with _naming(target):
+        _mode(target)
+
+
 def check_writable(path: str | PathLike[str]) -> None:
     """OSError, naming the file, where nothing can be written by this name."""
     target = Path(path).resolve()

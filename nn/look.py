@@ -1,36 +1,41 @@
 """What a file would be read as: each column, what is left out, what is assumed, what to type."""
 
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 
 from engine.drawing.picture import many
-from nn.columns import Column
+from nn.columns import Column, class_name
 from nn.dataset import DataError
 from nn.finding import Found, Wishes, find
-from nn.numerals import is_missing
+from nn.numerals import finite_number, is_missing
+from nn.progress import Stage, no_stage
 from nn.reading import found_rows
 from nn.sheet import Format, Sheet, read_sheet, some
 from nn.splitting import SEPARATORS
 from nn.suspicion import giveaways
 from nn.useless import listed
+from nn.wording import option, typed
 
 WIDTH = 30  # letters of a column's name
 MOST_SHOWN = 200  # columns
 
 
 def look(
-    path: str | PathLike[str], target: str | None, wishes: Wishes, format: Format
+    path: str | PathLike[str],
+    target: str | None,
+    wishes: Wishes,
+    format: Format,
+    stage: Stage = no_stage,
 ) -> tuple[list[str], list[str], bool]:
     """Lines about a file, those that warn, and whether it can be learned from as it is.
 
     DataError where it is no table, or where a name that was given is not there.
     """
-    sheet = read_sheet(path, format)
+    sheet = read_sheet(path, format, stage)
     if 2 * len(sheet.ragged) > len(sheet.lines):
         sheet.refuse_ragged()
-    found = find(sheet, target, wishes, format)
+    found = find(sheet, target, wishes, format, stage=stage)
     lines = [
         f"{sheet.path}: {many(len(sheet.lines), 'row')} of {many(len(sheet.columns), 'column')}, "
         f"separated by {SEPARATORS.get(sheet.separator, repr(sheet.separator))}; "
@@ -64,7 +69,7 @@ def table(sheet: Sheet, found: Found, target: str | None) -> list[str]:
             kind = {"number": "numbers", "text": "texts"}[column.kind]
         else:
             kind = "left out" if name not in found.problems else "to be decided"
-        rows.append((_short(name), kind, *_content(sheet, name, column)))
+        rows.append((_short(name), kind, *_content(sheet, name, column, kind != "to be decided")))
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
     lines = [
         f"  {a:<{widths[0]}}   {b:<{widths[1]}}   {c:>{widths[2]}}   {d}" for a, b, c, d in rows
@@ -73,22 +78,36 @@ def table(sheet: Sheet, found: Found, target: str | None) -> list[str]:
     return [*lines, f"  and {many(more, 'more column')}"] if more > 0 else lines
 
 
-def _content(sheet: Sheet, name: str, column: Column | None) -> tuple[str, str]:
+def _content(sheet: Sheet, name: str, column: Column | None, is_decided: bool) -> tuple[str, str]:
     """How many cells are missing, and what the others hold."""
+    cells = [cell for i, cell in enumerate(sheet.cells(name)) if i not in sheet.ragged]
     if column and column.kind == "number":
-        numbers, _ = column.numbers(sheet)
-        known = [x for x in numbers if x == x]
+        known = [x for x in column.numbers(sheet)[0] if x == x]
         if known:
-            gaps = len(numbers) - len(known)
+            gaps = len(cells) - len(known)
             return str(gaps or ""), f"{min(known):g} to {max(known):g}"
-    counts = Counter(sheet.cells(name))
-    gaps = counts.pop("", 0)
-    if all(map(is_missing, counts)):
-        gaps += counts.total()
-        counts.clear()
+    counts = Counter(cells)
+    if column is None or column.is_numeric or column.kind == "number":
+        words = [cell for cell in counts if is_missing(cell)]
+        words = words if is_decided or len(words) == len(counts) else [""]
+    else:
+        words = [""]
+    gaps = sum(counts.pop(word, 0) for word in words)
+    if column and column.is_numeric:
+        counts = _classes(column, counts)
+        gaps = len(cells) - counts.total()
     shown = listed([f"{_short(text)} ({n})" for text, n in counts.most_common(3)], 3)
     more = f" and {len(counts) - 3:,} more" if len(counts) > 3 else ""
     return str(gaps or ""), shown + more
+
+
+def _classes(column: Column, counts: Counter[str]) -> Counter[str]:
+    """How often each class of numbers is there, however it is written."""
+    found = Counter[str]()
+    for cell, n in counts.items():
+        if (x := finite_number(cell)) is not None and class_name(x) in column.texts:
+            found[class_name(x)] += n
+    return found
 
 
 def _short(text: str) -> str:
@@ -96,10 +115,10 @@ def _short(text: str) -> str:
 
 
 def line_to_type(program: str, path: str, target: str | None, options: Sequence[str]) -> str:
-    """The line to type next; a word in capitals is to be replaced.
+    """The line to type next, with options as a shell takes them; COLUMN is to be replaced.
 
-    >>> line_to_type("brickgrad", "my data.csv", "y", ["--ignore", "a b"])
-    "brickgrad train 'my data.csv' --target y --ignore 'a b'"
+    >>> line_to_type("brickgrad", "my data.csv", "-y", ["--ignore 'a b'"])
+    "brickgrad train 'my data.csv' --target=-y --ignore 'a b'"
     """
-    aim = "COLUMN" if target is None else target
-    return f"{program} train " + shlex.join([path, "--target", aim, *options])
+    aim = option("target", "COLUMN" if target is None else target)
+    return " ".join([program, "train", typed(path), aim, *options])

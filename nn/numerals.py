@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
@@ -10,6 +11,7 @@ from typing import NamedTuple
 LOOKED_AT = 100  # cells that tell most ways to write numbers apart
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
 PERCENT = "%"
+BRACKETS = "()"  # around some numbers: a minus
 _BLANKS = " \u00a0\u202f"  # three signs that look like one
 _GROUPED = {  # how each separator of thousands and decimals looks as a regular expression
     ",": ",",
@@ -31,6 +33,12 @@ def number(cell: str) -> float | None:
         return None
 
 
+def finite_number(cell: str) -> float | None:
+    """The same, None for what is not finite too."""
+    found = number(cell)
+    return found if found is not None and math.isfinite(found) else None
+
+
 def is_missing(cell: str) -> bool:
     """Whether a cell of a column of numbers stands for "not known".
 
@@ -43,7 +51,8 @@ def is_missing(cell: str) -> bool:
 class Spelling(NamedTuple):
     """How the numbers of one column are written. Call it with a cell: a float, or None.
 
-    `sign` stands before or after each number: "%" on every one, a currency on some.
+    `sign` stands before or after each number: "%" on every one, a currency on some. With a sign
+    brackets are a minus; "()" where there is no other.
 
     >>> Spelling(",", ".", "€")("1.234,50 €"), Spelling(",")("1.5"), Spelling(sign="%")("5")
     (1234.5, None, None)
@@ -58,7 +67,7 @@ class Spelling(NamedTuple):
         if self == PLAIN:
             return number(cell)
         sign, bare = _bare(cell)
-        if sign != self.sign and (sign or self.sign == PERCENT):
+        if sign not in (self.sign, BRACKETS) and (sign or self.sign == PERCENT):
             return None
         found = _pattern(self.decimal, self.thousands).fullmatch(bare)
         if not found:
@@ -95,6 +104,8 @@ class Spelling(NamedTuple):
             parts.append(f"{name[self.thousands]} between thousands")
         if self.sign == PERCENT:
             parts.append("percentages (5 for 5%)")
+        elif self.sign == BRACKETS:
+            parts.append("brackets as minus")
         elif self.sign:
             parts.append(f"amounts in {self.sign}")
         return ", ".join(parts)
@@ -128,6 +139,9 @@ def _bare(cell: str) -> tuple[str, str]:
     if _UNSIGNED.fullmatch(cell):
         return "", cell
     cell = cell.replace("\u2212", "-")
+    if cell[:1] == "(" and cell[-1:] == ")":  # as accountants write a minus
+        sign, bare = _bare(cell[1:-1])
+        return sign or BRACKETS, f"-{bare}"
     lead = cell[:1] if cell[:1] in "+-" else ""
     rest = cell[len(lead) :].strip()
     for sign, bare in ((rest[:1], rest[1:]), (rest[-1:], rest[:-1])):
@@ -138,6 +152,26 @@ def _bare(cell: str) -> tuple[str, str]:
 
 def _joined(lead: str, bare: str) -> str:
     return bare if bare[:1] in ("+", "-") and not lead else lead + bare
+
+
+def signs_of(cells: Collection[str]) -> set[str]:
+    """The signs that numbers have: "", "%", currencies, "()" for brackets.
+
+    >>> sorted(signs_of(["1", "(2)", "3 %", "$4"]))
+    ['', '$', '%', '()']
+    """
+    return {_bare(cell)[0] for cell in cells}
+
+
+def natural(text: str) -> tuple[bool, float, tuple[str | int, ...]]:
+    """What to sort texts by: numbers first, by size, then others, with the numbers in them by size.
+
+    >>> sorted(["grade 10", "4+", "grade 2", "10", "9"], key=natural)
+    ['9', '10', '4+', 'grade 2', 'grade 10']
+    """
+    x = finite_number(text)
+    parts = re.split(r"([0-9]+)", text)
+    return x is None, x or 0.0, tuple(int(part) if k % 2 else part for k, part in enumerate(parts))
 
 
 def looks_like_a_number(cell: str) -> bool:
@@ -153,13 +187,32 @@ def looks_like_a_number(cell: str) -> bool:
     return any(way._replace(sign=sign)(cell) is not None for way in WAYS)
 
 
+def other_ways(cell: str, spelling: Spelling) -> list[str]:
+    """The options by which a cell is a number that it is not as numbers are written here.
+
+    >>> other_ways("0,5", PLAIN), other_ways("1,234", PLAIN), other_ways("x", PLAIN)
+    (['--decimal , if that is 0.5'], ['--thousands , if that is 1234', '--decimal , if that is \
+1.234'], [])
+    """
+    found: dict[str, float] = {}
+    for way in WAYS:
+        x = way._replace(sign=spelling.sign)(cell)
+        if x is not None and math.isfinite(x):
+            is_decimal = way.decimal != spelling.decimal
+            sign = way.decimal if is_decimal else shlex.quote(way.thousands)
+            name = "decimal" if is_decimal else "thousands"
+            if is_decimal or way.thousands:
+                found.setdefault(f"--{name} {sign}", x)
+    return [f"{option} if that is {x:.10g}" for option, x in found.items()]
+
+
 def usual_spelling(counts: Mapping[str, int], decimal: str = "") -> Spelling:
     """The way to write numbers in which most cells are some, by how often each is there.
 
     >>> usual_spelling({"1,5": 3, "1.5": 1, "red": 9}).says()
     'a comma as decimal point'
     """
-    signs = ["", *{_bare(cell)[0] for cell in counts} - {""}]
+    signs = ["", *sorted(signs_of(counts) - {""})]
     ways = [way._replace(sign=sign) for way in WAYS for sign in signs]
     asked = [way for way in ways if decimal in ("", way.decimal)]
     best = max(asked, key=lambda way: sum(n for cell, n in counts.items() if way(cell) is not None))
@@ -192,7 +245,7 @@ def _fitting(cells: Collection[str]) -> Iterator[tuple[Spelling, list[float]]]:
     cells = list(cells)
     text = "\n".join(cells)
     signs = {""} if _UNSIGNED.fullmatch(text) else {_bare(cell)[0] for cell in cells}
-    currency = signs - {""}
+    currency = signs - {""} if signs <= {"", BRACKETS} else signs - {"", BRACKETS}
     if len(currency) > 1 or (PERCENT in signs and "" in signs):
         return
     (sign,) = currency or ("",)

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import Protocol
 
 SECONDS_BETWEEN_REPORTS = 0.1
 SECONDS_BETWEEN_LINES = 5.0  # in a file, where each report stays
+SECONDS_BEFORE_STAGES = 1.0
 WIDTH = 79
 
 Report = Callable[[int, object], None]
@@ -124,3 +126,31 @@ def _show_plain(total: int, done: int, state: object) -> None:
 
 def _no_end() -> None:
     pass
+
+
+class Stage(Protocol):
+    """What is told of each stage of some work, before it begins."""
+
+    def __call__(self, words: str, is_long: bool = False) -> None:
+        """Takes words for the stage; `is_long` if it takes seconds."""
+
+
+def no_stage(words: str, is_long: bool = False) -> None:
+    """Says nothing."""
+
+
+def stages() -> Stage:
+    """A Stage that says on stderr what is being done, in plain lines, once work takes long.
+
+    The first line comes after a second, or before a long stage; others each five seconds.
+    """
+    due = time.monotonic() + SECONDS_BEFORE_STAGES
+
+    def stage(words: str, is_long: bool = False) -> None:
+        nonlocal due
+        now = time.monotonic()
+        if (is_long or now >= due) and sys.stderr is not None:
+            print(f"{words} ...", file=sys.stderr, flush=True)
+            due = now + SECONDS_BETWEEN_LINES
+
+    return stage

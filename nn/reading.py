@@ -2,23 +2,26 @@
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
 from engine.drawing.picture import many
-from engine.names import no_such
-from nn.columns import EMPTY, POLICIES, Column, Laid, Reading, filled, laid, learned_fills
-from nn.dataset import DataError, Dataset, DataWarning
+from nn.columns import EMPTY, Column, Laid, Noted, Reading, filled, gaps_of, laid, learned_fills
+from nn.dataset import DataError, Dataset, DataWarning, names_of
+from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
-from nn.module import switch
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings
-from nn.progress import collector_paused
-from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse
+from nn.progress import Stage, collector_paused, no_stage
+from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse, some
 from nn.useless import listed
+from nn.wording import in_python
 
-GAPS = " (fill it in, or say missing='fill' or 'drop': --missing fill of the command)"
+GAPS = " (fill it in, or say --missing fill or --missing drop)"
+
+BARE = "every cell is empty"
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,9 @@ class Seen:
     """The rows of a file that can be read, for a net that reads them as others before.
 
     `places` has the place in the file of each row, `faults` says what is wrong with the others,
-    `lines` are those of all rows. Without targets `unscored` says why; a target that is
-    missing is None.
+    `lines` are those of all rows. `wrong` says of rows what is wrong with their targets, which are
+    None, as those that are missing; where no target can be read `unscored` says why. `noted` is
+    what became of cells that nothing was learned from.
     """
 
     rows: Dataset
@@ -35,11 +39,23 @@ class Seen:
     faults: dict[int, str]
     lines: Sequence[int]
     unscored: str = ""
+    wrong: dict[int, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    noted: Noted = field(default_factory=dict)
 
     def named(self, place: int) -> str:
-        """What a row is called, and what is wrong with it."""
-        return f"row {place + 1} (line {self.lines[place]}): {self.faults[place]}"
+        """What a row is called, and what is wrong with it, or with its target."""
+        words = self.faults[place] if place in self.faults else self.wrong[place]
+        return f"row {place + 1} (line {self.lines[place]}): {words}"
+
+    def said(self, places: Collection[int]) -> list[str]:
+        """What was assumed of the file, and of the cells of these rows."""
+        wanted, lines = {*places}, []
+        for what, columns in self.noted.items():
+            counts = {name: len(wanted.intersection(found)) for name, found in columns.items()}
+            told = [f"{name} ({n})" for name, n in counts.items() if n]
+            lines += [f"{what}: {listed(told)}"] if told else []
+        return [*self.remarks, *lines]
 
 
 @collector_paused()
@@ -48,16 +64,18 @@ def read_rows(
     target: str | None,
     wishes: Wishes,
     format: Format = FOUND,
+    stage: Stage = no_stage,
 ) -> tuple[Dataset, list[str]]:
     """The rows of a file, nan in the gaps that are to be filled; and what was assumed, in lines.
 
     DataError for what cannot be read.
     """
-    sheet = read_sheet(path, format)
+    sheet = read_sheet(path, format, stage)
     sheet.refuse_ragged()
-    found = find(sheet, target, wishes, format)
+    found = find(sheet, target, wishes, format, stage=stage)
     if found.problems:
         raise DataError(f"{sheet.path}: {'; '.join(found.problems.values())}")
+    stage(f"laying out {len(sheet.lines):,} rows")
     return found_rows(sheet, found), found.lines
 
 
@@ -80,16 +98,19 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     spans = reading.spans if reading.missing == "fill" else {}
     for column in reading.columns if spans else ():
         numbers = told.columns[spans[column.name].start]
-        if column.kind == "number" and (n := sum(x != x for x in numbers)):
+        if column.kind == "number" and (gaps_here := gaps_of(numbers)):
             found.say(
                 "missing cells hold the median of the rows learned from; where these have "
                 "gaps, an input says so",
-                f"{column.name!r} ({n})",
+                f"{column.name!r} ({len(gaps_here)})",
             )
-    kept = [i for i in range(len(sheet.lines)) if i not in out] if out else None
+    kept = [i for i in range(len(sheet.lines)) if i not in out] if out or sheet.bare else None
     if kept == []:
         raise DataError(f"{sheet.path}: no row is left to learn from: each one has gaps")
-    return _dataset(told, reading, ys, kept)
+    rows = _dataset(told, reading, ys, kept)
+    if not sheet.bare:
+        return rows
+    return replace(rows, numbers=[sheet.places[i - 1] + 1 for i in rows.numbers])
 
 
 def _targets(
@@ -129,59 +150,101 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
 def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], format: Format) -> Seen:
     """The rows of another file, read as a reading says: what cannot be read stops no other row.
 
-    DataError where a column is missing.
+    DataError where a column is missing, or where numbers may mean something else.
     """
     sheet = read_sheet(path, format)
     reading = how(sheet)
-    if (format.decimal, format.thousands) != (reading.format.decimal, reading.format.thousands):
-        reading = respelt(sheet, reading, format)
-    told = laid(sheet, replace(reading, target=None))
+    spelt = partial(respelt, sheet, reading.format, format)
+    columns, aim = tuple(map(spelt, reading.columns)), reading.target
+    unscored, remarks = _doubted(sheet, columns, aim, format)
+    reading = replace(reading, columns=columns, target=None)
+    told = laid(sheet, reading)
     faults = {**told.gaps, **told.faults}
     places = [i for i in range(len(sheet.lines)) if i not in faults]
-    ys: list[Any] = []
-    target, unscored = reading.target, ""
-    if target is not None:
+    target, ys, wrong = None, list[Any](), dict[int, str]()
+    if aim is not None and not unscored:
         try:
-            ys, wrong, without = _targets(sheet, target)
-            sheet.refuse({i: words for i, words in wrong.items() if i not in faults})
-            ys = [None if i in without else y for i, y in enumerate(ys)]
-            if all(ys[i] is None for i in places):
-                raise DataError(f"{sheet.path}: every {target.name!r} is empty")
+            target = spelt(aim)
+            ys, wrong = _known_targets(sheet, target, places)
         except DataError as error:
-            unscored, target, ys = str(error), None, []
-    told_of = replace(reading, target=target)
-    if not places:
-        return Seen(Dataset([], [], told_of.features), [], faults, sheet.lines, unscored)
-    rows, counts = filled(_dataset(told, told_of, ys, places if faults else None))
-    gaps = [f"{name!r} ({n})" for name, n in counts.items()]
-    remarks = [*sheet.remarks]
-    if gaps:
-        remarks.append(f"missing cells hold the median of the rows learned from: {listed(gaps)}")
-    if told.usual:
-        usual = [f"{name} ({n})" for name, n in told.usual.items()]
-        remarks.append(f"empty cells are the most frequent text: {listed(usual)}")
-    return Seen(rows, places, faults, sheet.lines, unscored, remarks)
+            unscored, target = str(error), None
+    rows = _dataset(told, replace(reading, target=target), ys, places if faults else None)
+    if places:
+        rows = filled(rows)[0]
+    remarks = [*sheet.remarks, *remarks]
+    seen = Seen(rows, places, faults, sheet.lines, unscored, wrong, remarks, told.noted)
+    return _in_file(sheet, seen)
 
 
-def respelt(sheet: Sheet, reading: Reading, format: Format) -> Reading:
-    """A reading whose numbers are written as in another file, where `format` says how."""
+def _doubted(
+    sheet: Sheet, columns: Sequence[Column], target: Column | None, format: Format
+) -> tuple[str, list[str]]:
+    """Why targets cannot be read, and remarks, where points may part thousands.
 
-    def spelt(column: Column) -> Column:
-        is_plain = not format.points_part and sheet.floats(column.name) is not None
-        if column.kind == "text":
-            return column
-        if is_plain and column.spelling.sign != PERCENT:
-            return replace(column, spelling=PLAIN)
-        filled = {cell for cell in sheet.cells(column.name) if not is_missing(cell)}
-        ways = [
-            way
-            for way in spellings(filled, format.decimal, format.thousands)
-            if way.sign == column.spelling.sign
-        ]
-        return replace(column, spelling=ways[0]) if ways else column
+    DataError where numbers that the answers come from may mean something else.
+    """
+    if format.decimal or format.points_part:
+        return "", []
+    read = [*columns, *([target] if target and target.name in sheet.columns else [])]
+    problems, remarks = doubts(sheet, read, is_known=True)
+    unscored = problems.pop(target.name, "") if target else ""
+    if problems:
+        raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")
+    return unscored, [*remarks.values()]
 
-    target = reading.target and spelt(reading.target)
-    return replace(reading, columns=tuple(map(spelt, reading.columns)), target=target)
+
+def _known_targets(
+    sheet: Sheet, target: Column, places: Sequence[int]
+) -> tuple[list[Any], dict[int, str]]:
+    """The targets, None for those that are missing or wrong, and what is wrong with these.
+
+    DataError where none of the rows at `places` has one.
+    """
+    ys, wrong, without = _targets(sheet, target)
+    if any(i not in wrong and i not in without for i in places):
+        return [None if i in without or i in wrong else y for i, y in enumerate(ys)], wrong
+    sheet.refuse({i: wrong[i] for i in places if i in wrong})
+    raise DataError(f"{sheet.path}: every {target.name!r} is empty")
+
+
+def _in_file(sheet: Sheet, seen: Seen) -> Seen:
+    """What was seen of a sheet, by places in its file, where rows of empty cells count too."""
+    if not sheet.bare:
+        return seen
+    place = sheet.places
+    lines = {**dict(zip(place, sheet.lines, strict=True)), **sheet.bare}
+    return replace(
+        seen,
+        places=[place[i] for i in seen.places],
+        faults={place[i]: words for i, words in seen.faults.items()}
+        | dict.fromkeys(sheet.bare, BARE),
+        lines=[lines[k] for k in sorted(lines)],
+        wrong={place[i]: words for i, words in seen.wrong.items()},
+        noted={
+            what: {name: [place[i] for i in found] for name, found in columns.items()}
+            for what, columns in seen.noted.items()
+        },
+    )
+
+
+def respelt(sheet: Sheet, before: Format, format: Format, column: Column) -> Column:
+    """A column whose numbers are written as in another file, where `format` says how.
+
+    It stays as it is where that was said `before` too.
+    """
+    is_same = (format.decimal, format.thousands) == (before.decimal, before.thousands)
+    if is_same or column.kind == "text":
+        return column
+    is_plain = not format.points_part and sheet.floats(column.name) is not None
+    if is_plain and column.spelling.sign != PERCENT:
+        return replace(column, spelling=PLAIN)
+    filled = {cell for cell in sheet.cells(column.name) if not is_missing(cell)}
+    ways = [
+        way
+        for way in spellings(filled, format.decimal, format.thousands)
+        if way.sign == column.spelling.sign
+    ]
+    return replace(column, spelling=ways[0]) if ways else column
 
 
 # --- for programs ----------------------------------------------------------------------------
@@ -233,32 +296,49 @@ def load_csv(
     >>> print(remarks[0].message)
     'size' (1,5): read as numbers with a comma as decimal point
     """
-    if missing not in POLICIES:
-        raise ValueError(no_such("missing", missing, POLICIES))
-    as_classes = None if as_classes is None else switch("as_classes", as_classes)
-    told = Format(encoding, header, decimal, thousands)
-    wishes = Wishes(ignore, text, number, as_classes, missing)
-    if like is not None:
-        return _load_like(path, like, told)
-    if features is None and classes is None:
-        rows, lines = read_rows(path, target, wishes, told)
-    else:
-        rows, lines = _load_named(path, target, features, classes, wishes, told)
+    given = {"target": target, "features": features, "classes": classes, "as_classes": as_classes}
+    given |= {"ignore": ignore, "text": text, "number": number}
+    try:
+        told = Format(encoding, header, decimal, thousands)
+        if like is not None:
+            rows, lines = _load_like(path, like, told, {**given, "missing": missing})
+        else:
+            wishes = Wishes(ignore, text, number, as_classes, missing)
+            rows, lines = _load_named(path, target, features, classes, wishes, told)
+    except DataError as error:
+        raise DataError(in_python(str(error))) from None
+    except ValueError as error:
+        raise ValueError(in_python(str(error))) from None
     for line in lines:
-        warnings.warn(DataWarning(line), stacklevel=3)
-    return filled(learned_fills(rows))[0]
+        warnings.warn(DataWarning(in_python(line)), stacklevel=3)
+    return filled(learned_fills(rows))[0] if like is None else rows
 
 
-def _load_like(path: str | PathLike[str], like: Dataset, told: Format) -> Dataset:
+def _load_like(
+    path: str | PathLike[str], like: Dataset, told: Format, given: dict[str, Any]
+) -> tuple[Dataset, list[str]]:
     """The rows of a file, read as those of an earlier one; DataError where one is at fault."""
-    if like.reading is None:
-        raise ValueError("like expected a Dataset that was read from a file, got another one")
-    reading: Reading = like.reading
+    reading: Reading | None = getattr(like, "reading", None)
+    if reading is None:
+        what = "another one" if isinstance(like, Dataset) else type(like).__name__
+        raise ValueError(f"like expected a Dataset that was read from a file, got {what}")
+    usual = {"target": like.target, "missing": reading.missing}
+    wrong = [
+        name
+        for name, thing in given.items()
+        if thing not in (None, (), usual.get(name)) and (name, thing) != ("missing", "error")
+    ]
+    if wrong:
+        raise ValueError(f"like reads as the earlier file was read: leave {', '.join(wrong)} out")
     seen = read_again(path, lambda sheet: reading, reading.format.but(told))
-    refuse(fspath(path), list(map(seen.named, sorted(seen.faults))))
-    for line in (*([seen.unscored] if seen.unscored else ()), *seen.remarks):
-        warnings.warn(DataWarning(line), stacklevel=4)
-    return seen.rows
+    faults = [place for place, words in seen.faults.items() if words != BARE]
+    refuse(fspath(path), list(map(seen.named, sorted(faults))))
+    if seen.wrong:
+        unscored = some([f"line {seen.lines[i]}: {words}" for i, words in seen.wrong.items()])
+        unscored, rows = f"{fspath(path)}: {unscored}", replace(seen.rows, ys=[])
+    else:
+        unscored, rows = seen.unscored, seen.rows
+    return rows, [*([unscored] if unscored else ()), *seen.said(seen.places)]
 
 
 def _load_named(
@@ -269,23 +349,33 @@ def _load_named(
     wishes: Wishes,
     told: Format,
 ) -> tuple[Dataset, list[str]]:
-    """The rows of a file, with the features and the classes of another one."""
+    """The rows of a file, also with the features and the classes of another one."""
+    if target is not None and not isinstance(target, str):
+        raise ValueError(f"target expected the name of a column, got {target!r:.60}")
+    if features is None and classes is None:
+        return read_rows(path, target, wishes, told)
+    features = None if features is None else names_of("features", features)
+    classes = () if classes is None else names_of("classes", classes)
     sheet = read_sheet(path, told)
     _refuse_twice(sheet.path, features or (), "features", "a column, or a text in it")
-    _refuse_twice(sheet.path, classes or (), "classes", "a class")
+    _refuse_twice(sheet.path, classes, "classes", "a class")
     sheet.refuse_ragged()
-    if classes and len(classes) < 2:
+    if len(classes) == 1:
         raise DataError(f"{sheet.path}: every {target!r} is {classes[0]!r}: nothing to tell apart")
     columns = None if features is None else named(sheet, features)
-    found = find(sheet, target, wishes, told, columns, classes or ())
+    if columns and (told.decimal or told.thousands):
+        columns = tuple(respelt(sheet, FOUND, told, column) for column in columns)
+    if columns and any(column.name == target for column in columns):
+        raise DataError(f"{sheet.path}: {target!r} cannot be both the target and a feature")
+    found = find(sheet, target, wishes, told, columns, classes)
     if found.problems:
         raise DataError(f"{sheet.path}: {'; '.join(found.problems.values())}")
     rows = found_rows(sheet, found)
-    if features is None or rows.features == tuple(features):
+    if features is None or rows.features == features:
         return rows, found.lines
     order = list(map(rows.features.index, features))
     xs = [[row[k] for k in order] for row in rows.xs]
-    return replace(rows, xs=xs, features=tuple(features), reading=None), found.lines
+    return replace(rows, xs=xs, features=features, reading=None), found.lines
 
 
 # --- by the names of features -----------------------------------------------------------------

@@ -6,17 +6,20 @@ import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from reprlib import repr as short
+from typing import NamedTuple
 
 from engine.drawing.picture import many
 from engine.names import no_such
 from nn.dataset import DataError
-from nn.numerals import looks_like_a_number
-from nn.splitting import blanks_as_tabs, columns_of, names_columns, separator_of
+from nn.numerals import SEPARATORS, looks_like_a_number
+from nn.progress import Stage, no_stage
+from nn.splitting import Columns, blanks_as_tabs, columns_of, names_columns, separator_of
 
 LARGEST = 2_000_000_000  # bytes of a file
+MANY_LETTERS = 50_000_000  # take more than a second to split
 MOST_PROBLEMS_SHOWN = 5
 BYTE_ORDER_MARKS = {  # the longer one first: that of utf-16 begins like that of utf-32
     b"\xff\xfe\0\0": "utf-32",
@@ -25,12 +28,21 @@ BYTE_ORDER_MARKS = {  # the longer one first: that of utf-16 begins like that of
     b"\xfe\xff": "utf-16",
     b"\xef\xbb\xbf": "utf-8-sig",
 }
+FEWEST_BYTES = 64  # that show whether a file is a text
 OTHER_FILES = {
     b"PK\x03\x04": "an Excel or zip file",
     b"\xd0\xcf\x11\xe0": "an Excel file",
     b"%PDF": "a PDF",
     b"\x1f\x8b": "a gzip file",
     b"PAR1": "a Parquet file",
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"GIF8": "a GIF picture",
+    b"SQLite format 3\0": "an SQLite database",
+    b"\x93NUMPY": "a NumPy file",
+    b"\x89HDF": "an HDF5 file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
 }
 
 
@@ -46,6 +58,19 @@ class Format:
     decimal: str = ""
     thousands: str = ""
     usual: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuses what no file can be."""
+        if not isinstance(self.encoding, str) or not self.encoding.isprintable():
+            raise ValueError(ENCODING.format(self.encoding))
+        if self.header not in (None, True, False):
+            raise ValueError(f"header expected True, False or None, got {self.header!r:.60}")
+        for option, signs in SEPARATORS.items():
+            sign = getattr(self, option[2:])
+            if sign not in ("", *signs):
+                raise ValueError(f"{option} expected one of {' '.join(signs)}, got {sign!r:.60}")
+        if self.decimal and self.decimal == self.thousands:
+            raise ValueError(f"--decimal and --thousands are both {self.decimal!r}")
 
     def kept(self, header: bool | None) -> "Format":
         """It for files like the one that was read, which had a line of names or had not."""
@@ -66,6 +91,7 @@ class Format:
         return self.decimal == "," or self.thousands == "."
 
 
+ENCODING = "--encoding expected a name such as cp1252, latin-1 or utf-16, got {!r:.60}"
 FOUND = Format()
 OR_HEADER = "; or say --header"
 
@@ -89,6 +115,7 @@ class Sheet:
     remarks: Sequence[str] = ()
     first_line: bool | None = None  # whether it holds the names; None where another one does
     has_underscores: bool = True
+    bare: Mapping[int, int] = field(default_factory=dict)  # lines of empty cells, by place in file
     _floats: dict[str, list[float] | None] = field(default_factory=dict)
 
     def texts(self, name: str) -> Sequence[str]:
@@ -99,15 +126,21 @@ class Sheet:
         hint = " (its first line looks like a row; else say --header)" if is_found else ""
         raise DataError(f"{self.path}: {no_such('column', name, self.columns)}{hint}")
 
-    def cells(self, name: str) -> list[str]:
-        """The cells of a column, without the blanks around them."""
-        return list(map(str.strip, self.texts(name)))
+    def cells(self, name: str, most: int | None = None) -> list[str]:
+        """The cells of a column, without the blanks around them; or the first of them."""
+        return list(map(str.strip, self.texts(name)[:most]))
 
     def floats(self, name: str) -> list[float] | None:
         """A column of finite numbers, the usual, and fast; None where it holds something else."""
         if name not in self._floats:
             self._floats[name] = _floats(self.texts(name), self.has_underscores)
         return self._floats[name]
+
+    @cached_property
+    def places(self) -> Sequence[int]:
+        """The place of each row in the file, where rows of empty cells count too."""
+        count = len(self.lines) + len(self.bare)
+        return [k for k in range(count) if k not in self.bare] if self.bare else range(count)
 
     def refuse_ragged(self) -> None:
         """Raise where rows have another number of cells than there are names."""
@@ -132,7 +165,7 @@ def refuse(path: str, problems: Sequence[str], hint: str = "") -> None:
         raise DataError(f"{path}: {some(problems)}{hint}")
 
 
-def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
+def read_sheet(path: str | PathLike[str], format: Format = FOUND, stage: Stage = no_stage) -> Sheet:
     """The columns of a file, as texts; DataError, with the line, for what is no table.
 
     >>> from tempfile import TemporaryDirectory
@@ -144,57 +177,103 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND) -> Sheet:
     """
     path = fspath(path)
     text = _decoded(path, _bytes(path), format)
+    stage(f"splitting {len(text):,} letters into cells", len(text) > MANY_LETTERS)
     text, skipped, told, comment = _without_preamble(text)
     separator = told or separator_of(text)
-    remarks = []
     if separator == " ":
         text, comment = blanks_as_tabs(text), blanks_as_tabs(comment)
     sign = "\t" if separator == " " else separator
     columns, lines, ragged, bare = columns_of(path, text, sign, skipped)
-    if bare:
-        remarks.append(f"{many(bare, 'line')} of separators alone left out")
     if not columns:
         raise DataError(f"{path}: the file is empty: expected a line of names, then rows")
-    header = names_columns(columns) if format.header is None else format.header
     comments = [cell.strip() for cell in comment.split(sign)]
-    if header:
-        names = [column[0].strip() for column in columns]
+    head = _head(columns, format, comments, skipped, lines[0])
+    if head.is_first_line:
         lines, columns = lines[1:], [column[1:] for column in columns]
-        ragged = {i - 1: words for i, words in ragged.items() if i}
-        if format.header is None and all(map(looks_like_a_number, filter(None, names))):
-            remarks.append("the first line holds numbers, and is read as names; or say --no-header")
-    elif format.header is None and len(comments) == len(columns) > 1:
-        header, names = True, comments
-        remarks.append(f"line {skipped} begins with #, and is read as the names of the columns")
-    else:
-        names = [""] * len(columns)
-        found = "" if format.header is False else f"line {lines[0]} looks like the others, "
-        hint = "" if format.header is False else OR_HEADER
-        remarks.append(
-            f"{found}no names: the columns are 'column 1' to {_nth(len(columns))!r}{hint}"
-        )
-    nameless = [_nth(k) for k, name in enumerate(names, 1) if not name] if header else []
-    is_comment = names is comments
-    names = [name or _nth(k) for k, name in enumerate(names, 1)]
-    (twice, count), *_ = Counter(names).most_common(1)
-    if count > 1:
-        raise DataError(
-            f"{path}: every column needs a name of its own, got {twice!r} in {short(names)}"
-        )
+        ragged = {k - 1: words for k, words in ragged.items() if k}
+        bare = {k - 1: line for k, line in bare.items()}
     if not lines:
         raise DataError(f"{path}: only a header, no rows")
+    names, twice = _apart([name or _nth(k) for k, name in enumerate(head.names, 1)])
+    remarks = [f"{many(len(bare), 'line')} of separators alone left out"] if bare else []
     return Sheet(
         path,
         dict(zip(names, columns, strict=True)),
         lines,
         separator,
-        header,
+        head.has_names,
         ragged,
-        nameless,
-        remarks,
-        None if is_comment else header,
+        [_nth(k) for k, name in enumerate(head.names, 1) if not name and head.has_names],
+        [*remarks, *head.remarks, *twice],
+        None if head.has_names and not head.is_first_line else head.is_first_line,
         has_underscores=text.count("_") > "".join(names).count("_"),
+        bare=_inside(bare, len(lines)),
     )
+
+
+class _Head(NamedTuple):
+    """The names of columns, "" for none; whether they are the first line; what was assumed."""
+
+    names: list[str]
+    is_first_line: bool
+    remarks: Sequence[str] = ()
+    has_names: bool = True
+
+
+def _head(
+    columns: Columns,
+    format: Format,
+    comments: list[str],
+    skipped: int,
+    first_line: int,
+) -> _Head:
+    """The names of the columns, from their first line, from a comment above them, or none."""
+    is_found = format.header is None
+    if names_columns(columns) if is_found else format.header:
+        names = [column[0].strip() for column in columns]
+        is_odd = is_found and all(map(looks_like_a_number, filter(None, names)))
+        odd = "the first line holds numbers, and is read as names; or say --no-header"
+        return _Head(names, True, [odd] if is_odd else [])
+    if is_found and len(comments) == len(columns) > 1:
+        return _Head(
+            comments,
+            False,
+            [f"line {skipped} begins with #, and is read as the names of the columns"],
+        )
+    found = f"line {first_line} looks like the others, " if is_found else ""
+    last = _nth(len(columns))
+    words = f"{found}no names: the columns are 'column 1' to {last!r}{OR_HEADER * is_found}"
+    return _Head([""] * len(columns), False, [words], has_names=False)
+
+
+def _apart(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names that differ, as pandas makes them of those that do not; and a line that says so.
+
+    >>> _apart(["a", "b", "a"])
+    (['a', 'b', 'a.1'], ["columns of one name are told apart by numbers: 'a.1'"])
+    """
+    seen, found, new = {*names}, list[str](), list[str]()
+    counts = Counter[str]()
+    for name in names:
+        other = name
+        while counts[name] and other in seen:
+            other = f"{name}.{counts[name]}"
+            counts[name] += other in seen
+        counts[name] += 1
+        if other != name:
+            new.append(repr(other))
+            seen.add(other)
+        found.append(other)
+    words = "columns of one name are told apart by numbers: "
+    return found, [words + ", ".join(new[:MOST_PROBLEMS_SHOWN])] if new else []
+
+
+def _inside(bare: Mapping[int, int], rows: int) -> dict[int, int]:
+    """The empty lines that rows come after: those at the end shift no number of a row."""
+    last = rows + len(bare) - 1
+    while last in bare:
+        last -= 1
+    return {k: line for k, line in bare.items() if k < last}
 
 
 def _nth(k: int) -> str:
@@ -224,6 +303,8 @@ def _decoded(path: str, raw: bytes, format: Format) -> str:
     for magic, kind in OTHER_FILES.items():
         if raw.startswith(magic):
             raise DataError(f"{path}: it is {kind}, expected text: save the table as CSV")
+    if _is_binary(raw[:1000]):
+        raise DataError(f"{path}: it is not a text file: save the table as CSV")
     marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
     told = marked or format.encoding
     names = [told] if told else ["utf-8", *filter(None, [format.usual])]
@@ -232,9 +313,7 @@ def _decoded(path: str, raw: bytes, format: Format) -> str:
         try:
             text = raw.decode(name)
         except LookupError:
-            raise DataError(
-                f"--encoding expected a name such as cp1252, latin-1 or utf-16, got {name!r}"
-            ) from None
+            raise DataError(ENCODING.format(name)) from None
         except UnicodeError as error:
             lines.append(raw.count(b"\n", 0, getattr(error, "start", 0)) + 1)
             continue
@@ -248,16 +327,27 @@ def _decoded(path: str, raw: bytes, format: Format) -> str:
     )
 
 
+def _is_binary(raw: bytes) -> bool:
+    """Whether bytes are of no text in any encoding: many of them are signs that texts do not have.
+
+    Zeros are in utf-16 and utf-32.
+    """
+    signs = sum(byte < 32 and byte not in b"\0\t\n\v\f\r\x1b" for byte in raw)
+    return len(raw) > FEWEST_BYTES and signs > 0.05 * len(raw)
+
+
 def _without_preamble(text: str) -> tuple[str, int, str, str]:
     """The text without a line "sep=;" and lines of "#"; how many these are; the separator told.
 
     The last is the last such line, which may hold the names.
     """
+    if "\n" not in text:  # as old Macs end lines
+        text = text.replace("\r", "\n")
     skipped, told, comment, start = 0, "", "", 0
     while True:
         end = text.find("\n", start)
         line = text[start : end if end >= 0 else None].strip()
-        if not skipped and re.fullmatch(r'(?i)sep=[^"]?', text[start:end].rstrip("\r\n")):
+        if not told and re.fullmatch(r'(?i)sep=[^"]?', text[start:end].rstrip("\r\n")):
             told = text[start:end].rstrip("\r\n")[4:]
         elif line.startswith("#"):
             comment = line.lstrip("# ")

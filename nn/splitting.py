@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from engine.drawing.picture import many
 from nn.dataset import DataError
@@ -12,6 +13,7 @@ from nn.numerals import is_missing, looks_like_a_number, number
 
 LONGEST = csv.field_size_limit()  # letters of a cell
 SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "blanks"}
+EARLIEST, LATEST = 1900, 2100  # years that may be names of columns
 LOOKED_AT = 200  # lines that a separator and a header are found from
 QUOTED = re.compile(r'(?:(?<=[,;\t| ])|^)"(?:[^"]|"")*"', re.M)
 
@@ -72,13 +74,16 @@ Columns = list[Sequence[str]]
 
 def columns_of(
     path: str, text: str, separator: str, skipped: int
-) -> tuple[Columns, Sequence[int], dict[int, str], int]:
-    """The columns, the lines that rows began on, the rows of another length, how many are empty."""
+) -> tuple[Columns, Sequence[int], dict[int, str], dict[int, int]]:
+    """The columns, the lines that rows began on, the rows of another length, the empty ones.
+
+    These are no rows: they are told by the place that they would have, with their lines.
+    """
     if columns := _usual_columns(text, separator):
-        return columns, range(skipped + 1, skipped + 1 + len(columns[0])), {}, 0
+        return columns, range(skipped + 1, skipped + 1 + len(columns[0])), {}, {}
     lines, records, bare = _records(path, text, separator, skipped)
     if not records:
-        return [], [], {}, 0
+        return [], [], {}, {}
     width = len(records[0])
     if len(records) > 2 and width > 1 and {len(cells) for cells in records[1:]} == {width + 1}:
         firsts, lasts = ({cells[k].strip() for cells in records[1:]} for k in (0, -1))
@@ -121,19 +126,22 @@ def _usual_columns(text: str, separator: str) -> Columns | None:
 
 def _records(
     path: str, text: str, separator: str, skipped: int
-) -> tuple[list[int], list[Sequence[str]], int]:
-    """The numbers of the lines that are not blank, their cells; how many have empty cells alone."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+) -> tuple[list[int], list[Sequence[str]], dict[int, int]]:
+    """The numbers of the lines that are not blank, their cells; the lines of empty cells alone."""
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True
+    )
     lines: list[int] = []
     records: list[Sequence[str]] = []
-    line, bare = 1, 0
+    bare: dict[int, int] = {}
+    line = 1
     try:
         for cells in reader:
             if any(map(str.strip, cells)):
                 lines.append(line + skipped)
                 records.append(cells)
-            else:
-                bare += len(cells) > 1
+            elif len(cells) > 1 and records:
+                bare[len(records) + len(bare)] = line + skipped
             line = reader.line_num + 1
     except csv.Error as error:
         raise DataError(f"{path}: line {line + skipped}: broken CSV: {error}") from None
@@ -165,8 +173,9 @@ def names_columns(columns: Columns) -> bool:
         for (above, below, first), body in zip(pairs, bodies, strict=True)
         if above and below
     ]
-    if len(ranges) > 1 and all(_is_far(x, body) for x, body in ranges):
-        return True  # such as years as names
+    are_far = len(ranges) > 1 and all(_is_far(x, body) for x, body in ranges)
+    if are_far or _are_years([x for x, _ in ranges]):
+        return True
     texts = [
         (first, body)
         for (above, below, first), body in zip(pairs, bodies, strict=True)
@@ -175,6 +184,13 @@ def names_columns(columns: Columns) -> bool:
     if any(above and below for above, below, _ in pairs):
         return not all(first in body or _are_unique(body) for first, body in texts)
     return not all(first in body for first, body in texts)
+
+
+def _are_years(firsts: Sequence[float | None]) -> bool:
+    """Whether numbers are years in a row, as names of columns."""
+    known = [x for x in firsts if x is not None]
+    runs = len(known) > 1 and all(b == a + 1 for a, b in pairwise(known))
+    return runs and known[0] >= EARLIEST and known[-1] <= LATEST
 
 
 def _is_numeric(body: Sequence[str]) -> bool:

@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PARAMETERS = 1_000_000
-SAMPLE = 2000  # rows that say which columns tell most
+SAMPLE = 2000  # rows that say which columns tell most, and how an untrained net is
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
+FILES = ("model.json", "history.csv", "graph.svg", "step.html", *PLOTS)  # that a training leaves
 
 
 class Look(NamedTuple):
@@ -139,7 +140,7 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
     aside = f" {others} kept aside for testing." if others else ""
     quality = task.quality(start.loss, start.accuracy)
     print(
-        f"Learning {task.target!r} ({kinds}) from {len(plan.rows.xs)} rows.{aside}\n"
+        f"Learning {task.target!r} ({kinds}) from {many(len(plan.rows.xs), 'row')}.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
         f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n",
         flush=True,
@@ -246,18 +247,23 @@ def print_table(columns: Mapping[str, Mapping[str, str]]) -> None:
     print()
 
 
+def keep(out: Path, plan: Plan, model: MLP, histories: Mapping[str, History]) -> None:
+    """Writes what cannot be made again: the net, and the numbers of every step."""
+    save(model, out / "model.json", plan.task.meta())
+    write_histories(out / "history.csv", histories)
+    *_, last = histories.values()
+    if last.ended == INTERRUPTED:
+        print(
+            f"Stopped by Ctrl-C after {len(last):,} steps; what was learned until then is kept.\n",
+            flush=True,
+        )
+
+
 def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
-    """Writes the files of a training, and says what each is for."""
+    """Draws the pictures of a training, and says what each file is for."""
     last, training = [*trials.values()][-1], plan.training
     model, place = last.model, last.look.hardest
     histories = {name: trial.history for name, trial in trials.items()}
-    if interrupted(trials):
-        print(
-            f"Stopped by Ctrl-C after {len([*histories.values()][-1]):,} steps; what was learned "
-            "until then is kept.\n"
-        )
-    save(model, out / "model.json", plan.task.meta())
-    write_histories(out / "history.csv", histories)
     row, x, y = plan.numbers[place], training.xs[place], training.ys[place]
     step_graph(plan.task, model, x, y, row).save(out / "graph.svg")
     words = {

@@ -1,20 +1,33 @@
 """Why a column has nothing to learn from: constants, ids, dates, texts of their own."""
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from math import isnan
 
+from nn.columns import MOST_CATEGORIES
 from nn.dataset import is_apart
 from nn.numerals import is_missing
+from nn.wording import option
 
-MOST_CATEGORIES = 32
 FEW = 10  # rows of which nothing is said, and whole numbers that may be classes
 NEARLY = 0.9
+FIRST_DAY, LAST_DAY = 1900_01_01, 2100_12_31
+DATES = (
+    "holds dates or times: make columns of numbers of it, such as the year, the month, the hour or "
+    "days since the first {}"
+)
+_MEASURE = re.compile(r"[-+]?\d[\d.,' ]*[^\d\s]{1,5}")
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _DATE = re.compile(
     r"\d{4}([-/.])\d{1,2}\1\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d)([T ].*)?"
-    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+    r"|\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?|(19|20)\d\d[-/](0?[1-9]|1[0-2])"
+)
+_NAMED_DATE = re.compile(
+    rf"(\w{{3,9}},? )?({_MONTH}\.? \d{{1,2}}(st|nd|rd|th)?,?|\d{{1,2}}[ -]{_MONTH}\.?)"
+    rf"[ -](\d{{4}}|\d\d)([T ].*)?|{_MONTH}[ -]\d{{4}}",
+    re.IGNORECASE,
 )
 _ID = re.compile(r"(?i:(.*[ _-])?(id|ids|index|uuid|row|nr|no)|unnamed: 0)|.*[a-z]I[dD]")
 
@@ -29,40 +42,54 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     return ", ".join(names[:most]) + more
 
 
-def option(name: str, column: str) -> str:
-    """An option with a column, as a shell takes it.
-
-    >>> option("text", "number of rooms")
-    "--text 'number of rooms'"
-    """
-    return f"--{name} {shlex.quote(column)}"
-
-
 def useless_numbers(
     name: str, numbers: Sequence[float], is_first: bool, nameless: bool, several: bool
 ) -> str:
-    """Why a column of numbers is left out; "" where it is not, as where it is the only one.
+    """Why numbers, nan in gaps, are left out; "" where they are not, as where nothing else is.
 
     >>> useless_numbers("id", [float(k * k) for k in range(20)], False, False, True)
     'is named like an id, and another in each row (--number id learns from it)'
     """
-    least, most = min(numbers), max(numbers)
-    many, may_be_id = len(numbers) > 1, len(numbers) > FEW and several
-    asked = option("number", name)
-    checks = (
-        (many and least == most, "is the same in every row"),
-        (many and not is_apart(least, most), "differs by rounding alone"),
-        (
-            is_first and nameless and _counts(numbers),
-            "has no name and counts the rows: an index",
-        ),
-        (may_be_id and is_first and _counts(numbers), f"counts the rows ({asked} learns from it)"),
-        (
-            may_be_id and bool(_ID.fullmatch(name)) and _are_ids(numbers),
-            f"is named like an id, and another in each row ({asked} learns from it)",
-        ),
-    )
-    return next((words for holds, words in checks if holds), "")
+    known = [x for x in numbers if x == x] if isnan(sum(numbers)) else numbers
+    if not known:
+        return ""
+    asked = f"({option('number', name)} learns from it)"
+    if len(numbers) > 1 and (why := _constant(known)):
+        return why if len(known) == len(numbers) else f"{why} where it has no gap {asked}"
+    if is_first and nameless and (why := _index(numbers, known)):
+        return why
+    is_enough = len(numbers) > FEW and several
+    return _named(name, numbers, known, is_first, asked) if is_enough else ""
+
+
+def _named(
+    name: str, numbers: Sequence[float], known: Sequence[float], is_first: bool, asked: str
+) -> str:
+    """Why a column that may be meant to be learned from is none; "" where it may be one."""
+    if is_first and _counts(numbers):
+        return f"counts the rows {asked}"
+    if _ID.fullmatch(name) and _are_ids(known):
+        each = "each row" if len({*numbers}) == len(known) == len(numbers) else "nearly every row"
+        return f"is named like an id, and another in {each} {asked}"
+    return DATES.format(asked) if _is_day(known[0]) and all(map(_is_day, known)) else ""
+
+
+def _constant(known: Sequence[float]) -> str:
+    least, most = min(known), max(known)
+    if least == most:
+        return "is the same in every row"
+    return "" if is_apart(least, most) else "differs by rounding alone"
+
+
+def _index(numbers: Sequence[float], known: Sequence[float]) -> str:
+    """Why a first column without a name is an index, "" where it is none."""
+    if _counts(numbers):
+        return "has no name and counts the rows: an index"
+    if len({*known}) == len(known) > 2 and all(map(float.is_integer, known)):
+        return "has no name and is another whole number in each row: an index"
+    if _are_piled(known):
+        return "has no name and counts from 0 several times: the indexes of several tables"
+    return ""
 
 
 def useless_cells(cells: Sequence[str], may_be_index: bool, may_be_end: bool) -> str:
@@ -86,25 +113,51 @@ def useless_cells(cells: Sequence[str], may_be_index: bool, may_be_end: bool) ->
 def useless_texts(name: str, counts: Counter[str]) -> str:
     """Why texts are not learned from; "" where they are."""
     rows = counts.total()
-    if sum(n for text, n in counts.items() if _DATE.fullmatch(text)) >= NEARLY * rows:
-        return (
-            "holds dates or times: make columns of numbers of it, such as the year, the month, the "
-            f"hour or days since the first ({option('text', name)} learns them as texts)"
-        )
+    if sum(n for text, n in counts.items() if _is_date(text)) >= NEARLY * rows:
+        return DATES.format(f"({option('text', name)} learns them as texts)")
+    unit = ""
+    if sum(n for text, n in counts.items() if _MEASURE.fullmatch(text)) >= NEARLY * rows:
+        unit = ": numbers with a unit? Without it they are numbers"
     if rows >= FEW and len(counts) >= NEARLY * rows:
-        return f"is another text in nearly every row ({option('text', name)} learns from it)"
+        return f"is another text in nearly every row ({option('text', name)} learns from it){unit}"
     covered = sum(n for _, n in counts.most_common(MOST_CATEGORIES - 1))
     if len(counts) > MOST_CATEGORIES and 2 * covered <= rows:
         return (
             f"holds {len(counts)} texts, too many to tell apart ({option('text', name)} keeps the "
-            f"{MOST_CATEGORIES - 1} most frequent)"
+            f"{MOST_CATEGORIES - 1} most frequent){unit}"
         )
     return ""
 
 
 def _counts(numbers: Sequence[float]) -> bool:
-    return all(b == a + 1 for a, b in pairwise(numbers))
+    """Whether each number is that of its row, from any start; gaps may stand between."""
+    start = next((x - i for i, x in enumerate(numbers) if x == x), 0.0)
+    return all(x == start + i or x != x for i, x in enumerate(numbers))
 
 
-def _are_ids(numbers: Sequence[float]) -> bool:
-    return len({*numbers}) == len(numbers) and all(map(float.is_integer, numbers))
+def _are_piled(known: Sequence[float]) -> bool:
+    """Whether numbers are the row numbers of several tables, from 0: larger ones are rarer."""
+    counts = Counter(known)
+    times = [counts[x] for x in sorted(counts)]
+    runs = len(counts) > FEW and {*counts} == {*map(float, range(len(counts)))}
+    return runs and all(a >= b for a, b in pairwise(times))
+
+
+def _is_date(text: str) -> bool:
+    return bool(_DATE.fullmatch(text) or _NAMED_DATE.fullmatch(text))
+
+
+def _are_ids(known: Sequence[float]) -> bool:
+    different = {*known}
+    return len(different) >= NEARLY * len(known) and all(map(float.is_integer, different))
+
+
+def _is_day(x: float) -> bool:
+    """Whether a number is a date such as 20240131.
+
+    >>> _is_day(20240131.0), _is_day(20241331.0)
+    (True, False)
+    """
+    if not (x.is_integer() and FIRST_DAY <= x <= LAST_DAY):
+        return False
+    return 1 <= x // 100 % 100 <= 12 and 1 <= x % 100 <= 31

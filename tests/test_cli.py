@@ -18,6 +18,7 @@ from engine import backends
 from engine.drawing.picture import visible
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
+from nn.history import History
 from nn.module import MLP
 from nn.optim import SGD
 from nn.save import save
@@ -253,7 +254,7 @@ def test_train_on_all_rows(capsys):
 
 @pytest.mark.usefixtures("plain")
 def test_rows_kept_aside_do_not_touch_the_training():
-    arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5"]
+    arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5", "--backend", "python"]
     n = 300  # so that some of those learned from are held out, too
     Path("data.csv").write_text("a,y\n" + "".join(f"{a},{2 * a}\n" for a in range(n)))
     assert main(arguments) == 0
@@ -581,7 +582,7 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("command", ["predict", "check", "draw"])
+@pytest.mark.parametrize("command", ["check", "draw"])
 @pytest.mark.parametrize("change", LARGE)
 def test_numbers_that_are_too_large_are_named_before_anything_is_written(
     trained, capsys, command, change
@@ -594,13 +595,23 @@ def test_numbers_that_are_too_large_are_named_before_anything_is_written(
     assert os.listdir() == ["model.json"]
 
 
+@pytest.mark.parametrize("change", LARGE)
+def test_numbers_that_are_too_large_have_no_answer(trained, capsys, change):
+    assert main(["predict", spoilt(trained, change), IRIS]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("row,species,chance\n1,,\n2,,\n")
+    assert LARGE[change].partition(": ")[2] in captured.err
+
+
 def test_an_amount_that_is_too_large(amounts, capsys):
     def change(document):
         document["meta"]["target_scaling"] = {"means": [1.7e308], "scales": [1.7e308]}
         document["weights"]["layers.2.neurons.0.b"] = 100.0
 
-    words = fails(capsys, "predict", spoilt(amounts, change), amounts / "data.csv")
-    assert "row 1 (line 2): the net answers [inf], expected finite numbers" in words
+    assert main(["predict", spoilt(amounts, change), str(amounts / "data.csv")]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("row,y\n1,\n2,\n")
+    assert "row 1 (line 2): the net answers [inf], expected finite numbers" in captured.err
 
 
 def test_a_loss_that_is_too_large_has_no_gradients_to_check(amounts, capsys):
@@ -665,7 +676,7 @@ def test_texts_that_are_no_utf8(trained, capsys):
         ([*TRAIN, "--hold-out", "0.001"], "none to stop by: give more rows, or --hold-out 0"),
         ([*TRAIN, "--holdout", "0.2"], "no option '--holdout', did you mean '--hold-out'?"),
         ([*TRAIN, "--keep-aside", "1"], "--keep-aside: expected a number from 0 to below 1"),
-        ([*TRAIN, "--out", IRIS], f"{IRIS}: File exists"),
+        ([*TRAIN, "--out", IRIS], f"--out expected a folder, got the file {IRIS}"),
         ([*TRAIN, "--out", f"{IRIS}/x"], "Not a directory"),
         (["predict"], "the following arguments are required: model.json, data.csv"),
         (["predict", "none.json", IRIS], "none.json: No such file or directory"),
@@ -695,7 +706,6 @@ def test_bad_arguments(capsys, arguments, words):
         ("a title\n1,2\n", "line 2: expected 1 field, got 2 (is it a CSV file? Put # "),
         ("a,y\n1,\n2,?\n", "data.csv: every 'y' is empty: nothing to learn"),
         ("a,y\n1,2\ninf,3\n", "data.csv: line 3: 'a' is 'inf'"),
-        ("a,a\n1,2\n", "every column needs a name of its own"),
         ("1,2\n3,4\n", "no column 'y'. There are: column 1, column 2 (its first"),
         ("y\n1\n2\n", "no column is left to learn from"),
         ("a,y\n1,no\n2,no\n", "every 'y' is 'no': nothing to tell apart"),
@@ -880,6 +890,74 @@ def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
     monkeypatch.setattr(nn.cli, "iris", stop)
     assert main(["demo"]) == 130
     assert capsys.readouterr().err == "brickgrad: stopped by Ctrl-C\n"
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("moment", ["trial", "print_verdict", "leave"])
+def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nn.cli, moment, stop)
+    assert main([*TRAIN, *SMALL, "--steps", "5"]) == 130
+    model, history = Path("brickgrad-train/model.json"), Path("brickgrad-train/history.csv")
+    assert capsys.readouterr().err.endswith(
+        f"brickgrad: stopped by Ctrl-C: {model} and {history} are written, the pictures may be "
+        "missing\n"
+    )
+    load_task(model)
+    assert len(history.read_text().splitlines()) == 6
+
+
+def no_step(*arguments, **settings):
+    return History()
+
+
+def no_training(*arguments, **settings):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize("train_by", [no_step, no_training])
+def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):
+    monkeypatch.setattr(nn.cli, "train_by", train_by)
+    assert main([*TRAIN, *SMALL]) == 130
+    assert capsys.readouterr().err == (
+        "brickgrad: stopped by Ctrl-C: no step was done yet, and nothing was saved\n"
+    )
+    assert os.listdir("brickgrad-train") == []
+
+
+@pytest.mark.parametrize("name", ["model.json", "graph.svg", "step.html", "history.csv"])
+def test_a_file_that_cannot_be_replaced_is_noticed_before_reading(capsys, name):
+    Path("out", name).mkdir(parents=True)
+    message = fails(capsys, "train", "nowhere.csv", "--target", "y", "--out", "out")
+    assert message.endswith(f"{name}: only a regular file can be replaced\n")
+
+
+def test_a_checkpoint_that_has_no_place_is_noticed_before_reading(capsys):
+    command = ["train", "nowhere.csv", "--target", "y", "--checkpoint"]
+    assert "none/x.json: No such file" in fails(capsys, *command, "none/x.json")
+    message = fails(capsys, *command, "a/model.json", "--out", "a")
+    assert "a checkpoint a/model.json would be overwritten: give it another name" in message
+
+
+@pytest.mark.parametrize(
+    "options", [["--checkpoint", "a/history.csv", "--out", "b"], ["--out", "a"]]
+)
+def test_the_data_is_not_overwritten(capsys, options):
+    Path("a").mkdir()
+    Path("a/history.csv").write_text("a,y\n1,2\n3,4\n")
+    message = fails(capsys, "train", "a/history.csv", "--target", "y", *options)
+    assert "a/history.csv would be overwritten: give another --out, or --checkpoint" in message
+    assert Path("a/history.csv").read_text() == "a,y\n1,2\n3,4\n"
+
+
+@pytest.mark.usefixtures("plain")
+def test_lines_to_paste_are_quoted(capsys):
+    assert main(["demo", "--out", "my demo", "--seed", "0"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if " predict " in line]
+    assert "'my demo/model.json'" in lines[0]
 
 
 # --- help -------------------------------------------------------------------------------------

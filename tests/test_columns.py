@@ -7,6 +7,7 @@ import pytest
 from nn.columns import (
     MISSING,
     OTHER,
+    USUAL_TEXT,
     Column,
     Reading,
     filled,
@@ -20,12 +21,12 @@ from nn.numerals import Spelling
 from nn.sheet import Format, Sheet
 
 NAN = math.nan
-SIZE = Column("size", fill=3.0, gaps=True)
-KIND = Column("kind", "text", texts=("a", "b", MISSING), usual="b")
-RATE = Column("rate", spelling=Spelling(",", "", "%"), fill=1.5, lenient=True)
+SIZE = Column("size", fill=3.0, gap="size was missing")
+KIND = Column("kind", "text", texts=("a", "b", MISSING), gap=MISSING, usual="b")
+RATE = Column("rate", spelling=Spelling(",", "", "%"), fill=1.5, is_lenient=True)
 READING = Reading(
     (SIZE, KIND, RATE),
-    Column("y", "text", texts=("no", "yes"), lenient=True),
+    Column("y", "text", texts=("0", "1"), is_numeric=True),
     "fill",
     Format("", False, ",", ".", "cp1252"),
 )
@@ -79,7 +80,7 @@ def test_a_cell_that_does_not_fit_is_told(column, cell, fault):
 
 
 def test_texts_that_are_not_known_are_other():
-    column = Column("a", "text", texts=("u", "v", OTHER))
+    column = Column("a", "text", texts=("u", "v", OTHER), rest=OTHER)
     assert laid(sheet(a=["w", "v", OTHER, "u"]), Reading((column,))).columns == [
         [0, 0, 0, 1],
         [0, 1, 0, 0],
@@ -103,7 +104,7 @@ def test_a_gap_in_texts_that_had_none_is_the_usual_text():
     columns = (Column("b", "text", texts=("u", "v"), usual="v"),)
     found = laid(sheet(b=["u", ""]), Reading(columns, missing="fill"))
     assert (found.columns, found.gaps) == ([[1, 0], [0, 1]], {})
-    assert found.usual == {"'b': 'v'": 1}
+    assert found.noted[USUAL_TEXT] == {"'b': 'v'": [1]}
 
 
 ROWS = Dataset(
@@ -151,7 +152,8 @@ def test_a_reading_comes_back_from_json():
 @pytest.mark.parametrize(
     ("place", "thing"),
     [
-        (("version",), 2),
+        (("version",), 3),
+        (("version",), True),
         (("missing",), "full"),
         (("format", "decimal"), ";"),
         (("format", "header"), "yes"),
@@ -160,10 +162,13 @@ def test_a_reading_comes_back_from_json():
         (("columns", 0, "name"), 3),
         (("columns", 0, "fill"), "1"),
         (("columns", 0, "fill"), None),
-        (("columns", 0, "gaps"), 1),
+        (("columns", 0, "gap"), 1),
         (("columns", 0, "spelling"), ["."]),
         (("columns", 0, "spelling"), ["x", "", ""]),
         (("columns", 1, "texts"), "ab"),
+        (("columns", 1, "gap"), "c"),
+        (("columns", 1, "rest"), "c"),
+        (("columns", 1, "is_lenient"), 1),
         (("columns", 1, "texts"), [1]),
         (("columns", 1, "texts"), ["\ud800"]),
         (("target",), []),
@@ -178,3 +183,21 @@ def test_a_damaged_reading_is_refused(place, thing):
     holder[place[-1]] = thing
     with pytest.raises((ValueError, TypeError, KeyError)):
         reading_of(meta)
+
+
+def test_an_input_for_gaps_has_a_name_of_its_own():
+    columns = (Column("a"), Column("a was missing"))
+    reading = Reading(columns, None, "fill")
+    rows = Dataset([[1.0, 0.0], [NAN, NAN]], [0, 1], reading.features, reading=reading)
+    assert learned_fills(rows).features == (
+        *("a", "(a was missing)"),
+        *("a was missing", "a was missing was missing"),
+    )
+
+
+def test_numbers_as_classes_are_one_class_however_they_are_written():
+    column = Column("y", "text", texts=("0", "1"), is_numeric=True)
+    cells = ["0", "-0.0", "01", "+1", "1e0", "NA", "", "2", "x"]
+    assert column.places(sheet(y=cells))[0] == [0, 0, 1, 1, 1, -1, -1, -2, -2]
+    column = replace(column, is_lenient=True)
+    assert column.places(sheet(y=cells))[0] == [0, 0, 1, 1, 1, -1, -1, -2, -1]

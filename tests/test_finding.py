@@ -52,7 +52,8 @@ def test_columns_without_anything_to_learn_from(cells, why):
     assert (kinds(seen), [*seen.left_out]) == ({"b": "number"}, ["a"])
     assert why in seen.left_out["a"]
     assert seen.lines == [f"left out: 'a' {seen.left_out['a']}"]
-    kind = "text" if "text" in why or "dates" in why else "number"
+    is_text = "text" in why or "dates" in why or cells[0] == "u"
+    kind = "text" if is_text else "number"
     asked = found(b=N, a=cells, wishes={kind: ["a"]})
     assert kinds(asked) == {"b": "number", "a": kind}
 
@@ -111,19 +112,28 @@ def test_many_texts_keep_the_most_frequent():
     cells = ["red", "blue"] * 50 + [f"t{k}" for k in range(40)]
     seen = found(a=cells)
     [column] = seen.reading.columns
-    assert (len(column.texts), column.texts[-1], column.has_other) == (32, OTHER, True)
+    assert (len(column.texts), column.texts[-1], column.rest) == (32, OTHER, OTHER)
     assert {"red", "blue"} < {*column.texts}
     assert seen.lines == [
         "'a' (11 of 140): of its texts the 31 most frequent are kept, others are 'other'"
     ]
-    assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].has_other
+    assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].rest
 
 
-def test_a_text_that_is_called_other_is_one_of_the_others():
+def test_a_text_that_is_called_other_is_a_text():
     cells = ["red", OTHER] * 50 + [f"t{k}" for k in range(40)]
     [column] = found(a=cells).reading.columns
-    assert column.texts.count(OTHER) == 1
-    assert column.has_other
+    assert (column.texts.count(OTHER), column.rest) == (1, "(other)")
+    [column] = found(a=["male", "other"] * 60).reading.columns
+    assert (column.texts, column.rest) == (("male", "other"), "")
+    assert column.places(sheet(a=["MALE", "other"]))[0] == [-2, 1]
+    assert found("y", a=N, y=["fish", "other"] * 60).reading.target.rest == ""
+
+
+def test_a_text_that_is_called_missing_is_a_text():
+    [column] = found(a=["u", MISSING, "", "u"] * 5).reading.columns
+    assert (column.texts, column.gap) == ((MISSING, "u", "((missing))"), "((missing))")
+    assert column.places(sheet(a=[MISSING, "", "u"]))[0] == [0, 2, 1]
 
 
 def test_empty_cells_among_texts_are_a_text():
@@ -225,3 +235,107 @@ def test_one_line_for_all_columns_of_which_the_same_is_said():
 def test_words():
     assert listed(["a", "b"]) == "a, b"
     assert option("text", "it's") == "--text 'it'\"'\"'s'"
+
+
+def test_a_gap_that_is_called_as_its_word_is_a_text_of_its_own():
+    seen = found(a=["u", "other", "v", ""] * 5)
+    [column] = seen.reading.columns
+    assert column.places(sheet(a=["", "(missing)"]))[0] == [3, -2]
+
+
+@pytest.mark.parametrize("cells", [["0.0", "-0.0", "1.0"], ["0", "1", "01", "1e0", "+1"]])
+@pytest.mark.parametrize("as_classes", [None, True])
+def test_classes_of_numbers_are_told_apart_by_number(cells, as_classes):
+    seen = found("y", y=cells * 30, a=N * 2, wishes={"as_classes": as_classes})
+    assert seen.reading.target.texts == ("0", "1")
+
+
+def test_texts_between_the_numbers_of_a_target():
+    y = ["0", "1", "unknown"] * 40
+    assert found("y", y=y, a=N).reading.target.texts == ("0", "1", "unknown")
+    aim = found("y", y=y, a=N, wishes={"number": ["y"]}).reading.target
+    assert (aim.texts, aim.places(sheet(y=["unknown", "1.0", "2"]))[0]) == (("0", "1"), [-1, 1, -2])
+    numbers = [*range(119), "bad"]
+    [problem] = found("y", y=numbers, a=N).problems.values()
+    assert problem.endswith(" (--number y leaves these rows out)"), "119 texts are too many"
+    aim = found("y", y=numbers, a=N, wishes={"number": ["y"]}).reading.target
+    assert aim.kind == "number"
+
+
+MONEY = ["$5", "€7", "$9", "€3"] * 30
+
+
+@pytest.mark.parametrize("wishes", [{}, {"number": ["a"]}])
+@pytest.mark.parametrize("cells", [MONEY, MONEY[1:], ["5", "6%"] * 60, ["1,5", "1.5"] * 60])
+def test_no_number_becomes_a_gap(cells, wishes):
+    """Whichever way is the usual one, be it asked for or not."""
+    [problem] = found(a=cells, b=[*N][: len(cells)], wishes=wishes).problems.values()
+    assert "--number" not in problem
+    assert ("in $ and €: convert" in problem) is ("$9" in cells)
+
+
+def test_brackets_are_a_minus_where_all_are_numbers():
+    seen = found(a=["(5)", "7", "(1.3)", "3"] * 30)
+    assert seen.reading.columns[0].numbers(sheet(a=["(5)", "7", "(1.3)"]))[0] == [-5, 7, -1.3]
+    assert seen.lines == ["'a' ((5)): read as numbers with brackets as minus"]
+    seen = found(a=["($5)", "$7"] * 60)
+    assert seen.lines == ["'a' (($5)): read as numbers with amounts in $, brackets as minus"]
+    assert seen.reading.columns[0].numbers(sheet(a=["($5)", "$7"]))[0] == [-5, 7]
+    assert kinds(found(a=["(u)", "7"] * 60)) == {"a": "text"}
+
+
+def test_texts_that_are_no_numbers_have_no_advice_to_be_some():
+    truth = ["True", "False"] * 60
+    asked = found(a=truth, b=N, wishes={"number": ["a"]})
+    assert asked.problems["a"].endswith("'False' (60): leave --number a out")
+    asked = found("y", y=truth, b=N, wishes={"as_classes": False})
+    assert asked.problems["y"].endswith("which are no amounts: leave --numbers out")
+
+
+def test_an_empty_column_that_is_asked_for_as_texts():
+    for cells in ([""] * 120, ["", " "] * 60):
+        seen = found(a=cells, b=N, wishes={"text": ["a"]})
+        assert seen.left_out == {"a": "is empty throughout"}
+
+
+def test_columns_are_left_out_whichever_way_they_are_written():
+    ids = [f"{3 * k + 1000:,}" for k in range(120)]
+    assert "named like an id" in found(b=N, id=ids, format=Format(thousands=",")).left_out["id"]
+    same = ["5", "5.0", "", "5"] * 30
+    assert "the same in every row where it has no gap" in found(b=N, a=same).left_out["a"]
+    for dates in (
+        [f"2020-{k % 12 + 1:02}" for k in range(120)],
+        [20200101 + k % 28 for k in range(120)],
+    ):
+        assert "holds dates" in found(b=N, a=dates).left_out["a"]
+
+
+def test_codes_with_zeros_before_them():
+    seen = found(a=[f"0{k}" for k in N])
+    assert seen.lines == [
+        "'a' (07): read as numbers, without the zeros before them; --text a keeps them, as of codes"
+    ]
+    assert found(a=[f"0.{k}" for k in N]).lines == []
+    assert found(a=[f"0{k}" for k in N], wishes={"number": ["a"]}).lines == []
+
+
+def test_blanks_around_texts():
+    seen = found(a=["yes", "yes ", "no"] * 40)
+    assert seen.lines == ["'a': blanks around texts do not count: 'yes ' is 'yes'"]
+    assert found(a=[" yes", " no"] * 60).lines == []
+
+
+def test_texts_in_the_order_of_the_numbers_in_them():
+    grades = [f"grade {k}" for k in (1, 10, 2)]
+    assert found("y", y=grades * 40, a=N).reading.target.texts == ("grade 1", "grade 2", "grade 10")
+    assert found("y", y=["4+", "1", "3", "2"] * 30, a=N).reading.target.texts == (
+        "1",
+        "2",
+        "3",
+        "4+",
+    )
+
+
+def test_one_line_speaks_of_several_columns_as_several():
+    seen = found(a=["5"] * 120, b=["5"] * 120, c=N)
+    assert seen.lines == ["left out: 'a', 'b': each is the same in every row"]

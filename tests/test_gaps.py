@@ -50,9 +50,9 @@ def answers(capsys, *options):
 
 def test_the_model_keeps_how_it_reads():
     meta = json.loads(Path(MODEL).read_text())["meta"]
-    assert meta["reading"]["version"] == 1
+    assert meta["reading"]["version"] == 2
     size, colour, weight = meta["reading"]["columns"]
-    assert (size["gaps"], weight["gaps"]) == (True, False)
+    assert (size["gap"], weight["gap"]) == ("size was missing", "")
     assert colour["texts"] == ["blue", "red", "(missing)"]
     assert "size was missing" in meta["columns"]
     _, task = load_task(MODEL)
@@ -146,8 +146,8 @@ def test_numbers_that_become_too_large_are_one_row_alone(capsys):
 def test_rows_none_of_which_can_be_answered(capsys):
     Path("new.csv").write_text("size,colour,weight\nx,red,2\n")
     code, lines, err = answers(capsys)
-    assert (code, lines) == (2, [])
-    assert err == "brickgrad: row 1 (line 2): 'size' is 'x', expected a finite number\n"
+    assert (code, lines) == (1, [["row", "kind", "chance"], ["1", "", ""]])
+    assert err.endswith("for 1 row: row 1 (line 2): 'size' is 'x', expected a finite number\n")
 
 
 def test_rows_without_a_target_are_answered_and_not_scored(capsys):
@@ -176,7 +176,7 @@ def test_rows_in_another_notation(capsys):
     plain = answers(capsys)[1]
     text = "size;colour;weight\n1.234,5;red;2\n3,5;blue;4\n"
     Path("new.csv").write_bytes(text.encode("utf-16"))
-    assert answers(capsys)[0] == 2
+    assert answers(capsys)[0] == 1
     code, lines, _ = answers(capsys, "--decimal", ",")
     assert (code, lines) == (0, plain)
 
@@ -256,3 +256,59 @@ def test_the_model_keeps_the_encoding_for_files_that_are_not_utf8(capsys):
     Path("new.csv").write_bytes(text.encode("utf-16-le"))
     assert "not UTF-8 text" in answers(capsys)[2]
     assert answers(capsys, "--encoding", "utf-16-le")[0] == 0
+
+
+def test_one_bad_target_does_not_stop_the_others(capsys):
+    Path("new.csv").write_text(
+        "size,colour,weight,kind\n1,red,2,no\n3,blue,4,maybe\n,red,6,yes\n1,red\n"
+    )
+    code, _, err = answers(capsys)
+    assert code == 1
+    assert "accuracy on these 2 rows: " in err
+    assert "; not scored: row 2 (line 3): 'kind' is 'maybe', expected one of no, yes\n" in err
+    assert main(["watch", MODEL, "new.csv", "--row", "1"]) == 0
+    assert main(["check", MODEL, "new.csv", "--rows", "1"]) == 0
+    assert capsys.readouterr().err == "", "row 3 has a gap, row 2 another target: they do not count"
+    assert main(["draw", MODEL, "new.csv", "--row", "2", "--out", "x.gv"]) == 0
+    assert main(["watch", MODEL, "new.csv", "--row", "2"]) == 2
+    err = capsys.readouterr().err
+    assert err.endswith("target: row 2 (line 3): 'kind' is 'maybe', expected one of no, yes\n")
+    assert main(["draw", MODEL, "new.csv", "--row", "3", "--out", "x.gv"]) == 0
+    assert "rows learned from: 'size' (1)\n" in capsys.readouterr().err
+    assert main(["draw", MODEL, "new.csv", "--row", "4"]) == 2
+    assert "row 4 (line 5): expected 4 fields, got 2" in capsys.readouterr().err
+
+
+def test_gaps_of_rows_without_an_answer_are_not_told(capsys):
+    Path("new.csv").write_text("size,colour,weight\n,red,x\n,green,2\n,red,2\n")
+    assert "rows learned from: 'size' (1)\n" in answers(capsys)[2]
+
+
+def test_rows_of_separators_alone_keep_their_numbers(capsys):
+    Path("new.csv").write_text("size,colour,weight\n1,red,2\n3,blue,4\n")
+    alone = answers(capsys)[1]
+    Path("new.csv").write_text("size,colour,weight\n1,red,2\n,,\n3,blue,4\n,,\n")
+    code, lines, err = answers(capsys)
+    assert (code, [line[0] for line in lines]) == (1, ["row", "1", "2", "3"])
+    assert (lines[1][1:], lines[2][1:], lines[3][1:]) == (alone[1][1:], ["", ""], alone[2][1:])
+    assert "row 2 (line 3): every cell is empty" in err
+    assert main(["draw", MODEL, "new.csv", "--row", "3", "--out", "x.gv"]) == 0
+    lines = [f"{k * 10},{k % 4 + 0.5}\n" if k % 5 else ",\n" for k in range(1, 61)]
+    Path("holes.csv").write_text("a,y\n" + "".join(lines))
+    rows, _ = read_rows("holes.csv", "y", Wishes(missing="fill", number=["a"]))
+    plan = plan_for(rows, (2,), 0.2, 0)
+    assert [x for (x,) in plan.rows.xs] == [10 * number for number in plan.numbers]
+
+
+def test_texts_of_the_rest_are_counted(capsys):
+    towns = [f"t{k % 8}" if k % 3 else f"m{k // 3}" for k in range(120)]
+    Path("data.csv").write_text(
+        "town,x,kind\n"
+        + "".join(f"{t},{k * 7 % 11},{['a', 'b'][k % 2]}\n" for k, t in enumerate(towns))
+    )
+    assert main(TRAIN) == 0
+    capsys.readouterr()
+    Path("new.csv").write_text("town,x\nt1,1\nnowhere,2\nnever,3\n")
+    code, _, err = answers(capsys)
+    assert code == 0
+    assert "texts that were not learned one by one: 'town': 'other' (2)\n" in err

@@ -101,3 +101,37 @@ def test_control_characters_of_a_file_reach_no_terminal(path, capsys):
     path.write_text("a\x1b[2J,y\nu\x07,1\nv,2\nu\x07,1\n")
     assert main(["look", str(path), "--target", "y"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def shown(tmp_path, text, *options):
+    """The lines of the table of such a file, by column."""
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    lines = look(path, "y", Wishes(missing="fill"), FOUND)[0]
+    return {line.split()[0]: " ".join(line.split()[1:]) for line in lines[3:-1]}
+
+
+def test_the_table_says_what_the_lines_say(tmp_path):
+    text = "a,y\n" + "".join(f"{k % 7},{['0', '1.0', 'NA', '?', ''][k % 5]}\n" for k in range(60))
+    assert shown(tmp_path, text)["y"] == "target: classes 36 0 (12), 1 (12)"
+    text = "a,b,y\n" + "".join(f"{k % 7},{k if k % 9 else 'x1'},{k}\n" for k in range(60))
+    assert shown(tmp_path, text)["b"].startswith("to be decided x1 (7), 1 (1)")
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "options"),
+    [("-d.csv", "-x", []), ("d.csv", "-x", ["--ignore=-a"]), ("my d.csv", "y", ["--text=-x"])],
+)
+def test_names_that_begin_like_options(tmp_path, monkeypatch, capsys, name, target, options):
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{k * 3 % 7},{k % 2},{k % 5},{k * 7 % 11}\n" for k in range(40)]
+    (tmp_path / name).write_text("-a,-x,y,z\n" + "".join(lines))
+    path = f"./{name}"
+    assert main(["look", path, f"--target={target}", *options]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    words = shlex.split(line.partition(" train ")[2])
+    assert main(["train", *words, "--steps", "2", "--layers", "2"]) == 0
+    if name.startswith("-"):
+        with pytest.raises(SystemExit):
+            main(["look", name])
+        assert "a file whose name begins with - is written ./-d.csv" in capsys.readouterr().err

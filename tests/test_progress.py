@@ -1,11 +1,12 @@
 import io
 import signal
 import sys
+import time
 from contextlib import redirect_stderr
 
 import pytest
 
-from nn.progress import WIDTH, Interrupt, reporting
+from nn.progress import WIDTH, Interrupt, reporting, stages
 
 
 class Terminal(io.StringIO):
@@ -123,3 +124,20 @@ def test_a_handler_of_the_program_stays_in_charge():
         assert not interrupt.asked
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_stages_are_told_once_work_takes_long(monkeypatch, capsys):
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    stage = stages()
+    told = []
+    for k in range(100):
+        clock[0] = k / 10
+        stage(f"column {k}")
+        told.append(capsys.readouterr().err)
+    assert [k for k, line in enumerate(told) if line] == [10, 60]
+    assert told[10] == "column 10 ...\n"
+    stage("a long one", is_long=True)
+    assert capsys.readouterr().err == "a long one ...\n"
+    monkeypatch.setattr(sys, "stderr", None)
+    stage("another", is_long=True)

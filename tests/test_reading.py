@@ -134,7 +134,6 @@ BAD = {
     ),
     "missing column": ("a,why\n1,2\n", "no column 'y'. There are: a, why"),
     "near column": ("a,yy\n1,2\n", "no column 'y', did you mean 'yy'? There are: a, yy"),
-    "twice": ("a,a,y\n1,2,3\n", "every column needs a name of its own, got 'a'"),
     "only target": ("y\n1\n2\n", "no column is left to learn from besides 'y'"),
     "one class": ("a,y\n1,no\n2,no\n", "every 'y' is 'no': nothing to tell apart"),
     "short": ("a,b,y\n1,2,3\n1,2\n", "line 3: expected 3 fields, got 2"),
@@ -142,15 +141,15 @@ BAD = {
     "text": ("a,y\n1,1\nfoo,2\n3,3\n", "line 3: 'a' is 'foo', expected a finite number"),
     "empty cell": (
         "a,y\n1,1\n2,\n3,3\n",
-        "line 3: 'y' is empty (fill it in, or say missing='fill' or 'drop': --missing fill of the",
+        "line 3: 'y' is empty (fill it in, or say missing='fill' or missing='drop')",
     ),
     "thousands": (
         'a,y\n1,"1,200"\n2,"2,400"\n',
-        "'y' holds '1,200', which is 1,200 or 1.2: say --thousands , or --decimal ,",
+        "'y' holds '1,200', which is 1,200 or 1.2: say thousands=',' or decimal=','",
     ),
     "quoted decimal commas": (
         'a,y\n1,"95,7"\n2,8\n',
-        "'y' holds '95,7': say --decimal , if that is 95.7, or --text y if it is a text",
+        "'y' holds '95,7': say decimal=',' if that is 95.7, or text=['y'] if it is a text",
     ),
     "many classes": (
         "a,y\n" + "".join(f"{i},name {i}\n" for i in range(33)),
@@ -161,7 +160,7 @@ BAD = {
         "a,y\n,1\n,2\n",
         "no column is left to learn from besides 'y'; 'a' is empty throughout",
     ),
-    "nan": ("a,y\nnan,1\n2,2\n", "line 2: 'a' is 'nan' (fill it in, or say missing="),
+    "nan": ("a,y\nnan,1\n2,2\n3,3\n", "line 2: 'a' is 'nan' (fill it in, or say missing="),
     "inf": ("a,y\n1,1\n-inf,2\n", "line 3: 'a' is '-inf', expected a finite number"),
     "too large": ("a,y\n1,1\n1e999,2\n", "line 3: 'a' is '1e999', expected a finite number"),
     "underscore": ("a,y\n1,1\n1_0,2\n", "line 3: 'a' is '1_0', expected a finite number"),
@@ -180,7 +179,7 @@ BAD = {
     "free text": (
         "a,y\n" + "".join(f"name {i},{i}\n" for i in range(33)),
         "no column is left to learn from besides 'y'; 'a' is another text in nearly every row "
-        "(--text a learns from it)",
+        "(text=['a'] learns from it)",
     ),
     "line after a quoted break": ('a,b,y\n"x\ny",1,1\n"x",z,2\n"x",3,3\n', "line 4: 'b' is 'z'"),
 }
@@ -224,6 +223,16 @@ def test_of_many_bad_rows_five_are_shown(write):
     with pytest.raises(DataError, match="and 5 more") as caught:
         load_csv(write("a,y\n" + rows), target="y")
     assert str(caught.value).count("line ") == 5
+
+
+def test_columns_of_one_name_are_told_apart(write):
+    rows, lines = said(write("a,a,y\n1,2,3\n2,5,4\n"), "y")
+    assert (rows.features, lines) == (
+        ("a", "a.1"),
+        ["columns of one name are told apart by numbers: 'a.1'"],
+    )
+    rows, _ = said(write("a.1,a,a,y\n1,2,3,3\n2,3,5,4\n"), "y", number=["a"])
+    assert rows.features == ("a.1", "a", "a.2")
 
 
 def test_a_missing_file(tmp_path):
@@ -388,3 +397,25 @@ def test_a_large_file_is_read_fast(write, figure):
     assert (len(rows.xs), len(rows.features)) == (20_000, 19)
     figure("files", "20,000 rows of 20 columns read", 1, seconds, 2.0, "s")
     assert seconds < 2
+
+
+def test_lines_of_separators_alone_are_no_rows_for_a_program(write):
+    rows = load_csv(write("a,y\n1,2\n5,3\n4,1\n"), "y")
+    again, lines = said(write("a,y\n1,2\n,\n4,1\n"), like=rows)
+    assert (again.xs, lines) == ([[1.0], [4.0]], ["1 line of separators alone left out"])
+
+
+def test_a_program_is_told_the_arguments_of_python(write):
+    _, lines = said(write("a,y\n" + "".join(f"0{k % 7},{k % 2}\n" for k in range(40))), "y")
+    assert lines == [
+        "'a' (00): read as numbers, without the zeros before them; text=['a'] keeps them, as of "
+        "codes",
+        "'y': whole numbers (0, 1) learned as classes; as_classes=False learns amounts",
+    ]
+
+
+def test_named_features_are_read_in_the_notation_that_is_told(write):
+    path = write("a;y\n1,5;2\n2,5;3\n")
+    with pytest.raises(DataError, match=r"'a' is '1,5', .* \(say decimal=',' if that is 1.5\)"):
+        load_csv(path, "y", features=["a"])
+    assert load_csv(path, "y", features=["a"], decimal=",").xs == [[1.5], [2.5]]

@@ -57,7 +57,51 @@ def test_amounts_that_stand_there_twice():
     assert giveaways(rows_of(ys, ys, ())) == [
         "'a' gives 'y' away: it holds the same numbers; --ignore a leaves it out"
     ]
-    assert giveaways(rows_of([2 * y + 1 for y in ys], ys, ())) == []
+    noise = [random.Random(k + 1000).random() for k in range(100)]
+    for copy in ([2 * y + 1 for y in ys], [-y for y in ys], [32 + 1.8 * y for y in ys]):
+        assert giveaways(rows_of(copy, ys, ())) == [
+            "'a' gives 'y' away: its numbers and the target's stand in one order; --ignore a "
+            "leaves it out"
+        ]
+    nearly = [y + 0.001 * e for y, e in zip(ys, noise, strict=True)]
+    assert len(giveaways(rows_of(nearly, ys, ()))) == 1
+    vaguely = [y + 0.1 * e for y, e in zip(ys, noise, strict=True)]
+    assert giveaways(rows_of(vaguely, ys, ())) == []
+
+
+def test_a_threshold_that_parts_two_classes():
+    numbers = [RNG.random() for _ in range(300)]
+    for sign in (1, -1):
+        ys = [int(sign * x > sign * 0.3) for x in numbers]
+        assert giveaways(rows_of(numbers, ys)) == [
+            "'a' gives 'y' away: one threshold in it answers 100.0% of the rows; --ignore a "
+            "leaves it out"
+        ]
+    some_wrong = [int(x > 0.3) if k % 30 else k % 2 for k, x in enumerate(numbers)]
+    assert giveaways(rows_of(numbers, some_wrong)) == []
+    assert giveaways(rows_of(numbers, [int(x > 0.995) for x in numbers])) == []
+
+
+def test_gaps_that_are_where_a_class_is():
+    """As a date of death, which the living have not."""
+    ys = [y % 2 for y in YS]
+    xs = [[0.5 if y else RNG.random(), float(y)] for y in ys]
+    reading = Reading((Column("a", fill=0.5, gap="a was missing"),), None, "fill")
+    rows = Dataset(xs, ys, reading.features, ("no", "yes"), "y", reading)
+    [line] = giveaways(rows)
+    assert line.startswith("'a' gives 'y' away by its gaps: looked up in half of the rows, it ")
+    xs = [
+        [*((0.0, 0.0) if y else ((0.0, 1.0), (1.0, 0.0))[RNG.randrange(2)]), float(y)] for y in ys
+    ]
+    column = Column("t", "text", texts=("u", "v", "(missing)"), gap="(missing)")
+    reading = Reading((column,), None, "fill")
+    [line] = giveaways(Dataset(xs, ys, reading.features, ("no", "yes"), "y", reading))
+    assert line.startswith("'t' gives 'y' away")
+
+
+def test_of_many_rows_some_are_looked_at():
+    ys = [k // 5000 for k in range(10_000)]
+    assert len(giveaways(rows_of(ys, ys))) == 1
 
 
 def test_texts_are_looked_up_as_one():

@@ -3,6 +3,7 @@ import math
 import random
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from audit import nothing_executed
@@ -99,7 +100,7 @@ def test_read_says_which_target_is_unknown(tmp_path, flowers):
         ({"columns": ["a", "b", "c", 4]}, "expected a list of texts"),
         ({"columns": ["a", "b"]}, "expected the scaling of 2 columns, got 4"),
         ({"classes": ["a", "b"]}, "its reading is of other columns, or of another target"),
-        ({"reading": {"version": 2}}, "its reading is of version 2, expected 1"),
+        ({"reading": {"version": 3, "target": None}}, "its reading is of version 3, expected 2"),
         ({"reading": {"version": 1}}, "not 'target'"),
         ({"classes": ["a"]}, "expected no classes, or 2 and more, got ('a',)"),
         ({"target": 3}, "expected a list of texts, got [3]"),
@@ -182,3 +183,28 @@ def step(model, task, read):
         task.answer(model(x))
     if not read.unscored:
         fit(model, task.loss, scaled, lr=0.1, steps=1, backend="eager")
+
+
+FORMER = Path(__file__).with_name("former") / "model-1.json"
+
+
+def test_a_net_of_the_former_version_of_readings(tmp_path):
+    """Its last text of many, "other", stands for the rest; that of few is a text."""
+    _, task = load_task(FORMER)
+    size, weight, colour, town = task.reading.columns
+    assert (size.gap, weight.gap, colour.gap) == ("size was missing", "", "(missing)")
+    assert (colour.rest, town.rest, len(town.texts)) == ("", "other", 32)
+    assert (task.reading.target.rest, task.classes) == ("", ("fish", "other"))
+    data = tmp_path / "a.csv"
+    data.write_text(
+        "size,weight,colour,town,kind\n1.5,2,red,n1,fish\nNA,3,,x,bird\n1,2,u,n1,fish\n"
+    )
+    seen = task.read(data)
+    assert seen.faults == {2: "'colour' is 'u', expected one of blue, other, red, (missing)"}
+    assert seen.wrong == {1: "'kind' is 'bird', expected one of fish, other"}
+    assert seen.rows.ys == [0, None]
+    assert seen.said(seen.places) == [
+        "missing cells hold the median of the rows learned from: 'size' (1)",
+        "texts that were not learned one by one: 'town': 'other' (1)",
+    ]
+    assert load_task(saved(tmp_path / "m.json", task))[1] == task

@@ -1,0 +1,113 @@
+"""What a command prints where nobody reads it: its work is not lost."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nn.output import Steady, steady_output
+
+ROOT = Path(__file__).parents[1]
+TRAIN = [sys.executable, "-m", "nn.cli", "train", "data.csv", "--target", "y", "--steps", "3"]
+TRAIN += ["--layers", "2"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+class Broken:
+    def __init__(self, error):
+        self.error, self.written = error, []
+
+    def write(self, text):
+        if "\n" not in text and self.written:
+            raise self.error
+        self.written.append(text)
+
+    def flush(self):
+        pass
+
+
+def test_a_stream_that_breaks_takes_texts_for_ever(monkeypatch):
+    stream = Broken(OSError(28, "No space left on device"))
+    monkeypatch.setattr(sys, "stdout", stream)
+    with steady_output() as lost:
+        for text in ("one", "two", "three"):
+            print(text, end="")
+        assert lost() is stream.error
+    assert sys.stdout is stream
+    assert stream.written == ["one"]
+
+
+def test_a_closed_pipe_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Steady(Broken(BrokenPipeError())))
+    with steady_output() as lost:
+        print("one", "two", sep="")
+        print("three", end="")
+        assert lost() is None
+
+
+def test_no_stream_is_no_error(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with steady_output() as lost:
+        print("one")
+        assert lost() is None
+
+
+@pytest.fixture
+def _data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data.csv").write_text("a,y\n" + "".join(f"{k * 7 % 13},{k * k}\n" for k in range(40)))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
+@pytest.mark.usefixtures("_data")
+@pytest.mark.parametrize("pipe", ["{} | head -1", "{} 2>&1 | head -1"])
+def test_a_training_into_a_pipe_that_closes_is_not_lost(pipe):
+    command = pipe.format(" ".join(TRAIN))
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert done.stdout == "Reading data.csv.\n"
+    assert "Traceback" not in done.stderr
+    made = {path.name for path in Path("brickgrad-train").iterdir()}
+    assert {"model.json", "history.csv", "step.html", "graph.svg"} <= made
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full disk to try")
+@pytest.mark.usefixtures("_data")
+def test_a_training_onto_a_full_disk_is_not_lost():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            TRAIN, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "brickgrad: the files are written, but not all that was to be printed: No space left on "
+        "device\n"
+    )
+    assert Path("brickgrad-train/model.json").exists()
+    with open("/dev/full", "w") as full:
+        answers = [*TRAIN[:3], "predict", "brickgrad-train/model.json", "data.csv"]
+        done = subprocess.run(
+            answers, stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.endswith("brickgrad: No space left on device\n") or (
+        "No space left on device" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
+@pytest.mark.usefixtures("_data")
+def test_answers_without_a_place_to_go():
+    subprocess.run(TRAIN, capture_output=True, env=ENVIRONMENT, check=True)
+    command = f"{' '.join(TRAIN[:3])} predict brickgrad-train/model.json data.csv >&-"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "brickgrad: standard output is closed: there is nowhere to write the answers\n"
+    )
