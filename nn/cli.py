@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
@@ -32,7 +33,17 @@ from nn.numerals import SEPARATORS
 from nn.optim import SGD
 from nn.progress import collector_paused
 from nn.reading import Seen, read_rows
-from nn.recipe import OPTIMIZERS, RECIPES, SCHEDULES, USUAL, recipe_for, train_by
+from nn.recipe import (
+    OPTIMIZERS,
+    RECIPES,
+    SCHEDULES,
+    USUAL,
+    Recipe,
+    backend_for,
+    chosen,
+    recipe_for,
+    train_by,
+)
 from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways
@@ -123,7 +134,10 @@ def train(options: argparse.Namespace) -> int:
     for line in assumed:
         remark(line)
     out = writable(options.out)
-    plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
+    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
+    given = {name: getattr(options, name) for name in wishes}
+    recipe_of: Callable[[int], Recipe] = partial(recipe_for, optimizer=options.optimizer, **given)
+    plan = plan_for(rows, options.layers, options.keep_aside, options.seed, recipe_of)
     for line in giveaways(plan.rows):
         remark(line)
     model = plan.net()
@@ -131,23 +145,20 @@ def train(options: argparse.Namespace) -> int:
     start = look_at(plan.task, judge, plan.training)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
-    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
-    given = {name: getattr(options, name) for name in wishes}
-    recipe = recipe_for(len(plan.training.xs), options.optimizer, **given)
-    print(f"Training: {recipe}.", flush=True)
+    recipe = recipe_of(len(plan.training.xs))
+    training = (model, plan.task.loss, plan.training, options.seed)
+    settings: dict[str, Any] = {
+        "checkpoint": options.checkpoint or options.resume,
+        "resume": options.resume,
+        "progress": True,
+    }
+    settings["backend"] = backend_for(options.backend, **settings)
     try:
-        history = train_by(
-            recipe,
-            model,
-            plan.task.loss,
-            plan.training,
-            options.seed,
-            checkpoint=options.checkpoint or options.resume,
-            every=options.every,
-            resume=options.resume,
-            backend=options.backend,
-            progress=True,
-        )
+        if recipe.rival and not options.resume:
+            print("Trying two starts.", flush=True)
+        recipe = chosen(recipe, *training, **settings)
+        print(f"Training: {recipe}.", flush=True)
+        history = train_by(recipe, *training, every=options.every, **settings)
     except DivergedError as error:
         raise ValueError(
             f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now "

@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
@@ -18,10 +18,13 @@ from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
 from nn.columns import with_fills
-from nn.data import Dataset, Rows, decision, split
+from nn.data import Dataset, Rows, decision
+from nn.extremes import extremes
 from nn.module import MLP
 from nn.optim import SGD
+from nn.parting import parted, thin_classes
 from nn.plot import boundary, plot_comparison, write_svg
+from nn.recipe import Recipe, places
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task, prepared
@@ -62,6 +65,7 @@ class Plan:
     numbers: tuple[int, ...]  # of `rows` in their file, from 1
     sizes: tuple[int, ...]
     seed: int
+    recipe: Recipe | None = None
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""
@@ -92,8 +96,18 @@ class Trial:
     aside: Look | None = None  # at those kept aside
 
 
-def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
-    """The plan for a file's rows; ValueError where the net would be too large."""
+def plan_for(
+    rows: Dataset,
+    hidden: Sequence[int],
+    keep_aside: float,
+    seed: int,
+    recipe_of: Callable[[int], Recipe] | None = None,
+) -> Plan:
+    """The plan for a file's rows; ValueError where the net would be too large.
+
+    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled and columns scaled
+    by what the rows that it learns from say, without those that it holds out.
+    """
     aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
     if keep_aside:
         if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
@@ -102,10 +116,15 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
                 f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
                 f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
             )
-        numbers = split((numbers, numbers), 1 - keep_aside, seed=seed)[0].ys
-        rows, aside = split(rows, 1 - keep_aside, seed=seed)
-    rows, aside = with_fills(rows, aside)
-    task, training = prepared(rows)
+        learned, others = parted(rows, keep_aside, seed)
+        numbers = [numbers[place] for place in learned]
+        rows, aside = rows.pick(learned), rows.pick(others)
+    recipe = recipe_of(len(rows.xs)) if recipe_of else None
+    learned = places(recipe, rows, seed)[0] if recipe else [*range(len(rows.xs))]
+    _, aside = with_fills(rows.pick(learned), aside)
+    _, filled = with_fills(rows.pick(learned), rows)
+    rows = filled or rows
+    task, training = prepared(rows, learned)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -113,7 +132,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed)
+    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
@@ -130,8 +149,11 @@ def look_at(task: Task, judge: EachRow, rows: Dataset) -> Look:
 
 
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
-    """Says what is going to be learned, by which net, and how it starts."""
+    """Says what is going to be learned, by which net, how it starts; and what looks odd in it."""
     task = plan.task
+    there = plan.aside.ys if plan.aside else []
+    odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
+    odd += extremes(plan.rows, plan.training)
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
@@ -139,7 +161,8 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
     print(
         f"Learning {task.target!r} ({kinds}) from {len(plan.rows.xs)} rows.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
-        f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n",
+        f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n"
+        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in odd),
         flush=True,
     )
 
@@ -166,6 +189,9 @@ def trial(
     if not len(history):
         raise KeyboardInterrupt
     task, looks = plan.task, plan.looks(judge)
+    if not task.classes:  # two amounts are classes to `fit`
+        none: list[float | None] = [None] * len(history)
+        history = replace(history, accuracy=none, validation_accuracy=none)
     figures = {
         "points in one step": f"{history.points_seen[0]:,}",
         "learning rate": f"{max(history.learning_rate):g}",
@@ -216,12 +242,12 @@ def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
     said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
     if said:
         print(*said, "", sep="\n")
-    if verdict.is_better(task, ys, answers, constant):
-        return ""
-    return (
-        f"the net is no better than {words!r}: it found nothing in the columns that tells "
-        f"{task.target!r}; more rows, other columns or another --seed may help"
-    )
+    warning = verdict.beside_no_net(task, ys, answers, usual)
+    if warning and done.history.ended == INTERRUPTED:
+        return (
+            f"after {many(len(done.history), 'step')} the net is not clearly better than {words!r}"
+        )
+    return warning
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
@@ -250,10 +276,8 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     model, place = last.model, last.look.hardest
     histories = {name: trial.history for name, trial in trials.items()}
     if interrupted(trials):
-        print(
-            f"Stopped by Ctrl-C after {len([*histories.values()][-1]):,} steps; what was learned "
-            "until then is kept.\n"
-        )
+        taken = many(len([*histories.values()][-1]), "step")
+        print(f"Stopped by Ctrl-C after {taken}; what was learned until then is kept.\n")
     save(model, out / "model.json", plan.task.meta())
     write_histories(out / "history.csv", histories)
     row, x, y = plan.numbers[place], training.xs[place], training.ys[place]

@@ -88,7 +88,7 @@ def test_a_net_that_is_no_better_than_none_is_warned_of(plan, capsys):
     net.load_state_dict(same)
     done = trial(plan, net, judging_net(plan.task, net), history, {})
     warning = print_verdict(plan, done, [*same.values()])
-    assert warning.startswith("the net is no better than 'always virginica'")
+    assert warning.startswith("the net is no better than 'always setosa'")
     assert "nothing in the columns that tells 'species'; more rows" in warning
 
 
