@@ -115,7 +115,7 @@ def test_names_in_a_table_stay_apart_and_short():
 
 FALLS = [1.0 / (1 + k) for k in range(200)]
 REMARKS = {
-    "(a plateau). The net may have found all that there is, or be stuck": (history([0.5] * 200), 0.5, None),
+    "(a plateau). The net may have found all": (history([0.5] * 200), 0.5, None),
     "still falling": (history(FALLS), 0.01, None),
     "2.5 times that on rows learned from": (history([0.5] * 5), 0.2, 0.5),
     "the weights of step 4 are kept: there the loss of the rows held out was lowest, 0.3.": (
