@@ -85,7 +85,8 @@ def rings(rows: int) -> Table:
     """A ring in a ring, with noise."""
     from sklearn.datasets import make_circles
 
-    return _table(*make_circles(rows, noise=0.1, factor=0.5, random_state=0), True)
+    xs, ys = make_circles(rows, noise=0.1, factor=0.5, random_state=0)
+    return _table(xs, ys, True)
 
 
 def corners(rows: int) -> Table:

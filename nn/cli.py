@@ -36,6 +36,7 @@ from nn.reading import Seen, read_rows
 from nn.recipe import (
     OPTIMIZERS,
     RECIPES,
+    RIVALS,
     SCHEDULES,
     USUAL,
     Recipe,
@@ -491,6 +492,8 @@ def usual(of: str) -> str:
     """What the recipes say unless an option does: for few rows, for many, for sgd."""
     few, many, sgd = (RECIPES[key] for key in ((USUAL, False), (USUAL, True), ("sgd", False)))
     of_few, of_many, of_sgd = (str(getattr(recipe, of)) for recipe in (few, many, sgd))
+    if of in RIVALS[USUAL, True]:
+        of_many += f" or, from a bent start, {RIVALS[USUAL, True][of]}"
     usually = of_few if of_few == of_many else f"{of_few}, or {of_many} where rows are held out"
     return f"default {usually}; for sgd {of_sgd}"
 

@@ -232,8 +232,7 @@ def _curve(
         ys = [(b - a) / window for a, b in zip(sums, sums[window:], strict=False)]
         xs = xs[window - 1 :]
         name = f"{name} (mean of the last {window} steps)"
-        out = sum(not start[0] <= y <= start[-1] for y in dots)
-        name += f"; {out:,} dots lie outside" * bool(out)
+        name += "; the farthest dots lie outside" * (start != [min(dots), max(dots)])
     stride = math.ceil(len(ys) / MOST_CORNERS)
     axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
     return [*start, *ys[::stride]]
@@ -339,8 +338,12 @@ def _new_figure(panels: int) -> "Figure":
 
 
 def _plain(text: str) -> str:
-    """A text of the data for matplotlib, which reads what stands between two dollars as maths."""
-    return visible(text).replace("$", r"\$")
+    """A text of the data for matplotlib, which reads what stands between two dollars as maths.
+
+    It leaves a name that begins with _ out of a legend: such a one stands in quotes.
+    """
+    shown = visible(text).replace("$", r"\$")
+    return repr(shown) if shown.startswith("_") else shown
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -322,32 +322,54 @@ def figures(
         dashed = "; dashed: on the rows held out" if history.kept is not None else ""
         curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
         drawn = {"curves.svg": (curves, history.plot())}
-    if task.classes and len(task.features) > 1:
-        columns = telling_columns(task, last.judge, plan.training)
+    numbers = number_columns(plan.training) if task.classes else []
+    if task.classes and len(task.features) > 1 and len(numbers) < 2:
+        print(
+            f"No boundary.svg: it shows two columns of numbers, and here {_are(len(numbers))}; the "
+            "others are 0 or 1, as texts are."
+        )
+    elif len(numbers) > 1:
+        columns = telling_columns(task, last.judge, plan.training, numbers)
 
         def outputs(rows: Rows) -> list[Any]:
             judged = last.judge(task.inputs(rows), [0] * len(rows))  # any target
             return [output for _, output in judged]
 
+        why = "over the two columns of numbers that move the loss most"
         drawn["boundary.svg"] = (
-            "which answer the net gives where, over the two columns that move the loss most",
-            boundary(
-                *(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
-                why="over the two columns that move the loss most",
-            ),
+            f"which answer the net gives where, {why}",
+            boundary(*(plan.rows, task.inputs.means, columns, last.look.outputs, outputs), why=why),
         )
     return drawn
 
 
-def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
+def _are(count: int) -> str:
+    return "is one" if count else "is none"
+
+
+def number_columns(rows: Dataset) -> list[int]:
+    """The inputs that have more than two values; texts and gaps are inputs of 0 and 1."""
+    found = []
+    for k, column in enumerate(zip(*rows.xs, strict=True)):
+        first, second = column[0], next((x for x in column if x != column[0]), column[0])
+        if any(x not in (first, second) for x in column):
+            found.append(k)
+    return found
+
+
+def telling_columns(
+    task: Task, judge: EachRow, training: Dataset, among: Sequence[int] | None = None
+) -> tuple[int, int]:
     """The two columns that move the loss most: those with the largest sums of abs(slope).
 
-    Of many rows each k-th is looked at, SAMPLE and some more.
+    Those `among` which to look; None: all. Of many rows each k-th is looked at, SAMPLE and some
+    more.
     """
     stride = max(1, len(training.xs) // SAMPLE)
     slopes = judge.slopes(training.xs[::stride], training.ys[::stride])
     blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
-    first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
+    places = range(len(blame)) if among is None else among
+    first, second, *_ = sorted(places, key=lambda column: -blame[column])
     return first, second
 
 
