@@ -32,7 +32,7 @@ GRID = 80  # points along each side of a decision boundary's plane
 WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
 MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
 MOST_MARKS = 2000  # points that are shapes of their own: more of them are one image
-FAR = 10.0  # times the spread of nearly all dots: so far out the others would be flattened
+FAR = 10.0  # times lower than nearly all dots: so far down they would flatten the others
 LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
 
 
@@ -216,9 +216,8 @@ def _curve(
 ) -> list[float]:
     """One curve; a noisy one as pale dots under its moving average. The heights to make room for.
 
-    The average begins where as many steps are there as it is of. All dots have room, but those that
-    are so far out that the curve would be flat: then the lowest and the highest hundredth leave the
-    picture, and the name says so.
+    The average begins where as many steps are there as it is of. All dots have room, but the
+    lowest hundredth where it reaches so far down that the others would be flat: the name says so.
     """
     colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
     way, start = math.fsum(abs(b - a) for a, b in pairwise(ys)), list[float]()
@@ -232,7 +231,7 @@ def _curve(
         ys = [(b - a) / window for a, b in zip(sums, sums[window:], strict=False)]
         xs = xs[window - 1 :]
         name = f"{name} (mean of the last {window} steps)"
-        name += "; the farthest dots lie outside" * (start != [min(dots), max(dots)])
+        name += "; the lowest dots lie below" * (start[0] > min(dots))
     stride = math.ceil(len(ys) / MOST_CORNERS)
     axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
     return [*start, *ys[::stride]]
@@ -241,11 +240,8 @@ def _curve(
 def _shown(dots: Sequence[float]) -> list[float]:
     """The lowest and the highest dot to make room for."""
     ordered = sorted(dots)
-    few = len(ordered) // 100
-    inner, outer = ordered[few : len(ordered) - few], (ordered[0], ordered[-1])
-    is_wide = outer[1] - outer[0] > FAR * (inner[-1] - inner[0])
-    is_deep = inner[0] > 0 and outer[0] * FAR < inner[0]
-    return [inner[0], inner[-1]] if is_wide or is_deep else [*outer]
+    low = ordered[len(ordered) // 100]
+    return [low if ordered[0] * FAR < low else ordered[0], ordered[-1]]
 
 
 def _fit_height(axes: "Axes", heights: Sequence[float]) -> None:
