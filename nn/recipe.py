@@ -39,6 +39,7 @@ TRIAL_BATCH = 32  # points in a step of a trial at most: recording it takes half
 FEWEST_LOOKS = 5  # that it goes on anyway
 TRIED_ON = 0.3  # of the rows, where none are held out: those that tell which start is better
 FEWEST_TO_TRY = 10  # rows, of which some say which start is better
+LONGEST_TRIAL = 1500  # steps
 SHORTEST = 100  # steps of a training: a shorter one is not worth a trial before it
 STARTS = {  # times the usual weights of each of two hidden layers, and of the last
     "usual": (1.0, 1.0),
@@ -59,8 +60,8 @@ class Recipe:
     """How to train: `hold_out` is a share of the rows, `decay` is in 1 / rows, 0 is none of it.
 
     `start` names weights before training, of STARTS. `rival` is the same with another start, to be
-    tried beside it for a share `trial` of the steps; None where none is, or where it is `chosen`:
-    then `why` says by what.
+    tried beside it for a share `trial` of the steps, LONGEST_TRIAL at most; None where none is, or
+    where it is `chosen`: then `why` says by what.
     """
 
     optimizer: str
@@ -333,7 +334,7 @@ def _lost(
     batches = math.ceil(n / min(recipe.batch or n, TRIAL_BATCH))
     batch = n // batches  # all of one size: each other one is recorded anew
     learning = learning.pick(range(batches * batch))
-    short = replace(recipe, steps=max(1, int(share * recipe.steps)), batch=batch)
+    short = replace(recipe, steps=min(int(share * recipe.steps), LONGEST_TRIAL), batch=batch)
     watched = {
         **settings,
         "validation": judges,

@@ -261,7 +261,7 @@ def test_the_boundary_says_which_columns_and_why(plan):
     meaning, figure = drawn(plan, done, {"gd": history})["boundary.svg"]
     assert meaning.endswith("over the two columns of numbers that move the loss most")
     (axes,) = figure.axes
-    assert "over the two columns that move the loss most\n" in axes.get_title()
+    assert "over the two columns of numbers that move the loss most\n" in axes.get_title()
     first, second = telling_columns(plan.task, done.judge, plan.training)
     assert (axes.get_xlabel(), axes.get_ylabel()) == (
         plan.task.features[first],
