@@ -139,7 +139,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         wishes = {
             "lr": _wish("lr", self.lr, "a number above 0", lambda x: 0 < x < math.inf, float),
             "schedule": self.schedule,
-            "batch": _wish("batch", self.batch, "1 or more, or 0 for all,", lambda n: n >= 0),
+            "batch": _wish("batch", self.batch, "1 or more, 0 for all", lambda n: n >= 0),
             "steps": _wish("steps", self.steps, "a whole number of at least 1", lambda n: n >= 1),
             "hold_out": _wish(
                 "hold_out", self.hold_out, "a share from 0 to below 1", lambda x: 0 <= x < 1, float

@@ -121,7 +121,7 @@ def test_a_single_size_is_a_single_layer():
         ({"lr": True}, "lr expected a number above 0"),
         ({"steps": 0}, "steps expected a whole number of at least 1"),
         ({"steps": 2.5}, "steps expected a whole number"),
-        ({"batch": -1}, "batch expected 1 or more, or 0 for all, or None, got -1"),
+        ({"batch": -1}, "batch expected 1 or more, 0 for all, or None, got -1"),
         ({"hidden": (4, 0)}, r"hidden expected a size .* got \(4, 0\)"),
         ({"hidden": None}, "hidden expected a size"),
         ({"hidden": "16"}, "hidden expected a size"),
