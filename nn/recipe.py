@@ -149,10 +149,11 @@ def places(recipe: Recipe, rows: Dataset, seed: int) -> tuple[list[int], list[in
     """
     if not recipe.hold_out:
         return [*range(len(rows.xs))], []
+    n = len(rows.xs)
     learned, others = parted(rows, recipe.hold_out, seed)
-    if not learned or not others:
+    if not 0 < round((1 - recipe.hold_out) * n) < n or not learned or not others:
         raise ValueError(
-            f"to hold out {recipe.hold_out:g} of {len(rows.xs)} rows leaves none to learn from or "
+            f"to hold out {recipe.hold_out:g} of {n} rows leaves none to learn from or "
             "none to stop by: give more rows, or hold out 0 (hold_out=0; --hold-out 0 of the "
             "command)"
         )
