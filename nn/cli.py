@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -39,7 +39,18 @@ from nn.optim import SGD
 from nn.output import steady_output
 from nn.progress import collector_paused, stages
 from nn.reading import Seen, read_rows
-from nn.recipe import OPTIMIZERS, RECIPES, SCHEDULES, USUAL, Recipe, recipe_for, train_by
+from nn.recipe import (
+    OPTIMIZERS,
+    RECIPES,
+    RIVALS,
+    SCHEDULES,
+    USUAL,
+    Recipe,
+    backend_for,
+    chosen,
+    recipe_for,
+    train_by,
+)
 from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways
@@ -158,7 +169,10 @@ def train(options: argparse.Namespace) -> int:
     for line in assumed:
         remark(line)
     out = writable(options.out)
-    plan = plan_for(rows, options.layers, options.keep_aside, options.seed)
+    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
+    given = {name: getattr(options, name) for name in wishes}
+    recipe_of: Callable[[int], Recipe] = partial(recipe_for, optimizer=options.optimizer, **given)
+    plan = plan_for(rows, options.layers, options.keep_aside, options.seed, recipe_of)
     for line in giveaways(plan.rows):
         remark(line)
     model = plan.net()
@@ -168,9 +182,7 @@ def train(options: argparse.Namespace) -> int:
     start = look_at(plan.task, judge, sample)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
-    recipe = recipe_of(options, plan)
-    print(f"Training: {recipe}.", flush=True)
-    history = learned(options, recipe, plan, model)
+    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model)
     keep(out, plan, model, {options.optimizer: history})
     with saying_what_is_kept(out):
         done = judged(options, plan, model, judge, history, untrained)
@@ -188,28 +200,24 @@ def train(options: argparse.Namespace) -> int:
     return INTERRUPTED if history.ended == STOPPED else 0
 
 
-def recipe_of(options: argparse.Namespace, plan: Plan) -> Recipe:
-    """How to train, by the command line and the number of rows."""
-    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
-    given = {name: getattr(options, name) for name in wishes}
-    return recipe_for(len(plan.training.xs), options.optimizer, **given)
-
-
-def learned(options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP) -> History:
-    """The history of a training; ValueError, with what to try, where it cannot go on."""
+def learned(
+    options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP
+) -> tuple[History, Recipe]:
+    """The history of a training, and how it was done; ValueError, with what to try, where it cannot
+    go on."""
+    training = (model, plan.task.loss, plan.training, options.seed)
+    settings: dict[str, Any] = {
+        "checkpoint": options.checkpoint or options.resume,
+        "resume": options.resume,
+        "progress": True,
+    }
+    settings["backend"] = backend_for(options.backend, **settings)
     try:
-        history = train_by(
-            recipe,
-            model,
-            plan.task.loss,
-            plan.training,
-            options.seed,
-            checkpoint=options.checkpoint or options.resume,
-            every=options.every,
-            resume=options.resume,
-            backend=options.backend,
-            progress=True,
-        )
+        if recipe.rival and not options.resume:
+            print("Trying two starts.", flush=True)
+        recipe = chosen(recipe, *training, **settings)
+        print(f"Training: {recipe}.", flush=True)
+        history = train_by(recipe, *training, every=options.every, **settings)
     except KeyboardInterrupt:  # later ones end the training as if all was done
         raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:
@@ -221,7 +229,7 @@ def learned(options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP)
         hint = f". {ANOTHER_START}" * (" here it is " in str(error) or " differs: " in str(error))
         raise ValueError(f"{error}{hint}") from error
     refuse_no_step(history)
-    return history
+    return history, recipe
 
 
 def refuse_no_step(history: History) -> None:
@@ -621,6 +629,8 @@ def usual(of: str) -> str:
     """What the recipes say unless an option does: for few rows, for many, for sgd."""
     few, many, sgd = (RECIPES[key] for key in ((USUAL, False), (USUAL, True), ("sgd", False)))
     of_few, of_many, of_sgd = (str(getattr(recipe, of)) for recipe in (few, many, sgd))
+    if of in RIVALS[USUAL, True]:
+        of_many += f" or, from a bent start, {RIVALS[USUAL, True][of]}"
     usually = of_few if of_few == of_many else f"{of_few}, or {of_many} where rows are held out"
     return f"default {usually}; for sgd {of_sgd}"
 

@@ -286,18 +286,18 @@ def learned_fills(rows: Dataset) -> Dataset:
             columns.append(replace(column, fill=middle, gap=gap))
         else:
             columns.append(column)
-    return withgaps_of(rows, replace(reading, columns=tuple(columns)))
+    return with_gaps(rows, replace(reading, columns=tuple(columns)))
 
 
 def with_fills(rows: Dataset, others: Dataset | None) -> tuple[Dataset, Dataset | None]:
     """Rows to learn from and others, both with their gaps filled by what the first ones say."""
     rows = learned_fills(rows)
     if others is not None:
-        others = filled(withgaps_of(others, rows.reading))[0]
+        others = filled(with_gaps(others, rows.reading))[0]
     return filled(rows)[0], others
 
 
-def withgaps_of(rows: Dataset, reading: Reading | None) -> Dataset:
+def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
     """Rows as another reading of their columns has them, which may say where gaps were."""
     if rows.reading is None or reading is None or rows.reading.features == reading.features:
         return replace(rows, reading=reading)

@@ -32,6 +32,7 @@ GRID = 80  # points along each side of a decision boundary's plane
 WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
 MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
 MOST_MARKS = 2000  # points that are shapes of their own: more of them are one image
+FAR = 10.0  # times lower than nearly all dots: so far down they would flatten the others
 LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
 
 
@@ -215,23 +216,32 @@ def _curve(
 ) -> list[float]:
     """One curve; a noisy one as pale dots under its moving average. The heights to make room for.
 
-    The average begins where as many steps are there as it is of. Of the dots, which may leave the
-    picture, those before it have room up to the highest.
+    The average begins where as many steps are there as it is of. All dots have room, but the
+    lowest hundredth where it reaches so far down that the others would be flat: the name says so.
     """
     colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
     way, start = math.fsum(abs(b - a) for a, b in pairwise(ys)), list[float]()
     if len(ys) > 2 * WINDOWS and way > 4 * (max(ys) - min(ys)):
+        dots = ys
         if len(set(ys)) > 2:  # right or wrong, of single points, would be two bars
             axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
         window = len(ys) // WINDOWS
-        start = [max(ys[:window])]
+        start = _shown(ys)
         sums = [0.0, *accumulate(ys)]
         ys = [(b - a) / window for a, b in zip(sums, sums[window:], strict=False)]
         xs = xs[window - 1 :]
         name = f"{name} (mean of the last {window} steps)"
+        name += "; the lowest dots lie below" * (start[0] > min(dots))
     stride = math.ceil(len(ys) / MOST_CORNERS)
     axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
     return [*start, *ys[::stride]]
+
+
+def _shown(dots: Sequence[float]) -> list[float]:
+    """The lowest and the highest dot to make room for."""
+    ordered = sorted(dots)
+    low = ordered[len(ordered) // 100]
+    return [low if ordered[0] * FAR < low else ordered[0], ordered[-1]]
 
 
 def _fit_height(axes: "Axes", heights: Sequence[float]) -> None:
@@ -324,8 +334,12 @@ def _new_figure(panels: int) -> "Figure":
 
 
 def _plain(text: str) -> str:
-    """A text of the data for matplotlib, which reads what stands between two dollars as maths."""
-    return visible(text).replace("$", r"\$")
+    """A text of the data for matplotlib, which reads what stands between two dollars as maths.
+
+    It leaves a name that begins with _ out of a legend: such a one stands in quotes.
+    """
+    shown = visible(text).replace("$", r"\$")
+    return repr(shown) if shown.startswith("_") else shown
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -51,7 +51,7 @@ class Task:
         >>> learn(iris()).quality(0.5, 0.98)
         '98.0%'
         """
-        if accuracy is None:
+        if not self.classes or accuracy is None:  # of amounts that are two, `fit` tells a share
             return f"{math.sqrt(loss) * self.answers.scales[0]:.4g}"
         return f"{accuracy:.1%}"
 
@@ -152,8 +152,14 @@ def learn(rows: Dataset) -> Task:
     return prepared(rows)[0]
 
 
-def prepared(rows: Dataset) -> tuple[Task, Dataset]:
-    """The same, and the rows as `scaled` of the task gives them."""
+def prepared(rows: Dataset, places: Sequence[int] | None = None) -> tuple[Task, Dataset]:
+    """The same, and the rows as `scaled` of the task gives them.
+
+    With `places` the rows there alone say by what all are scaled.
+    """
+    if places is not None and len(places) < len(rows.xs):
+        task = learn(rows.pick(places))
+        return task, task.scaled(rows)
     scaled, inputs = standardise(rows)
     answers = Scaler((0.0,), (1.0,))
     if not rows.classes:

@@ -4,7 +4,7 @@ import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
@@ -18,12 +18,15 @@ from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
 from nn.columns import with_fills
-from nn.data import Dataset, Rows, decision, split
+from nn.data import Dataset, Rows, decision
+from nn.extremes import extremes
 from nn.history import INTERRUPTED, History, Step
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
+from nn.parting import parted, thin_classes
 from nn.plot import boundary, plot_comparison, write_svg
+from nn.recipe import Recipe, places
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task, prepared
@@ -65,6 +68,7 @@ class Plan:
     numbers: tuple[int, ...]  # of `rows` in their file, from 1
     sizes: tuple[int, ...]
     seed: int
+    recipe: Recipe | None = None
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""
@@ -95,8 +99,18 @@ class Trial:
     aside: Look | None = None  # at those kept aside
 
 
-def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int) -> Plan:
-    """The plan for a file's rows; ValueError where the net would be too large."""
+def plan_for(
+    rows: Dataset,
+    hidden: Sequence[int],
+    keep_aside: float,
+    seed: int,
+    recipe_of: Callable[[int], Recipe] | None = None,
+) -> Plan:
+    """The plan for a file's rows; ValueError where the net would be too large.
+
+    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled and columns scaled
+    by what the rows that it learns from say, without those that it holds out.
+    """
     aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
     if keep_aside:
         if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
@@ -105,10 +119,15 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
                 f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
                 f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
             )
-        numbers = split((numbers, numbers), 1 - keep_aside, seed=seed)[0].ys
-        rows, aside = split(rows, 1 - keep_aside, seed=seed)
-    rows, aside = with_fills(rows, aside)
-    task, training = prepared(rows)
+        learned, others = parted(rows, keep_aside, seed)
+        numbers = [numbers[place] for place in learned]
+        rows, aside = rows.pick(learned), rows.pick(others)
+    recipe = recipe_of(len(rows.xs)) if recipe_of else None
+    learned = places(recipe, rows, seed)[0] if recipe else [*range(len(rows.xs))]
+    _, aside = with_fills(rows.pick(learned), aside)
+    _, filled = with_fills(rows.pick(learned), rows)
+    rows = filled or rows
+    task, training = prepared(rows, learned)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -116,7 +135,7 @@ def plan_for(rows: Dataset, hidden: Sequence[int], keep_aside: float, seed: int)
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed)
+    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
@@ -133,8 +152,11 @@ def look_at(task: Task, judge: EachRow, rows: Dataset) -> Look:
 
 
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
-    """Says what is going to be learned, by which net, and how it starts."""
+    """Says what is going to be learned, by which net, how it starts; and what looks odd in it."""
     task = plan.task
+    there = plan.aside.ys if plan.aside else []
+    odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
+    odd += extremes(plan.rows, plan.training)
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
@@ -142,7 +164,8 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
     print(
         f"Learning {task.target!r} ({kinds}) from {many(len(plan.rows.xs), 'row')}.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
-        f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n",
+        f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n"
+        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in odd),
         flush=True,
     )
 
@@ -169,6 +192,9 @@ def trial(
     if not len(history):
         raise KeyboardInterrupt
     task, looks = plan.task, plan.looks(judge)
+    if not task.classes:  # two amounts are classes to `fit`
+        none: list[float | None] = [None] * len(history)
+        history = replace(history, accuracy=none, validation_accuracy=none)
     figures = {
         "points in one step": f"{history.points_seen[0]:,}",
         "learning rate": f"{max(history.learning_rate):g}",
@@ -219,12 +245,12 @@ def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
     said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
     if said:
         print(*said, "", sep="\n")
-    if verdict.is_better(task, ys, answers, constant):
-        return ""
-    return (
-        f"the net is no better than {words!r}: it found nothing in the columns that tells "
-        f"{task.target!r}; more rows, other columns or another --seed may help"
-    )
+    warning = verdict.beside_no_net(task, ys, answers, usual)
+    if warning and done.history.ended == INTERRUPTED:
+        return (
+            f"after {many(len(done.history), 'step')} the net is not clearly better than {words!r}"
+        )
+    return warning
 
 
 def interrupted(trials: Mapping[str, Trial]) -> bool:
@@ -253,10 +279,9 @@ def keep(out: Path, plan: Plan, model: MLP, histories: Mapping[str, History]) ->
     write_histories(out / "history.csv", histories)
     *_, last = histories.values()
     if last.ended == INTERRUPTED:
-        print(
-            f"Stopped by Ctrl-C after {len(last):,} steps; what was learned until then is kept.\n",
-            flush=True,
-        )
+        taken = many(len(last), "step")
+        words = f"Stopped by Ctrl-C after {taken}; what was learned until then is kept.\n"
+        print(words, flush=True)
 
 
 def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
@@ -306,32 +331,54 @@ def figures(
         dashed = "; dashed: on the rows held out" if history.kept is not None else ""
         curves = f"{CURVES[bool(task.classes)]} at each step{dashed}"
         drawn = {"curves.svg": (curves, history.plot())}
-    if task.classes and len(task.features) > 1:
-        columns = telling_columns(task, last.judge, plan.training)
+    numbers = number_columns(plan.training) if task.classes else []
+    if task.classes and len(task.features) > 1 and len(numbers) < 2:
+        print(
+            f"No boundary.svg: it shows two columns of numbers, and here {_are(len(numbers))}; the "
+            "others are 0 or 1, as texts are."
+        )
+    elif len(numbers) > 1:
+        columns = telling_columns(task, last.judge, plan.training, numbers)
 
         def outputs(rows: Rows) -> list[Any]:
             judged = last.judge(task.inputs(rows), [0] * len(rows))  # any target
             return [output for _, output in judged]
 
+        why = "over the two columns of numbers that move the loss most"
         drawn["boundary.svg"] = (
-            "which answer the net gives where, over the two columns that move the loss most",
-            boundary(
-                *(plan.rows, task.inputs.means, columns, last.look.outputs, outputs),
-                why="over the two columns that move the loss most",
-            ),
+            f"which answer the net gives where, {why}",
+            boundary(*(plan.rows, task.inputs.means, columns, last.look.outputs, outputs), why=why),
         )
     return drawn
 
 
-def telling_columns(task: Task, judge: EachRow, training: Dataset) -> tuple[int, int]:
+def _are(count: int) -> str:
+    return "is one" if count else "is none"
+
+
+def number_columns(rows: Dataset) -> list[int]:
+    """The inputs that have more than two values; texts and gaps are inputs of 0 and 1."""
+    found = []
+    for k, column in enumerate(zip(*rows.xs, strict=True)):
+        first, second = column[0], next((x for x in column if x != column[0]), column[0])
+        if any(x not in (first, second) for x in column):
+            found.append(k)
+    return found
+
+
+def telling_columns(
+    task: Task, judge: EachRow, training: Dataset, among: Sequence[int] | None = None
+) -> tuple[int, int]:
     """The two columns that move the loss most: those with the largest sums of abs(slope).
 
-    Of many rows each k-th is looked at, SAMPLE and some more.
+    Those `among` which to look; None: all. Of many rows each k-th is looked at, SAMPLE and some
+    more.
     """
     stride = max(1, len(training.xs) // SAMPLE)
     slopes = judge.slopes(training.xs[::stride], training.ys[::stride])
     blame = [sum(map(abs, column)) for column in zip(*slopes, strict=True)]
-    first, second, *_ = sorted(range(len(blame)), key=lambda column: -blame[column])
+    places = range(len(blame)) if among is None else among
+    first, second, *_ = sorted(places, key=lambda column: -blame[column])
     return first, second
 
 

@@ -10,12 +10,13 @@ from typing import Any
 from engine.drawing.picture import many, visible
 from engine.ops import fsum
 from nn.data import Decision
-from nn.history import ALL_DONE, History
+from nn.history import ALL_DONE, INTERRUPTED, History
 from nn.task import Task
 
 MOST_CLASSES = 12  # of which a table fits on a screen
 LONGEST = 18  # letters of a class in a table
 FEWEST_STEPS = 100  # of which curves say something
+FEWEST_LOOKS = 8  # at rows held out: the same
 STILL = 0.01  # the loss moves by less than this share between two quarters: a plateau
 FALLING = 0.05  # by more than this: it still falls
 RISEN = 1.1  # times the lowest loss of rows held out: more is learning by heart
@@ -81,11 +82,52 @@ def comparison(
     return {measure: {name: line[measure] for name, line in lines.items()} for measure in measures}
 
 
-def is_better(task: Task, ys: Sequence[Any], answers: Sequence[Any], others: Sequence[Any]) -> bool:
-    """Whether answers are better than others."""
+def gain(
+    task: Task, ys: Sequence[Any], answers: Sequence[Any], others: Sequence[Any]
+) -> tuple[float, float]:
+    """By how much answers are better than others, and how much of that may be chance.
+
+    Of classes by so many right answers, of which the root of those that differ may be chance. Of
+    numbers by the mean squared error, with the standard error of the difference.
+
+    >>> from nn.data import iris
+    >>> from nn.task import learn
+    >>> gain(learn(iris()), [0, 1, 1, 2], [0, 1, 1, 0], [0, 0, 0, 2])
+    (1.0, 1.7320508075688772)
+    """
     if task.classes:
-        return right(ys, answers) > right(ys, others)
-    return squares(ys, answers) < squares(ys, others)
+        hits = [(y == a) - (y == b) for y, a, b in zip(ys, answers, others, strict=True)]
+        return float(sum(hits)), math.sqrt(sum(map(abs, hits)))
+    saved = [(y - b) ** 2 - (y - a) ** 2 for y, a, b in zip(ys, answers, others, strict=True)]
+    mean = fsum(saved) / len(saved)
+    spread = fsum([(x - mean) ** 2 for x in saved])
+    return mean, math.sqrt(spread / max(1, len(saved) - 1) / len(saved))
+
+
+def beside_no_net(task: Task, ys: Sequence[Any], answers: Sequence[Any], usual: Any) -> str:
+    """What is to be warned of where a net's answers are not clearly better than the usual one.
+
+    Else "". Where all targets are the same class, that is said: they cannot tell.
+    """
+    words = in_words(task, usual)
+    target = visible(task.target)
+    if task.classes and set(ys) == {usual} and set(answers) == {usual}:
+        return (
+            f"all these rows are {visible(task.words(usual))[:LONGEST]!r}, so they cannot tell "
+            f"whether the net found anything; rows of other classes, or another --seed, would"
+        )
+    better, chance = gain(task, ys, answers, [usual] * len(ys))
+    if better <= 0:
+        return (
+            f"the net is no better than {words!r}: it found nothing in the columns that tells "
+            f"{target!r}; more rows, other columns or another --seed may help"
+        )
+    if better < chance:
+        return (
+            f"the net is better than {words!r} by so little that it may be chance: these "
+            f"{many(len(ys), 'row')} do not say that it found anything that tells {target!r}"
+        )
+    return ""
 
 
 def confusion(task: Task, ys: Sequence[Any], answers: Sequence[Any]) -> dict[str, dict[str, str]]:
@@ -129,14 +171,9 @@ def remarks(history: History, learned: float, aside: float | None = None) -> lis
     found, looks = [], [loss for loss in history.validation_loss if loss is not None]
     if history.kept is not None:
         lowest, last = history.validation_loss[history.kept], looks[-1]
-        step = f"step {history.kept + 1:,}"
-        ended = (
-            f"It stopped early, after {many(len(history), 'step')}; the weights of {step}"
-            if history.ended != ALL_DONE
-            else f"The weights of {step} of {len(history):,}"
-        )
         found.append(
-            f"{ended} are kept: there the loss of the rows held out was lowest, {lowest:.4g}."
+            f"{_kept(history)} are kept: there the loss of the rows held out was lowest, "
+            f"{lowest:.4g}."
         )
         if lowest is not None and last > RISEN * lowest:
             found.append(
@@ -149,18 +186,35 @@ def remarks(history: History, learned: float, aside: float | None = None) -> lis
             "from: some was learned by heart (overfitting). More rows, smaller --layers or fewer "
             "--steps may help."
         )
-    if len(history) >= FEWEST_STEPS and history.ended == ALL_DONE:
-        n = len(history)
-        quarters = [history.loss[a:b] for a, b in pairwise((n // 2, 3 * n // 4, n))]
-        third, fourth = (fsum(losses) / len(losses) for losses in quarters)
-        if abs(third - fourth) <= STILL * abs(third):
-            found.append(
-                f"In the last half of the steps the loss stayed near {fourth:.4g} (a plateau): "
-                "more --steps alone will not lower it."
-            )
-        elif fourth < (1 - FALLING) * third:
-            found.append(
-                f"The loss was still falling at the end ({third:.4g} to {fourth:.4g} in the last "
-                "half): more --steps may lower it."
-            )
+    enough = len(history) >= FEWEST_STEPS and not 0 < len(looks) < FEWEST_LOOKS
+    if enough and history.ended == ALL_DONE:
+        found += _end_of(looks, " on the rows held out") if looks else _end_of(history.loss)
     return found
+
+
+def _kept(history: History) -> str:
+    """How a training with rows held out ended, and which weights it left."""
+    step, taken = f"step {(history.kept or 0) + 1:,}", many(len(history), "step")
+    if history.ended == ALL_DONE:
+        return f"The weights of {step} of {len(history):,}"
+    how = "Ctrl-C stopped it" if history.ended == INTERRUPTED else "It stopped early,"
+    return f"{how} after {taken}; the weights of {step}"
+
+
+def _end_of(curve: Sequence[float], where: str = "") -> list[str]:
+    """Whether a loss was still falling at the end, or stood still."""
+    n = len(curve)
+    quarters = [curve[a:b] for a, b in pairwise((n // 2, 3 * n // 4, n))]
+    third, fourth = (fsum(losses) / len(losses) for losses in quarters)
+    if abs(third - fourth) <= STILL * abs(third):
+        return [
+            f"In the last half of the steps the loss{where} stayed near {fourth:.4g} (a plateau). "
+            "The net may have found all that there is, or be stuck: another --seed, a larger --lr "
+            "or more --steps would tell."
+        ]
+    if fourth < (1 - FALLING) * third:
+        return [
+            f"The loss{where} was still falling at the end ({third:.4g} to {fourth:.4g} in the "
+            "last half): more --steps may lower it."
+        ]
+    return []

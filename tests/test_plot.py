@@ -83,6 +83,28 @@ def test_a_noisy_curve_gets_its_moving_average():
     assert axes.get_ylim()[1] > 3.0  # the start, which no mean shows, has room
 
 
+def test_all_dots_of_a_noisy_curve_have_room():
+    noisy = [0.02 if i % 3 else 0.5 + i % 2 for i in range(300)]
+    axes = plot_history(history(noisy)).axes[0]
+    low, high = axes.get_ylim()
+    assert low < min(noisy) < max(noisy) < high
+    assert not any("outside" in name for name in named(axes))
+
+
+def test_dots_so_far_down_that_the_others_would_be_flat_are_said_to_lie_below():
+    noisy = [1e-12 if i in (150, 200) else 1.0 + i % 2 for i in range(300)]
+    axes = plot_history(history(noisy)).axes[0]
+    (name,) = named(axes)
+    assert name == "training (mean of the last 15 steps); the lowest dots lie below"
+    assert 0.1 < axes.get_ylim()[0] < 1.0
+
+
+def test_a_class_whose_name_begins_with_a_line_is_in_the_legend():
+    sides = Dataset([[-1.0, 0.0], [1.0, 0.0]] * 3, [0, 1] * 3, classes=("_left", "right"))
+    (axes,) = plot_decision_boundary(lambda x: [-x[0], x[0]], sides).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["'_left'", "right"]
+
+
 def test_single_points_that_are_right_or_wrong_are_shown_by_their_mean():
     made = history([1.0] * 200)
     made.accuracy[:] = [float(i % 2) for i in range(200)]

@@ -1,18 +1,25 @@
 import csv
+import math
 import re
 from dataclasses import replace
+from functools import partial
+from random import Random
+from statistics import median
 
 import pytest
 
 from engine.check import finite_difference
+from nn.columns import Column, Reading
 from nn.data import Dataset, iris
 from nn.history import History, Step
 from nn.optim import SGD
+from nn.recipe import parts, recipe_for
 from nn.task import learn
 from nn.train import gradient_descent
 from nn.trial import figures as drawn
 from nn.trial import (
     goal,
+    introduce,
     judging_net,
     leave,
     look_at,
@@ -42,6 +49,94 @@ def histories(plan, *steps):
 def test_a_plan_scales_by_the_rows_it_learns_from_alone(plan):
     assert (len(plan.rows.xs), len(plan.aside.xs), plan.sizes) == (120, 30, (4, 3, 3))
     assert plan.task == learn(plan.rows) != learn(iris())
+
+
+def test_a_plan_scales_without_the_rows_held_out():
+    plan = plan_for(iris(), (3,), 0.2, 0, partial(recipe_for, hold_out=0.25))
+    learning, held_out = parts(plan.recipe, plan.rows, plan.seed)
+    assert (len(learning.xs), len(held_out.xs)) == (90, 30)
+    assert plan.task == learn(learning) != learn(plan.rows)
+    assert plan.training == plan.task.scaled(plan.rows)
+
+
+def test_gaps_are_filled_by_the_rows_learned_from_alone():
+    draw = Random(0)
+    xs = [[draw.gauss(0, 1), math.nan if k % 5 == 0 else draw.gauss(0, 1)] for k in range(60)]
+    reading = Reading((Column("a"), Column("b")), Column("y"), "fill")
+    rows = Dataset(xs, [float(k) for k in range(60)], ("a", "b"), (), "y", reading)
+    plan = plan_for(rows, (3,), 0.2, 0, partial(recipe_for, hold_out=0.25))
+    learning, _ = parts(plan.recipe, plan.rows, plan.seed)
+    known = [b for _, b, was_missing in learning.xs if not was_missing]
+    assert plan.task.reading.columns[1].fill == median(known)
+    assert {b for _, b, was_missing in plan.rows.xs if was_missing} == {median(known)}
+
+
+def test_a_rare_class_is_learned_from_and_kept_aside():
+    rows = Dataset([[float(k)] for k in range(1000)], [int(k < 6) for k in range(1000)])
+    rows = replace(rows, classes=("fine", "fraud"), features=("x",), target="kind")
+    for seed in range(5):
+        plan = plan_for(rows, (3,), 0.2, seed, recipe_for)
+        learning, held_out = parts(plan.recipe, plan.rows, seed)
+        assert [sum(part.ys) for part in (learning, held_out, plan.aside)] == [4, 1, 1]
+        assert (len(plan.rows.xs), len(plan.aside.xs)) == (800, 200)
+
+
+def test_what_is_odd_in_the_rows_is_said(capsys):
+    xs = [[1e200 if k == 3 else k / 50] for k in range(100)]
+    rows = Dataset(xs, [0] * 97 + [1, 1, 2], ("x",), ("a", "b", "c"), "kind")
+    plan = plan_for(rows, (3,), 0.2, 1, recipe_for)
+    net = plan.net()
+    introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
+    said = capsys.readouterr().out
+    assert "Of 'c' there is a single row: it is learned from" in said
+    assert "Kept aside is no row of 'b': what is said of new rows says nothing of it." in said
+    if 1e200 in [x for (x,) in plan.rows.xs]:
+        assert "'x' (1e+200) holds a number so far from the others" in said
+
+
+@pytest.mark.parametrize("ys", [[0.0] * 50 + [1.0] * 50, [3.0, 8.0]])
+def test_two_amounts_are_no_classes(ys):
+    """Scaled they are -1 and 1, which `fit` takes for classes: the error stays in their unit."""
+    rows = Dataset([[float(k)] for k in range(len(ys))], ys, ("x",), (), "y")
+    plan = plan_for(rows, (3,), 0.0, 0, recipe_for)
+    net = plan.net()
+    history = gradient_descent(net, plan.task.loss, plan.training, lr=0.1, steps=3)
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    assert "%" not in done.figures["typical error"]
+    assert done.history.accuracy == [None] * 3
+    assert plan.task.quality(0.25, 0.69) == f"{0.5 * plan.task.answers.scales[0]:.4g}"
+
+
+def test_a_stopped_training_is_not_told_to_find_other_columns(plan, capsys):
+    [history], net = histories(plan, 1).values(), plan.net()
+    zeros = dict.fromkeys(net.state_dict(), 0.0)
+    net.load_state_dict(zeros)
+    history.ended = "interrupted"
+    done = trial(plan, net, judging_net(plan.task, net), history, {})
+    warning = print_verdict(plan, done, [*zeros.values()])
+    assert warning.startswith("after 1 step the net is not clearly better than")
+    assert "columns" not in warning
+
+
+def test_a_boundary_is_drawn_over_numbers_or_not_at_all(capsys):
+    draw = Random(0)
+    texts = [
+        [float(k % 2), float(k % 2 == 0), draw.gauss(0, 1), draw.gauss(0, 1)] for k in range(60)
+    ]
+    for count in (4, 3, 2):
+        rows = Dataset(
+            [x[:count] for x in texts], [k % 2 for k in range(60)], tuple("abcd"[:count])
+        )
+        plan = plan_for(replace(rows, classes=("no", "yes"), target="y"), (3,), 0.2, 0)
+        net = plan.net()
+        history = gradient_descent(net, plan.task.loss, plan.training, lr=0.1, steps=2)
+        done = trial(plan, net, judging_net(plan.task, net), history, {})
+        pictures = drawn(plan, done, {"gd": history})
+        said = capsys.readouterr().out
+        assert ("boundary.svg" in pictures) == (count == 4) == ("No boundary.svg" not in said)
+        if count == 4:
+            (axes,) = pictures["boundary.svg"][1].axes
+            assert {axes.get_xlabel(), axes.get_ylabel()} == {"c", "d"}
 
 
 def test_a_plan_gives_the_same_net_each_time(plan):
@@ -89,7 +184,7 @@ def test_a_net_that_is_no_better_than_none_is_warned_of(plan, capsys):
     net.load_state_dict(same)
     done = trial(plan, net, judging_net(plan.task, net), history, {})
     warning = print_verdict(plan, done, [*same.values()])
-    assert warning.startswith("the net is no better than 'always virginica'")
+    assert warning.startswith("the net is no better than 'always setosa'")
     assert "nothing in the columns that tells 'species'; more rows" in warning
 
 
@@ -165,9 +260,9 @@ def test_the_boundary_says_which_columns_and_why(plan):
     [history], net = histories(plan, 20).values(), plan.net()
     done = trial(plan, net, judging_net(plan.task, net), history, {})
     meaning, figure = drawn(plan, done, {"gd": history})["boundary.svg"]
-    assert meaning.endswith("over the two columns that move the loss most")
+    assert meaning.endswith("over the two columns of numbers that move the loss most")
     (axes,) = figure.axes
-    assert "over the two columns that move the loss most\n" in axes.get_title()
+    assert "over the two columns of numbers that move the loss most\n" in axes.get_title()
     first, second = telling_columns(plan.task, done.judge, plan.training)
     assert (axes.get_xlabel(), axes.get_ylabel()) == (
         plan.task.features[first],

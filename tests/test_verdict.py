@@ -8,11 +8,12 @@ from nn.task import learn
 from nn.verdict import (
     MOST_CLASSES,
     answers_of,
+    beside_no_net,
     comparison,
     confusion,
     figures,
+    gain,
     in_words,
-    is_better,
     remarks,
     usual_answer,
 )
@@ -64,9 +65,30 @@ def test_a_comparison_has_a_line_for_each():
     [(FLOWERS, [0, 1], [0, 1], [0, 0]), (LINE, [0.0, 1.0], [0.1, 1.0], [0.0, 0.5])],
 )
 def test_better_is_better_and_the_same_is_not(task, ys, good, bad):
-    assert is_better(task, ys, good, bad)
-    assert not is_better(task, ys, bad, good)
-    assert not is_better(task, ys, good, good)
+    assert gain(task, ys, good, bad)[0] > 0 > gain(task, ys, bad, good)[0]
+    assert gain(task, ys, good, good) == (0, 0)
+
+
+def test_a_gain_comes_with_what_may_be_chance():
+    better, chance = gain(LINE, [0.0, 0.0, 0.0], [0.0, 1.0, 0.0], [2.0, 0.0, 1.0])
+    assert (better, chance) == (pytest.approx(4 / 3), pytest.approx((19 / 3 / 3) ** 0.5))
+
+
+def test_a_net_that_is_not_clearly_better_is_warned_of():
+    ys = [-1.0, 1.0, 0.5, -0.5]
+    assert beside_no_net(LINE, ys, ys, 0.0) == ""
+    assert "no better than 'always 20, the mean'" in beside_no_net(LINE, ys, [0.0] * 4, 0.0)
+    hardly = beside_no_net(LINE, ys, [0.0, 0.1, -0.1, 0.0], 0.0)
+    assert "by so little that it may be chance: these 4 rows" in hardly
+
+
+def test_one_class_found_is_better_and_rows_of_one_class_cannot_tell():
+    assert beside_no_net(FLOWERS, [0] * 9 + [1], [0] * 9 + [1], 0) == ""
+    words = beside_no_net(FLOWERS, [0] * 10, [0] * 10, 0)
+    assert words.startswith("all these rows are 'setosa', so they cannot tell")
+    assert "found nothing" not in words
+    by_chance = beside_no_net(FLOWERS, [0, 0, 1, 1, 1], [1, 1, 1, 1, 1], 0)
+    assert "may be chance" in by_chance
 
 
 def test_a_confusion_counts_and_says_recall():
@@ -93,7 +115,7 @@ def test_names_in_a_table_stay_apart_and_short():
 
 FALLS = [1.0 / (1 + k) for k in range(200)]
 REMARKS = {
-    "a plateau": (history([0.5] * 200), 0.5, None),
+    "(a plateau). The net may have found all": (history([0.5] * 200), 0.5, None),
     "still falling": (history(FALLS), 0.01, None),
     "2.5 times that on rows learned from": (history([0.5] * 5), 0.2, 0.5),
     "the weights of step 4 are kept: there the loss of the rows held out was lowest, 0.3.": (
@@ -101,6 +123,12 @@ REMARKS = {
     ),
     "The weights of step 9 of 9 are kept": (
         history([0.5] * 9, {3: 0.4, 8: 0.3}, kept=8), 0.5, 0.5,
+    ),
+    "Ctrl-C stopped it after 1 step; the weights of step 1 are kept": (
+        history([0.5], {0: 0.3}, "interrupted", 0), 0.5, 0.5,
+    ),
+    "The loss on the rows held out was still falling at the end": (
+        history([0.5] * 200, dict(enumerate(FALLS)), kept=199), 0.5, 0.5,
     ),
     "it rose to 0.6: the net began to learn by heart": (
         history([0.5] * 9, {3: 0.3, 7: 0.6}, "early stop", 3), 0.5, 0.5,
@@ -116,3 +144,16 @@ def test_curves_are_remarked_on(words):
 def test_there_is_not_always_something_to_say():
     assert remarks(history([0.5] * 20), 0.2, 0.3) == []
     assert remarks(history(FALLS, ended="interrupted"), 0.2, 0.3) == []
+
+
+def test_what_the_rows_held_out_say_counts_more_than_the_loss_of_learning():
+    """The one goes on falling where the other rose long ago: more steps would not help."""
+    rises = {k: 0.2 + 0.001 * k for k in range(200)}
+    words = " ".join(remarks(history(FALLS, rises, kept=0), 0.01, 0.3))
+    assert "learn by heart" in words
+    assert "more --steps" not in words
+
+
+def test_a_plateau_does_not_say_that_more_steps_are_useless():
+    (words,) = remarks(history([0.5] * 200), 0.5)
+    assert "more --steps would tell" in words
