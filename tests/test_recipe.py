@@ -183,7 +183,7 @@ def test_ctrl_c_while_starts_are_tried_ends_the_training(monkeypatch):
 @pytest.mark.parametrize("aim", [line, product])
 def test_a_training_goes_on_from_the_start_it_began_with(n, aim, tmp_path):
     rows, path = amounts_of(n, aim), tmp_path / "run.json"
-    recipe = recipe_for(n, steps=1000)
+    recipe = replace(recipe_for(n, steps=1000), trial=0.7)
     start = chosen(recipe, net_of(2, 6, 1), mse, rows, 1, "numpy").start
     assert (start == "straight") == (aim is line)
     train = partial(train_by, recipe, loss=mse, rows=rows, seed=1)
