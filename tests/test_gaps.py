@@ -12,6 +12,7 @@ from mutated import mutated_json
 import nn.trial
 from nn.cli import main
 from nn.finding import Wishes
+from nn.parting import parted
 from nn.reading import read_rows
 from nn.task import load_task
 from nn.trial import plan_for
@@ -77,10 +78,8 @@ def test_the_fill_is_the_median_of_the_rows_that_were_learned_from():
 
 def plan_numbers():
     """The rows that the training learns from, from 0."""
-    from nn.data import split
-
-    count = [*range(60)]
-    return split((count, count), 0.8, seed=0)[0].ys
+    rows, _ = read_rows("data.csv", "kind", Wishes(missing="fill"))
+    return parted(rows, 0.2, 0)[0]
 
 
 def test_rows_keep_their_numbers_where_others_are_left_out():
