@@ -92,17 +92,6 @@ class Program:
         """How many places the leaves take."""
         return len(self.constants) + self.inputs + len(self.parameters)
 
-    def constant(self, access: Access, lengths: Sequence[int]) -> float | None:
-        """The number that a loop reads in all its rows, where that is one constant."""
-        ends = access.table or (
-            access.base,
-            access.base + sum((n - 1) * s for n, s in zip(lengths, access.strides, strict=True)),
-        )
-        if not 0 <= min(ends) <= max(ends) < len(self.constants):
-            return None
-        read = {self.constants[place] for place in access.places(lengths)}
-        return read.pop() if len(read) == 1 else None
-
 
 LONE = 3  # a dot keeps so many plain summands
 

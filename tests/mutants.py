@@ -70,8 +70,8 @@ TARGETS = {
     "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
     "python": {"engine/backends/python.py": Looked((BITS, "tests/test_python.py"))},
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
-                      "adjoints", "arrays", "scalars", "matmul", "strides", "ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-160]", "cformula", "cloops", "ctext", "contraction"),
+                      "arrays", "scalars", "matmul", "strides", "ufuncs"),
+    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "cformula", "cloops", "ctext", "contraction"),
 }
 # fmt: on
 
@@ -137,10 +137,6 @@ EQUIVALENT = {
     "python.py: ast.unparse(branch) == '0.0' -> ast.unparse(branch) != '0.0'": "zeros are looked "
     "for where there are none",
     "ops.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
-    "arrays.py: loop.rows * max(1, prod(loop.terms)) -> "
-    "loop.rows + max(1, prod(loop.terms))": "two right ways: numbers alone, or arrays",
-    "cloops.py: _is_shared(loop, access) and self._is_general(loop) -> "
-    "_is_shared(loop, access) or self._is_general(loop)": "a 0 that is added to, not overwritten",
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",

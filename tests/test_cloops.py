@@ -3,73 +3,79 @@
 import pytest
 
 from engine.backends.cformula import Formulas
-from engine.backends.cloops import Function, Writer
+from engine.backends.cloops import Function, function, views
 from engine.backends.contraction import Machine
+from engine.backends.loops import Loop, View, adjoint, lower
 from engine.ops import OPS
-from engine.roll import Access, Loop
+from engine.roll import Access, Program
+from engine.roll import Loop as Rolled
 
 
-def loop(name: str, rows: int, terms: int, needs_grad: bool = True) -> Loop:
-    """`rows` rows of an operation, each on memory of its own."""
+def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:
+    """`rows` rows of an operation, each on memory of its own, and the loops of its adjoints."""
     op = OPS[name]
-    if not op.many:
-        scalars = tuple(Access(-1 - k, (1,), None, needs_grad) for k in range(len(op.partials)))
-        return Loop(op, (rows,), (), scalars, (), -9)
-    vectors = tuple(
-        Access(-2 - k, (terms, 1), None, needs_grad) for k in range(1 + (name == "dot"))
-    )
-    bias = (Access(-1, (1,), None, needs_grad),) if name == "dot" else ()
-    return Loop(op, (rows,), (terms,), bias, vectors, -9)
+    scalars = tuple(Access(0, (1,), None, True) for _ in range(len(op.partials)))
+    rolled = Rolled(op, (rows,), (), scalars, (), 9)
+    if op.many:
+        vectors = tuple(Access(0, (terms, 1), None, True) for _ in range(1 + (name == "dot")))
+        rolled = Rolled(op, (rows,), (terms,), scalars[: name == "dot"], vectors, 9)
+    (loop,) = lower(Program((rolled,), 10**6, (), 10**6, (), (), (), ()))
+    return loop, list(adjoint([loop]))
 
 
-def writer(general: bool = False) -> Writer:
-    return Writer(Machine(8, 20), Formulas(), general)
+def written(loop: Loop, general: bool = False) -> Function:
+    return function(loop, Machine(8, 20), Formulas(), general)
 
 
-def declared(function: Function) -> list[str]:
-    return [parameter.declaration.split()[-1].lstrip("*") for parameter in function.parameters]
+def declared(made: Function) -> list[str]:
+    return [parameter.split()[-1] for parameter in made.head.split(", ")]
 
 
 def test_a_row_reads_its_operands_and_writes_its_result() -> None:
-    (function,) = writer().forward(loop("mul", 100, 0))
-    assert declared(function) == ["x", "y", "z"]
-    assert [parameter.offset for parameter in function.parameters] == [-1, -2, -9]
-    assert function.lines == (
+    loop, _ = loops("mul", 100, 0)
+    made = written(loop)
+    assert declared(made) == ["x", "y", "to"] == list(views(loop))
+    assert made.memories == ("v", "v", "v")
+    assert made.lines == (
         "for (int i0 = 0; i0 < 100; i0++) {",
-        "    z[i0] = z_mul(x[i0], y[i0]);",
+        "    to[i0] = (x[i0] * y[i0]);",
         "}",
     )
 
 
 def test_an_adjoint_reads_what_its_partial_needs() -> None:
-    (by_y,) = writer().backward(loop("div", 100, 0), ["", "="])
-    assert declared(by_y) == ["y", "z", "g", "dy"]
-    assert "dy[i0] = g[i0] * dy_div(y[i0], z[i0]);" in by_y.lines[1]
+    _, (_, by_y) = loops("div", 100, 0)
+    made = written(by_y)
+    assert declared(made) == ["g", "y", "z", "to"]
+    assert made.memories == ("a", "v", "v", "a")
+    assert "to[i0] += (g[i0] * ((-z[i0]) / y[i0]));" in made.lines[1]
 
 
-@pytest.mark.parametrize("name", ["dot", "logsumexp", "sum"])
-@pytest.mark.parametrize("rows", [1, 100])
-def test_operands_without_need_have_no_adjoint(name: str, rows: int) -> None:
-    wanted = loop(name, rows, 9)
-    operands = len(wanted.scalars) + len(wanted.vectors)
-    for k in range(operands):
-        assigns = ["+=" if k == i else "" for i in range(operands)]
-        (function,) = writer().backward(wanted, assigns)
-        targets = [n for n in declared(function) if n.startswith("d")]
-        assert len(targets) == 1
+def test_only_what_is_written_is_no_constant() -> None:
+    made = written(loops("logsumexp", 100, 9)[0])
+    assert made.head == "const double *restrict x, double *restrict to, double *restrict w"
+    assert made.work == 900
+
+
+def test_a_table_takes_a_pointer_more() -> None:
+    table = View("v", 0, (1,), tuple(range(0, 20, 2)))
+    made = written(Loop("row", (10,), View("v", 30, (1,)), "=", "x", {"x": table}))
+    assert made.memories == ("v", "t", "v")
+    assert "to[i0] = x[x_at[i0]];" in made.lines[1]
 
 
 def test_general_functions_serve_all_lengths() -> None:
-    functions = [writer(general=True).forward(loop("dot", n, 5))[0] for n in (3, 4)]
-    assert functions[0].lines == functions[1].lines
-    offsets = [[p.offset for p in f.parameters if not p.memory] for f in functions]
-    assert offsets[0] != offsets[1]
+    made = [written(loops("dot", n, 5)[0], general=True) for n in (3, 4)]
+    assert (made[0].head, made[0].lines) == (made[1].head, made[1].lines)
+    assert made[0].numbers != made[1].numbers
+    assert made[0].memories[-len(made[0].numbers) :] == ("",) * len(made[0].numbers)
 
 
 @pytest.mark.parametrize("name", ["dot", "sum", "logsumexp"])
 def test_long_loops_stay_as_they_are_in_general(name: str) -> None:
-    (function,) = writer(general=True).forward(loop(name, 1000, 64))
-    assert all(parameter.memory for parameter in function.parameters)
+    loop, adjoints = loops(name, 1000, 64)
+    for each in (loop, adjoints[-1]):
+        assert written(each, general=True).numbers == ()
 
 
 @pytest.mark.parametrize("name", ["dot", "logsumexp"])
@@ -86,9 +92,23 @@ def test_long_loops_stay_as_they_are_in_general(name: str) -> None:
 def test_short_loops_are_written_as_they_stand(
     name: str, general: bool, rows: int, plain: bool
 ) -> None:
-    wanted = loop(name, rows, 8)
-    (function,) = writer(general).forward(wanted)
-    assert ("V8" not in "".join(function.lines) and not function.work) == plain
-    assert writer(general).may_set(wanted, wanted.vectors[0]) != plain
-    numbers = [parameter for parameter in function.parameters if not parameter.memory]
-    assert bool(numbers) == (general and plain)
+    made = written(loops(name, rows, 8)[0], general)
+    assert ("V8" not in "".join(made.lines) and not made.work) == plain
+    assert bool(made.numbers) == (general and plain)
+
+
+def test_a_sum_over_the_first_axis_adds_where_it_stands() -> None:
+    """The last axis lies side by side, so it stays the innermost."""
+    reads = {"x": View("v", 0, (4, 1))}
+    loop = Loop("sum", (3, 4), View("a", 0, (0, 1)), "=", "x", reads)
+    lines = [line.strip() for line in written(loop).lines]
+    assert [line for line in lines if "to[" in line] == [
+        "to[i1] = 0.0;",
+        "to[i1] += x[i0 * 4 + i1];",
+    ]
+
+
+def test_the_exps_of_a_softmax_come_in_one_stretch() -> None:
+    _, (soft,) = loops("logsumexp", 100, 10)
+    text = "\n".join(written(soft).lines)
+    assert "for (int i = 0; i < 1000; i++) each[i] = v_exp(each[i]);" in text

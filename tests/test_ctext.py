@@ -4,15 +4,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pytest
-
 from engine.backends import vectormath
 from engine.backends.contraction import Machine
-from engine.backends.ctext import TRAINING, Text, _runs, _Written, text
+from engine.backends.ctext import TRAINING, Text, text
 from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.ops import OPS
-from engine.roll import Access, roll
+from engine.roll import roll
 from engine.tape import record
 from engine.value import Value
 from nn.module import MLP
@@ -54,9 +52,8 @@ def test_only_names_of_the_library_occur() -> None:
             r"[VU][248]|KEEP[248]|AT[1248]|SUM[1248]|INFINITY|isfinite|INLINE|v_log1p|v_exp",
             r"row_of|index|place|rows",
             r"values|adjoints|work|seeds|table|forward(_end)?|backward(_end)?",
-            r"top|best|lost|term|row_[gz]|d?[xyzbgwvatsmnpku](\d+)?(_\w+)?|i\d*|part\d+",
-            r"(z_|dx_|dy_)?(?:" + "|".join([*OPS, "pick"]) + ")"
-            r"(_d[xyb]\d?|_adjoint)?(_[0-9a-f]{12})?",
+            r"top|best|lost|term|each|[xyzbgwvatsmnpku](\d+)?(_\w+)?|i\d*|part\d+",
+            r"(?:" + "|".join([*OPS, "pick", "seed", "share"]) + r")(_d[xyb]\d?)?(_[0-9a-f]{12})?",
             r"e\d+|x[0-9a-f]+",
         ]
     )
@@ -67,7 +64,7 @@ def test_only_names_of_the_library_occur() -> None:
 
 def test_a_larger_batch_is_no_longer_text() -> None:
     sources = [written(net(xs), flat(xs)).source for xs in (batch(40, 3), batch(400, 3))]
-    assert abs(len(sources[0]) - len(sources[1])) < 2000
+    assert len(sources[1]) < len(sources[0]) + 2000
 
 
 def test_loops_that_differ_in_places_share_a_function() -> None:
@@ -79,14 +76,9 @@ def test_loops_that_differ_in_places_share_a_function() -> None:
     assert deep(12).count("static void") == deep(6).count("static void")
 
 
-def test_adjoints_begin_with_zeros_only_where_seeds_are_added() -> None:
+def test_no_adjoint_begins_with_zeros_where_one_is_the_first_to_come() -> None:
     x = Value(0.5)
-    with record() as seen:
-        result = (x.sin() * x).exp()
-    program = roll(seen.tape([x], [result], [True]))
-    source = text(program, MACHINE).source
-    (output,) = program.outputs
-    assert re.findall("zero.*;", source.split("backward")[-1]) == [f"zero({output}, 1);"]
+    assert "zero(" not in written((x.sin() * x).exp, [x]).source.split("backward")[-1]
 
 
 def test_places_that_no_formula_gives_are_data() -> None:
@@ -122,44 +114,3 @@ def test_programs_of_other_lengths_share_functions() -> None:
         return set(text(program, MACHINE, many=True).functions)
 
     assert functions(7) == functions(9) == functions(23)
-
-
-@pytest.mark.parametrize(
-    ("strides", "lengths", "runs", "distinct"),
-    [
-        ((1,), (5,), [(7, 12)], True),
-        ((0, 1), (3, 4), [(7, 11)], True),
-        ((4, 1), (3, 4), [(7, 19)], True),
-        ((1, 1), (3, 3), [(7, 12)], False),  # overlapping windows
-        ((17, 1), (2, 3), [(7, 10), (24, 27)], True),
-        ((-2,), (3,), [(3, 4), (5, 6), (7, 8)], True),
-        ((2, 1), (3, 3), [(7, 14)], False),
-        ((2,), (4096,), [(7 + 2 * k, 8 + 2 * k) for k in range(4096)], True),
-        ((2,), (5000,), [(7, 7 + 9999)], False),  # too many stretches: as one
-    ],
-)
-def test_runs_of_memory(
-    strides: tuple[int, ...],
-    lengths: tuple[int, ...],
-    runs: list[tuple[int, int]],
-    distinct: bool,
-) -> None:
-    found, once = _runs(Access(7, strides, None, True), lengths)
-    assert (sorted(found), once) == (runs, distinct)
-
-
-def test_a_table_covers_what_lies_between_its_ends() -> None:
-    access = Access(0, (1,), (5, 3, 9), True)
-    assert _runs(access, (3,)) == ([(3, 10)], False)
-
-
-def test_the_first_writer_sets_and_later_ones_add() -> None:
-    written = _Written(20)
-    line = Access(2, (1,), None, True)
-    assert written.claim(line, (5,)) == "="
-    assert written.claim(line, (5,)) == "+="
-    assert written.zeros == []
-    assert written.claim(Access(5, (1,), None, True), (6,)) == "+="  # 7 to 10 hold nothing yet
-    assert written.zeros == [(7, 11)]
-    assert written.claim(Access(12, (1,), None, True), (3,), may_set=False) == "+="
-    assert written.zeros == [(7, 11), (12, 15)]

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     ["engine.ieee", "engine.names", "engine.fork", "engine.drawing.layout"],
     ["engine.formula", "engine.beside", "engine.backends.vectormath"],
-    ["engine.backends.strides", "engine.backends.contraction", "engine.backends.library"],
-    ["engine.ops", "engine.backends.steps"],
+    ["engine.backends.strides", "engine.backends.library"],
+    ["engine.ops", "engine.backends.steps", "engine.backends.contraction"],
     ["engine.operators", "engine.backends.called", "engine.backends.matmul"],
     ["engine.modes", "engine.backends.ufuncs", "engine.backends.cformula"],
     ["engine.value"],
@@ -34,9 +34,10 @@ FLOORS = [
     ["engine.drawing.svg", "engine.page.page", "engine.words"],
     ["engine.backends", "engine.backends.kernel"],
     ["engine.drawing.digraph", "engine.story.sentences"],
+    ["engine.backends.loops"],
     ["engine.backends.scalars", "engine.backends.cloops"],
     ["engine.draw", "engine.steps", "engine.backends.arrays", "engine.backends.ctext"],
-    ["engine.backends.adjoints", "engine.backends.python", "engine.backends.c"],
+    ["engine.backends.python", "engine.backends.c"],
     ["engine.backends.numpy", "engine.backends.choice"],
     ["engine.recorded"],
     ["engine.runs", "engine.causes"],
@@ -70,7 +71,7 @@ FLOORS = [
 ]
 FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
-NUMPYS_OWN = {f"engine.backends.{name}" for name in ("adjoints", "arrays", "called")}
+NUMPYS_OWN = {f"engine.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 DEPENDENCIES = {"graphviz"}
 FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}

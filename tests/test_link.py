@@ -238,12 +238,17 @@ def test_what_a_loss_reads_is_looked_at_again_soon():
         return (out * scale["of"] - y) ** 2
 
     def change(number, frame):
+        if scale["of"] == 2.0:
+            signal.raise_signal(signal.SIGINT)
         scale["of"] = 2.0
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     signal.signal(signal.SIGALRM, change)
-    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    signal.setitimer(signal.ITIMER_REAL, 0.3, 1.0)
     try:
-        fit(lambda x: w * x, loss, ([1.0], [3.0]), optimizer=SGD([w], lr=1e-3), steps=60_000)
+        with pytest.warns(TrainingInterrupted):
+            fit(lambda x: w * x, loss, ([1.0], [3.0]), optimizer=SGD([w], lr=1e-3), steps=10**8)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

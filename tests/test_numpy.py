@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
+import graphs
 import pytest
 import ran
 from hypothesis import given, settings
@@ -24,7 +25,7 @@ from nn.module import MLP
 
 pytest.importorskip("numpy")
 
-from engine.backends import adjoints, arrays, called
+from engine.backends import arrays, called
 from engine.backends import numpy as backend
 
 SINGLE = [op for op in OPS.values() if not op.many]
@@ -63,7 +64,7 @@ WAYS = {
     "as it is": (),
     "a list of steps": ((backend, "PRINTED", 0),),
     "arrays for single numbers": ((arrays, "FEW", 0),),
-    "windows place by place": ((adjoints, "SLICES", 0), (arrays, "FEW", 0)),
+    "windows place by place": ((arrays, "SLICES", 0), (arrays, "FEW", 0)),
     "sums by halves": ((called, "ROWS", 0), (arrays, "FEW", 0)),
     "numbers alone": ((arrays, "FEW", 10**9),),
 }
@@ -500,3 +501,9 @@ def test_without_numpy_the_backend_says_what_to_install(monkeypatch: pytest.Monk
     assert backend.unavailable() is None
     monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
     assert backend.unavailable() == 'the numpy backend needs NumPy: pip install "brickgrad[numpy]"'
+
+
+@every_way
+def test_picks() -> None:
+    letters, f = graphs.picks()
+    Ran(f, letters).check()

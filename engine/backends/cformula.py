@@ -1,16 +1,15 @@
-"""Formulas as C: each row of the calculus that a program uses becomes a small function."""
+"""Formulas as C."""
 
 import ast
 import math
 import re
-import struct
 from collections.abc import Mapping
 from functools import singledispatchmethod
 from typing import cast
 
 from engine.formula import tree
 from engine.ieee import FUNCTIONS
-from engine.ops import OPS, Op, kept_by_row
+from engine.ops import OPS, Op
 
 _SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"},
@@ -18,59 +17,54 @@ _SIGNS: dict[type[ast.AST], str] = {
 }
 # The functions of `vectormath` have the names of those in Python; processors have two of their own.
 _LIBRARY = {name: f"v_{name}" for name in FUNCTIONS} | {"abs": "fabs", "sqrt": "sqrt"}
-_SHORT = {  # what `vectormath` has whole, with one exp where a formula has two
-    OPS["tanh"].partials[0]: "4 * v_sigmoid_slope(2 * x)",
-    OPS["sigmoid"].formula: "v_sigmoid(x)",
-    OPS["sigmoid"].partials[0]: "v_sigmoid_slope(x)",
-    OPS["softplus"].formula: "v_softplus(x)",
+_WHOLE = {  # what `vectormath` has whole, with one exp where a formula has two
+    ast.unparse(tree(text)): ast.parse(whole, mode="eval").body
+    for text, whole in (
+        (OPS["tanh"].partials[0], "4 * v_sigmoid_slope(2 * x)"),
+        (OPS["sigmoid"].formula, "v_sigmoid(x)"),
+        (OPS["sigmoid"].partials[0], "v_sigmoid_slope(x)"),
+        (OPS["softplus"].formula, "v_softplus(x)"),
+    )
 }
 _NEAR = {"sin", "cos", "tan"}  # take a pointer more, to note that a number is too far from 0
 FAR = "far"
-_DECLARED = {**{v: f"double {v}" for v in "xyz"}, FAR: f"double *{FAR}"}
-
-
-@kept_by_row
-def with_exponent(power: Op, y: float) -> Op:
-    """The row of powers with one exponent, which the compiler knows then: x ** 2 is x * x."""
-    texts = [re.sub(r"\by\b", f"({y!r})", text) for text in (power.formula, power.partials[0])]
-    name = f"{power.name}_{struct.pack('>d', y).hex()}"
-    return Op(name, power.symbol, texts[0], (texts[1],), ((1.5,),))
+_DECLARED = {"x": "double x", "y": "double y", FAR: f"double *{FAR}"}
 
 
 class Formulas:
-    """The functions written so far, and calls of them."""
+    """Expressions in C, and the functions that they call, each written once."""
 
     def __init__(self) -> None:
         self.functions: list[str] = []
-        self._written: dict[tuple[Op, str], tuple[str, list[str]]] = {}  # name and variables
+        self._written: dict[Op, tuple[str, list[str]]] = {}  # name and variables
+        self._printed: dict[tuple[object, ...], tuple[list[str], str]] = {}
 
-    def call(self, op: Op, result: str, arguments: Mapping[str, str]) -> str:
-        """A call that gives `result`: "z", or the partial "dx" or "dy".
+    def printed(
+        self, text: str, callees: Mapping[str, Op], names: Mapping[str, str]
+    ) -> tuple[list[str], str]:
+        """The lines of what a formula names, and its value.
 
-        `arguments` has a C expression for each of x, y and z that may be needed, and for FAR.
+        `names` has the C of each of its variables, and of FAR.
         """
-        name, variables = self._function(op, result)
-        return f"{name}({', '.join(arguments[v] for v in variables)})"
+        key = text, *callees.items(), *names.items()
+        if key not in self._printed:
+            printer = _Printer(self, callees, names)
+            value = printer.text(tree(text))
+            self._printed[key] = printer.lines, value
+        return self._printed[key]
 
-    def variables(self, op: Op, result: str) -> list[str]:
-        """Which of x, y, z and FAR that result needs."""
-        return self._function(op, result)[1]
-
-    def _function(self, op: Op, result: str) -> tuple[str, list[str]]:
-        key = op, result
-        if key not in self._written:
-            text = op.formula if result == "z" else op.partials["xy".index(result[1])]
-            printer = _Printer(self, op.callees)
-            value = printer.text(tree(_SHORT.get(text, text)))
-            variables = [v for v in _DECLARED if v in printer.variables]
-            name = f"{result}_{op.key if op.key.isascii() else f'_x{op.key.encode().hex()}'}"
+    def function(self, op: Op) -> tuple[str, list[str]]:
+        """The function of a row that formulas call, and which of x, y and FAR it takes."""
+        if op not in self._written:
+            lines, value = self.printed(op.formula, op.callees, {v: v for v in _DECLARED})
+            body = "".join(f"    {line}\n" for line in [*lines, f"return {value};"])
+            used = re.findall(r"\w+", body)
+            variables = [v for v in _DECLARED if v in used]
+            name = f"z_{op.key if op.key.isascii() else f'_x{op.key.encode().hex()}'}"
             head = ", ".join(_DECLARED[v] for v in variables) or "void"
-            body = "".join(f"    const double {part};\n" for part in printer.parts)
-            self.functions.append(
-                f"INLINE double {name}({head})\n{{\n{body}    return {value};\n}}\n"
-            )
-            self._written[key] = name, variables
-        return self._written[key]
+            self.functions.append(f"INLINE double {name}({head})\n{{\n{body}}}\n")
+            self._written[op] = name, variables
+        return self._written[op]
 
 
 class _Printer:
@@ -79,12 +73,13 @@ class _Printer:
     They have no effects, so computing one that a condition would have skipped does no harm.
     """
 
-    def __init__(self, formulas: Formulas, callees: Mapping[str, Op]) -> None:
+    def __init__(
+        self, formulas: Formulas, callees: Mapping[str, Op], names: Mapping[str, str]
+    ) -> None:
         self.formulas = formulas
         self.callees = callees
-        self.parts: list[str] = []
-        self.names: dict[str, str] = {}
-        self.variables: set[str] = set()
+        self.names = dict(names)
+        self.lines: list[str] = []
 
     @singledispatchmethod
     def text(self, node: ast.AST) -> str:
@@ -98,15 +93,13 @@ class _Printer:
 
     @text.register
     def _name(self, node: ast.Name) -> str:
-        if node.id not in self.names:
-            self.variables.add(node.id)
-        return self.names.get(node.id, node.id)
+        return self.names[node.id]
 
     @text.register
     def _part(self, node: ast.NamedExpr) -> str:
         part = self.text(node.value)
-        self.names[node.target.id] = name = f"part{len(self.parts)}"
-        self.parts.append(f"{name} = {part}")
+        self.names[node.target.id] = name = f"part{len(self.lines)}"
+        self.lines.append(f"const double {name} = {part};")
         return name
 
     @text.register
@@ -123,6 +116,9 @@ class _Printer:
 
     @text.register
     def _choice(self, node: ast.IfExp) -> str:
+        whole = _WHOLE.get(ast.unparse(node))
+        if whole:
+            return self.text(whole)
         test = self.text(node.test)  # comes first in Python
         return f"({test} ? {self.text(node.body)} : {self.text(node.orelse)})"
 
@@ -143,10 +139,9 @@ class _Printer:
     def _call(self, node: ast.Call) -> str:
         name, texts = cast(ast.Name, node.func).id, list(map(self.text, node.args))
         if name in self.callees:
-            op, given = self.callees[name], dict(zip("xy", texts, strict=False))
-            self.variables |= {FAR} & set(self.formulas.variables(op, "z"))
-            return self.formulas.call(op, "z", {**given, FAR: FAR})
+            name, variables = self.formulas.function(self.callees[name])
+            given = {**dict(zip("xy", texts, strict=False)), FAR: self.names[FAR]}
+            return f"{name}({', '.join(given[v] for v in variables)})"
         if name in _NEAR:
-            self.variables.add(FAR)
-            texts.append(FAR)
+            texts.append(self.names[FAR])
         return f"{_LIBRARY.get(name, name)}({', '.join(texts)})"

@@ -1,445 +1,280 @@
-"""Loops as C functions: one for the results, and one or more for the adjoints of the operands.
+"""Loops as C functions.
 
-A function takes pointers to where the loop begins to read and write. Heavy loops are contractions
-that work in registers; the others are written as they stand.
+A function takes pointers to where the loop begins to read and to write. Heavy sums of products
+are contractions that work in registers; the others are written as they stand.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from engine.backends.cformula import FAR, Formulas
-from engine.backends.contraction import Machine, Part, contraction, indented, loops, merged, place
-from engine.ops import OPS, PICK
-from engine.roll import Access, Loop
+from engine.backends.contraction import Machine, Part, contraction, indented, merged, place
+from engine.backends.loops import Loop, View
+from engine.backends.strides import packed
 
-DOT, SUM, LOGSUMEXP = OPS["dot"], OPS["sum"], OPS["logsumexp"]
-SMALL = 256  # products; below, a plain loop is as good as registers
+SMALL = 256  # points of a sum; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
 _NOTE = f"&{FAR}"  # where sin, cos and tan note numbers too far from 0 for them
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A parameter of a function: what it is called, and what a call passes."""
-
-    declaration: str
-    memory: str  # "v", "a", "w" or "t": a pointer into that array; "" for a number
-    offset: int
-
-
-@dataclass(frozen=True)
 class Function:
-    """A function of C, and how many numbers of working memory it needs."""
+    """A function of C: what a call passes, and how many numbers of working memory it needs."""
 
     name: str
-    parameters: tuple[Parameter, ...]
+    head: str  # the parameters
+    memories: tuple[str, ...]  # pointers into "v", "a", "s", "w" or "t"; "" for a number
+    numbers: tuple[int, ...]  # the last parameters
     lines: tuple[str, ...]
-    work: int = 0
+    work: int
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Writes loops for a machine; if `general`, short ones take lengths and steps as arguments."""
-
-    machine: Machine
-    formulas: Formulas
-    general: bool
-
-    def may_set(self, loop: Loop, access: Access) -> bool:
-        """Whether the adjoints of an operand come in one go, so that they need not be added."""
-        if loop.op is PICK:
-            return False
-        if loop.vectors:
-            return not self._is_plain(loop)
-        return not (_is_shared(loop, access) and self._is_general(loop))
-
-    def forward(self, loop: Loop) -> list[Function]:
-        """The function that computes the results."""
-        if not loop.vectors:
-            return [self._row(loop)]
-        if loop.op is PICK:
-            return [self._pick(loop)]
-        if loop.op is SUM or self._is_plain(loop):
-            return [self._many(loop)]
-        if loop.op is LOGSUMEXP:
-            return [self._logsumexp(loop)]
-        operands = _operands(loop)
-        starts, factors = operands[: len(loop.scalars)], operands[len(loop.scalars) :]
-        return [self._contraction(loop.op.name, loop, _result(loop), factors, starts, "=")]
-
-    def backward(self, loop: Loop, assigns: Sequence[str]) -> list[Function]:
-        """The functions for the adjoints of the operands.
-
-        `assigns` has "=" or "+=" for each of them, and "" for those that are not wanted.
-        """
-        if not loop.vectors:
-            return [
-                self._row_adjoint(loop, k, assign) for k, assign in enumerate(assigns) if assign
-            ]
-        if loop.op is PICK:
-            return [self._pick(loop, is_adjoint=True)]
-        if self._is_plain(loop):
-            return [self._many_adjoint(loop, assigns)]
-        if loop.op is LOGSUMEXP:
-            return [self._logsumexp_adjoint(loop, *assigns)]
-        operands = _operands(loop)
-        cut = len(loop.scalars)
-        others = [None] * cut + (operands[cut:][::-1] if loop.op is DOT else [None])
-        return [
-            self._contraction(
-                f"{loop.op.name}_d{operand.part.name}",
-                loop,
-                operand.adjoint(),
-                [_adjoint(loop), *([other] if other else [])],
-                [],
-                assign,
-            )
-            for operand, other, assign in zip(operands, others, assigns, strict=True)
-            if assign
-        ]
-
-    def _is_plain(self, loop: Loop) -> bool:
-        """Whether a loop with vectors is written as it stands."""
-        tables = any(access.table is not None for access in (*loop.scalars, *loop.vectors))
-        return tables or loop.rows * prod(loop.terms) <= (SHORT if self.general else SMALL)
-
-    def _is_general(self, loop: Loop) -> bool:
-        return self.general and loop.rows * prod(loop.terms) <= SHORT
-
-    def _contraction(
-        self,
-        name: str,
-        loop: Loop,
-        result: _Operand,
-        factors: Sequence[_Operand],
-        starts: Sequence[_Operand],
-        assign: str,
-    ) -> Function:
-        lengths = (*loop.shape, *loop.terms)[: max(len(o.part.steps) for o in (result, *factors))]
-        target, *parts = [_over(o.part, len(lengths)) for o in (result, *factors, *starts)]
-        cut = len(factors)
-        lines, work = contraction(self.machine, lengths, target, parts[:cut], parts[cut:], assign)
-        memory = [_WORK] if work else []
-        return _function(name, [*factors, *starts, result, *memory], lines, work)
-
-    def _row(self, loop: Loop) -> Function:
-        """One operation for each row."""
-        numbers = _Numbers(self._is_general(loop))
-        lengths, (result, *reads) = _merged(loop.shape, [_result(loop), *_operands(loop)])
-        live = range(len(lengths))
-        arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        value = self.formulas.call(loop.op, "z", {**arguments, FAR: _NOTE})
-        lines = numbers.each(lengths, live, f"{result.at(live, numbers)} =", value)
-        return _function(loop.op.name, [*reads, result], lines, numbers=numbers)
-
-    def _row_adjoint(self, loop: Loop, k: int, assign: str) -> Function:
-        """The adjoints of the results times the partial by operand k."""
-        name = f"d{'xy'[k]}"
-        numbers = _Numbers(self._is_general(loop))
-        operands = _operands(loop)
-        needed = self.formulas.variables(loop.op, name)
-        reads = [o for o in (*operands, _value(loop)) if o.part.name in needed]
-        target, *reads = [operands[k].adjoint(), *reads, _adjoint(loop)]
-        lengths, (target, *reads) = _merged(loop.shape, [target, *reads])
-        live = range(len(lengths))
-        arguments = {read.part.name: read.at(live, numbers) for read in reads}
-        partial = self.formulas.call(loop.op, name, {**arguments, FAR: _NOTE})
-        value = f"{arguments['g']} * {partial}"
-        name = f"{loop.op.name}_{name}"
-        if _is_shared(loop, loop.scalars[k]) and not numbers.general:
-            product = Part("w", _steps(lengths))
-            first = numbers.each(lengths, live, f"w[{place(product, live)}] =", value)
-            sums, _ = contraction(self.machine, lengths, target.part, [product], (), assign)
-            return _function(name, [*reads, target, _WORK], [*first, *sums], loop.rows)
-        lines = numbers.each(lengths, live, f"{target.at(live, numbers)} {assign}", value)
-        return _function(name, [*reads, target], lines, numbers=numbers)
-
-    def _pick(self, loop: Loop, is_adjoint: bool = False) -> Function:
-        """An indexed load for each row; backward what is added there, to a row and to no other."""
-        numbers = _Numbers(self._is_general(loop))
-        rows, cells, (axis,) = _axes(loop)
-        index, x = _operands(loop)
-        row = f"row_of({index.at(rows, numbers)}, {numbers.text(loop.terms[0])})"
-        if is_adjoint:
-            g, target = _adjoint(loop), x.adjoint()
-            step = f"{target.at(cells, numbers)} += {g.at(rows, numbers)};"
-            used = [index, g, target]
-        else:
-            z = _result(loop)
-            step = f"{z.at(rows, numbers)} = {x.at(cells, numbers)};"
-            used = [index, x, z]
-        lines = numbers.loops(loop.shape, rows, [f"const int i{axis} = {row};", step])
-        return _function(f"pick{'_dx' * is_adjoint}", used, lines, numbers=numbers)
-
-    def _many(self, loop: Loop) -> Function:
-        """A row of many operands, one term after the other."""
-        numbers = _Numbers(self._is_general(loop))
-        rows, cells, terms = _axes(loop)
-        lengths = (*loop.shape, *loop.terms)
-        operands = _operands(loop)
-        cut = len(loop.scalars)
-        xs = [vector.at(cells, numbers) for vector in operands[cut:]]
-        first = " + ".join(bias.at(rows, numbers) for bias in operands[:cut]) or "0.0"
-
-        def over(*body: str) -> list[str]:
-            return numbers.loops(lengths, terms, body)
-
-        if loop.op is SUM:  # what rounding loses is added at the end (Neumaier)
-            body = [
-                "double s = 0.0, lost = 0.0;",
-                *over(
-                    f"const double term = {xs[0]}, t = s + term, u = t - s;",
-                    "lost += (s - (t - u)) + (term - u);",
-                    "s = t;",
-                ),
-            ]
-            value = "isfinite(lost) ? s + lost : s"
-        elif loop.op is LOGSUMEXP:
-            body = [
-                "double top = -INFINITY, s = 0.0;",
-                "int k = 0, best = -1;",
-                *over(
-                    f"const double term = {xs[0]};",
-                    "if (term > top || term != term) { top = term; best = k; }",
-                    "k++;",
-                ),
-                "k = 0;",
-                *over(f"if (k++ != best) s += v_exp({xs[0]} - top);"),
-            ]
-            value = "isfinite(top) ? top + v_log1p(s) : top"
-        else:
-            body = [f"double s = {first};", *over(f"s += {' * '.join(xs)};")]
-            value = "s"
-        result = _result(loop)
-        lines = numbers.loops(lengths, rows, [*body, f"{result.at(rows, numbers)} = {value};"])
-        return _function(loop.op.name, [*operands, result], lines, numbers=numbers)
-
-    def _many_adjoint(self, loop: Loop, assigns: Sequence[str]) -> Function:
-        numbers = _Numbers(self._is_general(loop))
-        rows, cells, terms = _axes(loop)
-        lengths = (*loop.shape, *loop.terms)
-        operands = _operands(loop)
-        cut = len(loop.scalars)
-        used = [_adjoint(loop), _value(loop)]
-        names = (("row_g", used[0]), ("row_z", used[1]))
-        body = [f"const double {name} = {o.at(rows, numbers)};" for name, o in names]
-        for bias, assign in zip(operands, assigns[:cut], strict=False):
-            if assign:
-                used.append(bias.adjoint())
-                body.append(f"{used[-1].at(rows, numbers)} += row_g;")
-        vectors = operands[cut:]
-        for vector, other, assign in zip(vectors, vectors[::-1], assigns[cut:], strict=True):
-            if assign:
-                used += [other, vector.adjoint()]
-                target, read = used[-1].at(cells, numbers), other.at(cells, numbers)
-                slope = {DOT: f" * {read}", LOGSUMEXP: f" * v_exp({read} - row_z)"}
-                step = f"{target} += row_g{slope.get(loop.op, '')};"
-                body += numbers.loops(lengths, terms, [step])
-        lines = numbers.loops(lengths, rows, body)
-        return _function(f"{loop.op.name}_adjoint", used, lines, numbers=numbers)
-
-    def _logsumexp(self, loop: Loop) -> Function:
-        """The largest of each row; then the exps of all rows in one stretch; then their sums."""
-        rows, cells, terms = _axes(loop)
-        lengths = (*loop.shape, *loop.terms)
-        (x,) = _operands(loop)
-        z = _result(loop)
-        gap = Part("w", _steps(lengths))
-        read, write = f"x[{place(x.part, cells)}]", f"w[{place(gap, cells)}]"
-        result = f"z[{place(z.part, rows)}]"
-        find = [
-            f"const double term = {read};",
-            f"best = term > top || term != term ? {place(gap, cells)} : best;",
-            "top = term > top || term != term ? term : top;",
-        ]
-        largest = [
-            "double top = -INFINITY;",
-            f"int best = {place(gap, rows)};",
-            *loops(lengths, terms, find),
-            *loops(lengths, terms, [f"{write} = {read} - top;"]),
-            "w[best] = -INFINITY; /* log1p counts it as 1 */",
-            f"{result} = top;",
-        ]
-        total = [
-            f"const double top = {result};",
-            "double s = 0.0;",
-            *loops(lengths, terms, [f"s += {write};"]),
-            f"{result} = isfinite(top) ? top + v_log1p(s) : top;",
-        ]
-        lines = [*loops(lengths, rows, largest), *_exps(lengths), *loops(lengths, rows, total)]
-        return _function("logsumexp", [x, z, _WORK], lines, prod(lengths))
-
-    def _logsumexp_adjoint(self, loop: Loop, assign: str) -> Function:
-        """softmax, exp(x - z), of all rows in one stretch; then times the adjoints."""
-        rows, cells, _ = _axes(loop)
-        lengths = (*loop.shape, *loop.terms)
-        (x,) = _operands(loop)
-        z, g, target = _value(loop), _adjoint(loop), x.adjoint()
-        soft = Part("w", _steps(lengths))
-        gap = f"x[{place(x.part, cells)}] - z[{place(z.part, rows)}]"
-        first = loops(lengths, cells, [f"w[{place(soft, cells)}] = {gap};"])
-        factors = [_over(g.part, len(lengths)), soft]
-        product, _ = contraction(self.machine, lengths, target.part, factors, (), assign)
-        lines = [*first, *_exps(lengths), *product]
-        return _function("logsumexp_dx", [x, z, g, target, _WORK], lines, prod(lengths))
+def function(loop: Loop, machine: Machine, formulas: Formulas, general: bool) -> Function:
+    """A loop as a function; if `general`, a short one takes its lengths and steps as arguments."""
+    return _Writer(loop, machine, formulas, general).function()
 
 
-class _Numbers:
-    """Prints the lengths and steps of a loop: as they are, or as parameters of the function."""
+def views(loop: Loop) -> dict[str, View]:
+    """Where a loop reads and writes, by the names of the pointers."""
+    pick = {"pick": loop.pick} if loop.pick else {}
+    return {**loop.reads, **pick, "to": loop.target}
 
-    def __init__(self, general: bool) -> None:
-        self.general = general
-        self.parameters: list[Parameter] = []
 
-    def text(self, n: int) -> str:
-        """A number that may become a parameter."""
-        if not self.general:
+class _Writer:
+    """Writes one loop."""
+
+    def __init__(self, loop: Loop, machine: Machine, formulas: Formulas, general: bool) -> None:
+        self.loop, self.machine, self.formulas = loop, machine, formulas
+        self.views = views(loop)
+        self.lengths = loop.lengths
+        parts: Sequence[Part] = [Part(name, view.steps) for name, view in self.views.items()]
+        if not loop.pick:
+            self.lengths, parts = merged(self.lengths, parts)
+        self.parts = {part.name: part for part in parts}
+        self.axes = range(len(self.lengths))
+        self.outer = [k for k in self.axes if self.parts["to"].steps[k]]
+        self.summed = [k for k in self.axes if not self.parts["to"].steps[k]]
+        self.is_general = general and prod(self.lengths) <= SHORT
+        tables = any(view.table is not None for view in self.views.values())
+        self.is_plain = tables or prod(self.lengths) <= (SHORT if general else SMALL)
+        self.numbers: dict[str, int] = {}
+        self.work = 0
+
+    def function(self) -> Function:
+        """The function, which notes the memory and the numbers that its lines use."""
+        lines = self._lines()
+        parameters = []
+        for name, view in self.views.items():
+            const = "const " if name != "to" else ""
+            parameters.append((f"{const}double *restrict {name}", view.memory))
+            if view.table is not None:
+                parameters.append((f"const int *restrict {name}_at", "t"))
+        if self.work:
+            parameters.append(("double *restrict w", "w"))
+        parameters += [(f"int {name}", "") for name in self.numbers]
+        head = ", ".join(declaration for declaration, _ in parameters)
+        memories = tuple(memory for _, memory in parameters)
+        numbers = tuple(self.numbers.values())
+        return Function(self.loop.name, head, memories, numbers, tuple(lines), self.work)
+
+    def _lines(self) -> list[str]:
+        loop = self.loop
+        if loop.pick:
+            return self._pick()
+        if loop.fold == "logsumexp":
+            return self._short_logsumexp() if self.is_plain else self._logsumexp()
+        if loop.fold == "exact":
+            return self._exact()
+        is_sum = self.summed or loop.starts
+        if self.is_plain and is_sum:
+            return self._sum()
+        if is_sum or (not self.is_plain and len(self.axes) > 1 and (self._factors or self._slope)):
+            return self._contraction()
+        return self._each(self._at("to"), loop.sign, loop.expression)
+
+    # --- text ---
+
+    def _number(self, name: str, n: int) -> str:
+        """A length or a step: as it is, or as a parameter."""
+        if not self.is_general:
             return str(n)
-        name = f"n{len(self.parameters)}"
-        self.parameters.append(Parameter(f"int {name}", "", n))
+        self.numbers[name] = n
         return name
 
-    def place(self, part: Part, live: Sequence[int]) -> str:
-        """`place`, with steps that may be parameters."""
-        if not self.general:
-            return place(part, live)
-        return " + ".join(f"i{k} * {self.text(part.steps[k])}" for k in live) or "0"
+    def _at(self, name: str) -> str:
+        """What a pointer shows at the point of the loop variables."""
+        part = self.parts[name]
+        if self.is_general:
+            moving = [k for k in self.axes if part.steps[k]]
+            steps = [f"i{k} * {self._number(f'{name}_{k}', part.steps[k])}" for k in moving]
+            where = " + ".join(steps) or "0"
+        else:
+            where = place(part, self.axes)
+        return (
+            f"{name}[{where}]" if self.views[name].table is None else f"{name}[{name}_at[{where}]]"
+        )
 
-    def loops(self, lengths: Sequence[int], axes: Sequence[int], body: Sequence[str]) -> list[str]:
-        """The body inside loops, whose lengths may be parameters."""
+    def _over(self, axes: Sequence[int], *body: str) -> list[str]:
+        """The body inside loops over these axes."""
         lines = list(body)
         for k in reversed(axes):
-            head = f"for (int i{k} = 0; i{k} < {self.text(lengths[k])}; i{k}++)"
+            head = f"for (int i{k} = 0; i{k} < {self._number(f'n{k}', self.lengths[k])}; i{k}++)"
             lines = [head + " {", *indented(lines), "}"]
         return lines
 
-    def each(
-        self, lengths: Sequence[int], axes: Sequence[int], target: str, value: str
-    ) -> list[str]:
-        """The value set or added to the target inside loops.
+    def _value(self, expression: str, note: str = "NULL") -> tuple[list[str], str]:
+        """An expression at a point: the lines of what comes first, and its value.
+
+        A number that a condition may leave out is loaded before: vector registers load them all.
+        """
+        names = {name: self._at(name) for name in self.loop.reads}
+        loads = []
+        if " if " in expression:
+            loads = [f"const double {name}_i = {at};" for name, at in names.items()]
+            names = {name: f"{name}_i" for name in names}
+        parts, value = self.formulas.printed(expression, self.loop.callees, {**names, FAR: note})
+        return [*loads, *parts], value
+
+    # --- kinds of loops ---
+
+    def _each(self, to: str, sign: str, expression: str) -> list[str]:
+        """The expression set or added at each point.
 
         Where it notes numbers that are far from 0, there are three: a look at all of them, and for
         what was seen one that asks the library of C and one that the vector registers run.
         """
-        whole = "whole"
-        around = self.loops(lengths, axes, [whole])
-
-        def inside(body: str) -> list[str]:
-            return [line.replace(whole, body) for line in around]
-
-        lines = inside(f"{target} {value};")
-        if _NOTE not in value:
+        parts, value = self._value(expression, _NOTE)
+        store = f"{to} {sign} {value};"
+        lines = self._over(self.axes, *parts, store)
+        if _NOTE not in "".join([*parts, value]):
             return lines
-        look, exact = inside(f"{value};"), inside(f"{target} {value.replace(_NOTE, 'NULL')};")
+        exact = [line.replace(_NOTE, "NULL") for line in lines]
+        look = self._over(self.axes, *parts, f"{value};")
         first = [f"double {FAR} = 0.0;", *look, f"if ({FAR}) {{", *indented(exact)]
         return [*first, "} else {", *indented(lines), "}"]
 
+    def _pick(self) -> list[str]:
+        """An indexed load or store: the last axis stands at one row."""
+        *rows, axis = self.axes
+        count = self._number(f"n{axis}", self.lengths[axis])
+        row = f"const int i{axis} = row_of({self._at('pick')}, {count});"
+        parts, value = self._value(self.loop.expression)
+        store = f"{self._at('to')} {self.loop.sign} {value};"
+        return self._over(rows, row, *parts, store)
 
-@dataclass(frozen=True)
-class _Operand:
-    """An array that a function takes: a pointer, and for a table the places."""
+    def _sum(self) -> list[str]:
+        """A sum as it stands: in a register, but for the last axes along which the target moves."""
+        loop, to = self.loop, self._at("to")
+        parts, value = self._value(loop.expression)
+        last = max(self.outer, default=-1)
+        before, inner = self.axes[: last + 1], self.axes[last + 1 :]
+        is_mixed = len(before) > len(self.outer)
+        clear = self._over(self.outer, f"{to} = 0.0;") if is_mixed and loop.sign == "=" else []
+        sign = "+=" if is_mixed else loop.sign
+        if is_mixed and not inner:
+            return [*clear, *self._over(before, *parts, f"{to} += {value};")]
+        first = " + ".join(self._at(name) for name in loop.starts) or "0.0"
+        terms = self._over(inner, *parts, f"s += {value};")
+        return [*clear, *self._over(before, f"double s = {first};", *terms, f"{to} {sign} s;")]
 
-    part: Part
-    memory: str
-    base: int
-    table: int | None = None
-    qualifiers: tuple[str, str] = ("const ", "restrict ")
+    def _exact(self) -> list[str]:
+        """What rounding loses is added at the end (Neumaier)."""
+        _, value = self._value(self.loop.expression)
+        terms = self._over(
+            self.summed,
+            f"const double term = {value}, t = s + term, u = t - s;",
+            "lost += (s - (t - u)) + (term - u);",
+            "s = t;",
+        )
+        total = f"{self._at('to')} = isfinite(lost) ? s + lost : s;"
+        return self._over(self.outer, "double s = 0.0, lost = 0.0;", *terms, total)
 
-    def at(self, live: Sequence[int], numbers: _Numbers) -> str:
-        """The number at the loop variables `live`."""
-        where = numbers.place(self.part, live)
-        name = self.part.name
-        return f"{name}[{where}]" if self.table is None else f"{name}[{name}_at[{where}]]"
+    def _short_logsumexp(self) -> list[str]:
+        _, x = self._value(self.loop.expression)
+        largest = self._over(
+            self.summed,
+            f"const double term = {x};",
+            "if (term > top || term != term) { top = term; best = k; }",
+            "k++;",
+        )
+        return self._over(
+            self.outer,
+            "double top = -INFINITY, s = 0.0;",
+            *("int k = 0, best = -1;", *largest, "k = 0;"),
+            *self._over(self.summed, f"if (k++ != best) s += v_exp({x} - top);"),
+            f"{self._at('to')} = isfinite(top) ? top + v_log1p(s) : top;",
+        )
 
-    def adjoint(self) -> _Operand:
-        """The adjoints of the same numbers; they may overlap with those of other operands."""
-        part = Part(f"d{self.part.name}", self.part.steps)
-        return replace(self, part=part, memory="a", qualifiers=("", ""))
+    def _logsumexp(self) -> list[str]:
+        """The largest of each row; then the exps of all rows in one stretch; then their sums."""
+        gap = Part("w", packed(self.lengths))
+        self.work = prod(self.lengths)
+        cell, (_, x) = place(gap, self.axes), self._value(self.loop.expression)
+        to = self._at("to")
+        find = [
+            f"const double term = {x};",
+            f"best = term > top || term != term ? {cell} : best;",
+            "top = term > top || term != term ? term : top;",
+        ]
+        largest = self._over(
+            self.outer,
+            "double top = -INFINITY;",
+            f"int best = {place(gap, self.outer)};",
+            *self._over(self.summed, *find),
+            *self._over(self.summed, f"w[{cell}] = {x} - top;"),
+            "w[best] = -INFINITY; /* log1p counts it as 1 */",
+            f"{to} = top;",
+        )
+        total = self._over(
+            self.outer,
+            *(f"const double top = {to};", "double s = 0.0;"),
+            *self._over(self.summed, f"s += w[{cell}];"),
+            f"{to} = isfinite(top) ? top + v_log1p(s) : top;",
+        )
+        return [*largest, self._exps("w"), *total]
 
-    def parameters(self) -> list[Parameter]:
-        """The pointers."""
-        const, alone = self.qualifiers
-        name = self.part.name
-        found = [Parameter(f"{const}double *{alone}{name}", self.memory, self.base)]
-        if self.table is not None:
-            found.append(Parameter(f"const int *restrict {name}_at", "t", self.table))
-        return found
+    @property
+    def _factors(self) -> list[str]:
+        """The reads that the expression multiplies, where it does nothing else."""
+        names = self.loop.expression.split(" * ")
+        return names if set(names) <= self.loop.reads.keys() else []
 
+    @property
+    def _slope(self) -> re.Match[str] | None:
+        """The parts of g * exp(...), the slope of a softmax."""
+        if "exp" in self.loop.callees:
+            return None
+        return re.fullmatch(r"(g) \* exp\((.*)\)", self.loop.expression)
 
-_WORK = _Operand(Part("w", ()), "w", 0, qualifiers=("", "restrict "))
+    def _contraction(self) -> list[str]:
+        """A sum in registers; of other than products it adds up numbers that were computed before.
 
+        Of a softmax all exps are computed in one stretch.
+        """
+        names, slope = self._factors, self._slope
+        if names:
+            return self._contracted([self.parts[name] for name in names])
+        each = Part("each", packed(self.lengths))
+        factors = [self.parts["g"], each] if slope else [each]
+        sums = self._contracted(factors)
+        start = f"double *restrict each = w + {self.work};"
+        self.work += prod(self.lengths)
+        to = f"each[{place(each, self.axes)}]"
+        if slope:
+            return [start, *self._each(to, "=", slope[2]), self._exps("each"), *sums]
+        return [start, *self._each(to, "=", self.loop.expression), *sums]
 
-def _operands(loop: Loop) -> list[_Operand]:
-    """The operands of a loop: scalars, and the vectors of its rows."""
-    rows = _steps(loop.shape)
-    if not loop.vectors:
-        return [_read(x, a, rows) for x, a in zip("xy", loop.scalars, strict=False)]
-    cells = _steps((*loop.shape, *loop.terms))
-    biases = [_read(f"b{k}", access, rows) for k, access in enumerate(loop.scalars)]
-    return biases + [_read(x, a, cells) for x, a in zip("xy", loop.vectors, strict=False)]
+    def _contracted(self, factors: Sequence[Part]) -> list[str]:
+        starts = [self.parts[name] for name in self.loop.starts]
+        lines, self.work = contraction(
+            self.machine, self.lengths, self.parts["to"], factors, starts, self.loop.sign
+        )
+        return lines
 
-
-def _read(name: str, access: Access, steps: tuple[int, ...]) -> _Operand:
-    """An operand; `steps` are those of a table along the same axes."""
-    if access.table is None:
-        return _Operand(Part(name, access.strides), "v", access.base)
-    return _Operand(Part(name, steps), "v", 0, access.base)
-
-
-def _result(loop: Loop) -> _Operand:
-    return replace(_value(loop), qualifiers=("", "restrict "))
-
-
-def _value(loop: Loop) -> _Operand:
-    return _Operand(Part("z", _steps(loop.shape)), "v", loop.out)
-
-
-def _adjoint(loop: Loop) -> _Operand:
-    return _Operand(Part("g", _steps(loop.shape)), "a", loop.out)
-
-
-def _function(
-    name: str,
-    operands: Sequence[_Operand],
-    lines: Sequence[str],
-    work: int = 0,
-    numbers: _Numbers | None = None,
-) -> Function:
-    pointers = [parameter for operand in operands for parameter in operand.parameters()]
-    parameters = dict.fromkeys([*pointers, *(numbers.parameters if numbers else [])])
-    return Function(name, tuple(parameters), tuple(lines), work)
-
-
-def _merged(
-    lengths: Sequence[int], operands: Sequence[_Operand]
-) -> tuple[tuple[int, ...], list[_Operand]]:
-    lengths, parts = merged(lengths, [operand.part for operand in operands])
-    return lengths, [replace(o, part=part) for o, part in zip(operands, parts, strict=True)]
-
-
-def _exps(lengths: Sequence[int]) -> list[str]:
-    return [f"for (int i = 0; i < {prod(lengths)}; i++) w[i] = v_exp(w[i]);"]
-
-
-def _over(part: Part, axes: int) -> Part:
-    """The same array along more axes, with no steps there."""
-    return Part(part.name, part.steps + (0,) * (axes - len(part.steps)))
-
-
-def _steps(lengths: Sequence[int]) -> tuple[int, ...]:
-    """The steps of an array whose numbers lie side by side, the last axis innermost."""
-    return tuple(prod(lengths[k + 1 :]) for k in range(len(lengths)))
-
-
-def _is_shared(loop: Loop, access: Access) -> bool:
-    """Whether several rows read the same number, by a step of 0."""
-    return any(n > 1 and not s for n, s in zip(loop.shape, access.strides, strict=False))
-
-
-def _axes(loop: Loop) -> tuple[range, range, range]:
-    """The numbers of the axes: of the rows, all, of the terms."""
-    cut, end = len(loop.shape), len(loop.shape) + len(loop.terms)
-    return range(cut), range(end), range(cut, end)
+    def _exps(self, name: str) -> str:
+        size = prod(self.lengths)
+        return f"for (int i = 0; i < {size}; i++) {name}[i] = v_exp({name}[i]);"

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
+from engine.backends.strides import joined
+
 PRELUDE = """
 typedef double V8 __attribute__((vector_size(64)));
 typedef double V4 __attribute__((vector_size(32)));
@@ -95,17 +97,9 @@ def merged(
     lengths: Sequence[int], parts: Sequence[Part]
 ) -> tuple[tuple[int, ...], tuple[Part, ...]]:
     """The same with as few axes as possible: neighbours along which all step evenly are one."""
-    axes: list[tuple[int, tuple[int, ...]]] = []
-    for n, steps in zip(lengths, zip(*[part.steps for part in parts], strict=True), strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == tuple(n * step for step in steps):
-            axes[-1] = axes[-1][0] * n, steps
-        else:
-            axes.append((n, steps))
-    columns = [tuple(steps[k] for _, steps in axes) for k in range(len(parts))]
+    lengths, columns = joined(lengths, *[part.steps for part in parts])
     fewer = [replace(part, steps=steps) for part, steps in zip(parts, columns, strict=True)]
-    return tuple(n for n, _ in axes), tuple(fewer)
+    return lengths, tuple(fewer)
 
 
 def place(part: Part, live: Sequence[int], offset: int = 0) -> str:

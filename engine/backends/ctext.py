@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from engine.backends import vectormath
-from engine.backends.cformula import Formulas, with_exponent
-from engine.backends.cloops import Function, Writer
+from engine.backends.cformula import Formulas
+from engine.backends.cloops import Function, function, views
 from engine.backends.contraction import PRELUDE, Machine, indented
-from engine.backends.kernel import side_by_side
-from engine.ops import OPS
-from engine.roll import Access, Loop, Program
+from engine.backends.loops import Loop, backward, lower
+from engine.roll import Program
 
-POW = OPS["pow"]
 SHOWN = 100  # calls in the source that people read
 KINDS = 600  # of functions; with more, small loops take their lengths and steps as arguments
 
@@ -67,12 +64,6 @@ PUBLIC void run(const Pass *pass)
 PUBLIC void call_zero(const Memory *m, const int64_t *p)
 {
     memset(m->adjoints + p[0], 0, p[1] * sizeof(double));
-}
-""",
-    "call_seed": """\
-PUBLIC void call_seed(const Memory *m, const int64_t *p)
-{
-    for (int k = 0; k < p[2]; k++) m->adjoints[p[0] + k] += m->seeds[p[1] + k];
 }
 """,
 }
@@ -160,7 +151,10 @@ PUBLIC void several(Plan *p, int64_t steps, int64_t points, const int *rows, con
 }
 """,
 }
-ARRAYS = {"v": "m->values + ", "a": "m->adjoints + ", "w": "m->work + ", "t": "m->table + "}
+ARRAYS = {
+    **{"v": "m->values + ", "a": "m->adjoints + ", "s": "m->seeds + "},
+    **{"w": "m->work + ", "t": "m->table + "},
+}
 
 
 @dataclass(frozen=True)
@@ -214,160 +208,77 @@ class _Call:
         pairs = zip(self.memories, self.offsets, strict=True)
         return f"{self.function}({', '.join(f'{ARRAYS.get(m, m)}{at}' for m, at in pairs)});"
 
-    def moved(self, places: Sequence[int]) -> _Call:
-        """The call with places for the negative offsets of a pattern."""
-        pairs = zip(self.memories, self.offsets, strict=True)
-        offsets = [places[-1 - at] if memory and at < 0 else at for memory, at in pairs]
-        return replace(self, offsets=tuple(offsets))
-
     def numbers(self, places: Mapping[str, int]) -> list[int]:
         """The call in a table; `places` are those of the functions in memory."""
         return [places[f"call_{self.function}"], len(self.offsets), *self.offsets]
-
-
-class _Written:
-    """Which adjoints hold a number already: the first to come sets it, and need not add to 0."""
-
-    def __init__(self, size: int) -> None:
-        self.written = bytearray(size)
-        self.zeros: list[tuple[int, int]] = []
-
-    def need(self, start: int, stop: int) -> None:
-        """Has zeros put where nothing is written yet."""
-        while (first := self.written.find(0, start, stop)) >= 0:
-            end = self.written.find(1, first, stop)
-            end = stop if end < 0 else end
-            self.zeros.append((first, end))
-            self.written[first:end] = b"\1" * (end - first)
-
-    def claim(self, access: Access, lengths: Sequence[int], may_set: bool = True) -> str:
-        """How to write there: "=" or "+="."""
-        runs, distinct = _runs(access, lengths)
-        if may_set and distinct and all(self.written.find(1, *run) < 0 for run in runs):
-            for start, stop in runs:
-                self.written[start:stop] = b"\1" * (stop - start)
-            return "="
-        for run in runs:
-            self.need(*run)
-        return "+="
-
-
-def _runs(access: Access, lengths: Sequence[int]) -> tuple[list[tuple[int, int]], bool]:
-    """Stretches of memory that an access covers, and whether it covers no place twice.
-
-    Steps of 0 do not count: what is added up along them is written once.
-    """
-    if access.table is not None:
-        return [(min(access.table), max(access.table) + 1)], False
-    base, span, distinct = access.base, 1, True
-    if not any(access.strides):
-        return [(base, base + 1)], True
-    axes: list[tuple[int, int]] = []
-    for n, step in zip(lengths, access.strides, strict=True):
-        if step and n > 1:
-            base += min(0, step * (n - 1))
-            axes.append((abs(step), n))
-    outside: list[int] = [0]
-    run = 1
-    for step, n in sorted(axes):
-        distinct = distinct and step >= span
-        span += step * (n - 1)
-        if step <= run and len(outside) == 1:
-            run += step * (n - 1)
-        else:
-            outside = [at + i * step for i in range(n) for at in outside]
-        if len(outside) > 4096:
-            return [(base, base + sum(s * (m - 1) for s, m in axes) + 1)], False
-    return [(base + at, base + at + run) for at in outside], distinct
 
 
 class _Program:
     """A program as calls of functions."""
 
     def __init__(self, program: Program, machine: Machine, general: bool) -> None:
-        self.program = program
+        self.machine, self.general = machine, general
         self.formulas = Formulas()
-        self.writer = Writer(machine, self.formulas, general)
         self.functions: dict[str, str] = {}  # by the names they are called by
-        self.patterns: dict[tuple[object, ...], list[_Call]] = {}
+        self.patterns: dict[tuple[object, ...], tuple[str, Function]] = {}
         self.table = array("i")
         self.tables: dict[int, int] = {}  # where each begins
         self.work = 0
-        loops = [_known(program, loop) for loop in program.loops]
-        self.forward = [call for loop in loops for call in self._calls(loop, None)]
-        self.adjoints = _Written(program.size)
-        for output in program.outputs:
-            self.adjoints.need(output, output + 1)
-        self.backward: list[_Call] = []
-        for loop in reversed(loops):
-            assigns = tuple(self._assigns(loop))
-            if any(assigns):
-                self.backward += self._calls(loop, assigns)
+        forward = lower(program)
+        self.forward = list(map(self._call, forward))
+        self.backward = list(map(self._call, backward(program, forward)))
 
     def text(self) -> Text:
         """The functions, and the calls of them."""
-        zeros = self.adjoints.zeros if len(self.adjoints.zeros) <= 64 else [(0, self.program.size)]
-        first = [_Call("zero", ("", ""), (i, j - i)) for i, j in zeros]
-        first += [
-            _Call("seed", ("", "", ""), place) for place in side_by_side(self.program.outputs)
-        ]
         return Text(
             {**ALWAYS, **TRAINING, **self.functions},
             self.formulas.functions,
             self.table,
             self.forward,
-            [*first, *self.backward],
+            self.backward,
             self.work,
         )
 
-    def _calls(self, loop: Loop, assigns: tuple[str, ...] | None) -> list[_Call]:
-        """The calls of a loop; the text is written once for loops that differ in places alone."""
-        accesses = (*loop.scalars, *loop.vectors)
-        kinds = [(access.strides, type(access.table)) for access in accesses]
-        key = loop.op, loop.shape, loop.terms, len(loop.scalars), *kinds, assigns
+    def _call(self, loop: Loop) -> _Call:
+        """The call of a loop; the text is written once for loops that differ in places alone."""
+        if loop.name == "zero" and not loop.reads:
+            return _Call("zero", ("", ""), (loop.target.base, *loop.lengths))
+        places: list[int] = []
+        kinds: list[object] = []
+        for view in views(loop).values():
+            kinds.append((view.memory, view.steps, view.table is None))
+            places.append(view.base)
+            if view.table is not None:
+                places.append(self._at(view.table))
+        key = (
+            *loop[:2],
+            loop.sign,
+            loop.expression,
+            loop.starts,
+            loop.fold,
+            id(loop.callees),
+            *kinds,
+        )
         if key not in self.patterns:
-            self.patterns[key] = list(map(self._define, self._written(loop, assigns)))
-        places = [a.base if a.table is None else self._at(a.table) for a in accesses]
-        return [call.moved([*places, loop.out]) for call in self.patterns[key]]
+            self.patterns[key] = self._define(loop)
+        name, function = self.patterns[key]
+        if function.work:
+            places.append(0)
+        return _Call(name, function.memories, (*places, *function.numbers))
 
-    def _written(self, loop: Loop, assigns: tuple[str, ...] | None) -> list[Function]:
-        """The functions of a loop, with -1, -2, ... for its places."""
-        blank = [
-            Access(-1 - k, access.strides, None if access.table is None else (), access.needs_grad)
-            for k, access in enumerate((*loop.scalars, *loop.vectors))
-        ]
-        cut = len(loop.scalars)
-        out = -1 - len(blank)
-        pattern = replace(loop, scalars=tuple(blank[:cut]), vectors=tuple(blank[cut:]), out=out)
-        if assigns is None:
-            return self.writer.forward(pattern)
-        return self.writer.backward(pattern, assigns)
-
-    def _define(self, function: Function) -> _Call:
-        """A call of a function, which is written down; its name tells it from all others."""
-        head = ", ".join(parameter.declaration for parameter in function.parameters)
-        text = "\n".join([f"({head})", "{", *indented(function.lines), "}\n"])
-        name = f"{_ascii(function.name)}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
-        memories = tuple(parameter.memory for parameter in function.parameters)
-        passed = [f"{ARRAYS.get(memory, '(int)')}p[{k}]" for k, memory in enumerate(memories)]
+    def _define(self, loop: Loop) -> tuple[str, Function]:
+        """A function, which is written down; its name tells it from all others."""
+        made = function(loop, self.machine, self.formulas, self.general)
+        text = "\n".join([f"({made.head})", "{", *indented(made.lines), "}\n"])
+        name = f"{_ascii(made.name)}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        passed = [f"{ARRAYS.get(memory, '(int)')}p[{k}]" for k, memory in enumerate(made.memories)]
         self.functions[f"call_{name}"] = (
             f"static NEVER_INLINED void {name}{text}"
             f"PUBLIC void call_{name}(const Memory *m, const int64_t *p)\n"
             f"{{\n    {name}({', '.join(passed)});\n}}\n"
         )
-        self.work = max(self.work, function.work)
-        return _Call(name, memories, tuple(parameter.offset for parameter in function.parameters))
-
-    def _assigns(self, loop: Loop) -> Iterator[str]:
-        """How the adjoints of each operand are written; "" for those that are not wanted."""
-        lengths = (*loop.shape, *loop.terms)
-        sizes: list[tuple[int, ...]] = [loop.shape] * len(loop.scalars)
-        sizes += [lengths] * len(loop.vectors)
-        for access, over in zip((*loop.scalars, *loop.vectors), sizes, strict=True):
-            if access.needs_grad and 0 not in over:
-                yield self.adjoints.claim(access, over, self.writer.may_set(loop, access))
-            else:
-                yield ""
+        self.work = max(self.work, made.work)
+        return name, made
 
     def _at(self, table: tuple[int, ...]) -> int:
         """Where a table begins among all tables."""
@@ -375,15 +286,6 @@ class _Program:
             self.tables[id(table)] = len(self.table)
             self.table.extend(table)
         return self.tables[id(table)]
-
-
-def _known(program: Program, loop: Loop) -> Loop:
-    """A loop of powers whose exponent is one constant as a loop of one operand."""
-    if loop.op is POW:
-        exponent = program.constant(loop.scalars[1], loop.shape)
-        if exponent is not None and isfinite(exponent):
-            return replace(loop, op=with_exponent(POW, exponent), scalars=loop.scalars[:1])
-    return loop
 
 
 def _ascii(name: str) -> str:

@@ -84,12 +84,10 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     """
     import numpy as np
 
-    from engine.backends.adjoints import Backward
     from engine.backends.arrays import Plan
     from engine.backends.called import NAMES
 
     plan = Plan(program)
-    Backward(plan).write()
     values, adjoints = memory(program), array("d", bytes(8 * program.size))
     names: Names = {
         **NAMES,

@@ -57,7 +57,7 @@ def packed(shape: Lengths) -> Strides:
     return tuple(reversed(strides))
 
 
-def joined(shape: Lengths, *columns: Strides) -> tuple[Lengths, list[Strides]]:
+def joined(shape: Sequence[int], *columns: Strides) -> tuple[Lengths, list[Strides]]:
     """The same places with few axes: neighbours are one where all columns step through evenly.
 
     >>> joined((2, 3, 4), (12, 4, 1), (0, 0, 5))

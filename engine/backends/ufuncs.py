@@ -33,12 +33,6 @@ SHORTER = {"0.0 if x <= 0.0 else x": "maximum(x, 0.0)"}
 
 
 @cache
-def variables(text: str) -> frozenset[str]:
-    """Which of x, y and z a formula reads."""
-    return _names(formulas.tree(text)) & {"x", "y", "z"}
-
-
-@cache
 def _names(node: ast.expr) -> frozenset[str]:
     """The variables that a part of a formula reads or sets."""
     called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
@@ -65,13 +59,13 @@ class Formula:
 
     def __init__(
         self,
-        op: Op,
+        callees: Mapping[str, Op],
         writer: Writer,
         shape: Lengths,
         operands: Mapping[str, Number],
         known: Mapping[str, float],
     ) -> None:
-        self.callees = op.callees
+        self.callees = callees
         self.writer = writer
         self.shape = shape
         self.operands = dict(operands)
@@ -211,4 +205,4 @@ class Formula:
         given = dict(zip("xy", arguments, strict=False))
         known = {x: value for x, value in given.items() if isinstance(value, float)}
         op = self.callees[name]
-        return Formula(op, self.writer, self.shape, given, known).result(op.formula, out)
+        return Formula(op.callees, self.writer, self.shape, given, known).result(op.formula, out)
