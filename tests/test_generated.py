@@ -34,7 +34,7 @@ METHODS = {
     ast.ExceptHandler,
     ast.Raise,
 }
-ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.List, ast.keyword}
+ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.keyword}
 FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
 NAMES = {
     "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
@@ -83,7 +83,7 @@ C_NAMES = re.compile(
     rf"[a-z]{{1,2}}\d*(_at)?|part\d+|row_[a-z]|[A-Z]+\d+|(z|dx|dy)_({'|'.join(OPS)})"
     rf"|(call_)?({'|'.join([*OPS, 'pick'])})(_(dx|dy|adjoint))?_[0-9a-f]{{12}}"
     r"|(z_|dx_|call_)?pow_[0-9a-f]{16}(_dx)?(_[0-9a-f]{12})?"  # with an exponent that is known
-    rf"|v_({FUNCTIONS}|sigmoid_slope)|call_(zero|seed)"
+    rf"|v_({FUNCTIONS}|sigmoid_slope)|call_zero|[a-z]_i|(call_)?(seed|share)_[0-9a-f]{{12}}"
 )
 
 

@@ -34,7 +34,7 @@ def test_the_fast_and_the_slow_way_agree(text):
         ["a", "1", "3"],
         ["b", "2", "4"],
     ]
-    assert ([*lines][:2], len(lines), ragged, bare) == ([5, 6], 3, {}, 0)
+    assert ([*lines][:2], len(lines), ragged, bare) == ([5, 6], 3, {}, {})
 
 
 @pytest.mark.parametrize(
