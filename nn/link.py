@@ -66,7 +66,7 @@ class Link:
         self._outputs = array("i", recorded.program.outputs[1:])
         self._width = _width(recorded.forms[0][1])
         self._several: Several | None = None
-        self._several_of: tuple[Any, ...] = (None, None, None)
+        self._several_of: tuple[Any, ...] = (None, None, None, None)
 
     def lend(self, data: Table, rows: Batch) -> None:
         """Puts a batch and the parameters into the memory of the recording."""
@@ -106,12 +106,10 @@ class Link:
             return None
         rows = batches[0]
         points = len(data if rows is None else rows)
-        asked = data, rows is None, aims
+        asked = data, rows is None, aims, mover.kernel
         if not all(map(is_, asked, self._several_of)):
-            self._several_of, layout = (
-                asked,
-                self._layout(data, None if rows is None else points, aims),
-            )
+            layout = self._layout(data, None if rows is None else points, aims)
+            self._several_of = asked
             self._several = layout and self.kernel.several(self.seeds, mover.kernel, layout)
         if not self._several:
             return None

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from engine import pick
+from engine import backends, pick
 from engine.functions import sum as sum_of
 from engine.value import Value
 from nn.descent import Descent
@@ -14,6 +14,8 @@ from nn.history import DivergedError, TrainingInterrupted
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, cosine, linear
+from nn.stepping import mean_loss
+from nn.table import Table
 from nn.train import fit
 
 RNG = random.Random(7)
@@ -302,3 +304,24 @@ def test_a_large_model_of_plain_sums():
         return history.loss, history.accuracy, [p.data for p in ps]
 
     assert run([]) == run([nothing])
+
+
+def test_a_mover_that_gets_another_kernel_between_two_groups():
+    """As another recording brings it along, which moved to a faster backend before."""
+    found = []
+    for is_moved in (False, True):
+        model = MLP(3, [4, 1], "tanh", seed=1)
+        optimizer = SGD(model.parameters(), lr=0.05, momentum=0.9)
+        descent = Descent(mean_loss(model, mse, None), optimizer, "numpy")
+        data, batches = Table(XS, SUMS), [None] * 5
+        losses = [descent.step(data).loss for _ in range(3)]
+        losses += descent.several(data, batches, [], None).losses
+        if is_moved:
+            (link,) = descent._links.values()
+            program, tape, _ = link.mover.source
+            link.mover._run_on("c", backends.backend("c").compile(program, tape))
+        losses += descent.several(data, batches, [], None).losses
+        descent.store()
+        found.append((losses, [p.data for p in model.parameters()], optimizer.velocity))
+    for ours, theirs in zip(*found, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-12)
