@@ -1,23 +1,7 @@
 """What a column that is to be learned becomes."""
 
 import pytest
-
-from nn.finding import Wishes, find
-from nn.sheet import FOUND, Sheet
-
-
-def sheet(nameless=(), separator=";", **columns):
-    count = len(next(iter(columns.values())))
-    texts = {name: list(map(str, cells)) for name, cells in columns.items()}
-    return Sheet("a.csv", texts, range(2, 2 + count), separator, nameless=nameless)
-
-
-def found(target=None, wishes=None, format=FOUND, **columns):
-    return find(sheet(**columns), target, Wishes(missing="fill", **(wishes or {})), format)
-
-
-N = [7, 1, 4, 4, 9, 2] * 20  # 120 numbers
-
+from sheets import N, found, sheet
 
 TARGETS = {
     "two numbers": ([0, 1] * 60, ("0", "1")),

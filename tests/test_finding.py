@@ -1,26 +1,9 @@
 import pytest
+from sheets import N, found, kinds, sheet
 
 from nn.dataset import DataError
-from nn.finding import Wishes, find
-from nn.sheet import FOUND, Format, Sheet
+from nn.sheet import Format
 from nn.useless import listed, option
-
-
-def sheet(nameless=(), separator=";", **columns):
-    count = len(next(iter(columns.values())))
-    texts = {name: list(map(str, cells)) for name, cells in columns.items()}
-    return Sheet("a.csv", texts, range(2, 2 + count), separator, nameless=nameless)
-
-
-def found(target=None, wishes=None, format=FOUND, **columns):
-    return find(sheet(**columns), target, Wishes(missing="fill", **(wishes or {})), format)
-
-
-def kinds(found):
-    return {column.name: column.kind for column in found.reading.columns}
-
-
-N = [7, 1, 4, 4, 9, 2] * 20  # 120 numbers
 
 
 def test_points_are_doubted_where_others_have_decimal_commas():

@@ -4,36 +4,11 @@ import csv
 import math
 
 import pytest
+from trainings import DOUBLES, Slope, iris_net, small_iris
 
-from engine.value import Value
-from nn.data import iris, standardise
 from nn.history import History, Step
 from nn.loss import cross_entropy, mse
-from nn.module import MLP, Module
 from nn.train import fit, gradient_descent
-
-DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
-
-
-class Slope(Module):
-    """y = w * x"""
-
-    def __init__(self, w=0.0):
-        self.w = Value(w)
-
-    def __call__(self, x):
-        return self.w * x[0]
-
-
-def small_iris():
-    """30 scaled flowers, 10 of each species."""
-    data, _ = standardise(iris())
-    return data.pick(range(0, 150, 5))
-
-
-def iris_net(seed=1):
-    return MLP(4, [8, 3], "tanh", seed=seed)
-
 
 # --- history ---------------------------------------------------------------------------------
 

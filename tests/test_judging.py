@@ -4,39 +4,12 @@ import math
 from functools import partial
 
 import pytest
+from trainings import DOUBLES, Slope, iris_net, numbers, small_iris
 
-from engine.value import Value
-from nn.data import iris, moons, standardise
+from nn.data import moons
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mse
-from nn.module import MLP, Layer, Module, Neuron
+from nn.module import MLP, Layer, Neuron
 from nn.train import evaluate, fit, gradient_descent
-
-DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
-
-
-class Slope(Module):
-    """y = w * x"""
-
-    def __init__(self, w=0.0):
-        self.w = Value(w)
-
-    def __call__(self, x):
-        return self.w * x[0]
-
-
-def numbers(model):
-    return [p.data for p in model.parameters()]
-
-
-def small_iris():
-    """30 scaled flowers, 10 of each species."""
-    data, _ = standardise(iris())
-    return data.pick(range(0, 150, 5))
-
-
-def iris_net(seed=1):
-    return MLP(4, [8, 3], "tanh", seed=seed)
-
 
 # --- accuracy --------------------------------------------------------------------------------
 

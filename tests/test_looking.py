@@ -1,28 +1,10 @@
 """What a column that is learned from becomes."""
 
 import pytest
+from sheets import N, found, kinds, sheet
 
 from nn.columns import MISSING, OTHER
-from nn.finding import Wishes, find
-from nn.sheet import FOUND, Format, Sheet
-
-
-def sheet(nameless=(), separator=";", **columns):
-    count = len(next(iter(columns.values())))
-    texts = {name: list(map(str, cells)) for name, cells in columns.items()}
-    return Sheet("a.csv", texts, range(2, 2 + count), separator, nameless=nameless)
-
-
-def found(target=None, wishes=None, format=FOUND, **columns):
-    return find(sheet(**columns), target, Wishes(missing="fill", **(wishes or {})), format)
-
-
-def kinds(found):
-    return {column.name: column.kind for column in found.reading.columns}
-
-
-N = [7, 1, 4, 4, 9, 2] * 20  # 120 numbers
-
+from nn.sheet import Format
 
 LEFT_OUT = {
     "the same": ([5] * 120, "is the same in every row"),

@@ -3,45 +3,12 @@
 import math
 
 import pytest
+from trainings import DOUBLES, Slope, available, iris_net, small_iris
 
 from engine import backends
-from engine.value import Value
-from nn.data import iris, split, standardise
+from nn.data import split
 from nn.loss import cross_entropy, mse
-from nn.module import MLP, Module
 from nn.train import evaluate, fit
-
-DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
-
-
-class Slope(Module):
-    """y = w * x"""
-
-    def __init__(self, w=0.0):
-        self.w = Value(w)
-
-    def __call__(self, x):
-        return self.w * x[0]
-
-
-def available(backend):
-    """Skips where a backend cannot run."""
-    if backend in backends.NAMES:
-        try:
-            backends.backend(backend)
-        except RuntimeError as reason:
-            pytest.skip(str(reason))
-
-
-def small_iris():
-    """30 scaled flowers, 10 of each species."""
-    data, _ = standardise(iris())
-    return data.pick(range(0, 150, 5))
-
-
-def iris_net(seed=1):
-    return MLP(4, [8, 3], "tanh", seed=seed)
-
 
 # --- validation and early stop ---------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
+from trainings import DOUBLES, Slope, available, iris_net, numbers, small_iris
 
 from engine import backends
 from engine.backends.python import Lines
@@ -27,47 +28,12 @@ from nn.module import MLP, Module
 from nn.optim import SGD, Adam, linear
 from nn.train import evaluate, fit, gradient_descent, stochastic_gradient_descent
 
-DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
-
-
-class Slope(Module):
-    """y = w * x"""
-
-    def __init__(self, w=0.0):
-        self.w = Value(w)
-
-    def __call__(self, x):
-        return self.w * x[0]
-
-
-def available(backend):
-    """Skips where a backend cannot run."""
-    if backend in backends.NAMES:
-        try:
-            backends.backend(backend)
-        except RuntimeError as reason:
-            pytest.skip(str(reason))
-
 
 def goes_on_eagerly(backend):
     """The one warning of a training whose loss counts: by replay it goes on without."""
     if backend == "eager":
         return nullcontext()
     return pytest.warns(UserWarning, match="^training goes on without replay, slower: ")
-
-
-def numbers(model):
-    return [p.data for p in model.parameters()]
-
-
-def small_iris():
-    """30 scaled flowers, 10 of each species."""
-    data, _ = standardise(iris())
-    return data.pick(range(0, 150, 5))
-
-
-def iris_net(seed=1):
-    return MLP(4, [8, 3], "tanh", seed=seed)
 
 
 # --- gradient descent ------------------------------------------------------------------------
