@@ -22,7 +22,7 @@ from nn.judging import (
 )
 from nn.module import size
 from nn.optim import Optimizer
-from nn.stepping import Steps
+from nn.stepping import Stepping
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Training:
     recorded: Sequence[str] = ()  # in the part before this one
 
     def looked_after(
-        self, steps: Steps, descent: Descent, lookers: Sequence[object], pause: int
+        self, steps: Stepping, descent: Descent, lookers: Sequence[object], pause: int
     ) -> Iterator[Step]:
         """Takes the steps that are left; gives the last of each group, when all are in the history.
 

@@ -39,7 +39,7 @@ def mean_loss(model: Model, loss: Loss, penalty: Callable[[Any], Value] | None) 
     return run
 
 
-class Steps:
+class Stepping:
     """The steps of a training, some at a time: between these nobody looks at the parameters."""
 
     def __init__(

@@ -33,7 +33,7 @@ from nn.module import check_model, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.progress import Interrupt, reporting
 from nn.standing import Training, validation_of
-from nn.stepping import Steps, batches, mean_loss
+from nn.stepping import Stepping, batches, mean_loss
 from nn.table import Table
 
 # --- the loops --------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def fit(
     table = Table(xs, ys)
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = Steps(descent, decide, table, drawn, _rate(lr, optimizer), history)
+    taken = Stepping(descent, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from engine.backends import library
 from engine.backends.contraction import Machine
 from engine.backends.ctext import text
-from engine.backends.kernel import Kernel, Layout, Rows, Several, Steps, memory
+from engine.backends.kernel import InTurn, Kernel, Layout, Rows, Several, memory
 from engine.roll import Program
 from engine.tape import Tape
 
@@ -136,7 +136,7 @@ class CKernel:
         """What takes steps of training with another kernel, which moves the parameters."""
         if isinstance(mover, CKernel):
             return CSeveral(self, seeds, mover, layout)
-        return Steps(cast(Kernel, self), seeds, mover, layout)
+        return InTurn(cast(Kernel, self), seeds, mover, layout)
 
     def gather(self, place: int, table: Rows, rows: "array[int]") -> None:
         """Writes rows of a table into `values`, side by side from a place on."""

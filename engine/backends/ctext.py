@@ -16,6 +16,7 @@ from engine.backends import vectormath
 from engine.backends.cformula import Formulas
 from engine.backends.cloops import Function, function, views
 from engine.backends.contraction import PRELUDE, Machine, indented
+from engine.backends.kernel import TINY
 from engine.backends.loops import Loop, backward, lower
 from engine.roll import Program
 
@@ -103,7 +104,7 @@ static inline void copied(const Span *s) { memcpy(s->to, s->from, s->count * siz
 
 static int is_exact(const Plan *p)
 {
-    if (*p->squares > 1e-250) return isfinite(*p->squares) && isfinite(*p->size);
+    if (*p->squares > TINY) return isfinite(*p->squares) && isfinite(*p->size);
     for (int64_t k = 0; k < p->gradient.count; k++)
         if (p->gradient.to[k] != 0.0) return 0;
     return isfinite(*p->size);
@@ -149,7 +150,7 @@ PUBLIC void several(Plan *p, int64_t steps, int64_t points, const int *rows, con
         if (rows) rows += points;
     }
 }
-""",
+""".replace("TINY", repr(TINY)),
 }
 ARRAYS = {
     **{"v": "m->values + ", "a": "m->adjoints + ", "s": "m->seeds + "},

@@ -124,7 +124,7 @@ class Gathering:
 
     def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
         """What takes steps of training with another kernel, which moves the parameters."""
-        return Steps(cast(Kernel, self), seeds, mover, layout)
+        return InTurn(cast(Kernel, self), seeds, mover, layout)
 
     def gather(self, place: int, table: Rows, rows: array[int]) -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -142,7 +142,7 @@ class Gathering:
         return [group.index(max(group)) for group in groups]
 
 
-class Steps:
+class InTurn:
     """Steps of training by two kernels in turn, in Python."""
 
     def __init__(self, loss: Kernel, seeds: Sequence[float], mover: Kernel, layout: Layout) -> None:
