@@ -258,7 +258,7 @@ class Recorded:
         self.calls += calls
         if self._is_choosing:
             choice = cast(Choice, self.choice)
-            choice.note_run(seconds)
+            choice.note_run(seconds, calls)
             self._is_choosing = bool(choice.attempts)
 
     def count(self) -> bool:

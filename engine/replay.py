@@ -180,6 +180,10 @@ class Replay:
         self._calls += calls
         self._hits += is_answered * calls
 
+    def announce(self, calls: int) -> None:
+        """Says how many calls are to come: "auto" compiles early where there are many."""
+        self._spent.calls_to_come = calls
+
     @property
     def is_busy(self) -> bool:
         """Whether recordings took longer than they saved so far; "auto" makes no more then."""
