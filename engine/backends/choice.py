@@ -137,7 +137,7 @@ class Choice:
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
         self._many = many
-        self.attempts = attempts(program, running, many)  # that are left
+        self.attempts = self._possible()  # that are left
         self._spent = spent or Spent()
         self._runs, self._quickest = 0, math.inf  # calls, and the seconds of one
         self._work: Work[list[Compiled]] | None = None
@@ -152,8 +152,13 @@ class Choice:
         self._many = True
         if self.attempts and not (self._work or self._new):
             left = {attempt.name for attempt in self.attempts}
-            again = attempts(self._program, self._running, many=True)
-            self.attempts = [attempt for attempt in again if attempt.name in left]
+            self.attempts = [attempt for attempt in self._possible() if attempt.name in left]
+
+    def _possible(self) -> list[Attempt]:
+        """All attempts; none in Python of a program that is for more numbers than the tape."""
+        is_whole = self._tape.inputs == self._program.inputs
+        found = attempts(self._program, self._running, self._many)
+        return [attempt for attempt in found if is_whole or attempt.name != "python"]
 
     def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
