@@ -258,7 +258,7 @@ class Look:
         """A column of texts, with those that have an input; None where it is left out."""
         counts = self.counts(name)
         gaps = counts.pop("", 0)
-        rows, is_told = counts.total(), name in self.wishes.text
+        is_told = name in self.wishes.text
         is_own = bool(gaps) and self.wishes.missing == "fill"  # a gap is a text of its own
         why = "" if is_told else useless_texts(name, counts)
         if not counts:
@@ -272,14 +272,14 @@ class Look:
         self.remark_texts(name, counts)
         if len(counts) > MOST_CATEGORIES:
             kept = [text for text, _ in counts.most_common(MOST_CATEGORIES - 1)]
-            rest = free(OTHER, kept)
-            others = rows - sum(counts[text] for text in kept)
+            rest = free(OTHER, counts)
             self.found.say(
-                f"of its texts the {len(kept)} most frequent are kept, others are {rest!r}",
-                f"{name!r} ({others} of {rows})",
+                f"the {len(kept)} texts most frequent in the rows learned from are kept, others "
+                f"are {rest!r}",
+                f"{name!r} ({len(counts)} texts)",
             )
         if is_own:
-            gap = free(MISSING, kept)
+            gap = free(MISSING, counts)
             self.found.say(f"an empty cell is a text of its own, {gap!r}", f"{name!r} ({gaps})")
         texts = (*sorted(kept, key=natural), *filter(None, (gap, rest)))
         usual = max(counts, key=counts.__getitem__)

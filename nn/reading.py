@@ -9,10 +9,12 @@ from os import PathLike, fspath
 from typing import Any
 
 from engine.drawing.picture import many
-from nn.columns import EMPTY, Column, Laid, Noted, Reading, filled, gaps_of, laid, learned_fills
+from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid, plain
 from nn.dataset import DataError, Dataset, DataWarning, names_of
 from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
+from nn.learned import filled, learned
+from nn.looking import are_plain
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings
 from nn.progress import Stage, collector_paused, no_stage
 from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse, some
@@ -107,10 +109,20 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     kept = [i for i in range(len(sheet.lines)) if i not in out] if out or sheet.bare else None
     if kept == []:
         raise DataError(f"{sheet.path}: no row is left to learn from: each one has gaps")
-    rows = _dataset(told, reading, ys, kept)
+    rows = replace(_dataset(told, reading, ys, kept), texts=_many_texts(sheet, reading, kept))
     if not sheet.bare:
         return rows
     return replace(rows, numbers=[sheet.places[i - 1] + 1 for i in rows.numbers])
+
+
+def _many_texts(sheet: Sheet, reading: Reading, kept: Sequence[int] | None) -> dict[str, list[str]]:
+    """The cells of columns of which only some texts are kept; 1.0 is 1, where all are numbers."""
+    found = {}
+    for name in [column.name for column in reading.columns if column.rest]:
+        cells = sheet.cells(name)
+        cells = list(map(plain, cells)) if are_plain({*cells}) else cells
+        found[name] = cells if kept is None else [cells[i] for i in kept]
+    return found
 
 
 def _targets(
@@ -311,7 +323,7 @@ def load_csv(
         raise ValueError(in_python(str(error))) from None
     for line in lines:
         warnings.warn(DataWarning(in_python(line)), stacklevel=3)
-    return filled(learned_fills(rows))[0] if like is None else rows
+    return filled(learned(rows))[0] if like is None else rows
 
 
 def _load_like(

@@ -97,7 +97,8 @@ def test_many_texts_keep_the_most_frequent():
     assert (len(column.texts), column.texts[-1], column.rest) == (32, OTHER, OTHER)
     assert {"red", "blue"} < {*column.texts}
     assert seen.lines == [
-        "'a' (11 of 140): of its texts the 31 most frequent are kept, others are 'other'"
+        "'a' (42 texts): the 31 texts most frequent in the rows learned from are kept, others are "
+        "'other'"
     ]
     assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].rest
 
