@@ -46,6 +46,7 @@ from nn.recipe import (
     SCHEDULES,
     USUAL,
     Recipe,
+    TrialInterrupted,
     backend_for,
     chosen,
     recipe_for,
@@ -188,7 +189,7 @@ def train(options: argparse.Namespace) -> int:
         done = judged(options, plan, model, judge, history, untrained)
         print("Drawing the pictures.", flush=True)
         leave(out, plan, {options.optimizer: done})
-    kept = options.checkpoint or options.resume
+    kept = None if recipe.rival else options.checkpoint or options.resume  # no start was chosen yet
     if kept and history.ended == STOPPED:
         print(f"To go on: the same command with --resume {typed(kept)}")
     before, after = start.loss, fsum(done.look.losses[::every]) / len(sample.xs)
@@ -218,6 +219,9 @@ def learned(
         recipe = chosen(recipe, *training, **settings)
         print(f"Training: {recipe}.", flush=True)
         history = train_by(recipe, *training, every=options.every, **settings)
+    except TrialInterrupted as stopped:
+        remark(str(stopped))
+        return stopped.history, stopped.recipe
     except KeyboardInterrupt:  # later ones end the training as if all was done
         raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:

@@ -17,9 +17,10 @@ from engine.names import no_such
 from nn.columns import Column, Reading
 from nn.data import Dataset
 from nn.extremes import extremes
+from nn.history import TrainingInterrupted
 from nn.learned import filled, learned, read_as
 from nn.module import MLP
-from nn.recipe import USUAL, Recipe, chosen, places, recipe_for, train_by
+from nn.recipe import USUAL, Recipe, TrialInterrupted, chosen, places, recipe_for, train_by
 from nn.rows import EachRow
 from nn.task import prepared
 
@@ -192,8 +193,12 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         self.model_ = MLP(len(rows.features), sizes, "tanh", init="xavier", seed=seed)
         training = self.model_, self.task_.loss, scaled, seed
         settings: dict[str, Any] = {"backend": self.backend, "progress": False}
-        self.recipe_ = chosen(recipe, *training, **settings)
-        self.history_ = train_by(self.recipe_, *training, **settings)
+        try:
+            self.recipe_ = chosen(recipe, *training, **settings)
+            self.history_ = train_by(self.recipe_, *training, **settings)
+        except TrialInterrupted as stopped:
+            warnings.warn(str(stopped), TrainingInterrupted, stacklevel=3)
+            self.recipe_, self.history_ = stopped.recipe, stopped.history
         self.n_iter_ = len(self.history_)
 
     def _outputs(self, xs: Any) -> Any:

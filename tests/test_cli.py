@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -885,6 +886,26 @@ def test_ctrl_c_keeps_what_was_learned(arguments, start):
     steps = len(Path("brickgrad-train/history.csv").read_text().splitlines()) - 1
     assert f"Stopped by Ctrl-C after {steps:,} steps; what was learned until then is kept." in out
     load_task("brickgrad-train/model.json")
+
+
+@pytest.mark.usefixtures("plain")
+def test_ctrl_c_while_starts_are_tried_keeps_a_net(monkeypatch, capsys):
+    def stop(step):
+        if step.step == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("nn.recipe.fit", partial(fit, callbacks=[stop]))
+    Path("run.json").write_text("an older one")
+    assert main([*TRAIN, *SMALL, "--checkpoint", "run.json"]) == 130
+    out, err = capsys.readouterr()
+    assert err.startswith(
+        "brickgrad: interrupted while two starts were tried: the net is that of the straight one "
+        "after 8 steps, and learned from a part of the rows\n"
+    )
+    assert "Stopped by Ctrl-C after 8 steps; what was learned until then is kept." in out
+    assert "On 30 rows kept aside, looked at once, now:" in out
+    assert "--resume" not in out
+    assert load_task("brickgrad-train/model.json")[0].layers
 
 
 def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
