@@ -61,7 +61,7 @@ def test_slopes_of_many_operands():
 
 @pytest.mark.parametrize("position", [0, 1500, 3000])
 def test_of_many_operands_those_in_the_slope_alone_are_named(position):
-    """Each edge of a `dot` asks for its slope: to name all operands took a time quadratic in them."""
+    """Each edge of a `dot` asks for its slope: to name all operands took quadratic time."""
     named = []
 
     def name(place):
