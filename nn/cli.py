@@ -26,18 +26,18 @@ from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn import data
 from nn.columns import POLICIES
-from nn.data import iris
+from nn.data import decision, iris
 from nn.files import check_replaceable, check_writable
 from nn.finding import Wishes
 from nn.history import INTERRUPTED as STOPPED
 from nn.history import DivergedError, History, TrainingInterrupted
-from nn.judging import judging
+from nn.judging import judging, mean_and_accuracy
 from nn.look import line_to_type, look
 from nn.module import MLP
 from nn.numerals import SEPARATORS
 from nn.optim import SGD
 from nn.output import steady_output
-from nn.progress import collector_paused, stages
+from nn.progress import collector_paused, reporting, stages
 from nn.reading import Seen, read_rows
 from nn.recipe import (
     OPTIMIZERS,
@@ -81,6 +81,9 @@ from nn.wording import typed
 
 WRONG = 1
 BAD_INPUT = 2
+MANY = 10_000  # rows: with more, it is shown how far a command is
+PART = 5000  # rows answered between two reports
+AT_ONCE = 20  # gradients compared between two reports
 LARGEST = 5000  # pixels of a picture that need no remark
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -298,7 +301,7 @@ def predict(options: argparse.Namespace) -> int:
     if sys.stdout is None:
         raise ValueError("standard output is closed: there is nowhere to write the answers")
     model, task = opened(options)
-    seen = task.ready(task.read(options.data, format_of(options)))
+    seen = task.ready(task.read(options.data, format_of(options), stages()))
     answers, verdict = answered(model, task, seen)
     for line in seen.said([*answers]):
         remark(line)
@@ -319,30 +322,31 @@ def answered(model: MLP, task: Task, seen: Seen) -> tuple[dict[int, Sequence[str
 
     A row whose answer is no number is at fault from now on.
     """
-    xs, ys = seen.rows.xs, seen.rows.ys
-    known = [k for k, y in enumerate(ys) if y is not None]
-    outputs: Sequence[Any] = ()
-    verdict = f"not scored: {seen.unscored or 'no row can be read'}"
-    if known:
-        scored = look_at(task, judging(model, task.loss), seen.rows.pick(known))
-        quality = task.quality(scored.loss, scored.accuracy)
-        outputs, verdict = (
-            scored.outputs,
-            f"{task.measure} on {'these ' * (len(known) > 1)}{many(len(known), 'row')}",
-        )
-        verdict += f": {quality}"
-        if seen.wrong:
-            wrong = [seen.named(place) for place in sorted(seen.wrong)]
-            verdict += f"; not scored: {some(wrong)}"
-    if len(known) < len(xs):
-        outputs = EachRow(model)(xs)
+    xs, ys = seen.rows.xs, seen.rows.ys or [None] * len(seen.rows.xs)
+    judge, net = judging(model, task.loss), EachRow(model)
+    judged, known = list[tuple[float, Any]](), list[Any]()
     answers: dict[int, Sequence[str]] = {}
-    for place, output in zip(seen.places, outputs, strict=True):
-        try:
-            answers[place] = list(filter(None, task.answer(output)))
-        except ValueError as error:
-            seen.faults[place] = str(error)
-    return answers, verdict
+    with reporting(len(xs) >= MANY, len(xs), "row") as report:
+        for start in range(0, len(xs), PART):
+            part = range(start, min(start + PART, len(xs)))
+            scored = [k for k in part if ys[k] is not None]
+            known += [ys[k] for k in scored]
+            judged += judge([xs[k] for k in scored], known[len(judged) :])
+            outputs = [output for _, output in judged[len(judged) - len(scored) :]]
+            if len(scored) < len(part):
+                outputs = net(xs[start : part.stop])
+            for place, output in zip(seen.places[start : part.stop], outputs, strict=True):
+                try:
+                    answers[place] = list(filter(None, task.answer(output)))
+                except ValueError as error:
+                    seen.faults[place] = str(error)
+            report(part.stop, "rows answered")
+    if not known:
+        return answers, f"not scored: {seen.unscored or 'no row can be read'}"
+    quality = task.quality(*mean_and_accuracy(judged, decision(known, judged[0][1]), known))
+    verdict = f"{task.measure} on {'these ' * (len(known) > 1)}{many(len(known), 'row')}: {quality}"
+    wrong = [seen.named(place) for place in sorted(seen.wrong)]
+    return answers, verdict + f"; not scored: {some(wrong)}" * bool(wrong)
 
 
 def draw_row(options: argparse.Namespace) -> int:
@@ -432,8 +436,18 @@ def check(options: argparse.Namespace) -> int:
             f"the loss on {many(len(scaled.xs), 'row')} is {loss().data}: expected a finite number "
             "to compare the gradients of"
         )
+    done = 0
     try:
-        check_grads(loss, parameters, order=1)
+        with reporting(True, len(parameters), "gradient") as report:
+            for done in range(0, len(parameters), AT_ONCE):
+                report(done, "gradients compared")
+                check_grads(loss, parameters[done : done + AT_ONCE], order=1)
+            report(len(parameters), "gradients compared")
+    except KeyboardInterrupt:
+        words = (
+            f"{done:,} of {len(parameters):,} gradients were compared{', they agree' * (done > 0)}"
+        )
+        raise KeyboardInterrupt(words) from None
     except GradientError as error:
         print(f"A gradient of the loss on {many(len(known), 'row')} is wrong: {error}")
         return WRONG
@@ -471,7 +485,7 @@ def read(task: Task, options: argparse.Namespace) -> Seen:
 
     ValueError where there is none that can be read.
     """
-    seen = task.ready(task.read(options.data, format_of(options)))
+    seen = task.ready(task.read(options.data, format_of(options), stages()))
     if not seen.places:
         raise ValueError(some(list(map(seen.named, sorted(seen.faults)))))
     return seen

@@ -159,12 +159,18 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
 
 
 @collector_paused()
-def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], format: Format) -> Seen:
+def read_again(
+    path: str | PathLike[str],
+    how: Callable[[Sheet], Reading],
+    format: Format,
+    stage: Stage = no_stage,
+) -> Seen:
     """The rows of another file, read as a reading says: what cannot be read stops no other row.
 
     DataError where a column is missing, or where numbers may mean something else.
     """
-    sheet = read_sheet(path, format)
+    sheet = read_sheet(path, format, stage)
+    stage(f"laying out {len(sheet.lines):,} rows")
     reading = how(sheet)
     spelt = partial(respelt, sheet, reading.format, format)
     columns, aim = tuple(map(spelt, reading.columns)), reading.target

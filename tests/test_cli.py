@@ -357,6 +357,18 @@ def test_predict_answers_each_row(trained, capsys):
     assert all(1 / 3 < float(row["chance"]) <= 1 for row in rows)
 
 
+def test_predict_shows_how_far_it_is_with_many_rows(trained, capsys, monkeypatch):
+    main(["predict", str(trained / "model.json"), IRIS])
+    few = capsys.readouterr()
+    monkeypatch.setattr("nn.progress.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(nn.cli, "MANY", 150)
+    monkeypatch.setattr(nn.cli, "PART", 60)
+    main(["predict", str(trained / "model.json"), IRIS])
+    out, err = capsys.readouterr()
+    assert err.splitlines()[:3] == [f"{n} of 150: rows answered" for n in (60, 120, 150)]
+    assert (out, err.splitlines()[3:]) == (few.out, few.err.splitlines())
+
+
 def test_predict_takes_raw_rows_in_any_order_of_columns(trained, capsys):
     assert main(["predict", str(trained / "model.json"), IRIS]) == 0
     answers = capsys.readouterr().out
@@ -581,6 +593,26 @@ LARGE = {
     large_weights: "row 1: the net answers [-inf, -inf, -inf], expected finite numbers",
     small_scales: "row 1: 'sepal length (cm)' is 5.1, which becomes -inf when it is scaled",
 }
+
+
+def test_check_shows_how_far_it_is_and_says_so_after_ctrl_c(trained, capsys, monkeypatch):
+    monkeypatch.setattr("nn.progress.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(nn.cli, "AT_ONCE", 10)
+    check_grads, calls = nn.cli.check_grads, []
+
+    def stopping(*arguments, **settings):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        check_grads(*arguments, **settings)
+
+    monkeypatch.setattr(nn.cli, "check_grads", stopping)
+    assert main(["check", str(trained / "model.json"), IRIS, "--rows", "1"]) == 130
+    total = sum(len(layer.parameters()) for layer in load_task(trained / "model.json")[0].layers)
+    assert capsys.readouterr().err == (
+        f"0 of {total}: gradients compared\n10 of {total}: gradients compared\n"
+        f"brickgrad: stopped by Ctrl-C: 10 of {total} gradients were compared, they agree\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["check", "draw"])
