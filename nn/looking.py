@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
 
 from engine.names import no_such
 from nn.columns import MISSING, MOST_CATEGORIES, OTHER, POLICIES, Column, Reading, free, plain
@@ -22,7 +24,7 @@ from nn.numerals import (
     usual_spelling,
 )
 from nn.sheet import Format, Sheet, some
-from nn.useless import listed, useless_cells, useless_numbers, useless_texts
+from nn.useless import NAMELESS, listed, useless_cells, useless_numbers, useless_texts
 from nn.wording import option
 
 SHARE_OF_A_TEXT = 0.1  # of the cells, for texts between numbers to be no slip
@@ -119,10 +121,18 @@ class Look:
 
     def _useless(self, column: Column) -> str:
         """Why numbers have nothing to learn from; "" where they have."""
-        name = column.name
-        nameless = name in self.sheet.nameless or name.casefold() == "unnamed: 0"
-        numbers = column.numbers(self.sheet)[0]
-        return useless_numbers(name, numbers, name == self.first, nameless, self.several)
+        name, numbers = column.name, column.numbers(self.sheet)[0]
+        nameless = self._is_nameless(name)
+        is_first = name == self.first or name in self._indexes
+        return useless_numbers(name, numbers, is_first, nameless, self.several)
+
+    def _is_nameless(self, name: str) -> bool:
+        return name in self.sheet.nameless or bool(NAMELESS.fullmatch(name))
+
+    @cached_property
+    def _indexes(self) -> set[str]:
+        """The first columns, as long as they have no names: one may be added at each writing."""
+        return {*takewhile(self._is_nameless, self.sheet.columns)}
 
     def _remark_zeros(self, name: str) -> None:
         """Notes where numbers begin with zeros, as codes do."""

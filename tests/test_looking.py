@@ -79,6 +79,13 @@ def test_an_index_without_a_name(cells, why):
     assert found(nameless=["a"], a=cells, b=N).left_out == {"a": why}
 
 
+def test_an_index_at_each_writing():
+    names = {"Unnamed: 0.1": range(120), "Unnamed: 0": range(7, 247, 2), "b": N, "Unnamed: 3": N}
+    seen = found(**names)
+    assert [*seen.left_out] == ["Unnamed: 0.1", "Unnamed: 0"]
+    assert kinds(seen) == {"b": "number", "Unnamed: 3": "number"}
+
+
 def test_other_columns_without_a_name_are_read():
     seen = found(nameless=["a"], a=N, b=N)
     assert kinds(seen) == {"a": "number", "b": "number"}
