@@ -30,7 +30,7 @@ from nn.data import decision, iris
 from nn.files import check_replaceable, check_writable
 from nn.finding import Wishes
 from nn.history import INTERRUPTED as STOPPED
-from nn.history import DivergedError, History, TrainingInterrupted
+from nn.history import DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import judging, mean_and_accuracy
 from nn.look import line_to_type, look
 from nn.module import MLP
@@ -165,6 +165,8 @@ def demo(options: argparse.Namespace) -> int:
 @steadily
 def train(options: argparse.Namespace) -> int:
     """Trains on a file: reads, learns, writes the net, and only then says how good it is."""
+    if options.every and not (options.checkpoint or options.resume):
+        raise ValueError("--every says how often a checkpoint is written: give --checkpoint too")
     check_files(options.out, options.checkpoint, options.resume, options.data)
     print(f"Reading {visible(options.data)}.", flush=True)
     rows, assumed = read_rows(
@@ -221,7 +223,7 @@ def learned(
             print("Trying two starts.", flush=True)
         recipe = chosen(recipe, *training, **settings)
         print(f"Training: {recipe}.", flush=True)
-        history = train_by(recipe, *training, every=options.every, **settings)
+        history = train_by(recipe, *training, **settings, every=options.every)
     except TrialInterrupted as stopped:
         remark(str(stopped))
         return stopped.history, stopped.recipe
@@ -716,7 +718,7 @@ COMMANDS = {
                type=str.lower, choices=BACKENDS),
         option("--out", "DIR", "folder for the results", "brickgrad-train"),
         option("--checkpoint", "FILE", "where to keep how far the training is, such as run.json"),
-        option("--every", "N", "steps between two writings of it", "100", type=count),
+        option("--every", "N", "steps between two writings of it (default 100)", type=count),
         option("--resume", "FILE", "go on from a checkpoint, with the other options as they were; "
                "writes there again"),
         SEED,
@@ -832,7 +834,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = known.parse_args(given or ["--help"])
     try:
         with warnings.catch_warnings(), collector_paused():  # no step leaves a cycle to collect
-            warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
+            for kind in (TrainingInterrupted, LossExploded):  # the commands say so themselves
+                warnings.simplefilter("ignore", kind)
             warnings.showwarning = lambda message, *_: remark(str(message))
             run: Callable[[argparse.Namespace], int] = options.run
             code = run(options)

@@ -27,7 +27,7 @@ from engine.value import Value, set_each
 from engine.witness import outside
 from nn.data import Dataset
 from nn.described import described
-from nn.history import INTERRUPTED, DivergedError, History, TrainingInterrupted
+from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import Loss, judging
 from nn.loss import l2
 from nn.module import MLP
@@ -379,7 +379,8 @@ def _tried(
         "early_stop": _patience(short, learning, TRIAL_PATIENCE),
     }
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", TrainingInterrupted)  # who calls this says more
+        for kind in (TrainingInterrupted, LossExploded):  # who calls this knows more
+            warnings.simplefilter("ignore", kind)
         try:
             history = _fitted(short, net, loss, learning, seed, **watched)
         except DivergedError:

@@ -940,6 +940,14 @@ def test_ctrl_c_while_starts_are_tried_keeps_a_net(monkeypatch, capsys):
     assert load_task("brickgrad-train/model.json")[0].layers
 
 
+def test_every_without_a_checkpoint_is_refused(capsys):
+    message = fails(capsys, *TRAIN, "--every", "50")
+    assert message == (
+        "brickgrad: --every says how often a checkpoint is written: give --checkpoint too\n"
+    )
+    assert os.listdir() == []
+
+
 def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
     def stop():
         raise KeyboardInterrupt

@@ -166,6 +166,16 @@ def test_curves_differ_in_more_than_colour():
     assert len({line.get_color() for line in figure.axes[0].lines}) == 4
 
 
+def test_a_history_draws_its_curves_into_a_file(tmp_path):
+    figure = history([2.0, 1.0]).plot(tmp_path / "curves.svg")
+    assert isinstance(figure, matplotlib.figure.Figure)
+    assert (tmp_path / "curves.svg").read_text(encoding="utf-8").startswith("<?xml")
+    with pytest.raises(ValueError, match=r"Format 'txt' is not supported \(supported formats: "):
+        history([2.0, 1.0]).plot("curves.txt")
+    with pytest.raises(TypeError, match=r"expected the name of a file, 'curves.svg', got True"):
+        history([2.0, 1.0]).plot(True)
+
+
 def test_histories_without_steps_are_refused():
     with pytest.raises(ValueError, match="plot_history expected a history of at least 1 step"):
         History().plot()
