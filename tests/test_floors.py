@@ -48,6 +48,7 @@ FLOORS = [
     ["nn.sheet"],
     ["nn.columns"],
     ["nn.useless"],
+    ["nn.learned"],
     ["nn.looking", "nn.doubt"],
     ["nn.aims"],
     ["nn.finding"],
@@ -67,9 +68,11 @@ FLOORS = [
     ["nn.train"],
     ["nn.watch", "nn.recipe", "nn.verdict"],
     ["nn.trial", "nn.estimators"],
+    ["nn.commands.said", "nn.commands.options"],
+    ["nn.commands.learn", "nn.commands.ask"],
     ["nn.cli"],
 ]
-FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
+FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story", "nn.commands"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
 NUMPYS_OWN = {f"engine.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
