@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from engine.drawing.picture import visible
 from engine.names import no_such
-from nn.commands.ask import check, draw_row, predict, watch_row
+from nn.commands.ask import STEEPEST, check, draw_row, predict, watch_row
 from nn.commands.learn import demo, look_at_file, train
 from nn.commands.options import (
     BACKENDS,
@@ -118,7 +118,8 @@ COMMANDS = {
         MODEL,
         DATA,
         ROW,
-        option("--lr", "RATE", "learning rate of the step", "0.05", type=positive),
+        option("--lr", "RATE", f"learning rate of the step (default {STEEPEST:g}, or so much less "
+               "that the loss falls)", type=positive),
         option("--mistake", "NAME", f"beside a wrong step: {', '.join(MISTAKES)}",
                choices=MISTAKES),
         option("--out", "FILE", "name ending in .html (default: row-N.html beside the model)"),

@@ -290,7 +290,6 @@ class Look:
             )
         if is_own:
             gap = free(MISSING, counts)
-            self.found.say(f"an empty cell is a text of its own, {gap!r}", f"{name!r} ({gaps})")
         texts = (*sorted(kept, key=natural), *filter(None, (gap, rest)))
         usual = max(counts, key=counts.__getitem__)
         return Column(name, "text", gap=gap, texts=texts, rest=rest, usual=usual)

@@ -97,15 +97,8 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
         found.remarks.append(f"{many(len(without), 'row')} without {target.name!r} left out")
     if reading.missing == "drop" and gaps.keys() - {*without}:
         found.remarks.append(f"{many(len(gaps.keys() - {*without}), 'row')} with gaps left out")
-    spans = reading.spans if reading.missing == "fill" else {}
-    for column in reading.columns if spans else ():
-        numbers = told.columns[spans[column.name].start]
-        if column.kind == "number" and (gaps_here := gaps_of(numbers)):
-            found.say(
-                "missing cells hold the median of the rows learned from; where these have "
-                "gaps, an input says so",
-                f"{column.name!r} ({len(gaps_here)})",
-            )
+    if reading.missing == "fill":
+        _say_fills(told, reading, found, out)
     kept = [i for i in range(len(sheet.lines)) if i not in out] if out or sheet.bare else None
     if kept == []:
         raise DataError(f"{sheet.path}: no row is left to learn from: each one has gaps")
@@ -113,6 +106,28 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     if not sheet.bare:
         return rows
     return replace(rows, numbers=[sheet.places[i - 1] + 1 for i in rows.numbers])
+
+
+def _say_fills(told: Laid, reading: Reading, found: Found, out: Collection[int]) -> None:
+    """Notes what becomes of gaps, with how many there are in the rows that are not left out."""
+    spans = reading.spans
+    for column in sorted(reading.columns, key=lambda column: column.kind, reverse=True):
+        start = spans[column.name].start
+        if column.kind == "number":
+            words = (
+                "missing cells hold the median of the rows learned from; where these have gaps, an "
+                "input says so"
+            )
+            gaps = gaps_of(told.columns[start])
+        elif column.gap:
+            words = f"an empty cell is a text of its own, {column.gap!r}"
+            gaps = [
+                i for i, x in enumerate(told.columns[start + column.texts.index(column.gap)]) if x
+            ]
+        else:
+            continue
+        if count := sum(i not in out for i in gaps):
+            found.say(words, f"{column.name!r} ({count})")
 
 
 def _many_texts(sheet: Sheet, reading: Reading, kept: Sequence[int] | None) -> dict[str, list[str]]:

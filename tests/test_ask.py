@@ -108,7 +108,9 @@ def test_watch_records_a_step_and_leaves_the_net_alone(trained, capsys):
     arguments = ["watch", str(trained / "model.json"), IRIS, "--row", "3", "--lr", "0.1"]
     assert main([*arguments, "--out", "step.html"]) == 0
     out = capsys.readouterr().out
-    _, old, new = re.search(r"events; done: (the loss went from) (\S+) to (\S+)\n", out).groups()
+    _, old, new = re.search(
+        r"events, rate 0.1; done: (the loss went from) (\S+) to (\S+)\n", out
+    ).groups()
     assert float(new) < float(old)
     assert out.endswith("Open next: step.html\n")
     text = Path("step.html").read_text()
@@ -139,6 +141,22 @@ def test_watch_says_where_a_mistake_does_not_show(capsys):
     arguments = ["--row", "5", "--mistake", "forgotten zero_grad"]
     assert main(["watch", "zeros.json", "line.csv", *arguments]) == 0
     assert "no number differs on this row" in capsys.readouterr().out
+
+
+def test_watch_takes_a_rate_at_which_the_loss_falls(amounts, capsys):
+    model, task = load_task(amounts / "model.json")
+    last = [w for neuron in model.layers[-1].neurons for w in neuron.w]
+    for w in last:
+        w.data *= 30
+    save(model, "steep.json", task.meta())
+    arguments = ["watch", "steep.json", str(amounts / "data.csv"), "--row", "2"]
+    words = re.compile(r"events, rate (\S+); done: the loss went from (\S+) to (\S+)\n")
+    assert main(arguments) == 0
+    rate, old, new = map(float, words.search(capsys.readouterr().out).groups())
+    assert (rate < 0.05, new < old) == (True, True)
+    assert main([*arguments, "--lr", "0.05"]) == 0
+    rate, old, new = map(float, words.search(capsys.readouterr().out).groups())
+    assert (rate, new > old) == (0.05, True)
 
 
 def test_watch_an_amount(amounts, capsys):

@@ -54,7 +54,7 @@ FLOORS = [
     ["nn.finding"],
     ["nn.reading", "nn.suspicion"],
     ["nn.data", "nn.look"],
-    ["nn.optim", "nn.files", "nn.rows", "nn.timeline", "nn.parting", "nn.extremes"],
+    ["nn.optim", "nn.falling", "nn.files", "nn.rows", "nn.timeline", "nn.parting", "nn.extremes"],
     ["nn.plain", "nn.save", "nn.described", "nn.table", "nn.plot"],
     ["nn.mover", "nn.overrides"],
     ["nn.flat"],

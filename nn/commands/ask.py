@@ -15,7 +15,8 @@ from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn.commands.options import format_of
 from nn.commands.said import WRONG, remark, tell
-from nn.data import decision
+from nn.data import Dataset, decision
+from nn.falling import falling_rate
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
@@ -29,6 +30,7 @@ from nn.watch import watch
 
 MANY = 10_000  # rows: with more, it is shown how far a command is
 PART = 5000  # rows answered between two reports
+STEEPEST = 0.05  # learning rate of a step to watch
 AT_ONCE = 20  # gradients compared between two reports
 LARGEST = 5000  # pixels of a picture that need no remark
 
@@ -120,7 +122,8 @@ def watch_row(options: argparse.Namespace) -> int:
         why = found.named(options.row - 1) if is_wrong else why
         raise ValueError(f"no training step without a target: {why}")
     row = task.named(found.rows).pick([place])
-    optimizer = SGD(model.parameters(), lr=options.lr)
+    lr = options.lr or rate_for(task, model, row)
+    optimizer = SGD(model.parameters(), lr=lr)
     beside = Path(options.model).with_name(f"row-{options.row}.html")
     out = Path(options.out or beside)
     seen: Steps | Mistake
@@ -130,12 +133,18 @@ def watch_row(options: argparse.Namespace) -> int:
         words = first["text"] if first else "no number differs on this row"
     else:
         seen = watch(model, task.loss, row, optimizer)
-        words = f"{many(len(seen), 'event')}; {seen[-1]}"
+        words = f"{many(len(seen), 'event')}, rate {lr:g}; {seen[-1]}"
     seen.about = f"row {options.row}, {task.words(row.ys[0])}"
     seen.save(out)
     print(words)
     print(f"Open next: {out}")
     return 0
+
+
+def rate_for(task: Task, model: MLP, row: Dataset) -> float:
+    """A learning rate at which a step lowers the loss on one row."""
+    (x,), (y,) = row
+    return falling_rate(lambda: task.loss(model(x), y), model.parameters(), STEEPEST)
 
 
 def place_of_row(options: argparse.Namespace, seen: Seen) -> int:
