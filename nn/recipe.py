@@ -280,6 +280,12 @@ def backend_for(
 # --- which start ------------------------------------------------------------------------------
 
 
+def has_trial(recipe: Recipe, net: MLP, rows: Dataset) -> bool:
+    """Whether two starts are worth to be tried: for a net with bends, of rows and steps enough."""
+    is_enough = recipe.steps >= SHORTEST and len(rows.xs) >= FEWEST_TO_TRY
+    return recipe.rival is not None and is_enough and len(net.layers) > 1
+
+
 class TrialInterrupted(KeyboardInterrupt):
     """Ctrl-C while two starts were tried: the net has the weights that one of them came to.
 
@@ -323,7 +329,7 @@ def chosen(
     if resume is not None:
         began = _began(resume, (single, rival), net, len(places(recipe, rows, seed)[0]))
         return replace(began, why=f"{began.start} start, as it began")
-    if recipe.steps < SHORTEST or len(rows.xs) < FEWEST_TO_TRY or len(net.layers) == 1:
+    if not has_trial(recipe, net, rows):
         return single
     if recipe.hold_out:
         places(recipe, rows, seed)

@@ -119,6 +119,17 @@ def test_train_with_each_optimizer(optimizer, capsys):
 
 
 @pytest.mark.usefixtures("plain")
+@pytest.mark.usefixtures("plain")
+@pytest.mark.parametrize(
+    ("options", "is_tried"),
+    [([], True), (["--steps", "50"], False), (["--keep-aside", "0.95"], False)],
+)
+def test_a_trial_is_told_of_where_there_is_one(options, is_tried, capsys):
+    assert main([*TRAIN, *SMALL, "--steps", "100", *options]) == 0
+    out = capsys.readouterr().out
+    assert ("Trying two starts." in out, " start, tried on " in out) == (is_tried, is_tried)
+
+
 def test_train_on_all_rows(capsys):
     assert main([*TRAIN, *QUICK, "--keep-aside", "0"]) == 0
     text = capsys.readouterr().out

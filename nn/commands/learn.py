@@ -21,7 +21,7 @@ from nn.look import line_to_type, look
 from nn.module import MLP
 from nn.progress import stages
 from nn.reading import read_rows
-from nn.recipe import Recipe, TrialInterrupted, backend_for, chosen, recipe_for, train_by
+from nn.recipe import Recipe, TrialInterrupted, backend_for, chosen, has_trial, recipe_for, train_by
 from nn.rows import EachRow
 from nn.suspicion import giveaways
 from nn.train import gradient_descent, stochastic_gradient_descent
@@ -158,7 +158,7 @@ def learned(
     }
     settings["backend"] = backend_for(options.backend, **settings)
     try:
-        if recipe.rival and not options.resume:
+        if has_trial(recipe, model, plan.training) and not options.resume:
             print("Trying two starts.", flush=True)
         recipe = chosen(recipe, *training, **settings)
         print(f"Training: {recipe}.", flush=True)
