@@ -112,22 +112,22 @@ def plan_for(
     `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled, texts kept and
     columns scaled by what the rows that it learns from say, without those that it holds out.
     """
-    aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
+    n = len(rows.xs)
+    numbers, learned, others = rows.numbers or range(1, n + 1), [*range(n)], list[int]()
     if keep_aside:
-        if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
+        if not 0 < round((1 - keep_aside) * n) < n:
             needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))
             raise ValueError(
-                f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
+                f"--keep-aside {keep_aside:g} of {many(n, 'row')} leaves none to learn "
                 f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
             )
         learned, others = parted(rows, keep_aside, seed)
-        numbers = [numbers[place] for place in learned]
-        rows, aside = rows.pick(learned), rows.pick(others)
-    recipe = recipe_of(len(rows.xs)) if recipe_of else None
-    learned = places(recipe, rows, seed)[0] if recipe else [*range(len(rows.xs))]
-    found, remarks = from_places([rows, *([aside] if aside else [])], learned)
-    rows, aside = found[0], found[1] if aside else None
-    task, training = prepared(rows, learned)
+    recipe = recipe_of(len(learned)) if recipe_of else None
+    told = places(recipe, rows.pick(learned), seed)[0] if recipe else [*range(len(learned))]
+    rows, _, remarks = from_places(rows, [learned[k] for k in told])
+    numbers, aside = [numbers[k] for k in learned], rows.pick(others) if others else None
+    rows = rows.pick(learned)
+    task, training = prepared(rows, told)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:

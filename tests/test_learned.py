@@ -32,10 +32,8 @@ def test_the_rows_learned_from_say_what_fills_gaps():
 
 def test_rows_that_no_file_gave_stay_as_they_are():
     rows = Dataset([[1.0]], [2.0])
-    assert (learned(rows), filled(rows), from_places([rows], [0])) == (
-        *(rows, (rows, {})),
-        ([rows], []),
-    )
+    assert (learned(rows), filled(rows)) == (rows, (rows, {}))
+    assert from_places(rows, [0]) == (rows, [(1.0,)], [])
     errors = replace(ROWS, reading=replace(ROWS.reading, missing="error"))
     assert (learned(errors), filled(errors)) == (errors, (errors, {}))
 
@@ -70,29 +68,30 @@ COMMON = [f"t{k}" for k in range(31) for _ in range(2)]
 @pytest.mark.parametrize("missing", ["fill", "drop", "error"])
 def test_the_rows_learned_from_say_which_texts_are_kept(missing):
     cells = [*COMMON, "t5", "rare", *["late"] * 50]
-    (rows,), remarks = from_places([many_texts(cells, missing=missing)], range(64))
+    rows, columns, remarks = from_places(many_texts(cells, missing=missing), range(64))
     (column,) = rows.reading.columns
     assert column.texts == (*[f"t{k}" for k in range(31)], OTHER)
     assert (column.usual, column.rest, remarks) == ("t5", OTHER, [])
     assert [x.index(1) for x in rows.xs] == [*[k // 2 for k in range(62)], 5, *[31] * 51]
     assert {*map(sum, rows.xs)} == {1}
+    assert [[*row] for row in zip(*columns, strict=True)] == rows.xs
 
 
 def test_other_rows_change_nothing_of_which_texts_are_kept():
     rows = many_texts(COMMON)
     for other in ("t3", "late", ""):
         more = many_texts([*COMMON, *[other] * 100])
-        (found,), _ = from_places([more], range(62))
+        found, _, _ = from_places(more, range(62))
         assert found.reading == learned(rows).reading
         assert found.xs[:62] == learned(rows).xs
 
 
 def test_a_gap_is_a_text_of_its_own_where_rows_learned_from_have_one():
     cells = ["u", "v", "u", "", "v", "v"]
-    (rows,), remarks = from_places([many_texts(cells, MISSING)], range(4))
+    rows, _, remarks = from_places(many_texts(cells, MISSING), range(4))
     assert (rows.features, remarks) == (("t=u", "t=v", "t=(missing)", "t=other"), [])
     assert rows.xs[3] == [0, 0, 1, 0]
-    (rows,), remarks = from_places([many_texts(cells, MISSING)], range(3))
+    rows, _, remarks = from_places(many_texts(cells, MISSING), range(3))
     assert (rows.features, rows.xs[3]) == (("t=u", "t=v", "t=other"), [1, 0, 0])
     assert remarks == [
         "the rows learned from have no gap there, others get the usual text: 't' ('u')"
@@ -104,10 +103,10 @@ def test_the_same_of_texts_that_all_have_inputs():
     reading = Reading((column,), None, "fill")
     xs = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
     rows = Dataset(xs, [0, 1, 0, 1], reading.features, reading=reading)
-    (found,), _ = from_places([rows], range(3))
+    found, _, _ = from_places(rows, range(3))
     assert found.reading.columns[0] == replace(column, texts=("u", "v"), gap="", usual="u")
     assert found.xs == [[1, 0], [0, 1], [1, 0], [1, 0]]
-    (found,), remarks = from_places([rows], [0, 2, 3])
+    found, _, remarks = from_places(rows, [0, 2, 3])
     assert (found.features, found.xs) == (rows.features, xs)
     assert remarks == [
         "in no row learned from, so that it is chance what the net makes of it: 't': 'v'"
@@ -119,16 +118,17 @@ def test_what_is_the_same_in_the_rows_learned_from_is_left_out(still):
     xs = [[1.0, still[0]], [2.0, still[1]], [3.0, 1e6]]
     reading = Reading((Column("a"), Column("b")), None, "fill")
     rows = Dataset(xs, [0, 1, 0], ("a", "b"), reading=reading)
-    parts, remarks = from_places([rows, rows.pick([2])], [0, 1])
-    assert [part.xs for part in parts] == [[[1.0], [2.0], [3.0]], [[3.0]]]
+    found, columns, remarks = from_places(rows, [0, 1])
+    assert found.xs == [[1.0], [2.0], [3.0]]
+    assert [[*column] for column in columns] == [[1.0, 2.0, 3.0]]
     assert remarks == ["left out, as the rows learned from hold one thing there: 'b'"]
     with pytest.raises(ValueError, match=r"each column is the same in all 2 rows to learn from: "):
-        from_places([replace(rows.pick([0, 0, 1]), xs=[[1.0, 5.0]] * 3)], [0, 1])
+        from_places(replace(rows.pick([0, 0, 1]), xs=[[1.0, 5.0]] * 3), [0, 1])
 
 
 def test_a_column_that_only_has_gaps_or_one_number_says_where_they_are():
     rows = Dataset(
         [[NAN], [7.0], [7.0]], [0, 1, 0], ("a",), reading=Reading((Column("a"),), None, "fill")
     )
-    (found,), remarks = from_places([rows], range(3))
+    found, _, remarks = from_places(rows, range(3))
     assert (found.xs, remarks) == ([[7, 1], [7, 0], [7, 0]], [])
