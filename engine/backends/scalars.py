@@ -20,9 +20,9 @@ def write(writer: Writer, loop: Loop) -> None:
     template = _template(loop.expression, tuple(loop.callees.items()))
     views = loop.reads.items()
     arrays = {name: MEMORIES[view.memory] for name, view in views}
-    places = {name: view.places(loop.lengths) for name, view in views}
+    places = {name: view.places() for name, view in views}
     points: dict[int, list[int]] = {}
-    for point, place in enumerate(loop.target.places(loop.lengths)):
+    for point, place in enumerate(loop.target.places()):
         points.setdefault(place, []).append(point)
     for place, own in points.items():
         operands = [place]
