@@ -136,7 +136,7 @@ class _Writer:
         if " if " in expression:
             loads = [f"const double {name}_i = {at};" for name, at in names.items()]
             names = {name: f"{name}_i" for name in names}
-        parts, value = self.formulas.printed(expression, self.loop.callees, {**names, FAR: note})
+        parts, value = self.formulas.printed(expression, self.loop.op, {**names, FAR: note})
         return [*loads, *parts], value
 
     # --- kinds of loops ---

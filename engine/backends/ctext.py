@@ -258,7 +258,7 @@ class _Program:
             loop.expression,
             loop.starts,
             loop.fold,
-            id(loop.callees),
+            loop.op,
             *kinds,
         )
         if key not in self.patterns:

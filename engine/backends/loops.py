@@ -32,7 +32,7 @@ MANY_ZEROS = 64  # stretches; instead of more all is set to 0
 class Loop(NamedTuple):
     """target (sign) expression at every point, added up along axes where the target stands still.
 
-    The expression names the `reads`, and functions of the calculus or of `callees`. A sum begins
+    The expression, of the row `op` if any, names the `reads`. A sum begins
     with the reads `starts`, which stand still where the target does; its `fold` is "+", "exact"
     (rounded once) or "logsumexp". Of the last axis `pick`, if there, names the one row that counts.
     `partials` are those by the reads that want a gradient; they may name the result, z.
@@ -47,12 +47,17 @@ class Loop(NamedTuple):
     starts: tuple[str, ...] = ()
     fold: str = "+"
     pick: View | None = None
-    callees: Mapping[str, Op] = {}
+    op: Op | None = None
 
     @property
     def shape(self) -> Lengths:
         """The lengths of its axes; all that it reads has them too."""
         return self.target.shape
+
+    @property
+    def callees(self) -> Mapping[str, Op]:
+        """The rows that the expression calls by name."""
+        return self.op.callees if self.op else {}
 
     @property
     def rows(self) -> int:
@@ -100,7 +105,7 @@ def _row(program: Program, rolled: Rolled) -> Loop:
             views, (text, slopes) = views[:1], with_exponent(exponent)
     reads = dict(zip("xy", views, strict=False))
     wanted = _wanted(reads, rolled.scalars, slopes)
-    return Loop(op.name, target, "=", text, reads, wanted, callees=op.callees)
+    return Loop(op.name, target, "=", text, reads, wanted, op=op)
 
 
 def constant(program: Program, view: View) -> float | None:
@@ -178,7 +183,7 @@ def adjoint(loops: Sequence[Loop]) -> Iterator[Loop]:
                 target = target.first(loop.rows)
                 reads = {n: view.first(loop.rows) for n, view in reads.items()}
             title = f"{loop.name}_d{name}" if text != "g" else "share"
-            yield Loop(title, target, "+=", text, reads, pick=loop.pick, callees=loop.callees)
+            yield Loop(title, target, "+=", text, reads, pick=loop.pick, op=loop.op)
 
 
 @lru_cache(maxsize=1000)
