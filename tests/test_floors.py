@@ -16,7 +16,7 @@ FLOORS = [
     ["engine.backends.library"],
     ["engine.ops"],
     ["engine.operators"],
-    ["engine.modes", "engine.backends.cformula"],
+    ["engine.modes", "engine.backends.cformula", "engine.backends.blanks"],
     ["engine.value"],
     ["engine.integer"],
     [
@@ -39,8 +39,11 @@ FLOORS = [
         *("engine.backends.contraction", "engine.backends.called"),
     ],
     ["engine.backends.matmul", "engine.backends.ufuncs"],
-    ["engine.backends.scalars", "engine.backends.cloops"],
-    ["engine.draw", "engine.steps", "engine.backends.arrays", "engine.backends.ctext"],
+    ["engine.backends.scalars", "engine.backends.cloops", "engine.backends.unrolled"],
+    [
+        *("engine.draw", "engine.steps"),
+        *("engine.backends.arrays", "engine.backends.ctext", "engine.backends.pythontext"),
+    ],
     ["engine.backends.python", "engine.backends.c"],
     ["engine.backends.numpy", "engine.backends.choice"],
     ["engine.recorded"],

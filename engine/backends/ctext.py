@@ -251,16 +251,8 @@ class _Program:
             places.append(view.base)
             if view.table is not None:
                 places.append(self._at(view.table))
-        key = (
-            loop.name,
-            loop.shape,
-            loop.sign,
-            loop.expression,
-            loop.starts,
-            loop.fold,
-            loop.op,
-            *kinds,
-        )
+        what = loop.name, loop.shape, loop.sign, loop.expression, loop.starts, loop.fold, loop.op
+        key = *what, *kinds
         if key not in self.patterns:
             self.patterns[key] = self._define(loop)
         name, function = self.patterns[key]

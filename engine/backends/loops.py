@@ -67,17 +67,20 @@ class Loop(NamedTuple):
 
 def lower(program: Program) -> list[Loop]:
     """The loops that compute the results, in the order they run."""
-    return [_lowered(program, rolled) for rolled in program.loops]
+    return [_with_exponent(program, lowered(rolled)) for rolled in program.loops]
 
 
-def _lowered(program: Program, rolled: Rolled) -> Loop:
-    if not rolled.vectors:
-        return _row(program, rolled)
+def lowered(rolled: Rolled) -> Loop:
+    """The loop that computes what a rolled one says."""
     cut, still = len(rolled.shape), (0,) * len(rolled.terms)
     shape = (*rolled.shape, *rolled.terms)
     target = View("v", rolled.out, shape, (*packed(rolled.shape), *still))
     op, name = rolled.op, rolled.op.name
     scalars = [_view(access, shape, cut) for access in rolled.scalars]
+    if not rolled.vectors:
+        reads = dict(zip("xy", scalars, strict=False))
+        wanted = _wanted(reads, rolled.scalars, op.partials)
+        return Loop(name, target, "=", op.formula, reads, wanted, op=op)
     ones = ("1.0",) * len(scalars)
     if 0 in shape:
         reads = {x: view.first(cut) for x, view in zip("x", scalars, strict=False)}
@@ -88,24 +91,19 @@ def _lowered(program: Program, rolled: Rolled) -> Loop:
     if op is PICK:
         return Loop(name, target, "=", "x", reads, wanted, pick=scalars[0])
     starts = {f"b{k}": view for k, view in enumerate(scalars)}
-    wanted = _wanted(starts, rolled.scalars, ones) | wanted
+    wanted |= _wanted(starts, rolled.scalars, ones)
     text, fold = " * ".join(reads), FOLDS.get(name, "+")
     return Loop(name, target, "=", text, reads | starts, wanted, (*starts,), fold)
 
 
-def _row(program: Program, rolled: Rolled) -> Loop:
-    """The loop of an operation with a few operands."""
-    op, shape = rolled.op, rolled.shape
-    target = View("v", rolled.out, shape, packed(shape))
-    views = [_view(access, shape, len(shape)) for access in rolled.scalars]
-    text, slopes = op.formula, op.partials
-    if op is POW:
-        exponent = constant(program, views[1])
-        if exponent is not None and isfinite(exponent):
-            views, (text, slopes) = views[:1], with_exponent(exponent)
-    reads = dict(zip("xy", views, strict=False))
-    wanted = _wanted(reads, rolled.scalars, slopes)
-    return Loop(op.name, target, "=", text, reads, wanted, op=op)
+def _with_exponent(program: Program, loop: Loop) -> Loop:
+    """The loop; a power whose exponent is one constant has it in its texts: x ** 2 is x * x."""
+    y = constant(program, loop.reads["y"]) if loop.op is POW else None
+    if y is None or not isfinite(y):
+        return loop
+    text, slope = (re.sub(r"\by\b", f"({y!r})", text) for text in (POW.formula, POW.partials[0]))
+    partials = {"x": slope} if "x" in loop.partials else {}
+    return loop._replace(expression=text, reads={"x": loop.reads["x"]}, partials=partials)
 
 
 def constant(program: Program, view: View) -> float | None:
@@ -137,13 +135,6 @@ def _wanted(
     return {name: partial for name, access, partial in columns if access.needs_grad}
 
 
-@lru_cache
-def with_exponent(y: float) -> tuple[str, tuple[str, ...]]:
-    """A power and its slope with an exponent that the compiler knows: x ** 2 is x * x."""
-    text, slope = (re.sub(r"\by\b", f"({y!r})", text) for text in (POW.formula, POW.partials[0]))
-    return text, (slope,)
-
-
 def backward(program: Program, forward: Sequence[Loop]) -> list[Loop]:
     """The loops that compute the gradients, after those of the results."""
     results = {loop.target.base: prod(loop.shape[: loop.rows]) for loop in forward}
@@ -164,13 +155,14 @@ def seed(outputs: Sequence[int]) -> Iterator[Loop]:
         yield Loop("seed", View("a", place, (count,), (1,)), "+=", "x", seeds)
 
 
-def adjoint(loops: Sequence[Loop]) -> Iterator[Loop]:
+def adjoint(loops: Sequence[Loop], squares: bool = True) -> Iterator[Loop]:
     """For each read that wants a gradient a loop that adds its share, from the last one back.
 
-    Both factors of a square get theirs in one.
+    They come in the order of eager mode: x, y, what a sum begins with. Both factors of a square
+    get theirs in one; without `squares` one after the other, as there.
     """
     for loop in reversed(loops):
-        is_square = loop.expression == "x * y" and loop.reads["x"] == loop.reads["y"]
+        is_square = squares and loop.expression == "x * y" and loop.reads["x"] == loop.reads["y"]
         for name, partial in loop.partials.items():
             text, names = _share(partial)
             if is_square and name == "y":
@@ -193,9 +185,8 @@ def _share(partial: str) -> tuple[str, tuple[str, ...]]:
     >>> _share("-z / y")
     ('g * (-z / y)', ('g', 'y', 'z'))
     """
-    slope = formula.tree(partial)
-    text = {"1.0": "g", "-1.0": "-g"}.get(partial)
-    text = text or ast.unparse(ast.BinOp(ast.Name("g"), ast.Mult(), slope))
+    slope = re.sub(r"\bg\b(?!\()", "g_", ast.unparse(formula.tree(partial)))  # a part of its own
+    text = {"1.0": "g", "-1.0": "-g"}.get(slope) or ast.unparse(ast.parse(f"g * ({slope})"))
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     return text, tuple(name for name in "gxyz" if name in names)
 
