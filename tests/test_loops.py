@@ -283,3 +283,22 @@ def test_scattered_outputs_have_one_table() -> None:
     program = roll(seen.tape(XS, results[::2] + results[1::2] + results[::-1], [True] * 8))
     zero, seeds, _ = backward(program)
     assert (zero.expression, seeds.sign, seeds.shape) == ("0.0", "+=", (16,))
+
+
+def test_a_loop_in_a_line() -> None:
+    table = View("v", 0, (2, 3), (3, 1), (9, 8, 7, 6, 5, 4))
+    total = Loop("sum", View("v", 20, (2, 3), (1, 0)), "=", "x", {"x": table}, fold="exact")
+    where = "where x = v[(9, 8, 7, 6, 5, 4)[3i + j]]"
+    assert str(total) == f"i < 2, j < 3: v[20 + i] = exact sum of x {where}"
+    index = View("v", 0, (2, 3), (1, 0))
+    taken = total._replace(fold="+", pick=index)
+    assert str(taken) == f"i < 2, j < 3: v[20 + i] = x {where}, j = v[i]"
+    assert str(line(0, 3)) == "a[i]"
+    assert str(Loop("zero", line(4, 3), "=", "0.0", {})) == "i < 3: a[4 + i] = 0.0"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_loop_can_be_shown(name: str) -> None:
+    program = recorded(GRAPHS[name]()).program
+    shown = [str(loop) for loop in [*lower(program), *backward(program)]]
+    assert all(re.match(r"i < \d+.*: [va]\[.*\] \+?= ", text) for text in shown)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from engine import formula
 from engine.backends.kernel import side_by_side
-from engine.backends.strides import Lengths, Run, View, joined, packed
+from engine.backends.strides import AXES, Lengths, Run, View, joined, packed
 from engine.ops import OPS, PICK, Op
 from engine.roll import Access, Program
 from engine.roll import Loop as Rolled
@@ -48,6 +48,17 @@ class Loop(NamedTuple):
     fold: str = "+"
     pick: View | None = None
     op: Op | None = None
+
+    def __str__(self) -> str:
+        """The loop in a line: its axes, what it sets or adds, and where that is read."""
+        axes = ", ".join(f"{axis} < {n}" for axis, n in zip(AXES, self.shape, strict=False))
+        is_sum = any(n > 1 and not s for n, s in zip(self.shape, self.target.strides, strict=True))
+        fold = {"+": "sum of ", "exact": "exact sum of "}.get(self.fold, f"{self.fold} of ")
+        value = f"{fold if is_sum and not self.pick else ''}{self.expression}"
+        value = " + ".join([*self.starts, value])
+        reads = {**self.reads, **({AXES[len(self.shape) - 1]: self.pick} if self.pick else {})}
+        where = ", ".join(f"{name} = {view}" for name, view in reads.items())
+        return f"{axes}: {self.target} {self.sign} {value}{' where ' * bool(where)}{where}"
 
     @property
     def shape(self) -> Lengths:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from engine.backends.kernel import side_by_side
 
+AXES = ascii_lowercase[8:]  # i, j and so on
 MANY_RUNS = 4096  # of a view; more count as one stretch
 
 Lengths = tuple[int, ...]
@@ -26,6 +28,17 @@ class View(NamedTuple):
     shape: Lengths
     strides: Strides
     table: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        """Where it stands at a point of the axes i, j, ...
+
+        >>> print(View("v", 5, (3, 2), (2, 1)), View("a", 0, (3,), (1,), (9, 4, 7)))
+        v[5 + 2i + j] a[(9, 4, 7)[i]]
+        """
+        steps = [(s, axis) for s, axis in zip(self.strides, AXES, strict=False) if s]
+        moves = [f"{'' if s == 1 else s}{axis}" for s, axis in steps]
+        at = " + ".join([str(self.base)] * (self.base > 0 or not moves) + moves)
+        return f"{self.memory}[{f'{self.table}[{at}]' if self.table else at}]"
 
     @property
     def adjoint(self) -> View:
