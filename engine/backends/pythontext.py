@@ -141,9 +141,8 @@ class Writer:
         self.taken: dict[tuple[int, int], str] = {}  # of an integer and a number of rows, the row
         self.kept = {*watched(tape), *(p for p, n in self.uses.items() if n > 1)}
         self.pool = self._pool()
-        self.kinds: list[_Kind] = []
-        self.kind = [0] * len(tape.rows)  # by rows
-        self.number = [0] * len(tape.rows)  # of a row among its kind
+        self.kind: dict[int, _Kind] = {}  # by rows
+        self.number: dict[int, int] = {}  # of a row among its kind
         self._unroll()
 
     def source(self) -> str:
@@ -203,9 +202,9 @@ class Writer:
             rows, n = loop.target.places(), loop.shape[0]
             self.kept.update(*(columns[k] for k in formula.repeated), rows if formula.binds else ())
             shares = [self._share(op, share, n) for share in adjoint([loop], squares=False)]
-            for k, row in enumerate(loop.target.table or ()):
-                self.kind[row], self.number[row] = len(self.kinds), k
-            self.kinds.append(_Kind(loop, formula, columns, len(rows) // n, shares))
+            each = len(rows) // n
+            self.kind.update(dict.fromkeys(rows, _Kind(loop, formula, columns, each, shares)))
+            self.number.update(zip(rows[::each], range(n), strict=True))
 
     def _share(self, op: Op, share: Loop, rows: int) -> _Share:
         into, (_, *columns) = share.target.places(), [v.places() for v in share.reads.values()]
@@ -243,9 +242,9 @@ class Writer:
 
         Of a long sum it is the first part, and what is added then.
         """
-        loop, formula, columns, n, _ = self.kinds[self.kind[row]]
+        loop, formula, columns, n, _ = self.kind[row]
         first, size = self.number[row] * n, 1
-        terms = []
+        terms: list[str] = []
         for column in columns[len(formula.within) :]:
             start = self._operand(column[first], row)
             size += start.size
@@ -258,8 +257,9 @@ class Writer:
         terms += map(formula.text.format, *blanks) if blanks else [formula.text]
         if loop.fold in _FOLDS:
             return [_FOLDS[loop.fold].format(_tuple(terms))], 0, size
-        tightness = 1 if loop.starts else formula.tightness
-        return [" + ".join(part) for part in _parts(terms)], tightness, size
+        if loop.starts:
+            return [" + ".join(part) for part in _parts(terms)], 1, size
+        return terms, formula.tightness, size
 
     def _write_backward(self) -> None:
         for k, place in enumerate(self.tape.outputs):
@@ -285,7 +285,7 @@ class Writer:
         if zero and op in _FRANK and row in self.head:
             head = self.value[self.head[row]]
             test = f"{g} or {head} - {head}"
-        for into, texts, kills, n in self.kinds[self.kind[row]].shares:
+        for into, texts, kills, n in self.kind[row].shares:
             first = self.number[row] * n
             for i in range(first, first + n):
                 place = into[i]

@@ -76,6 +76,8 @@ class View(NamedTuple):
 
     def places(self) -> list[int]:
         """All places, those of the last axis innermost."""
+        if self.table is not None and not self.base and self.strides == packed(self.shape):
+            return list(self.table)
         at = [self.base]
         for n, step in zip(self.shape, self.strides, strict=True):
             at = [first + i * step for first in at for i in range(n)]
