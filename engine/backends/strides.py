@@ -93,9 +93,9 @@ class View(NamedTuple):
         """
         if self.table is not None:
             return _runs_of_table(self.table)
-        axes = [(s, n) for s, n in zip(self.strides, self.shape, strict=True) if s and n > 1]
-        if not axes:
+        if max(self.shape, default=1) == 1:
             return [(self.base, self.base + 1)], True
+        axes = [(s, n) for s, n in zip(self.strides, self.shape, strict=True) if s and n > 1]
         base = self.base + sum([s * (n - 1) for s, n in axes if s < 0])
         span, run, is_once = 1, 1, True
         outside = [0]
