@@ -32,10 +32,10 @@ MANY_ZEROS = 64  # stretches; instead of more all is set to 0
 class Loop(NamedTuple):
     """target (sign) expression at every point, added up along axes where the target stands still.
 
-    The expression, of the row `op` if any, names the `reads`. A sum begins
-    with the reads `starts`, which stand still where the target does; its `fold` is "+", "exact"
-    (rounded once) or "logsumexp". Of the last axis `pick`, if there, names the one row that counts.
-    `partials` are those by the reads that want a gradient; they may name the result, z.
+    The expression, of the row `op` if any, names the `reads`. A sum begins with the reads `starts`,
+    which stand still where the target does; its `fold` is "+", "exact" (rounded once) or
+    "logsumexp". Of the last axis `pick`, if there, names the one row that counts. `partials` are
+    those by the reads that want a gradient; they may name the result, z.
     """
 
     name: str
