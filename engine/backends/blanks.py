@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from engine.ops import Op
 
 
-def with_blanks(text: str, op: Op | None, names: Iterable[str], call: str = "{}_") -> ast.expr:
-    """The expression of a row, with a blank {0}, {1}, ... for each of the names in turn.
+def with_blanks(
+    text: str, callees: Mapping[str, Op], names: Iterable[str], call: str = "{}_"
+) -> ast.expr:
+    """An expression with a blank {0}, {1}, ... for each of the names in turn.
 
-    Functions are called as `call` says, parts that a formula names end in `_part`, so that they
-    meet no names of ours.
+    Functions, or rows by their keys, are called as `call` says; parts that a formula names end in
+    `_part`, so that they meet no names of ours.
 
-    >>> ast.unparse(with_blanks("(e := exp(x)) / (y + e)", None, "xy"))
+    >>> ast.unparse(with_blanks("(e := exp(x)) / (y + e)", {}, "xy"))
     '(e_part := exp_({0})) / ({1} + e_part)'
     """
-    return cast(ast.expr, _Blanks(op, names, call).visit(ast.parse(text, mode="eval").body))
+    return cast(ast.expr, _Blanks(callees, names, call).visit(ast.parse(text, mode="eval").body))
 
 
 class _Blanks(ast.NodeTransformer):
-    def __init__(self, op: Op | None, names: Iterable[str], call: str) -> None:
-        self.keys = {name: row.key for name, row in op.callees.items()} if op else {}
+    def __init__(self, callees: Mapping[str, Op], names: Iterable[str], call: str) -> None:
+        self.keys = {name: row.key for name, row in callees.items()}
         self.blanks = {name: f"{{{k}}}" for k, name in enumerate(names)}
         self.call = call
 

@@ -43,7 +43,7 @@ class _Text(NamedTuple):
 @kept_by_row
 def _formula(op: Op, expression: str, names: tuple[str, ...], rewrite: Rewrite) -> _Text:
     """What a row computes from these names."""
-    tree = with_blanks(rewrite(expression), op, names)
+    tree = with_blanks(rewrite(expression), op.callees, names)
     nodes = list(ast.walk(tree))
     reads = Counter(node.id for node in nodes if isinstance(node, ast.Name))
     repeated = [k for k in range(len(names)) if reads[f"{{{k}}}"] != 1]
@@ -59,7 +59,7 @@ def _passed(op: Op, expression: str, names: tuple[str, ...], rewrite: Rewrite) -
     """What a row passes on, with its adjoint, the first blank, inside `a if condition else b`;
     and whether it can be zero where that is not.
     """
-    tree = with_blanks(rewrite(expression), op, names)
+    tree = with_blanks(rewrite(expression), op.callees, names)
     if not isinstance(tree, ast.BinOp):  # the adjoint, or its opposite
         return ast.unparse(tree), False
     choices = [node for node in ast.walk(tree) if isinstance(node, ast.IfExp)]

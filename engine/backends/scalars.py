@@ -18,7 +18,7 @@ FOLDS = {"exact": "ieee.fsum([{}])", "logsumexp": "ieee.logsumexp([{}])"}
 def write(writer: Writer, loop: Loop) -> None:
     """A line for each number."""
     inside = tuple(name for name in loop.reads if name not in loop.starts)
-    template = _template(loop.expression, loop.op, inside)
+    template = _template(loop.expression, tuple(loop.callees.items()), inside)
     places = {name: view.places() for name, view in loop.reads.items()}
     points: dict[int, list[int]] = {}
     for point, place in enumerate(loop.target.places()):
@@ -40,8 +40,8 @@ def write(writer: Writer, loop: Loop) -> None:
 
 
 @lru_cache(maxsize=1000)
-def _template(expression: str, op: Op | None, names: tuple[str, ...]) -> str:
+def _template(expression: str, callees: tuple[tuple[str, Op], ...], names: tuple[str, ...]) -> str:
     """The line of an expression, with slots {0}, {1}, ... for what it reads."""
-    node = with_blanks(formulas.careful(expression), op, names, "ieee.{}")
+    node = with_blanks(formulas.careful(expression), dict(callees), names, "ieee.{}")
     text = ast.unparse(node)
     return f"({text})" if isinstance(node, (ast.IfExp, ast.NamedExpr)) else text
