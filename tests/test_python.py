@@ -118,6 +118,14 @@ def test_a_row_defined_by_a_user(make):
 
 
 @KERNELS
+def test_a_formula_may_call_a_part_as_we_call_the_adjoint(make):
+    cube = defined(f"cube_{make.__name__.lower()}", "x * x * x", "3 * (g := x) * g")
+    square = defined(f"square_{make.__name__.lower()}", "(g := x) * g", "2 * (g := x)")
+    xs = numbers(3)
+    check(make, (xs, lambda: [cube(x) + square(x) for x in xs]))
+
+
+@KERNELS
 def test_names_of_users_meet_none_of_ours(make):
     made = {
         "g": defined("g", "2 * x", "(s0 := 2.0)"),
@@ -133,14 +141,6 @@ def test_what_is_picked_from_may_be_computed_for_that_alone(make):
     xs, i = numbers(3), Value(1.0)
     check(make, (xs, lambda: engine.pick([x.exp() for x in xs], 2) * xs[0]))
     check(make, ([i, *xs], lambda: engine.pick([x * x for x in xs], i).tanh()))
-
-
-@KERNELS
-def test_a_formula_may_call_a_part_as_we_call_the_adjoint(make):
-    cube = defined(f"cube_{make.__name__.lower()}", "x * x * x", "3 * (g := x) * g")
-    square = defined(f"square_{make.__name__.lower()}", "(g := x) * g", "2 * (g := x)")
-    xs = numbers(3)
-    check(make, (xs, lambda: [cube(x) + square(x) for x in xs]))
 
 
 @KERNELS
