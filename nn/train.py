@@ -161,7 +161,7 @@ def fit(
     history = run.history
     table = Table(xs, ys)
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
-    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
+    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded, run.left)
     taken = Stepping(descent, decide, table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:

@@ -68,7 +68,10 @@ TARGETS = {
         "engine/derivatives.py": Looked(("tests/test_derivatives.py",)),
     },
     "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
-    "python": _backend("python", BITS, "python", "pythontext", "unrolled", "blanks"),
+    "python": {
+        "engine/backends/python.py": Looked((BITS, "tests/test_python.py")),
+        **_backend("python", BITS, "pythontext", "unrolled", "blanks"),
+    },
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
                       "arrays", "scalars", "matmul", "strides", "ufuncs"),
     "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "cformula", "cloops", "ctext", "contraction"),

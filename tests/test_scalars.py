@@ -9,8 +9,8 @@ from engine.functions import dot, logsumexp
 from engine.functions import sum as total
 from engine.ops import row
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value, apply
+from engine.watch import record
 
 
 def lines(f, inputs):

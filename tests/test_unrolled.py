@@ -8,8 +8,9 @@ from engine.backends.unrolled import needs, unrolled, watched
 from engine.functions import dot, pick
 from engine.ops import OPS, Op
 from engine.roll import roll
-from engine.tape import Tape, record
+from engine.tape import Tape
 from engine.value import Value
+from engine.watch import record
 
 XS = [Value(float(k)) for k in range(1, 7)]
 

@@ -23,7 +23,7 @@ def unrolled(tape: Tape, needs: Sequence[bool]) -> Iterator[tuple[Op, Loop]]:
 
     `needs` says by place where a gradient is wanted.
 
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> x, y = Value(2.0), Value(3.0)
     >>> with record() as seen:
     ...     z = (x / y) / x
