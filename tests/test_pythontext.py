@@ -6,8 +6,8 @@ import pytest
 from graphs import GRAPHS, numbers, recorded, total
 
 from engine import formula, ops
-from engine.backends.pythontext import ONE_LINE, Writer
 from engine.ops import OPS
+from engine.replay.backends.pythontext import ONE_LINE, Writer
 from engine.value import Value
 
 ALLOWED = (
