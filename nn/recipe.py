@@ -19,8 +19,8 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
+from engine.ieee import fsum
 from engine.names import no_such
-from engine.ops import fsum
 from engine.pictures.drawing.picture import many
 from engine.replay import backends
 from engine.replay.witness import outside

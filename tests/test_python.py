@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from oracles import SPECIAL
 
 import engine
-from engine import functions, ops
+from engine import functions
+from engine.op import define
 from engine.ops import OPS
 from engine.replay.backends import python
 from engine.replay.backends.python import Lines, Lists
@@ -105,7 +106,7 @@ def test_rows_of_many_at_special_values(make, name, special):
 
 def defined(name, formula, *partials):
     """An operation whose slopes nobody tests: only their bits matter here."""
-    op = ops.define(name, name, formula, *partials, at=[])
+    op = define(name, name, formula, *partials, at=[])
     return lambda *operands: functions.call(op, *operands)
 
 

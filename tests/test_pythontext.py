@@ -5,7 +5,8 @@ import ast
 import pytest
 from graphs import GRAPHS, numbers, recorded, total
 
-from engine import formula, ops
+from engine import formula
+from engine.op import CAREFUL, MANY, PLAIN
 from engine.ops import OPS
 from engine.replay.backends.pythontext import ONE_LINE, Writer
 from engine.value import Value
@@ -27,7 +28,7 @@ def test_the_text_has_only_what_it_may(graph, rewrite):
     for node in ast.walk(ast.parse(source)):
         assert isinstance(node, ALLOWED), ast.dump(node)
         if isinstance(node, ast.Call):
-            assert node.func.id[:-1] in {*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY, "row_of"}
+            assert node.func.id[:-1] in {*OPS, *PLAIN, *CAREFUL, *MANY, "row_of"}
         elif isinstance(node, ast.Constant):
             assert isinstance(node.value, float | bool | int | None)
     formulas = {text for op in OPS.values() for text in (op.formula, *op.partials)}

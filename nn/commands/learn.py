@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.pictures.drawing.picture import visible
 from nn import data
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of

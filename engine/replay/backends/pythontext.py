@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from engine.ops import OPS, PICK, Op, kept_by_row
+from engine.op import Op, kept_by_row
+from engine.ops import OPS, PICK
 from engine.replay.backends.blanks import with_blanks
 from engine.replay.backends.loops import Loop, adjoint
 from engine.replay.backends.unrolled import needs, unrolled, watched
