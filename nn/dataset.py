@@ -1,7 +1,7 @@
 """Rows with names: what every file and every maker of data gives, and every loop takes."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ class Dataset:
 
     `ys` holds class indices (into `classes`), or amounts where `classes` is empty. `reading` is
     how a file was read (a `nn.columns.Reading`); None for other rows. `numbers` are those of the
-    rows in their file, from 1, where some of its rows are not here.
+    rows in their file, from 1, where some of its rows are not here. `texts` has the cells of
+    columns of many texts, by name, until it is decided which of them are kept.
     """
 
     xs: Rows
@@ -46,6 +47,7 @@ class Dataset:
     target: str = ""
     reading: Any = field(default=None, compare=False)
     numbers: Sequence[int] = field(default=(), compare=False)
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.xs, self.ys))
@@ -59,7 +61,8 @@ class Dataset:
         """The rows at `indices`, in that order."""
         xs, ys = [self.xs[i] for i in indices], [self.ys[i] for i in indices]
         numbers = [self.numbers[i] for i in indices] if self.numbers else ()
-        return replace(self, xs=xs, ys=ys, numbers=numbers)
+        texts = {name: [cells[i] for i in indices] for name, cells in self.texts.items()}
+        return replace(self, xs=xs, ys=ys, numbers=numbers, texts=texts)
 
 
 Data = Dataset | tuple[Sequence[Any], Sequence[Any]]

@@ -11,6 +11,7 @@ bent one does clearly better on the others.
 
 import json
 import math
+import warnings
 from collections.abc import Callable, Collection, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -22,10 +23,11 @@ from engine import backends
 from engine.drawing.picture import many
 from engine.names import no_such
 from engine.ops import fsum
-from engine.value import Value
+from engine.value import Value, set_each
+from engine.witness import outside
 from nn.data import Dataset
 from nn.described import described
-from nn.history import INTERRUPTED, DivergedError, History
+from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import Loss, judging
 from nn.loss import l2
 from nn.module import MLP
@@ -199,7 +201,7 @@ def train_by(
 ) -> History:
     """Trains a new net on scaled rows; `settings` are those of `fit`, which says what it raises.
 
-    A recipe with a rival is `chosen` first.
+    A recipe with a rival is `chosen` first; after Ctrl-C there the net is the one of that trial.
 
     >>> from nn.data import iris, standardise
     >>> from nn.loss import cross_entropy
@@ -209,7 +211,11 @@ def train_by(
     True
     """
     settings = {**settings, "backend": backend_for(**settings)}
-    recipe = chosen(recipe, net, loss, rows, seed, **settings)
+    try:
+        recipe = chosen(recipe, net, loss, rows, seed, **settings)
+    except TrialInterrupted as stopped:
+        warnings.warn(str(stopped), TrainingInterrupted, stacklevel=outside())
+        return stopped.history
     learning, held_out = parts(recipe, rows, seed)
     if held_out:
         settings = {**settings, "validation": held_out, "early_stop": _patience(recipe, learning)}
@@ -274,6 +280,26 @@ def backend_for(
 # --- which start ------------------------------------------------------------------------------
 
 
+def has_trial(recipe: Recipe, net: MLP, rows: Dataset) -> bool:
+    """Whether two starts are worth to be tried: for a net with bends, of rows and steps enough."""
+    is_enough = recipe.steps >= SHORTEST and len(rows.xs) >= FEWEST_TO_TRY
+    return recipe.rival is not None and is_enough and len(net.layers) > 1
+
+
+class TrialInterrupted(KeyboardInterrupt):
+    """Ctrl-C while two starts were tried: the net has the weights that one of them came to.
+
+    `history` has its steps, `recipe` is that start, not chosen yet.
+    """
+
+    def __init__(self, recipe: Recipe, history: History) -> None:
+        super().__init__(
+            f"interrupted while two starts were tried: the net is that of the {recipe.start} one "
+            f"after {many(len(history), 'step')}, and learned from a part of the rows"
+        )
+        self.recipe, self.history = recipe, replace(history, ended=INTERRUPTED)
+
+
 def chosen(
     recipe: Recipe,
     net: MLP,
@@ -291,7 +317,8 @@ def chosen(
     learn from: those held out, or else some of the others. Clearly is by more than one standard
     error of the mean difference. A training that goes on has the start that it began with.
 
-    Raises ValueError as `places`, and KeyboardInterrupt after Ctrl-C.
+    Raises ValueError as `places`, TrialInterrupted after Ctrl-C, and KeyboardInterrupt where that
+    came before the first step.
     """
     rival = recipe.rival
     if rival is None:
@@ -302,16 +329,27 @@ def chosen(
     if resume is not None:
         began = _began(resume, (single, rival), net, len(places(recipe, rows, seed)[0]))
         return replace(began, why=f"{began.start} start, as it began")
-    if recipe.steps < SHORTEST or len(rows.xs) < FEWEST_TO_TRY or len(net.layers) == 1:
+    if not has_trial(recipe, net, rows):
         return single
     if recipe.hold_out:
         places(recipe, rows, seed)
     learning, judges = rows.pick(learned), rows.pick(others_)
     settings = {"backend": backend, "progress": progress}
-    lost = [
-        _lost(one, recipe.trial, deepcopy(net), loss, learning, judges, seed, settings)
-        for one in (single, rival)
-    ]
+    lost, nets, histories = list[list[float]](), list[MLP](), list[History]()
+    try:
+        for one in (single, rival):
+            nets.append(deepcopy(net))
+            histories.append(History())
+            histories[-1] = _tried(
+                one, recipe.trial, nets[-1], loss, learning, judges, seed, settings
+            )
+            lost.append(_losses(nets[-1], loss, judges, histories[-1]))
+    except KeyboardInterrupt:
+        for one, learner, history in zip((recipe, rival), nets, histories, strict=False):
+            if len(history):
+                set_each("data", net.parameters(), [p.data for p in learner.parameters()])
+                raise TrialInterrupted(one, history) from None
+        raise
     means = [fsum(losses) / len(losses) for losses in lost]
     best, worst = (rival, single) if _is_clearly_less(lost[1], lost[0]) else (single, rival)
     here, there = means if best is single else means[::-1]
@@ -322,7 +360,7 @@ def chosen(
     return replace(best, why=why)
 
 
-def _lost(
+def _tried(
     recipe: Recipe,
     share: float,
     net: MLP,
@@ -331,8 +369,11 @@ def _lost(
     judges: Dataset,
     seed: int,
     settings: dict[str, Any],
-) -> list[float]:
-    """The loss of each of the rows that judge, after a short training: as it was at its best."""
+) -> History:
+    """A short training; the net is left as it was at its best. No steps where it diverged.
+
+    KeyboardInterrupt after Ctrl-C before the first step.
+    """
     n = len(learning.xs)
     batches = math.ceil(n / min(recipe.batch or n, TRIAL_BATCH))
     batch = n // batches  # all of one size: each other one is recorded anew
@@ -343,12 +384,27 @@ def _lost(
         "validation": judges,
         "early_stop": _patience(short, learning, TRIAL_PATIENCE),
     }
-    try:
-        history = _fitted(short, net, loss, learning, seed, **watched)
-    except DivergedError:
-        return [math.inf] * len(judges.xs)
+    with warnings.catch_warnings():
+        for kind in (TrainingInterrupted, LossExploded):  # who calls this knows more
+            warnings.simplefilter("ignore", kind)
+        try:
+            history = _fitted(short, net, loss, learning, seed, **watched)
+        except DivergedError:
+            return History()
+    if history.ended == INTERRUPTED and not len(history):
+        raise KeyboardInterrupt
+    return history
+
+
+def _losses(net: MLP, loss: Loss, judges: Dataset, history: History) -> list[float]:
+    """The loss of each of the rows that judge, after a trial; inf where it diverged.
+
+    KeyboardInterrupt where Ctrl-C ended it.
+    """
     if history.ended == INTERRUPTED:
         raise KeyboardInterrupt
+    if not len(history):
+        return [math.inf] * len(judges.xs)
     return [float(lost) for lost, _ in judging(net, loss)(judges.xs, judges.ys)]
 
 

@@ -14,6 +14,7 @@ from nn.columns import Reading, reading_of
 from nn.data import Dataset, Decision, Rows, Scaler, standardise
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
+from nn.progress import Stage, no_stage
 from nn.reading import Seen, as_named, read_again
 from nn.save import load_with_meta
 from nn.sheet import FOUND, Format
@@ -123,7 +124,9 @@ class Task:
     def _amount(self, y: float) -> float:
         return self.answers.means[0] + self.answers.scales[0] * y
 
-    def read(self, path: str | PathLike[str], told: Format = FOUND) -> Seen:
+    def read(
+        self, path: str | PathLike[str], told: Format = FOUND, stage: Stage = no_stage
+    ) -> Seen:
         """A file's rows, those that can be read; where they cannot be scored, why.
 
         `told` says of the file what takes the place of what the model keeps. Raises DataError
@@ -132,8 +135,8 @@ class Task:
         reading = self.reading
         if reading is None:
             how = as_named(self.features, self.target, self.classes)
-            return read_again(path, how, Format(header=True).but(told))
-        return read_again(path, lambda sheet: reading, reading.format.but(told))
+            return read_again(path, how, Format(header=True).but(told), stage)
+        return read_again(path, lambda sheet: reading, reading.format.but(told), stage)
 
     def meta(self) -> dict[str, Any]:
         """The task as JSON can hold it, for `save`."""

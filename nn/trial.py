@@ -17,11 +17,11 @@ from engine.functions import max as largest
 from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
-from nn.columns import with_fills
 from nn.data import Dataset, Rows, decision
 from nn.extremes import extremes
 from nn.history import INTERRUPTED, History, Step
 from nn.judging import judging, mean_and_accuracy
+from nn.learned import from_places
 from nn.module import MLP
 from nn.optim import SGD
 from nn.parting import parted, thin_classes
@@ -69,6 +69,7 @@ class Plan:
     sizes: tuple[int, ...]
     seed: int
     recipe: Recipe | None = None
+    remarks: Sequence[str] = ()  # on what was learned of columns
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""
@@ -108,26 +109,25 @@ def plan_for(
 ) -> Plan:
     """The plan for a file's rows; ValueError where the net would be too large.
 
-    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled and columns scaled
-    by what the rows that it learns from say, without those that it holds out.
+    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled, texts kept and
+    columns scaled by what the rows that it learns from say, without those that it holds out.
     """
-    aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
+    n = len(rows.xs)
+    numbers, learned, others = rows.numbers or range(1, n + 1), [*range(n)], list[int]()
     if keep_aside:
-        if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
+        if not 0 < round((1 - keep_aside) * n) < n:
             needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))
             raise ValueError(
-                f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
+                f"--keep-aside {keep_aside:g} of {many(n, 'row')} leaves none to learn "
                 f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
             )
         learned, others = parted(rows, keep_aside, seed)
-        numbers = [numbers[place] for place in learned]
-        rows, aside = rows.pick(learned), rows.pick(others)
-    recipe = recipe_of(len(rows.xs)) if recipe_of else None
-    learned = places(recipe, rows, seed)[0] if recipe else [*range(len(rows.xs))]
-    _, aside = with_fills(rows.pick(learned), aside)
-    _, filled = with_fills(rows.pick(learned), rows)
-    rows = filled or rows
-    task, training = prepared(rows, learned)
+    recipe = recipe_of(len(learned)) if recipe_of else None
+    told = places(recipe, rows.pick(learned), seed)[0] if recipe else [*range(len(learned))]
+    rows, _, remarks = from_places(rows, [learned[k] for k in told])
+    numbers, aside = [numbers[k] for k in learned], rows.pick(others) if others else None
+    rows = rows.pick(learned)
+    task, training = prepared(rows, told)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -135,7 +135,7 @@ def plan_for(
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe)
+    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe, remarks)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
@@ -156,7 +156,7 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
     task = plan.task
     there = plan.aside.ys if plan.aside else []
     odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
-    odd += extremes(plan.rows, plan.training)
+    odd += [*plan.remarks, *extremes(plan.rows, plan.training)]
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""

@@ -55,12 +55,13 @@ FLOORS = [
     ["nn.sheet"],
     ["nn.columns"],
     ["nn.useless"],
+    ["nn.learned"],
     ["nn.looking", "nn.doubt"],
     ["nn.aims"],
     ["nn.finding"],
     ["nn.reading", "nn.suspicion"],
     ["nn.data", "nn.look"],
-    ["nn.optim", "nn.files", "nn.rows", "nn.timeline", "nn.parting", "nn.extremes"],
+    ["nn.optim", "nn.falling", "nn.files", "nn.rows", "nn.timeline", "nn.parting", "nn.extremes"],
     ["nn.plain", "nn.save", "nn.described", "nn.table", "nn.plot"],
     ["nn.mover", "nn.overrides"],
     ["nn.flat"],
@@ -74,9 +75,11 @@ FLOORS = [
     ["nn.train"],
     ["nn.watch", "nn.recipe", "nn.verdict"],
     ["nn.trial", "nn.estimators"],
+    ["nn.commands.said", "nn.commands.options"],
+    ["nn.commands.learn", "nn.commands.ask"],
     ["nn.cli"],
 ]
-FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
+FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story", "nn.commands"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
 NUMPYS_OWN = {f"engine.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model

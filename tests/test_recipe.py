@@ -2,6 +2,7 @@ import json
 import math
 import random
 import re
+import signal
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,7 @@ import pytest
 
 from engine.backends import NAMES
 from nn.data import Dataset, iris, moons, standardise
-from nn.history import History
+from nn.history import History, TrainingInterrupted
 from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD
@@ -19,6 +20,7 @@ from nn.recipe import (
     RECIPES,
     SCHEDULES,
     STARTS,
+    TrialInterrupted,
     backend_for,
     begin,
     bending,
@@ -175,8 +177,56 @@ def test_ctrl_c_while_starts_are_tried_ends_the_training(monkeypatch):
         return History(ended="interrupted")
 
     monkeypatch.setattr("nn.recipe.fit", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stop:
         chosen(recipe_for(60), net_of(4, 3, 3), cross_entropy, iris(), 0)
+    assert type(stop.value) is KeyboardInterrupt  # no step was done
+
+
+def stopping_in(monkeypatch, trial, nets):
+    """Ctrl-C at step 7 of a trial, from 0; `nets` gets the net of each."""
+
+    def stopped(net, *arguments, **settings):
+        nets.append(net)
+        here = len(nets) - 1
+
+        def stop(step):
+            if (here, step.step) == (trial, 7):
+                signal.raise_signal(signal.SIGINT)
+
+        return fit(net, *arguments, **settings, callbacks=[stop])
+
+    monkeypatch.setattr("nn.recipe.fit", stopped)
+
+
+@pytest.mark.parametrize("rows", [60, 200])
+def test_ctrl_c_in_the_first_trial_keeps_its_net(rows, monkeypatch):
+    nets, net = [], net_of(4, 3, 3)
+    stopping_in(monkeypatch, 0, nets)
+    recipe = recipe_for(rows, hold_out=None if rows < 200 else 0.2)
+    with pytest.raises(TrialInterrupted, match=r"the straight one after 8 steps") as stop:
+        chosen(recipe, net, cross_entropy, iris(), 0)
+    assert stop.value.recipe == recipe
+    assert (len(stop.value.history), stop.value.history.ended) == (8, "interrupted")
+    assert [p.data for p in net.parameters()] == [p.data for p in nets[0].parameters()]
+
+
+def test_ctrl_c_in_the_second_trial_keeps_the_net_of_the_first(monkeypatch):
+    nets, net = [], net_of(4, 3, 3)
+    stopping_in(monkeypatch, 1, nets)
+    with pytest.warns(TrainingInterrupted, match=r"the straight one after \d+ steps") as told:
+        history = train_by(recipe_for(60, steps=200), net, cross_entropy, iris(), 0)
+    assert len(told) == 1
+    assert (len(nets), len(history) > 8, history.ended) == (2, True, "interrupted")
+    assert [p.data for p in net.parameters()] == [p.data for p in nets[0].parameters()]
+
+
+def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nn.recipe.judging", stopped)
+    with pytest.raises(TrialInterrupted):
+        chosen(recipe_for(60, steps=200), net_of(4, 3, 3), cross_entropy, iris(), 0)
 
 
 @pytest.mark.parametrize("n", [120, 300])
