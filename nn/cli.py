@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
 
-from engine.drawing.picture import visible
 from engine.names import no_such
+from engine.pictures.drawing.picture import visible
 from nn.commands.ask import STEEPEST, check, draw_row, predict, watch_row
 from nn.commands.learn import demo, look_at_file, train
 from nn.commands.options import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.drawing.picture import many, visible
+from engine.pictures.drawing.picture import many, visible
 
 ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
 

@@ -19,12 +19,12 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
-from engine import backends
-from engine.drawing.picture import many
 from engine.names import no_such
 from engine.ops import fsum
+from engine.pictures.drawing.picture import many
+from engine.replay import backends
+from engine.replay.witness import outside
 from engine.value import Value, set_each
-from engine.witness import outside
 from nn.data import Dataset
 from nn.described import described
 from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted

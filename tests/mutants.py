@@ -47,7 +47,8 @@ OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 def _backend(of: str, fuzz: str, *names: str) -> dict[str, Looked]:
     tests = fuzz, f"tests/test_{of}.py"
     return {
-        f"engine/backends/{name}.py": Looked((f"tests/test_{name}.py", *tests)) for name in names
+        f"engine/replay/backends/{name}.py": Looked((f"tests/test_{name}.py", *tests))
+        for name in names
     }
 
 
@@ -67,9 +68,11 @@ TARGETS = {
                                 ("arguments", "columns", "edges")),
         "engine/derivatives.py": Looked(("tests/test_derivatives.py",)),
     },
-    "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
+    "roller": {
+        "engine/replay/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py")),
+    },
     "python": {
-        "engine/backends/python.py": Looked((BITS, "tests/test_python.py")),
+        "engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py")),
         **_backend("python", BITS, "pythontext", "unrolled", "blanks"),
     },
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",

@@ -4,8 +4,8 @@ import ast
 
 import pytest
 
-from engine.backends.blanks import with_blanks
 from engine.ops import Op
+from engine.replay.backends.blanks import with_blanks
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from commands import IRIS, QUICK, SMALL, TRAIN, fails, figures
 
 import nn.commands.learn
-from engine import backends
+from engine.replay import backends
 from nn.cli import main
 from nn.data import iris, load_csv, split
 from nn.history import History

@@ -7,8 +7,8 @@ from graphs import GRAPHS, numbers, recorded, total
 
 import engine
 from engine import formula, ops
-from engine.backends.pythontext import ONE_LINE, Writer
 from engine.ops import OPS
+from engine.replay.backends.pythontext import ONE_LINE, Writer
 from engine.value import Value
 
 ALLOWED = (

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from engine.backends import NAMES
+from engine.replay.backends import NAMES
 from nn.data import Dataset, iris, moons, standardise
 from nn.history import History, TrainingInterrupted
 from nn.loss import cross_entropy, mse

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.backends.loops import Loop, adjoint
-from engine.backends.unrolled import needs, unrolled, watched
 from engine.functions import dot, pick
 from engine.ops import OPS, Op
-from engine.roll import roll
-from engine.tape import Tape
+from engine.replay.backends.loops import Loop, adjoint
+from engine.replay.backends.unrolled import needs, unrolled, watched
+from engine.replay.roll import roll
+from engine.replay.tape import Tape
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 XS = [Value(float(k)) for k in range(1, 7)]
 

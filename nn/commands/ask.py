@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.check import GradientError, check_grads
-from engine.drawing.picture import many, visible
 from engine.modes import no_grad
-from engine.steps import Mistake, Steps
+from engine.pictures.drawing.picture import many, visible
+from engine.pictures.steps import Mistake, Steps
 from engine.value import Value
 from nn.commands.options import format_of
 from nn.commands.said import WRONG, remark, tell

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from engine.drawing.picture import visible
 from engine.ops import fsum
+from engine.pictures.drawing.picture import visible
 from nn import data
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
 from nn.commands.said import INTERRUPTED, WRONG, program, remark, shortest, steadily

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from engine import backends
+from engine.replay import backends
 from nn.columns import POLICIES
 from nn.finding import Wishes
 from nn.numerals import SEPARATORS
