@@ -145,6 +145,18 @@ def test_what_is_picked_from_may_be_computed_for_that_alone(make):
 
 
 @KERNELS
+@pytest.mark.parametrize("row", range(4))
+def test_what_is_picked_passes_its_adjoint_to_the_right_place(make, row):
+    xs, i = numbers(4), Value(float(row))
+
+    def f():
+        both = engine.pick(xs, i) * engine.pick(xs[::-1], i)
+        return both + engine.pick([xs[1], 0.5, xs[3], xs[0]], i) * engine.pick(xs[2:], row // 2)
+
+    check(make, ([i, *xs], f))
+
+
+@KERNELS
 @pytest.mark.parametrize("zero", [0.0, -0.0])
 def test_a_gradient_of_minus_zero_is_added_to_zero(make, zero):
     x, y = Value(zero), Value(-1.0)
