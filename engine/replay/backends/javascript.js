@@ -2,9 +2,9 @@
 const { abs, acos, asin, atan, cos, cosh, exp, expm1, log, log1p } = Math;
 const { sin, sinh, sqrt, tan, tanh } = Math;
 
-// erf: at most 2.2 ulp off, of the numbers that were tried.
+// erf: at most 2.7 ulp off at a million numbers that were tried.
 const erf = (x) => abs(x) < 0.5 ? erfNear(x) : x < 0 ? erfcFar(-x) - 1 : 1 - erfcFar(x);
-// erfc: at most 4.6 ulp.
+// erfc: at most 5.5 ulp.
 const erfc = (x) => abs(x) < 0.5 ? 1 - erfNear(x) : x < 0 ? 2 - erfcFar(-x) : erfcFar(x);
 
 // The series of Taylor; 2 / sqrt(pi) is 1.128...
