@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
+from engine.names import no_such
 from engine.replay import backends
 from engine.replay.arguments import (
     Given,
@@ -27,6 +28,7 @@ from engine.replay.arguments import (
     read,
     rebuild,
 )
+from engine.replay.backends import javascript
 from engine.replay.backends.choice import Spent, first
 from engine.replay.backends.kernel import Kernel
 from engine.replay.causes import changed_guard, guarded, is_of_the_house
@@ -46,6 +48,11 @@ from engine.replay.words import in_words
 from engine.replay.world import World, is_free, written
 from engine.value import Operand, Value, data_of
 
+# What `source` shows beside the code of backends.
+PRINTERS: dict[str, Callable[[Program, Iterable[tuple[str, Value]]], str]] = {
+    "words": in_words,
+    "javascript": lambda program, names: javascript.text(program),
+}
 MANY = 2 * sum(FEW)  # examples; the program of more is taken from programs of a few
 FROZEN = (
     "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
@@ -159,16 +166,41 @@ class Replay:
         return recorded.backend if recorded else "eager"
 
     def source(self, backend: str = "words", names: Iterable[tuple[str, Value]] = ()) -> str:
-        """The loops of the newest recording: in words, or as the code of a backend.
+        """The loops of the newest recording: in words, as the code of a backend, or in JavaScript.
 
-        `names` are those of parameters, such as `model.named_parameters()`: loops that read them
-        are named by what the names have in common. Raises ReplayError before the first recording.
+        `names` are those of parameters, such as `model.named_parameters()`: loops in words that
+        read them are named by what the names have in common. Raises ReplayError before the first
+        recording.
+
+        "javascript" is a module for a browser or Node that needs nothing else. It exports
+
+            size, outputs       how many numbers v and a hold; where the results are in v
+            inputs, parameters  where those begin, in v and, their gradients, in a
+            memory()            a v with the parameters as they stand now: put the inputs in
+            forward(v)          computes the results
+            backward(v, a, s)   after forward: a holds zeros, or what it left there;
+                                s has a number for each output, 1 for a loss
+
+        Its comparisons are those of the recording: none is asked again. Gradients of inputs are
+        there where a Value was given.
+
+        >>> from engine.value import Value
+        >>> w = Value(0.5)
+        >>> step = replay(lambda x: w * x)
+        >>> step(2.0).data
+        1.0
+        >>> step.source()
+        '1 mul'
+        >>> step.source("javascript").splitlines()[3:6]
+        ['export function forward(v) {', '  v[2] = (v[1] * v[0]);', '}']
         """
         recorded = self._newest()
         if recorded is None:
             raise ReplayError(f"{self._name} has no recording yet: call it first")
-        if backend == "words":
-            return in_words(recorded.program, names)
+        if backend not in (*PRINTERS, *backends.NAMES):
+            raise ValueError(no_such("source", backend, [*PRINTERS, *backends.NAMES]))
+        if backend in PRINTERS:
+            return PRINTERS[backend](recorded.program, names)
         if backend == recorded.backend:
             return recorded.kernel.source
         kernel: Kernel = backends.backend(backend).compile(recorded.program, recorded.tape)
