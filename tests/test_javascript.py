@@ -20,7 +20,9 @@ from graphs import GRAPHS, recorded
 from oracles import EXACT, SPECIAL, ulps
 
 import engine
-from engine.ops import OPS, define, row_of
+from engine.ieee import row_of
+from engine.op import define
+from engine.ops import OPS
 from engine.replay.backends import javascript
 from engine.replay.backends.kernel import Kernel, memory
 from engine.replay.replay import replay

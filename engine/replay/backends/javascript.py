@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from engine.formula import plain, tree
-from engine.ops import Op
+from engine.op import Op
 from engine.replay.backends.loops import Loop, backward, lower
 from engine.replay.backends.strides import View
 from engine.replay.roll import Program
