@@ -3,13 +3,11 @@
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import chain
-from statistics import median
 from typing import Any, NamedTuple
 
 from engine.names import no_such
-from nn.dataset import Dataset, Rows
 from nn.module import finite
 from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing, other_ways
 from nn.sheet import FOUND, Format, Sheet
@@ -236,80 +234,6 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
 def gaps_of(numbers: Sequence[float]) -> list[int]:
     """The places of the gaps among numbers, fast where there are none."""
     return [i for i, x in enumerate(numbers) if x != x] if math.isnan(sum(numbers)) else []
-
-
-# --- gaps -------------------------------------------------------------------------------------
-
-
-def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
-    """Rows whose gaps, nan, hold what their reading says; and how many there were, by column."""
-    reading = rows.reading
-    if reading is None or reading.missing != "fill":
-        return rows, {}
-    columns = list(zip(*rows.xs, strict=True))
-    counts, spans = {}, reading.spans
-    for column in reading.columns:
-        k = spans[column.name].start
-        if column.kind == "number" and (gaps := gaps_of(columns[k])):
-            counts[column.name] = len(gaps)
-            columns[k] = tuple(column.fill if x != x else x for x in columns[k])
-    if not counts:
-        return rows, {}
-    return replace(rows, xs=list(map(list, zip(*columns, strict=True)))), counts
-
-
-def learned_fills(rows: Dataset) -> Dataset:
-    """Rows with gaps, whose reading gets from them what is to fill gaps: the median of each column.
-
-    A column that has gaps here gets a second input. The gaps stay: `filled` fills them.
-
-    >>> column = Column("a")
-    >>> rows = Dataset([[1.0], [math.nan], [4.0]], [0, 1, 1], ("a",), reading=Reading((column,)))
-    >>> rows = learned_fills(replace(rows, reading=replace(rows.reading, missing="fill")))
-    >>> filled(rows)
-    (Dataset(3 rows, features a, a was missing; target ), {'a': 1})
-    >>> filled(rows)[0].xs
-    [[1.0, 0.0], [2.5, 1.0], [4.0, 0.0]]
-    """
-    reading = rows.reading
-    if reading is None or reading.missing != "fill":
-        return rows
-    found, columns, spans = list(zip(*rows.xs, strict=True)), [], reading.spans
-    taken = {*reading.features}
-    for column in reading.columns:
-        if column.kind == "number":
-            numbers = found[spans[column.name].start]
-            known = [x for x in numbers if x == x]
-            middle = median(known) if known else 0.0
-            gap = free(f"{column.name} was missing", taken) if len(known) < len(numbers) else ""
-            taken.add(gap)
-            columns.append(replace(column, fill=middle, gap=gap))
-        else:
-            columns.append(column)
-    return with_gaps(rows, replace(reading, columns=tuple(columns)))
-
-
-def with_fills(rows: Dataset, others: Dataset | None) -> tuple[Dataset, Dataset | None]:
-    """Rows to learn from and others, both with their gaps filled by what the first ones say."""
-    rows = learned_fills(rows)
-    if others is not None:
-        others = filled(with_gaps(others, rows.reading))[0]
-    return filled(rows)[0], others
-
-
-def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
-    """Rows as another reading of their columns has them, which may say where gaps were."""
-    if rows.reading is None or reading is None or rows.reading.features == reading.features:
-        return replace(rows, reading=reading)
-    found: list[Sequence[float]] = list(zip(*rows.xs, strict=True))
-    columns, spans = list[Sequence[float]](), rows.reading.spans
-    for column in reading.columns:
-        span = spans[column.name]
-        columns += found[span.start : span.stop]
-        if column.gap and column.kind == "number":
-            columns.append([float(x != x) for x in found[span.start]])
-    xs: Rows = list(map(list, zip(*columns, strict=True)))
-    return replace(rows, xs=xs, features=reading.features, reading=reading)
 
 
 # --- from JSON --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from engine.drawing.picture import many, visible
 ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
 
 Rows = list[list[float]]
+Columns = Sequence[Sequence[float]]
 
 
 class DataError(ValueError):
@@ -60,6 +62,22 @@ class Dataset:
         xs, ys = [self.xs[i] for i in indices], [self.ys[i] for i in indices]
         numbers = [self.numbers[i] for i in indices] if self.numbers else ()
         return replace(self, xs=xs, ys=ys, numbers=numbers)
+
+
+def by_rows(columns: Columns) -> Rows:
+    """Columns as rows.
+
+    >>> by_rows([[1.0, 2.0], [3.0, 4.0]])
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
+    return list(map(list, zip(*columns, strict=True)))
+
+
+def picked(columns: Columns, places: Sequence[int]) -> Columns:
+    """The numbers of columns at some places."""
+    if len(places) < 2:  # of which `itemgetter` makes no tuple
+        return [[column[k] for k in places] for column in columns]
+    return list(map(itemgetter(*places), columns))
 
 
 Data = Dataset | tuple[Sequence[Any], Sequence[Any]]

@@ -9,10 +9,11 @@ from os import PathLike, fspath
 from typing import Any
 
 from engine.drawing.picture import many
-from nn.columns import EMPTY, Column, Laid, Noted, Reading, filled, gaps_of, laid, learned_fills
-from nn.dataset import DataError, Dataset, DataWarning, names_of
+from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid
+from nn.dataset import DataError, Dataset, DataWarning, by_rows, names_of
 from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
+from nn.gaps import filled, learned_fills
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings
 from nn.progress import Stage, collector_paused, no_stage
 from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse, some
@@ -136,7 +137,7 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
         ys = [ys[i] for i in kept] if ys else ys
     target = reading.target
     return Dataset(
-        list(map(list, zip(*columns, strict=True))),
+        by_rows(columns),
         ys,
         reading.features,
         target.texts if target and target.kind == "text" else (),

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -17,9 +16,9 @@ from engine.functions import max as largest
 from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
-from nn.columns import with_fills
 from nn.data import Dataset, Rows, decision
 from nn.extremes import extremes
+from nn.gaps import with_fills
 from nn.history import INTERRUPTED, History, Step
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
@@ -65,6 +64,7 @@ class Plan:
     rows: Dataset
     training: Dataset  # the same, scaled
     aside: Dataset | None
+    testing: Dataset | None  # the rows kept aside, scaled
     numbers: tuple[int, ...]  # of `rows` in their file, from 1
     sizes: tuple[int, ...]
     seed: int
@@ -73,11 +73,6 @@ class Plan:
     def net(self) -> MLP:
         """The net before training: the same one each time."""
         return MLP(self.sizes[0], self.sizes[1:], "tanh", init="xavier", seed=self.seed)
-
-    @cached_property
-    def testing(self) -> Dataset | None:
-        """The rows kept aside, scaled."""
-        return self.task.scaled(self.aside) if self.aside else None
 
     def looks(self, judge: EachRow) -> dict[str, Look]:
         """A look at each part of the rows."""
@@ -111,23 +106,22 @@ def plan_for(
     `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled and columns scaled
     by what the rows that it learns from say, without those that it holds out.
     """
-    aside, numbers = None, list(rows.numbers or range(1, len(rows.xs) + 1))
+    n = len(rows.xs)
+    numbers = rows.numbers or range(1, n + 1)
+    learned, others = [*range(n)], list[int]()
     if keep_aside:
-        if not 0 < round((1 - keep_aside) * len(numbers)) < len(numbers):
+        if not 0 < round((1 - keep_aside) * n) < n:
             needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))
             raise ValueError(
-                f"--keep-aside {keep_aside:g} of {many(len(numbers), 'row')} leaves none to learn "
+                f"--keep-aside {keep_aside:g} of {many(n, 'row')} leaves none to learn "
                 f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
             )
         learned, others = parted(rows, keep_aside, seed)
-        numbers = [numbers[place] for place in learned]
-        rows, aside = rows.pick(learned), rows.pick(others)
-    recipe = recipe_of(len(rows.xs)) if recipe_of else None
-    learned = places(recipe, rows, seed)[0] if recipe else [*range(len(rows.xs))]
-    _, aside = with_fills(rows.pick(learned), aside)
-    _, filled = with_fills(rows.pick(learned), rows)
-    rows = filled or rows
-    task, training = prepared(rows, learned)
+    recipe, told = recipe_of(len(learned)) if recipe_of else None, learned
+    if recipe:
+        told = [learned[k] for k in places(recipe, rows.pick(learned), seed)[0]]
+    rows, columns = with_fills(rows, told)
+    task, scaled = prepared(rows, told, columns)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -135,7 +129,11 @@ def plan_for(
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe)
+    training, testing = scaled.pick(learned), scaled.pick(others) if others else None
+    numbers = tuple(numbers[k] for k in learned)
+    aside = rows.pick(others) if others else None
+    rows = rows.pick(learned)
+    return Plan(task, rows, training, aside, testing, numbers, sizes, seed, recipe)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:

@@ -10,13 +10,9 @@ from nn.columns import (
     USUAL_TEXT,
     Column,
     Reading,
-    filled,
     laid,
-    learned_fills,
     reading_of,
-    with_fills,
 )
-from nn.dataset import Dataset
 from nn.numerals import Spelling
 from nn.sheet import Format, Sheet
 
@@ -107,43 +103,6 @@ def test_a_gap_in_texts_that_had_none_is_the_usual_text():
     assert found.noted[USUAL_TEXT] == {"'b': 'v'": [1]}
 
 
-ROWS = Dataset(
-    [[1.0, 0.0, 4.0], [NAN, 1.0, 4.0], [5.0, 1.0, 6.0], [6.0, 1.0, 8.0]],
-    [0, 1, 0, 1],
-    ("a", "t=u", "b"),
-    reading=Reading((Column("a"), Column("t", "text", texts=("u",)), Column("b")), None, "fill"),
-)
-
-
-def test_the_rows_learned_from_say_what_fills_gaps():
-    others = replace(ROWS, xs=[[NAN, 0.0, NAN], [2.0, 0.0, 3.0]], ys=[1, 0])
-    rows, others = with_fills(ROWS, others)
-    assert rows.features == others.features == ("a", "a was missing", "t=u", "b")
-    assert rows.xs == [[1, 0, 0, 4], [5, 1, 1, 4], [5, 0, 1, 6], [6, 0, 1, 8]]
-    assert others.xs == [[5, 1, 0, 5], [2, 0, 0, 3]]  # the median of 4, 4, 6, 8 is 5
-    assert [column.fill for column in rows.reading.columns] == [5.0, None, 5.0]
-
-
-def test_gaps_of_other_rows_change_nothing_of_what_is_learned():
-    rows, _ = with_fills(ROWS, None)
-    for x in (NAN, 7.0, -1e9):
-        others = replace(ROWS, xs=[[x, 0.0, x]], ys=[1])
-        assert with_fills(ROWS, others)[0] == rows
-        assert with_fills(ROWS, others)[0].reading == rows.reading
-
-
-def test_rows_that_no_file_gave_stay_as_they_are():
-    rows = Dataset([[1.0]], [2.0])
-    assert with_fills(rows, None) == (rows, None)
-    errors = replace(ROWS, reading=replace(ROWS.reading, missing="error"))
-    assert (learned_fills(errors), filled(errors)) == (errors, (errors, {}))
-
-
-def test_a_column_without_any_number_is_filled_with_0():
-    rows = Dataset([[NAN], [NAN]], [0, 1], ("a",), reading=Reading((Column("a"),), None, "fill"))
-    assert with_fills(rows, None)[0].xs == [[0.0, 1.0], [0.0, 1.0]]
-
-
 def test_a_reading_comes_back_from_json():
     assert reading_of(json.loads(json.dumps(READING.meta()))) == READING
     assert reading_of(json.loads(json.dumps(Reading((KIND,)).meta()))) == Reading((KIND,))
@@ -183,16 +142,6 @@ def test_a_damaged_reading_is_refused(place, thing):
     holder[place[-1]] = thing
     with pytest.raises((ValueError, TypeError, KeyError)):
         reading_of(meta)
-
-
-def test_an_input_for_gaps_has_a_name_of_its_own():
-    columns = (Column("a"), Column("a was missing"))
-    reading = Reading(columns, None, "fill")
-    rows = Dataset([[1.0, 0.0], [NAN, NAN]], [0, 1], reading.features, reading=reading)
-    assert learned_fills(rows).features == (
-        *("a", "(a was missing)"),
-        *("a was missing", "a was missing was missing"),
-    )
 
 
 def test_numbers_as_classes_are_one_class_however_they_are_written():
