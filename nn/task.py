@@ -154,14 +154,20 @@ def learn(rows: Dataset) -> Task:
     return prepared(rows)[0]
 
 
-def prepared(
-    rows: Dataset, places: Sequence[int] = (), columns: Columns = ()
-) -> tuple[Task, Dataset]:
+def prepared(rows: Dataset, places: Sequence[int] = ()) -> tuple[Task, Dataset]:
     """The same, and the rows as `scaled` of the task gives them.
 
-    With `places` the rows there alone say by what all are scaled. `columns` are those of the rows,
-    where they are at hand.
+    With `places` the rows there alone say by what all are scaled.
     """
+    task, columns, ys = prepared_columns(rows, places)
+    return task, replace(rows, xs=by_rows(columns), ys=ys)
+
+
+def prepared_columns(
+    rows: Dataset, places: Sequence[int] = (), columns: Columns = ()
+) -> tuple[Task, Columns, list[Any]]:
+    """The same, with the columns of the scaled rows, and the targets. `columns` are those of the
+    rows, where they are at hand."""
     as_dataset(rows)
     places = () if len(places) == len(rows.xs) else places
     inputs, columns = alike(rows.xs, places, columns)
@@ -172,9 +178,9 @@ def prepared(
     reading: Reading | None = rows.reading
     if reading and _of_task(reading) == (task.features, task.target, task.classes):
         task = replace(task, reading=reading)
-    if math.isfinite(sum(map(sum, [*columns, () if rows.classes else ys]))):
-        return task, replace(rows, xs=by_rows(columns), ys=ys)
-    return task, task.scaled(rows)  # which says what is too large
+    if not math.isfinite(sum(map(sum, [*columns, () if rows.classes else ys]))):
+        task.scaled(rows)  # raises where one of them is not finite
+    return task, columns, ys
 
 
 def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:

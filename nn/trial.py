@@ -17,6 +17,7 @@ from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision
+from nn.dataset import rows_at
 from nn.extremes import extremes
 from nn.gaps import with_fills
 from nn.history import INTERRUPTED, History, Step
@@ -28,7 +29,7 @@ from nn.plot import boundary, plot_comparison, write_svg
 from nn.recipe import Recipe, places
 from nn.rows import EachRow
 from nn.save import save
-from nn.task import Task, prepared
+from nn.task import Task, prepared_columns
 from nn.train import evaluate
 from nn.watch import watch
 
@@ -121,7 +122,7 @@ def plan_for(
     if recipe:
         told = [learned[k] for k in places(recipe, rows.pick(learned), seed)[0]]
     rows, columns = with_fills(rows, told)
-    task, scaled = prepared(rows, told, columns)
+    task, columns, ys = prepared_columns(rows, told, columns)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -129,11 +130,21 @@ def plan_for(
             f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
             f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
         )
-    training, testing = scaled.pick(learned), scaled.pick(others) if others else None
-    numbers = tuple(numbers[k] for k in learned)
-    aside = rows.pick(others) if others else None
-    rows = rows.pick(learned)
-    return Plan(task, rows, training, aside, testing, numbers, sizes, seed, recipe)
+    order = [*learned, *others]
+    numbers, rows = tuple(numbers[k] for k in learned), rows.pick(order)
+    scaled = replace(rows, xs=rows_at(columns, order), ys=[ys[k] for k in order])
+    here, there = range(len(learned)), range(len(learned), n)
+    return Plan(
+        task,
+        rows.pick(here),
+        scaled.pick(here),
+        rows.pick(there) if others else None,
+        scaled.pick(there) if others else None,
+        numbers,
+        sizes,
+        seed,
+        recipe,
+    )
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
