@@ -48,6 +48,7 @@ from nn.recipe import (
     Recipe,
     backend_for,
     chosen,
+    grounds_of,
     recipe_for,
     train_by,
 )
@@ -215,9 +216,10 @@ def learned(
     try:
         if recipe.rival and not options.resume:
             print("Trying two starts.", flush=True)
-        recipe = chosen(recipe, *training, **settings)
+        grounds = grounds_of(recipe, *training, settings["backend"])
+        recipe = chosen(recipe, *training, grounds=grounds, **settings)
         print(f"Training: {recipe}.", flush=True)
-        history = train_by(recipe, *training, every=options.every, **settings)
+        history = train_by(recipe, *training, grounds=grounds, every=options.every, **settings)
     except KeyboardInterrupt:  # later ones end the training as if all was done
         raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:

@@ -12,21 +12,21 @@ bent one does clearly better on the others.
 import json
 import math
 from collections.abc import Callable, Collection, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from engine import backends
 from engine.drawing.picture import many
 from engine.names import no_such
 from engine.ops import fsum
-from engine.value import Value
+from engine.value import Value, set_each
 from nn.data import Dataset
 from nn.described import described
+from nn.ground import Ground, ground
 from nn.history import INTERRUPTED, DivergedError, History
-from nn.judging import Loss, judging
+from nn.judging import Loss
 from nn.loss import l2
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, linear
@@ -194,12 +194,35 @@ def bending(strength: float, net: MLP) -> Value:
 # --- training ---------------------------------------------------------------------------------
 
 
+class Grounds(NamedTuple):
+    """The rows to learn from, and those held out, where there are any, as a net takes them."""
+
+    learned: Ground
+    held_out: Ground | None
+
+
+def grounds_of(
+    recipe: Recipe, net: MLP, loss: Loss, rows: Dataset, seed: int, backend: str = "auto"
+) -> Grounds:
+    """What `chosen` and `train_by` stand on, to be made once for both; raises as `places`."""
+    learned, held_out = parts(recipe, rows, seed)
+    others = ground(net, loss, held_out, "validation", backend) if held_out else None
+    return Grounds(ground(net, loss, learned), others)
+
+
 def train_by(
-    recipe: Recipe, net: MLP, loss: Loss, rows: Dataset, seed: int, **settings: Any
+    recipe: Recipe,
+    net: MLP,
+    loss: Loss,
+    rows: Dataset,
+    seed: int,
+    grounds: Grounds | None = None,
+    **settings: Any,
 ) -> History:
     """Trains a new net on scaled rows; `settings` are those of `fit`, which says what it raises.
 
-    A recipe with a rival is `chosen` first.
+    A recipe with a rival is `chosen` first. `grounds` are the `grounds_of` these, where they are
+    at hand.
 
     >>> from nn.data import iris, standardise
     >>> from nn.loss import cross_entropy
@@ -209,27 +232,29 @@ def train_by(
     True
     """
     settings = {**settings, "backend": backend_for(**settings)}
-    recipe = chosen(recipe, net, loss, rows, seed, **settings)
-    learning, held_out = parts(recipe, rows, seed)
+    grounds = grounds or grounds_of(recipe, net, loss, rows, seed, settings["backend"])
+    recipe = chosen(recipe, net, loss, rows, seed, grounds=grounds, **settings)
+    learned, held_out = grounds
     if held_out:
-        settings = {**settings, "validation": held_out, "early_stop": _patience(recipe, learning)}
-    return _fitted(recipe, net, loss, learning, seed, **settings)
+        patience = _patience(recipe, len(learned.table))
+        settings = {**settings, "validation": held_out, "early_stop": patience}
+    return _fitted(recipe, net, loss, learned, seed, **settings)
 
 
 def _fitted(
-    recipe: Recipe, net: MLP, loss: Loss, learning: Dataset, seed: int, **settings: Any
+    recipe: Recipe, net: MLP, loss: Loss, learned: Ground, seed: int, **settings: Any
 ) -> History:
     """Trains a new net from the recipe's start on the rows to learn from."""
     begin(net, recipe.start)
     return fit(
         net,
         loss,
-        learning,
+        learned,
         steps=recipe.steps,
         batch_size=recipe.batch or None,
         optimizer=OPTIMIZERS[recipe.optimizer](net.parameters(), lr=recipe.lr),
         lr=_rate(recipe),
-        penalty=_penalty(recipe, net, len(learning.xs)),
+        penalty=_penalty(recipe, net, len(learned.table)),
         seed=seed,
         **settings,
     )
@@ -244,10 +269,9 @@ def _penalty(recipe: Recipe, net: MLP, rows: int) -> Callable[[Any], Value] | No
     return partial(bending, recipe.decay / rows) if recipe.decay and has_bends else None
 
 
-def _patience(recipe: Recipe, learning: Dataset, share: float = PATIENCE) -> int:
+def _patience(recipe: Recipe, rows: int, share: float = PATIENCE) -> int:
     """Looks at the rows held out, one after each pass, that need not be lower."""
-    batch = min(recipe.batch or len(learning.xs), len(learning.xs))
-    looks = recipe.steps / math.ceil(len(learning.xs) / batch)
+    looks = recipe.steps / math.ceil(rows / min(recipe.batch or rows, rows))
     return max(FEWEST_LOOKS, math.ceil(share * looks))
 
 
@@ -283,13 +307,15 @@ def chosen(
     backend: str = "auto",
     progress: bool | None = None,
     resume: str | PathLike[str] | None = None,
+    grounds: Grounds | None = None,
     **others: object,
 ) -> Recipe:
     """The recipe with one start: its own, or its rival where that does clearly better.
 
-    Each trains a copy of the net for a share of the steps, and is judged by rows that it did not
-    learn from: those held out, or else some of the others. Clearly is by more than one standard
-    error of the mean difference. A training that goes on has the start that it began with.
+    Each trains the net for a share of the steps, and is judged by rows that it did not learn from:
+    those held out, or else some of the others; then the net is as it was. Clearly is by more than
+    one standard error of the mean difference. A training that goes on has the start that it began
+    with. `grounds` are the `grounds_of` these, where they are at hand.
 
     Raises ValueError as `places`, and KeyboardInterrupt after Ctrl-C.
     """
@@ -297,26 +323,22 @@ def chosen(
     if rival is None:
         return recipe
     single = replace(recipe, rival=None)
-    share = recipe.hold_out or TRIED_ON
-    learned, others_ = parted(rows, share, seed)
     if resume is not None:
         began = _began(resume, (single, rival), net, len(places(recipe, rows, seed)[0]))
         return replace(began, why=f"{began.start} start, as it began")
     if recipe.steps < SHORTEST or len(rows.xs) < FEWEST_TO_TRY or len(net.layers) == 1:
         return single
-    if recipe.hold_out:
-        places(recipe, rows, seed)
-    learning, judges = rows.pick(learned), rows.pick(others_)
+    if not recipe.hold_out:
+        tried = replace(recipe, hold_out=TRIED_ON)
+        grounds = grounds_of(tried, net, loss, rows, seed, backend)
+    grounds = grounds or grounds_of(recipe, net, loss, rows, seed, backend)
     settings = {"backend": backend, "progress": progress}
-    lost = [
-        _lost(one, recipe.trial, deepcopy(net), loss, learning, judges, seed, settings)
-        for one in (single, rival)
-    ]
+    lost = [_lost(one, recipe.trial, net, loss, grounds, seed, settings) for one in (single, rival)]
     means = [fsum(losses) / len(losses) for losses in lost]
     best, worst = (rival, single) if _is_clearly_less(lost[1], lost[0]) else (single, rival)
     here, there = means if best is single else means[::-1]
     why = (
-        f"{best.start} start, tried on {many(len(judges.xs), 'row')} beside the {worst.start} one "
+        f"{best.start} start, tried on {many(len(lost[0]), 'row')} beside the {worst.start} one "
         f"(loss {here:.3g} and {there:.3g})"
     )
     return replace(best, why=why)
@@ -327,29 +349,32 @@ def _lost(
     share: float,
     net: MLP,
     loss: Loss,
-    learning: Dataset,
-    judges: Dataset,
+    grounds: Grounds,
     seed: int,
     settings: dict[str, Any],
 ) -> list[float]:
     """The loss of each of the rows that judge, after a short training: as it was at its best."""
-    n = len(learning.xs)
+    learned, judges = grounds.learned, cast(Ground, grounds.held_out)
+    n, before = len(learned.table), [p.data for p in net.parameters()]
     batches = math.ceil(n / min(recipe.batch or n, TRIAL_BATCH))
     batch = n // batches  # all of one size: each other one is recorded anew
-    learning = learning.pick(range(batches * batch))
+    learned = learned.first(batches * batch)
     short = replace(recipe, steps=min(int(share * recipe.steps), LONGEST_TRIAL), batch=batch)
     watched = {
         **settings,
         "validation": judges,
-        "early_stop": _patience(short, learning, TRIAL_PATIENCE),
+        "early_stop": _patience(short, len(learned.table), TRIAL_PATIENCE),
     }
     try:
-        history = _fitted(short, net, loss, learning, seed, **watched)
+        history = _fitted(short, net, loss, learned, seed, **watched)
+        if history.ended == INTERRUPTED:
+            raise KeyboardInterrupt
+        return [float(lost) for lost, _ in judges.judge(judges.table.xs, judges.table.ys)]
     except DivergedError:
-        return [math.inf] * len(judges.xs)
-    if history.ended == INTERRUPTED:
-        raise KeyboardInterrupt
-    return [float(lost) for lost, _ in judging(net, loss)(judges.xs, judges.ys)]
+        return [math.inf] * len(judges.table)
+    finally:
+        set_each("data", net.parameters(), before)
+        net.zero_grad()
 
 
 def _is_clearly_less(losses: Sequence[float], others: Sequence[float]) -> bool:

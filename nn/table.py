@@ -32,6 +32,14 @@ class Table:
     def __len__(self) -> int:
         return len(self.xs)
 
+    def first(self, count: int) -> "Table":
+        """The first rows, whose numbers need not be laid down again."""
+        table = Table(self.xs[:count], self.ys[:count])
+        table.columns = self.columns and [
+            Rows(rows.numbers[: rows.width * count], rows.width) for rows in self.columns
+        ]
+        return table
+
     def batch(self, rows: Batch) -> tuple[Sequence[Any], Sequence[Any]]:
         """The examples and the targets of some rows; of all of them for None."""
         if rows is None:

@@ -17,6 +17,7 @@ from nn import checkpoint as checkpoints
 from nn.data import Data
 from nn.descent import Descent
 from nn.files import check_writable
+from nn.ground import Ground, ground
 from nn.history import ALL_DONE, INTERRUPTED, DivergedError, History, Step, TrainingInterrupted
 from nn.judging import (
     Loss,
@@ -34,7 +35,6 @@ from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, cons
 from nn.progress import Interrupt, reporting
 from nn.standing import Training, validation_of
 from nn.stepping import Stepping, batches, mean_loss
-from nn.table import Table
 
 # --- the loops --------------------------------------------------------------------------------
 
@@ -64,7 +64,7 @@ def stochastic_gradient_descent(
 def fit(
     model: Model,
     loss: Loss,
-    data: Data,
+    data: Data | Ground,
     *,
     steps: int | None = None,
     epochs: int | None = None,
@@ -72,7 +72,7 @@ def fit(
     replacement: bool = False,
     optimizer: Optimizer | None = None,
     lr: float | Schedule | None = None,
-    validation: Data | None = None,
+    validation: Data | Ground | None = None,
     early_stop: int | None = None,
     callbacks: Sequence[Callable[[Step], object]] = (),
     seed: int = 0,
@@ -131,8 +131,8 @@ def fit(
     parameters: they are not those of the model, or `no_grad` is on.
     """
     _check_calls(model, loss, callbacks, penalty, every, mistyped)
-    xs, ys = plain_data(data, loss)
-    decide = fitting(model, loss, xs, ys)
+    learned = ground(model, loss, data)
+    xs, ys = learned.table.xs, learned.table.ys
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     replacement = switch("replacement", replacement)
@@ -141,9 +141,11 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     held_out = validation_of(
-        validation, early_stop, backend, model, loss, decide, optimizer.parameters
+        None if validation is None else ground(model, loss, validation, "validation", backend),
+        early_stop,
+        learned.decide,
+        optimizer.parameters,
     )
-    xs, ys = as_floats(model, loss, xs, ys)
     run = Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
@@ -159,10 +161,9 @@ def fit(
     if checkpoint is not None:
         check_writable(checkpoint)
     history = run.history
-    table = Table(xs, ys)
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
     descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
-    taken = Stepping(descent, decide, table, drawn, _rate(lr, optimizer), history)
+    taken = Stepping(descent, learned.decide, learned.table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:

@@ -62,7 +62,7 @@ FLOORS = [
     ["nn.checkpoint"],
     ["nn.history", "nn.task"],
     ["nn.judging"],
-    ["nn.stepping"],
+    ["nn.stepping", "nn.ground"],
     ["nn.standing"],
     ["nn.train"],
     ["nn.watch", "nn.recipe", "nn.verdict"],
