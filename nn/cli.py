@@ -183,7 +183,7 @@ def train(options: argparse.Namespace) -> int:
     start = look_at(plan.task, judge, sample)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
-    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model)
+    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model, judge)
     keep(out, plan, model, {options.optimizer: history})
     with saying_what_is_kept(out):
         done = judged(options, plan, model, judge, history, untrained)
@@ -202,7 +202,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def learned(
-    options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP
+    options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP, judge: EachRow
 ) -> tuple[History, Recipe]:
     """The history of a training, and how it was done; ValueError, with what to try, where it cannot
     go on."""
@@ -216,7 +216,7 @@ def learned(
     try:
         if recipe.rival and not options.resume:
             print("Trying two starts.", flush=True)
-        grounds = grounds_of(recipe, *training, settings["backend"])
+        grounds = grounds_of(recipe, *training, settings["backend"], judge)
         recipe = chosen(recipe, *training, grounds=grounds, **settings)
         print(f"Training: {recipe}.", flush=True)
         history = train_by(recipe, *training, grounds=grounds, every=options.every, **settings)

@@ -27,12 +27,20 @@ class Ground(NamedTuple):
 
 
 def ground(
-    model: Model, loss: Loss, data: Data | Ground, name: str = "", backend: str = "auto"
+    model: Model,
+    loss: Loss,
+    data: Data | Ground,
+    name: str = "",
+    backend: str = "auto",
+    judge: EachRow | None = None,
 ) -> Ground:
-    """The ground that data is for a model; ValueError, with the `name`, where it does not fit."""
+    """The ground that data is for a model; ValueError, with the `name`, where it does not fit.
+
+    A `judge` of this model and loss that is at hand needs not be made anew.
+    """
     if isinstance(data, Ground):
         return data
     xs, ys = plain_data(data, loss, name)
     decide = fitting(model, loss, xs, ys)
     table = Table(*as_floats(model, loss, xs, ys))
-    return Ground((xs, ys), table, decide, judging(model, loss, backend))
+    return Ground((xs, ys), table, decide, judge or judging(model, loss, backend))

@@ -31,6 +31,7 @@ from nn.loss import l2
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, linear
 from nn.parting import parted
+from nn.rows import EachRow
 from nn.train import fit
 
 ENOUGH = 200  # rows to learn from, of which some can be held out
@@ -202,11 +203,21 @@ class Grounds(NamedTuple):
 
 
 def grounds_of(
-    recipe: Recipe, net: MLP, loss: Loss, rows: Dataset, seed: int, backend: str = "auto"
+    recipe: Recipe,
+    net: MLP,
+    loss: Loss,
+    rows: Dataset,
+    seed: int,
+    backend: str = "auto",
+    judge: EachRow | None = None,
 ) -> Grounds:
-    """What `chosen` and `train_by` stand on, to be made once for both; raises as `places`."""
+    """What `chosen` and `train_by` stand on, to be made once for both; raises as `places`.
+
+    A `judge` of this net, which is of the backend "auto", serves where that is asked for.
+    """
+    judge = judge if backend == "auto" else None
     learned, held_out = parts(recipe, rows, seed)
-    others = ground(net, loss, held_out, "validation", backend) if held_out else None
+    others = ground(net, loss, held_out, "validation", backend, judge) if held_out else None
     return Grounds(ground(net, loss, learned), others)
 
 
