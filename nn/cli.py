@@ -216,7 +216,7 @@ def learned(
     try:
         if recipe.rival and not options.resume:
             print("Trying two starts.", flush=True)
-        grounds = grounds_of(recipe, *training, settings["backend"], judge)
+        grounds = grounds_of(recipe, *training, settings["backend"], judge, plan.table)
         recipe = chosen(recipe, *training, grounds=grounds, **settings)
         print(f"Training: {recipe}.", flush=True)
         history = train_by(recipe, *training, grounds=grounds, every=options.every, **settings)

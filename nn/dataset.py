@@ -82,20 +82,31 @@ def picked(columns: Columns, places: Sequence[int]) -> Columns:
     return [pick(array("d", column)) for column in columns]
 
 
-def rows_at(columns: Columns, places: Sequence[int]) -> Rows:
-    """Rows of columns, in the order of the places, in which they lie in memory too.
+def grid_of(columns: Columns, places: Sequence[int]) -> "array[float]":
+    """The numbers of rows at some places, one row after the other.
 
-    To go through them takes a third of the time that rows take whose numbers lie anywhere.
-
-    >>> rows_at([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [2, 0])
-    [[3.0, 6.0], [1.0, 4.0]]
+    >>> grid_of([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [2, 0]).tolist()
+    [3.0, 6.0, 1.0, 4.0]
     """
-    width, count = len(columns), len(columns[0])
-    grid = array("d", bytes(8 * width * count))
+    width = len(columns)
+    grid = array("d", bytes(8 * width * len(columns[0])))
     for k, column in enumerate(columns):
         grid[k::width] = array("d", column)
+    return rows_at(grid, width, places)
+
+
+def rows_at(grid: "array[float]", width: int, places: Sequence[int]) -> "array[float]":
+    """Rows of so many numbers each, in the order of the places."""
     raw, size = grid.tobytes(), 8 * width
-    numbers = array("d", b"".join([raw[k * size : (k + 1) * size] for k in places])).tolist()
+    return array("d", b"".join([raw[k * size : (k + 1) * size] for k in places]))
+
+
+def as_rows(grid: "array[float]", width: int) -> Rows:
+    """The same as lists, whose numbers lie in memory as they are gone through.
+
+    That takes a third of the time that it takes where they lie anywhere.
+    """
+    numbers = grid.tolist()
     return [numbers[k : k + width] for k in range(0, len(numbers), width)]
 
 

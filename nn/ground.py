@@ -26,6 +26,12 @@ class Ground(NamedTuple):
         return self._replace(plain=(xs[:count], ys[:count]), table=self.table.first(count))
 
 
+def ground_of(model: Model, loss: Loss, table: Table) -> Ground:
+    """The ground that a table of finite floats and of targets is; ValueError as of `ground`."""
+    plain = list(table.xs), list(table.ys)
+    return Ground(plain, table, fitting(model, loss, *plain), judging(model, loss))
+
+
 def ground(
     model: Model,
     loss: Loss,

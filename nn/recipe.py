@@ -24,7 +24,7 @@ from engine.ops import fsum
 from engine.value import Value, set_each
 from nn.data import Dataset
 from nn.described import described
-from nn.ground import Ground, ground
+from nn.ground import Ground, ground, ground_of
 from nn.history import INTERRUPTED, DivergedError, History
 from nn.judging import Loss
 from nn.loss import l2
@@ -32,6 +32,7 @@ from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, linear
 from nn.parting import parted
 from nn.rows import EachRow
+from nn.table import Table
 from nn.train import fit
 
 ENOUGH = 200  # rows to learn from, of which some can be held out
@@ -210,15 +211,22 @@ def grounds_of(
     seed: int,
     backend: str = "auto",
     judge: EachRow | None = None,
+    table: Table | None = None,
 ) -> Grounds:
     """What `chosen` and `train_by` stand on, to be made once for both; raises as `places`.
 
-    A `judge` of this net, which is of the backend "auto", serves where that is asked for.
+    A `judge` of this net, which is of the backend "auto", serves where that is asked for. `table`
+    has the same rows, finite floats, laid down already.
     """
     judge = judge if backend == "auto" else None
-    learned, held_out = parts(recipe, rows, seed)
-    others = ground(net, loss, held_out, "validation", backend, judge) if held_out else None
-    return Grounds(ground(net, loss, learned), others)
+    learned, held_out = places(recipe, rows, seed)
+    others = None
+    if held_out:
+        others = ground(net, loss, rows.pick(held_out), "validation", backend, judge)
+    if table is None:
+        return Grounds(ground(net, loss, rows.pick(learned) if held_out else rows), others)
+    table = table.pick(learned) if held_out else table
+    return Grounds(ground_of(net, loss, table), others)
 
 
 def train_by(

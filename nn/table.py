@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from engine.arguments import Given, Shape, flatten, read
 from engine.backends.kernel import Rows
 from engine.value import data_of
+from nn.dataset import rows_at
 
 Batch: TypeAlias = "array[int] | None"  # the numbers of its rows; None for all
 
@@ -35,9 +36,19 @@ class Table:
     def first(self, count: int) -> "Table":
         """The first rows, whose numbers need not be laid down again."""
         table = Table(self.xs[:count], self.ys[:count])
-        table.columns = self.columns and [
-            Rows(rows.numbers[: rows.width * count], rows.width) for rows in self.columns
-        ]
+        if self.columns:
+            table.columns = [
+                Rows(rows.numbers[: rows.width * count], rows.width) for rows in self.columns
+            ]
+        return table
+
+    def pick(self, places: Sequence[int]) -> "Table":
+        """The rows at some places, whose numbers need not be looked at again."""
+        table = Table([self.xs[k] for k in places], [self.ys[k] for k in places])
+        if self.columns:
+            table.columns = [
+                Rows(rows_at(rows.numbers, rows.width, places), rows.width) for rows in self.columns
+            ]
         return table
 
     def batch(self, rows: Batch) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -74,6 +85,14 @@ class Table:
     @cached_property
     def _all(self) -> Given:
         return read((self.xs, self.ys), {})
+
+
+def laid(xs: Sequence[list[float]], ys: Sequence[Any], numbers: "array[float]") -> "Table":
+    """A table of rows whose numbers are laid down already."""
+    table, targets = Table(xs, ys), _rows(ys)
+    if targets:
+        table.columns = [Rows(numbers, len(xs[0])), targets]
+    return table
 
 
 def _rows(things: Sequence[Any]) -> Rows | None:

@@ -17,7 +17,7 @@ from engine.ops import fsum
 from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision
-from nn.dataset import rows_at
+from nn.dataset import as_rows, grid_of
 from nn.extremes import extremes
 from nn.gaps import with_fills
 from nn.history import INTERRUPTED, History, Step
@@ -29,6 +29,7 @@ from nn.plot import boundary, plot_comparison, write_svg
 from nn.recipe import Recipe, places
 from nn.rows import EachRow
 from nn.save import save
+from nn.table import Table, laid
 from nn.task import Task, prepared_columns
 from nn.train import evaluate
 from nn.watch import watch
@@ -64,6 +65,7 @@ class Plan:
     task: Task
     rows: Dataset
     training: Dataset  # the same, scaled
+    table: Table  # the same, as trainings take them
     aside: Dataset | None
     testing: Dataset | None  # the rows kept aside, scaled
     numbers: tuple[int, ...]  # of `rows` in their file, from 1
@@ -132,12 +134,15 @@ def plan_for(
         )
     order = [*learned, *others]
     numbers, rows = tuple(numbers[k] for k in learned), rows.pick(order)
-    scaled = replace(rows, xs=rows_at(columns, order), ys=[ys[k] for k in order])
+    grid = grid_of(columns, order)
+    scaled = replace(rows, xs=as_rows(grid, len(columns)), ys=[ys[k] for k in order])
     here, there = range(len(learned)), range(len(learned), n)
+    training = scaled.pick(here)
     return Plan(
         task,
         rows.pick(here),
-        scaled.pick(here),
+        training,
+        laid(training.xs, training.ys, grid[: len(columns) * len(learned)]),
         rows.pick(there) if others else None,
         scaled.pick(there) if others else None,
         numbers,
