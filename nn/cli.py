@@ -37,7 +37,7 @@ from nn.module import MLP
 from nn.numerals import SEPARATORS
 from nn.optim import SGD
 from nn.output import steady_output
-from nn.progress import collector_paused, stages
+from nn.progress import collector_put_off, stages
 from nn.reading import Seen, read_rows
 from nn.recipe import (
     OPTIMIZERS,
@@ -815,7 +815,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known.error(reason)
     options = known.parse_args(given or ["--help"])
     try:
-        with warnings.catch_warnings(), collector_paused():  # no step leaves a cycle to collect
+        with warnings.catch_warnings(), collector_put_off():  # no step leaves a cycle to collect
             warnings.simplefilter("ignore", TrainingInterrupted)  # the commands say so themselves
             warnings.showwarning = lambda message, *_: remark(str(message))
             run: Callable[[argparse.Namespace], int] = options.run

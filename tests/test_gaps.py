@@ -7,6 +7,7 @@ import random
 import re
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import pytest
 from mutated import mutated_json
@@ -16,7 +17,7 @@ from nn.cli import main
 from nn.columns import Column, Reading
 from nn.dataset import Dataset
 from nn.finding import Wishes
-from nn.gaps import filled, learned_fills, with_fills, with_gaps
+from nn.gaps import filled, learned_fills, middle_of, with_fills, with_gaps
 from nn.parting import parted
 from nn.reading import read_rows
 from nn.task import load_task
@@ -377,3 +378,20 @@ def test_an_input_for_gaps_has_a_name_of_its_own():
         *("a", "(a was missing)"),
         *("a was missing", "a was missing was missing"),
     )
+
+
+@pytest.mark.parametrize("n", [1, 4, 4999, 5000, 5001, 20_000])
+@pytest.mark.parametrize("kind", ["spread", "few values", "in order", "two heaps", "infinite"])
+def test_the_median_of_many_numbers_is_that_of_statistics(n, kind):
+    draw = random.Random(n)
+    numbers = {
+        "spread": lambda k: draw.gauss(0, 1e3),
+        "few values": lambda k: float(draw.randrange(4)),
+        "in order": lambda k: float(k * k),
+        "two heaps": lambda k: draw.random() + 1e6 * (k < n // 2),
+        "infinite": lambda k: draw.choice([-math.inf, 1.5, 2.5, math.inf]),
+    }[kind]
+    found = [numbers(k) for k in range(n)]
+    assert middle_of(found) == median(found)
+    found.sort(key=lambda x: x % 7 if math.isfinite(x) else 0)
+    assert middle_of(found) == median(found)
