@@ -47,17 +47,19 @@ def with_gaps(rows: Dataset, reading: Reading | None) -> Dataset:
     return replace(rows, xs=by_rows(columns), features=reading.features, reading=reading)
 
 
-def with_fills(rows: Dataset, places: Sequence[int]) -> tuple[Dataset, Columns]:
-    """Rows with their gaps filled by what those at some places say; and their columns."""
+def with_fills(rows: Dataset, places: Sequence[int]) -> tuple[Dataset, Columns, Columns]:
+    """Rows, their gaps filled by what those at some places say; their columns, and these there."""
     columns: Columns = list(zip(*rows.xs, strict=True))
+    known = picked(columns, places)
     if not has_fills(rows.reading):
-        return rows, columns
-    reading = _learned(picked(columns, places), rows.reading)
+        return rows, columns, known
+    reading = _learned(known, rows.reading)
     if rows.reading.features != reading.features:
-        columns = _with_gaps(columns, rows.reading, reading)
+        columns, known = (_with_gaps(c, rows.reading, reading) for c in (columns, known))
     columns, counts = _filled(columns, reading)
+    known, _ = _filled(known, reading)
     xs = by_rows(columns) if counts else rows.xs
-    return replace(rows, xs=xs, features=reading.features, reading=reading), columns
+    return replace(rows, xs=xs, features=reading.features, reading=reading), columns, known
 
 
 def has_fills(reading: Reading | None) -> bool:

@@ -164,13 +164,15 @@ def prepared(rows: Dataset, places: Sequence[int] = ()) -> tuple[Task, Dataset]:
 
 
 def prepared_columns(
-    rows: Dataset, places: Sequence[int] = (), columns: Columns = ()
+    rows: Dataset, places: Sequence[int] = (), columns: Columns = (), known: Columns = ()
 ) -> tuple[Task, Columns, list[Any]]:
-    """The same, with the columns of the scaled rows, and the targets. `columns` are those of the
-    rows, where they are at hand."""
+    """The same, with the columns of the scaled rows, and the targets.
+
+    `columns` are those of the rows, and `known` those at the places, where they are at hand.
+    """
     as_dataset(rows)
     places = () if len(places) == len(rows.xs) else places
-    inputs, columns = alike(rows.xs, places, columns)
+    inputs, columns = alike(rows.xs, places, columns, known)
     answers, ys = Scaler((0.0,), (1.0,)), rows.ys
     if not rows.classes:
         answers, (ys,) = alike([[y] for y in rows.ys], places)

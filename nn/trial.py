@@ -123,8 +123,8 @@ def plan_for(
     recipe, told = recipe_of(len(learned)) if recipe_of else None, learned
     if recipe:
         told = [learned[k] for k in places(recipe, rows.pick(learned), seed)[0]]
-    rows, columns = with_fills(rows, told)
-    task, columns, ys = prepared_columns(rows, told, columns)
+    rows, *at_hand = with_fills(rows, told)
+    task, columns, ys = prepared_columns(rows, told, *at_hand)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -373,9 +373,9 @@ def _are(count: int) -> str:
 def number_columns(rows: Dataset) -> list[int]:
     """The inputs that have more than two values; texts and gaps are inputs of 0 and 1."""
     found = []
-    for k, column in enumerate(zip(*rows.xs, strict=True)):
-        first, second = column[0], next((x for x in column if x != column[0]), column[0])
-        if any(x not in (first, second) for x in column):
+    for k, first in enumerate(rows.xs[0]):
+        second = next((row[k] for row in rows.xs if row[k] != first), first)
+        if any(row[k] not in (first, second) for row in rows.xs):
             found.append(k)
     return found
 

@@ -332,19 +332,20 @@ LEARNED = [0, 1, 2, 3]
 
 
 def test_the_rows_learned_from_say_what_fills_gaps():
-    rows, columns = with_fills(ROWS, LEARNED)
+    rows, columns, known = with_fills(ROWS, LEARNED)
     assert rows.features == ("a", "a was missing", "t=u", "b")
     learned = [[1, 0, 0, 4], [5, 1, 1, 4], [5, 0, 1, 6], [6, 0, 1, 8]]
     assert rows.xs == [*learned, [5, 1, 0, 5]]  # the median of 4, 4, 6, 8 is 5
     assert rows.xs == list(map(list, zip(*columns, strict=True)))
+    assert learned == list(map(list, zip(*known, strict=True)))
     assert [column.fill for column in rows.reading.columns] == [5.0, None, 5.0]
     assert filled(with_gaps(ROWS, rows.reading)) == (rows, {"a": 2, "b": 1})
 
 
 def test_gaps_of_other_rows_change_nothing_of_what_is_learned():
-    rows, _ = with_fills(ROWS.pick(LEARNED), LEARNED)
+    rows, *_ = with_fills(ROWS.pick(LEARNED), LEARNED)
     for x in (NAN, 7.0, -1e9):
-        other, _ = with_fills(replace(ROWS, xs=[*ROWS.xs[:4], [x, 0.0, x]]), LEARNED)
+        other, *_ = with_fills(replace(ROWS, xs=[*ROWS.xs[:4], [x, 0.0, x]]), LEARNED)
         assert other.pick(LEARNED) == rows
         assert other.reading == rows.reading
     assert learned_fills(ROWS.pick(LEARNED)).reading == rows.reading
@@ -352,7 +353,7 @@ def test_gaps_of_other_rows_change_nothing_of_what_is_learned():
 
 def test_rows_without_gaps_stay_as_they_are():
     full = ROWS.pick([0, 2, 3])
-    rows, _ = with_fills(full, [0, 1, 2])
+    rows, *_ = with_fills(full, [0, 1, 2])
     assert rows == full
     assert [column.fill for column in rows.reading.columns] == [5.0, None, 6.0]
 
