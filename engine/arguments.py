@@ -280,6 +280,8 @@ class Given(NamedTuple):
     keywords: dict[str, Any]
     shape: Shape
     numbers: list[Any]  # floats, Values, and integers
+    examples: int = 0  # how many there are in them, where `few` gives them with fewer
+    few: Callable[[int], Given] | None = None
 
 
 def digest(thing: object) -> str:

@@ -21,7 +21,7 @@ from engine.cells import Cell, put
 from engine.compare import ReplayError, difference
 from engine.fork import after_fork
 from engine.ops import Op
-from engine.roll import roll
+from engine.roll import Program, roll
 from engine.tape import Bound, Guard, Tape, graded
 from engine.value import Operand, Value, data_of, node
 from engine.world import World
@@ -85,18 +85,13 @@ class Recorded:
         number: int = 0,
         main: int | None = None,
         spent: Spent | None = None,
+        program: Program | None = None,
     ) -> None:
-        self.main, self.world = main, world or World(())
-        order, rows = tape.order, len(tape.order)
-        if tape.outputs:  # only the last of the rows can have all others below it
-            last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)
-            wanted = last if main is None else main
-            below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
-            if main is not None or len(below) == rows:
-                order, self.main = below, last if main is None else main
-        self._is_whole = len(order) == rows
-        tape = replace(tape, order=order)
-        self.tape, self.program, self.number = tape, roll(tape), number
+        """`program`: what the tape shows for a few examples, for more of them (no Python then)."""
+        self.world, self.number = world or World(()), number
+        tape, self.main, self._is_whole = rooted(tape, main)
+        self.tape, self.program = tape, program or roll(tape)
+        self.shows_all = program is None
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True
@@ -258,7 +253,7 @@ class Recorded:
         self.calls += calls
         if self._is_choosing:
             choice = cast(Choice, self.choice)
-            choice.note_run(seconds)
+            choice.note_run(seconds, calls)
             self._is_choosing = bool(choice.attempts)
 
     def count(self) -> bool:
@@ -459,6 +454,22 @@ def _first_below(tape: Tape) -> tuple[int, ...]:
     """The rows below the first output: with these a sort from all of them begins."""
     first = tape.outputs[0]
     return tape.order[: tape.order.index(first) + 1] if first >= 0 else ()
+
+
+def rooted(tape: Tape, main: int | None) -> tuple[Tape, int | None, bool]:
+    """The tape with the order of a backward from one output; which, and if all is below it.
+
+    That is the main one, if there is one, or one that has all below it; else it stays all of them.
+    """
+    if not tape.outputs:
+        return tape, main, True
+    last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)  # all others can be below it
+    wanted = last if main is None else main
+    below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
+    is_whole = len(below) == len(tape.order)
+    if main is None and not is_whole:
+        return tape, None, True
+    return replace(tape, order=below), wanted, is_whole
 
 
 class _Other(NamedTuple):

@@ -9,7 +9,7 @@ from functools import partial, update_wrapper
 from itertools import chain
 from threading import RLock
 from types import MethodType
-from typing import Any, overload
+from typing import Any, cast, overload
 from weakref import WeakSet
 
 from engine import backends
@@ -25,7 +25,7 @@ from engine.arguments import (
     read,
     rebuild,
 )
-from engine.backends.choice import Spent
+from engine.backends.choice import Spent, first
 from engine.backends.kernel import Kernel
 from engine.causes import changed_guard, guarded, is_of_the_house
 from engine.cells import PLAIN, SETTABLE, Cell, alike, now, spelled
@@ -34,15 +34,18 @@ from engine.fork import after_fork
 from engine.kinds import is_the_same, kind_asked
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.reach import Reached, is_read, is_standard, reach
-from engine.recorded import Leaves, Pin, Recorded
+from engine.recorded import Leaves, Pin, Recorded, rooted
+from engine.roll import Program, roll
 from engine.runs import LIMIT, TOO_MANY, Run, Runs
-from engine.tape import Recording, record, turn
+from engine.stretch import FEW, is_line, program_of
+from engine.tape import Recording, Tape, record, turn
 from engine.undo import Chances, chances_in, do_again, put_back
 from engine.value import Operand, Value, data_of
 from engine.witness import Stopped, outside
 from engine.words import in_words
 from engine.world import World, is_free, written
 
+MANY = 2 * sum(FEW)  # examples; the program of more is taken from programs of a few
 FROZEN = (
     "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
     'backend="eager"'
@@ -179,6 +182,10 @@ class Replay:
         """Counts a call, or some, that a recording answered or another."""
         self._calls += calls
         self._hits += is_answered * calls
+
+    def announce(self, calls: int) -> None:
+        """Says how many calls are to come: "auto" compiles early where there are many."""
+        self._spent.calls_to_come = calls
 
     @property
     def is_busy(self) -> bool:
@@ -374,7 +381,8 @@ class Replay:
         places: Sequence[Cell],
         is_set_up: bool,
     ) -> Recorded | None:
-        tape = self._runs.tape(run, given, inputs)
+        shown = None if run.sets or places or is_set_up else self._shown(given, run)
+        tape, program = shown or (self._runs.tape(run, given, inputs), None)
         pattern = self._digest(given) + digest([guard.outcome for guard in tape.guards])
         if self._lost and pattern not in self._lost and self._has_enough(given):
             return None
@@ -389,7 +397,8 @@ class Replay:
         asked = [cell for cell in run.sets if is_read(after, cell)]  # such as `self.h is None`
         cells += [Cell("form", cell, None, type(cell.value), cell.path) for cell in asked]
         world = World(cells, places)
-        recorded = Recorded(tape, run, self.wanted, world, self.made + 1, self._main, self._spent)
+        made = self.made + 1
+        recorded = Recorded(tape, run, self.wanted, world, made, self._main, self._spent, program)
         recorded.holds_integers = int in map(type, given.numbers)
         recorded.pins = {
             k: Pin(given.numbers[k], name_of(self.function, given, k), line)
@@ -406,6 +415,33 @@ class Replay:
         if not is_set_up:
             self._keep(given, recorded, pattern)
         return recorded
+
+    def _shown(self, given: Given, run: Run) -> tuple[Tape, Program] | None:
+        """The tape of a few examples, and the program of all, where what is done grows evenly.
+
+        Not where a comparison or an integer of one of them counts, nor for Python, whose bits are
+        those of a whole tape.
+        """
+        is_large = given.few and given.examples > MANY
+        if not is_large or self.wanted == "python" or self._pins(given, run.seen):
+            return None
+        few = {count: self._run_of(given, count) for count in FEW}
+        sizes = [(count, len(each.seen.nodes)) for count, (_, each) in few.items()]
+        sizes.append((given.examples, len(run.seen.nodes)))
+        if run.seen.guards or not is_line(sizes):
+            return None
+        tapes = {count: rooted(tape, self._main)[0] for count, (tape, _) in few.items()}
+        program = program_of({count: roll(tape) for count, tape in tapes.items()}, given.examples)
+        if program is None or (self.wanted == "auto" and first(program) == "python"):
+            return None
+        return tapes[FEW[-1]], program
+
+    def _run_of(self, given: Given, count: int) -> tuple[Tape, Run]:
+        """A run with some of the examples alone, and its tape."""
+        few = cast(Callable[[int], Given], given.few)(count)
+        inputs = copies(few.numbers)
+        run = self._runs.told(few, *self._runs.watched(few, inputs, ()), inputs, (), ())
+        return self._runs.tape(run, few, inputs), run
 
     def _pins(self, given: Given, seen: Recording) -> dict[int, str]:
         """The places of integers whose numbers a run asked for, and the lines where it did."""
@@ -438,7 +474,11 @@ class Replay:
             seen, result = self._runs.watched(given, inputs, places)
             run = self._runs.told(given, seen, result, inputs, places, recorded.sets)
             inputs += seen.lent
-            changed = change(recorded.tape, self._runs.tape(run, given, inputs))
+            if recorded.shows_all:
+                tape = self._runs.tape(run, given, inputs)
+            else:
+                tape, _ = self._run_of(given, FEW[-1])
+            changed = change(recorded.tape, tape)
             if changed is None and flatten(run.forms, []) != flatten(list(recorded.forms), []):
                 changed = Change("its result has another form", is_frozen=True)
             if changed is None and not recorded.pins.keys() >= self._pins(given, seen).keys():

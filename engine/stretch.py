@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, groupby
 from typing import NamedTuple, TypeVar
 
+from engine.backends.kernel import side_by_side
 from engine.roll import Access, Loop, Program
-from engine.tape import Guard
+from engine.tape import Bound, Guard
 
 T = TypeVar("T")
+FEW = 3, 4, 5  # numbers; the last of them is to be what the first two show
+
+
+def program_of(few: Mapping[int, Program], size: int) -> Program | None:
+    """What a program is for `size` numbers, where it is known for FEW, and grows evenly there."""
+    *two, third = FEW
+    pair, sizes = [few[n] for n in two], (two[0], two[1])
+    if stretched(pair, sizes, third) != replace(few[third], place=()):
+        return None
+    return stretched(pair, sizes, size)
 
 
 def stretched(programs: Sequence[Program], sizes: tuple[int, int], size: int) -> Program | None:
     """What a program is for `size` numbers, out of what it is for two other `sizes`.
 
-    Every length, place and step in it is taken to be a line through the two; outputs are taken to
-    lie in columns of that many numbers, but for those that are alone. None where the two programs
-    do not fit that. Nothing is proved: compare its kernel with the function.
+    Every length, place and step in it is taken to be a line through the two, and so is a constant
+    that differs. None where the two programs do not fit that. Nothing is proved: compare with a
+    third program, or its kernel with the function.
 
     >>> from engine.roll import roll
     >>> from engine.tape import record
@@ -34,20 +45,29 @@ def stretched(programs: Sequence[Program], sizes: tuple[int, int], size: int) ->
     a, b = programs
     at = _Line(*sizes, size)
     try:
-        if a.constants != b.constants or a.parameters or b.parameters or a.bounds or b.bounds:
-            raise _UnevenError
         return Program(
             loops=tuple(at.loop(*pair) for pair in _paired(a.loops, b.loops)),
             size=at.number(a.size, b.size),
-            constants=a.constants,
+            constants=tuple(at.constants(a.constants, b.constants)),
             inputs=at.number(a.inputs, b.inputs),
-            parameters=(),
-            outputs=tuple(at.outputs(a.outputs, b.outputs)),
+            parameters=_same(a.parameters, b.parameters),
+            outputs=tuple(at.places(a.outputs, b.outputs)),
             guards=tuple(at.guard(*pair) for pair in _paired(a.guards, b.guards)),
             place=(),
+            bounds=tuple(at.bounds(a.bounds, b.bounds)),
         )
     except _UnevenError:
         return None
+
+
+def is_line(points: Sequence[tuple[int, int]]) -> bool:
+    """Whether points in order lie on a line.
+
+    >>> is_line([(0, 1), (1, 3), (4, 9)]), is_line([(0, 1), (1, 3), (4, 8)])
+    (True, False)
+    """
+    (x, y), (next_x, next_y), *others = points
+    return all((b - y) * (next_x - x) == (a - x) * (next_y - y) for a, b in others)
 
 
 class _UnevenError(Exception):
@@ -58,6 +78,12 @@ def _paired(a: Sequence[T], b: Sequence[T]) -> Iterator[tuple[T, T]]:
     if len(a) != len(b):
         raise _UnevenError
     return zip(a, b, strict=True)
+
+
+def _same(a: T, b: T) -> T:
+    if a != b:
+        raise _UnevenError
+    return a
 
 
 class _Line(NamedTuple):
@@ -76,6 +102,17 @@ class _Line(NamedTuple):
     def numbers(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
         return tuple([self.number(*pair) for pair in _paired(a, b)])
 
+    def constants(self, a: Sequence[float], b: Sequence[float]) -> Iterator[float]:
+        """Constants, of which there may be more; one may say how many numbers there are."""
+        groups = ([list(equal) for _, equal in groupby(numbers, repr)] for numbers in (a, b))
+        for some, more in _paired(*groups):
+            x, y = some[0], more[0]
+            if repr(x) != repr(y):
+                if not (x.is_integer() and y.is_integer()):
+                    raise _UnevenError
+                x = float(self.number(int(x), int(y)))
+            yield from [x] * self.number(len(some), len(more))
+
     def access(self, a: Access, b: Access) -> Access:
         if (a.table is None) is not (b.table is None) or a.needs_grad is not b.needs_grad:
             raise _UnevenError
@@ -84,7 +121,10 @@ class _Line(NamedTuple):
         return replace(a, base=base, strides=strides, table=table)
 
     def table(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
-        """So many places for each row, each of which takes even steps from row to row."""
+        """So many places for each row, each of which takes even steps from row to row; or for all
+        rows the same."""
+        if len(a) == len(b):
+            return self.numbers(a, b)
         width, rest = divmod(len(a), self.first)
         if rest or len(b) != width * self.second:
             raise _UnevenError
@@ -98,10 +138,8 @@ class _Line(NamedTuple):
         return tuple(chain.from_iterable(zip(*columns, strict=True)))
 
     def loop(self, a: Loop, b: Loop) -> Loop:
-        if a.op is not b.op:
-            raise _UnevenError
         return Loop(
-            a.op,
+            _same(a.op, b.op),
             self.numbers(a.shape, b.shape),
             self.numbers(a.terms, b.terms),
             tuple([self.access(*pair) for pair in _paired(a.scalars, b.scalars)]),
@@ -111,25 +149,26 @@ class _Line(NamedTuple):
 
     def guard(self, a: Guard, b: Guard) -> Guard:
         left, right = self.number(a.left, b.left), self.number(a.right, b.right)
-        if replace(b, left=a.left, right=a.right) != a:
-            raise _UnevenError
-        return replace(a, left=left, right=right)
+        return replace(_same(a, replace(b, left=a.left, right=a.right)), left=left, right=right)
 
-    def outputs(self, a: Sequence[int], b: Sequence[int]) -> Iterator[int]:
-        columns, alone = divmod(len(a), self.first)
-        if divmod(len(b), self.second) != (columns, alone):
-            raise _UnevenError
-        for k in range(columns):
-            parts = [
-                _steps(places[k * n : (k + 1) * n])
-                for places, n in ((a, self.first), (b, self.second))
-            ]
-            if [step for _, step in parts] != [1, 1]:
-                raise _UnevenError
-            start = self.number(*(start for start, _ in parts))
-            yield from range(start, start + self.size)
-        for pair in zip(a[len(a) - alone :], b[len(b) - alone :], strict=True):
-            yield self.number(*pair)
+    def places(self, a: Sequence[int], b: Sequence[int]) -> Iterator[int]:
+        """Stretches of places that lie side by side, each of which grows."""
+        stretches = (list(side_by_side(places)) for places in (a, b))
+        for (place, _, count), (other, _, more) in _paired(*stretches):
+            start = self.number(place, other)
+            yield from range(start, start + self.number(count, more))
+
+    def bounds(self, a: Sequence[Bound], b: Sequence[Bound]) -> Iterator[Bound]:
+        """The same limits for stretches of places."""
+        groups = ([(k, list(g)) for k, g in groupby(bounds, _limits)] for bounds in (a, b))
+        for (limits, some), (others, more) in _paired(*groups):
+            low, high = _same(limits, others)
+            columns = ([bound.place for bound in bounds] for bounds in (some, more))
+            yield from [Bound(place, low, high) for place in self.places(*columns)]
+
+
+def _limits(bound: Bound) -> tuple[int, int]:
+    return bound.low, bound.high
 
 
 def _steps(places: Sequence[int]) -> tuple[int, int]:

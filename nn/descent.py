@@ -72,11 +72,13 @@ class Descent:
         optimizer: Optimizer,
         backend: str = "auto",
         former: Sequence[str] = (),
+        steps: int = 0,
     ) -> None:
-        """`former` are the `recorded` of a run that goes on."""
+        """`former` are the `recorded` of a run that goes on; so many `steps` are to come."""
         self.run, self.optimizer = run, optimizer
         self._replay = Replay(run, backend=backend, main=0)
         self._replay.recall(former)
+        self._replay.announce(steps)
         self._eager = backend == "eager"
         self._links: dict[Recorded, Link] = {}
         self._steps_were: tuple[Any, ...] = ()
@@ -95,6 +97,7 @@ class Descent:
         """Which recordings were made: a run that goes on makes these again, and as many more."""
         return self._replay.patterns
 
+    @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
     def step(self, data: Table, rows: Batch = None) -> Taken:
         """Takes one step on some rows of the data, or all; FloatingPointError, and no step, where
         a number is not finite."""
@@ -174,15 +177,13 @@ class Descent:
         return self._is_overridden
 
     def _built(self, data: Table, rows: Batch) -> tuple[Value, Any]:
-        """What the loss gives, as a graph. It has no cycles: to look for some is time lost."""
-        with collector_paused():
-            return self.run(*data.batch(rows))
+        """What the loss gives, as a graph."""
+        return self.run(*data.batch(rows))
 
     def _by_graph(self, total: Value, outputs: Any) -> Taken:
         check_finite("the loss", total.data)
         self.optimizer.zero_grad()
-        with collector_paused():
-            total.backward()
+        total.backward()
         norm = length([p.grad for p in self.optimizer.parameters])
         if not any(p.has_grad for p in self.optimizer.parameters):
             raise ValueError(NOTHING_TO_MOVE)
@@ -293,13 +294,9 @@ class Descent:
 
 @contextmanager
 def _plain_numbers_allowed() -> Iterator[None]:
-    """A run on Values that fails is a ReplayError: on numbers the loss may do.
-
-    Its graphs have no cycles: to look for some is time lost.
-    """
+    """A run on Values that fails is a ReplayError: on numbers the loss may do."""
     try:
-        with collector_paused():
-            yield
+        yield
     except ReplayError:
         raise
     except Exception as error:

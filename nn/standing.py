@@ -65,6 +65,11 @@ class Training:
     history: History = field(default_factory=History)
     recorded: Sequence[str] = ()  # in the part before this one
 
+    @property
+    def left(self) -> int:
+        """How many steps are still to be taken."""
+        return self.total - len(self.history)
+
     def looked_after(
         self, steps: Stepping, descent: Descent, lookers: Sequence[object], pause: int
     ) -> Iterator[Step]:

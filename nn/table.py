@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any, TypeAlias
 
@@ -58,8 +58,8 @@ class Table:
         return [self.xs[i] for i in rows], [self.ys[i] for i in rows]
 
     def given(self, rows: Batch) -> Given:
-        """Them as the arguments of a loss."""
-        return self._all if rows is None else read(self.batch(rows), {})
+        """Them as the arguments of a loss, which can be had for the first few of them too."""
+        return self._all if rows is None else self._read(rows)
 
     def shape(self, rows: Batch) -> Shape:
         """The shape of such arguments."""
@@ -84,7 +84,18 @@ class Table:
 
     @cached_property
     def _all(self) -> Given:
-        return read((self.xs, self.ys), {})
+        return self._read(None)
+
+    def _read(self, rows: Batch) -> Given:
+        first = array("i", range(len(self))) if rows is None else rows
+        few = partial(_few, self.xs, self.ys, first) if self.columns else None
+        return read(self.batch(rows), {})._replace(examples=len(first), few=few)
+
+
+def _few(xs: Sequence[Any], ys: Sequence[Any], rows: "array[int]", count: int) -> Given:
+    """The first of some rows, as the arguments of a loss."""
+    few = rows[:count]
+    return read(([xs[i] for i in few], [ys[i] for i in few]), {})
 
 
 def laid(xs: Sequence[list[float]], ys: Sequence[Any], numbers: "array[float]") -> "Table":

@@ -162,7 +162,7 @@ def fit(
         check_writable(checkpoint)
     history = run.history
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
-    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded)
+    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded, run.left)
     taken = Stepping(descent, learned.decide, learned.table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:

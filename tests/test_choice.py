@@ -19,6 +19,8 @@ from engine import Value, backends
 from engine.backends import choice, library
 from engine.backends.choice import Attempt, attempts
 from engine.replay import ReplayError, replay
+from engine.roll import roll
+from engine.tape import record
 from nn.data import moons
 from nn.descent import Descent
 from nn.loss import hinge, mse
@@ -729,3 +731,20 @@ print("end")
         out, said = process.communicate(timeout=PATIENCE)
     assert (out, said, process.returncode) == ("end\n", "", 0)
     assert all_end(asked(path))
+
+
+@pytest.mark.parametrize("announced", [0, 10_000])
+def test_calls_that_are_announced_begin_an_attempt_that_will_be_worth_it(announced, monkeypatch):
+    begun = []
+    monkeypatch.setattr(choice, "attempts", lambda *_: [Attempt(1.0, "numpy")])
+    monkeypatch.setattr(choice.Choice, "_begin", lambda self, attempt: begun.append(self._runs))
+    x = Value(2.0)
+    with record() as seen:
+        y = x * 3.0
+    tape = seen.tape([x], [y])
+    spent = choice.Spent(calls_to_come=announced)
+    asked_of = choice.Choice(roll(tape), tape, "python", spent=spent)
+    for _ in range(12):
+        asked_of.note_run(1e-3)
+    assert begun == ([10, 11, 12] if announced else [])
+    assert spent.calls_to_come == announced - 12

@@ -1,11 +1,13 @@
+import math
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from engine.functions import dot
+from engine.functions import dot, logsumexp, pick
+from engine.functions import sum as sum_of
 from engine.roll import roll
-from engine.stretch import stretched
+from engine.stretch import FEW, program_of, stretched
 from engine.tape import record
 from engine.value import Value
 from nn.optim import SGD, Adam, AdamW
@@ -46,23 +48,55 @@ def mapped(f, n):
     return roll(seen.tape(xs, ys))
 
 
+W = Value(2.0)
+
+
+def plus(x, w=W):
+    return w * x + w
+
+
 @pytest.mark.parametrize(
     "f",
     [
-        lambda xs: [x * y for x, y in pairwise([*xs, *xs[::-1]])],
-        lambda xs: [x.exp() if k % 3 else x.tanh() for k, x in enumerate(xs)],
         lambda xs: [x * len(xs) for x in xs],
+        lambda xs: [x * math.sqrt(2.0) for x in xs],
+        lambda xs: list(map(plus, xs)),
+        lambda xs: [sum_of(map(plus, xs)) / len(xs), *xs],
+        lambda xs: [pick([W] * 200, x) for x in xs],
+        lambda xs: [*xs, sum_of([logsumexp([plus(x), -x]) for x in xs])],
+    ],
+    ids=["its length", "equal", "parameters", "a mean", "picks", "a sum"],
+)
+@pytest.mark.parametrize("few", [(3, 4), (5, 7)])
+@pytest.mark.parametrize("n", [8, 20, 101])
+def test_what_grows_evenly_is_the_program_of_that_size(f, few, n):
+    found = stretched([mapped(f, k) for k in few], few, n)
+    assert found == replace(mapped(f, n), place=())
+
+
+def test_a_third_program_shows_what_two_do_not():
+    def mirror(xs):
+        return [x * y for x, y in pairwise([*xs, *xs[::-1]])]
+
+    few = {k: mapped(mirror, k) for k in FEW}
+    assert stretched([few[3], few[4]], (3, 4), 20) != replace(mapped(mirror, 20), place=())
+    assert program_of(few, 20) is None
+    assert program_of({k: mapped(lambda xs: list(map(plus, xs)), k) for k in FEW}, 20) is not None
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda xs: [x.exp() if k % 3 else x.tanh() for k, x in enumerate(xs)],
+        lambda xs: [x * (1 / len(xs)) for x in xs],
         lambda xs: [x * xs[k**2 % len(xs)] for k, x in enumerate(xs)],
         lambda xs: xs[::-1],
         lambda xs: [x for x in xs if x > 2.5],
+        lambda xs: [plus(x, Value(k + 0.5)) for k, x in enumerate(xs)],
+        lambda xs: [pick([W] * (k + 2), xs[0]) for k, x in enumerate(xs)],
     ],
-    ids=["mirror", "every third", "its length", "a table", "backwards", "a guard"],
+    ids=["every third", "a share", "a table", "backwards", "a guard", "its own", "limits"],
 )
-def test_what_does_not_grow_evenly_is_refused(f):
-    assert stretched([mapped(f, 5), mapped(f, 7)], (5, 7), 20) is None
-
-
-def test_parameters_are_refused():
-    w = Value(2.0)
-    programs = [mapped(lambda xs: [w * x for x in xs], n) for n in (5, 7)]
-    assert stretched(programs, (5, 7), 20) is None
+@pytest.mark.parametrize("few", [(3, 4), (5, 7)])
+def test_what_does_not_grow_evenly_is_refused(f, few):
+    assert stretched([mapped(f, k) for k in few], few, 20) is None

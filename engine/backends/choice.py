@@ -1,9 +1,10 @@
 """Which backend runs a program: `auto` asks the clock.
 
 One that is made in no time begins. Once it has run for as long as it takes to make another one,
-that is made in a thread, while the first goes on. Then both compute the numbers of some calls, and
-the faster one stays. After the last of them a call costs what it costs without a choice. Programs
-of one function count their time together, since what is made for one serves others.
+that is made in a thread, while the first goes on; or at once, where so many calls are announced
+that these will take longer. Then both compute the numbers of some calls, and the faster one stays.
+After the last of them a call costs what it costs without a choice. Programs of one function count
+their time together, since what is made for one serves others.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ IMPORTING = {"numpy": 0.2, "engine.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 BACKWARD = 2  # so many forward passes take as long as one backward
+RATHER = 1.5  # times as long as the making: so long calls have to last that are still to come
+WARM = 10  # calls before one is taken to last as long as the quickest so far
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
 FASTER = 0.95  # the share of the time at which it is worth to change
 ROUGHLY = 1e-9  # of the largest number: two kernels of one program agree far better
@@ -103,6 +106,7 @@ class Spent:
     """Seconds that programs of one function ran, less those that making others was to take."""
 
     seconds: float = 0.0
+    calls_to_come: int = 0  # as far as somebody said
 
 
 class Choice:
@@ -133,8 +137,9 @@ class Choice:
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
         self._many = many
-        self.attempts = attempts(program, running, many)  # that are left
+        self.attempts = self._possible()  # that are left
         self._spent = spent or Spent()
+        self._runs, self._quickest = 0, math.inf  # calls, and the seconds of one
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
         self._times: list[tuple[float, float]] = []  # of the running kernel, of the new one
@@ -147,8 +152,13 @@ class Choice:
         self._many = True
         if self.attempts and not (self._work or self._new):
             left = {attempt.name for attempt in self.attempts}
-            again = attempts(self._program, self._running, many=True)
-            self.attempts = [attempt for attempt in again if attempt.name in left]
+            self.attempts = [attempt for attempt in self._possible() if attempt.name in left]
+
+    def _possible(self) -> list[Attempt]:
+        """All attempts; none in Python of a program that is for more numbers than the tape."""
+        is_whole = self._tape.inputs == self._program.inputs
+        found = attempts(self._program, self._running, self._many)
+        return [attempt for attempt in found if is_whole or attempt.name != "python"]
 
     def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
         """Runs a kernel forward; gives one instead that was seen to be faster.
@@ -169,14 +179,26 @@ class Choice:
         """Whether two kernels are compared in these calls."""
         return bool(self._new)
 
-    def note_run(self, seconds: float) -> None:
-        """Notes that the kernel ran for so long; begins an attempt, or takes what came of one."""
-        self._spent.seconds += seconds
+    def note_run(self, seconds: float, calls: int = 1) -> None:
+        """Notes that the kernel ran for so long in some calls; begins an attempt, or takes what
+        came of one."""
+        spent = self._spent
+        spent.seconds += seconds
+        spent.calls_to_come -= calls
+        self._runs += calls
+        self._quickest = min(self._quickest, seconds / calls)
         if self._work:
             self._look(self._work)
-        elif self.attempts and self._spent.seconds > self.attempts[0].worth:
-            self._spent.seconds -= self.attempts[0].worth
-            self._begin(self.attempts[0])
+        elif self.attempts:
+            worth = self.attempts[0].worth
+            if spent.seconds > worth or self._to_come() > RATHER * worth:
+                spent.seconds -= worth
+                self._begin(self.attempts[0])
+
+    def _to_come(self) -> float:
+        """The seconds that calls which were announced will take; 0 where nobody knows."""
+        is_known = self._runs >= WARM and not self._many
+        return self._spent.calls_to_come * self._quickest if is_known else 0.0
 
     def _begin(self, attempt: Attempt) -> None:
         try:
