@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from engine.replay import Replay
 from nn.data import Data, Decision
 from nn.judging import Loss, Model, as_floats, fitting, judging, plain_data
 from nn.rows import EachRow
@@ -13,12 +14,14 @@ class Ground(NamedTuple):
 
     `plain` are the lists as they were given, `table` has floats where these take floats, `decide`
     says how outputs become classes, and `judge` gives the loss and the output of each row.
+    `replays` has what was recorded of the loss of batches, by backend.
     """
 
     plain: tuple[list[Any], list[Any]]
     table: Table
     decide: Decision | None
     judge: EachRow
+    replays: dict[str, Replay]
 
     def first(self, count: int) -> "Ground":
         """The same of the first rows."""
@@ -29,7 +32,7 @@ class Ground(NamedTuple):
 def ground_of(model: Model, loss: Loss, table: Table) -> Ground:
     """The ground that a table of finite floats and of targets is; ValueError as of `ground`."""
     plain = list(table.xs), list(table.ys)
-    return Ground(plain, table, fitting(model, loss, *plain), judging(model, loss))
+    return Ground(plain, table, fitting(model, loss, *plain), judging(model, loss), {})
 
 
 def ground(
@@ -49,4 +52,4 @@ def ground(
     xs, ys = plain_data(data, loss, name)
     decide = fitting(model, loss, xs, ys)
     table = Table(*as_floats(model, loss, xs, ys))
-    return Ground((xs, ys), table, decide, judge or judging(model, loss, backend))
+    return Ground((xs, ys), table, decide, judge or judging(model, loss, backend), {})

@@ -158,7 +158,7 @@ def validation_of(
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    (xs, ys), table, _, judge = held_out
+    (xs, ys), table, _, judge, _ = held_out
 
     def look(before: int) -> tuple[float, float | None]:
         judged = judge(table.xs, table.ys, before=before * len(xs))

@@ -11,11 +11,12 @@ from os import PathLike
 from typing import Any, NoReturn
 
 from engine.names import no_such
+from engine.replay import Replay
 from engine.value import Value
 from engine.witness import outside
 from nn import checkpoint as checkpoints
 from nn.data import Data
-from nn.descent import Descent
+from nn.descent import BatchLoss, Descent, replay_of
 from nn.files import check_writable
 from nn.ground import Ground, ground
 from nn.history import ALL_DONE, INTERRUPTED, DivergedError, History, Step, TrainingInterrupted
@@ -162,7 +163,10 @@ def fit(
         check_writable(checkpoint)
     history = run.history
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
-    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded, run.left)
+    loss_of = _replayed(
+        learned, mean_loss(model, loss, penalty), backend, penalty, checkpoint, resume
+    )
+    descent = Descent(loss_of, optimizer, backend, run.recorded, run.left)
     taken = Stepping(descent, learned.decide, learned.table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
@@ -211,6 +215,18 @@ def evaluate(
     decide = fitting(model, loss, xs, ys)
     judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
     return mean_and_accuracy(judged, decide, ys)
+
+
+def _replayed(
+    learned: Ground, run: BatchLoss, backend: str, *settings: object
+) -> BatchLoss | Replay:
+    """The loss of a batch, with what was recorded of it on this ground before.
+
+    Not with settings: another penalty is another loss, and a checkpoint tells of all recordings.
+    """
+    if any(setting is not None for setting in settings):
+        return run
+    return learned.replays.setdefault(backend, replay_of(run, backend))
 
 
 # --- one step ---------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
+from importlib.util import find_spec
+
 import pytest
 
 from nn.data import iris, standardise
 from nn.ground import ground
 from nn.judging import judging
-from nn.loss import cross_entropy, mse
+from nn.loss import cross_entropy, l2, mse
 from nn.module import MLP
+from nn.optim import Adam
 from nn.train import fit
 
 
@@ -25,6 +28,20 @@ def test_trainings_of_one_model_share_it():
         history = fit(net, cross_entropy, data, validation=validation, **settings)
         found.append((history.loss, history.validation_loss, history.accuracy, net.state_dict()))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.skipif(not find_spec("numpy"), reason="needs NumPy")
+def test_what_was_recorded_serves_the_next_training(tmp_path):
+    net, learned, _ = made()
+    ours, settings = ground(net, cross_entropy, learned), {"lr": 0.1, "steps": 30, "batch_size": 15}
+
+    def trained(**others):
+        fit(net, cross_entropy, ours, backend="numpy", **settings, **others)
+        return ours.replays["numpy"].made if ours.replays else 0
+
+    assert trained(checkpoint=tmp_path / "run.json") == 0
+    assert trained(penalty=lambda net: 0.1 * l2(net.parameters())) == 0
+    assert [trained(), trained(), trained(optimizer=Adam(net.parameters()))] == [1, 1, 1]
 
 
 def test_the_first_rows_of_it():
