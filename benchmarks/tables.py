@@ -223,10 +223,10 @@ def by_command(table: Table, here: Sequence[int], there: Sequence[int], steps: i
     answer counts as wrong, or as the mean.
     """
     from nn.finding import Wishes
+    from nn.plan import plan_for
     from nn.reading import read_rows
     from nn.recipe import recipe_for, train_by
     from nn.rows import EachRow
-    from nn.trial import plan_for
     from nn.verdict import answers_of
 
     cells, target = table.cells, table.target.name or "target"

@@ -37,6 +37,7 @@ from nn.module import MLP
 from nn.numerals import SEPARATORS
 from nn.optim import SGD
 from nn.output import steady_output
+from nn.plan import Plan, plan_for
 from nn.progress import collector_put_off, stages
 from nn.reading import Seen, read_rows
 from nn.recipe import (
@@ -60,7 +61,6 @@ from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
     FILES,
     SAMPLE,
-    Plan,
     Trial,
     goal,
     interrupted,
@@ -69,7 +69,6 @@ from nn.trial import (
     keep,
     leave,
     look_at,
-    plan_for,
     print_table,
     print_verdict,
     step_graph,

@@ -181,7 +181,7 @@ def prepared_columns(
     if reading and _of_task(reading) == (task.features, task.target, task.classes):
         task = replace(task, reading=reading)
     if not math.isfinite(sum(map(sum, [*columns, () if rows.classes else ys]))):
-        task.scaled(rows)  # raises where one of them is not finite
+        task.scaled(rows, [n - 1 for n in rows.numbers] or None)  # raises where one is not finite
     return task, columns, ys
 
 

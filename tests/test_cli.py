@@ -14,6 +14,7 @@ import pytest
 from hostile import HOSTILE
 
 import nn.cli
+import nn.plan
 from engine import backends
 from engine.drawing.picture import visible
 from nn.cli import COMMANDS, main
@@ -792,7 +793,7 @@ def test_some_of_many_rows_say_when_to_stop(capsys):
 @pytest.mark.usefixtures("plain")
 def test_a_training_from_before_these_defaults_is_refused_with_what_to_do(capsys):
     """As the command began it then: by SGD, with the rows kept aside looked at in each pass."""
-    plan = nn.trial.plan_for(load_csv(IRIS, "species"), (4,), 0.2, 0)
+    plan = nn.plan.plan_for(load_csv(IRIS, "species"), (4,), 0.2, 0)
     net = plan.net()
     optimizer = SGD(net.parameters(), lr=0.05)
     settings = {"batch_size": 1, "validation": plan.testing, "checkpoint": "run.json"}

@@ -66,6 +66,7 @@ FLOORS = [
     ["nn.standing"],
     ["nn.train"],
     ["nn.watch", "nn.recipe", "nn.verdict"],
+    ["nn.plan"],
     ["nn.trial", "nn.estimators"],
     ["nn.cli"],
 ]

@@ -19,9 +19,9 @@ from nn.dataset import Dataset
 from nn.finding import Wishes
 from nn.gaps import filled, learned_fills, middle_of, with_fills, with_gaps
 from nn.parting import parted
+from nn.plan import plan_for
 from nn.reading import read_rows
 from nn.task import load_task
-from nn.trial import plan_for
 
 TRAIN = ["train", "data.csv", "--target", "kind", "--steps", "40", "--layers", "3"]
 TRAIN += ["--out", "out", "--backend", "python"]
