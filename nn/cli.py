@@ -25,6 +25,7 @@ from engine.ops import fsum
 from engine.steps import Mistake, Steps
 from engine.value import Value
 from nn import data
+from nn.by_recipe import backend_for, chosen, grounds_of, train_by
 from nn.columns import POLICIES
 from nn.data import iris
 from nn.files import check_replaceable, check_writable
@@ -40,19 +41,7 @@ from nn.output import steady_output
 from nn.plan import Plan, plan_for
 from nn.progress import collector_put_off, stages
 from nn.reading import Seen, read_rows
-from nn.recipe import (
-    OPTIMIZERS,
-    RECIPES,
-    RIVALS,
-    SCHEDULES,
-    USUAL,
-    Recipe,
-    backend_for,
-    chosen,
-    grounds_of,
-    recipe_for,
-    train_by,
-)
+from nn.recipe import OPTIMIZERS, RECIPES, RIVALS, SCHEDULES, USUAL, Recipe, recipe_for
 from nn.rows import EachRow
 from nn.sheet import Format, some
 from nn.suspicion import giveaways

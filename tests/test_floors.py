@@ -66,7 +66,7 @@ FLOORS = [
     ["nn.standing"],
     ["nn.train"],
     ["nn.watch", "nn.recipe", "nn.verdict"],
-    ["nn.plan"],
+    ["nn.plan", "nn.by_recipe"],
     ["nn.trial", "nn.estimators"],
     ["nn.cli"],
 ]
