@@ -20,8 +20,8 @@ from engine.reach import reach
 from engine.replay import replay
 from engine.roll import Loop, roll
 from engine.runs import Runs
-from engine.tape import record
 from engine.value import Operand, Value
+from engine.watch import record
 from nn.table import Table
 
 TRAININGS: dict[str, Callable[[Any], ours.Training]] = {

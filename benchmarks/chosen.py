@@ -14,8 +14,8 @@ from engine.backends.ufuncs import FUNCTIONS
 from engine.functions import call
 from engine.ops import OPS, Op
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 from nn.data import digits, moons, xor
 from nn.loss import cross_entropy, hinge, mse
 from nn.module import MLP

@@ -50,7 +50,7 @@ CLOSE_CALL = Change("a comparison comes out differently", is_close=True)
 def change(before: Tape, now: Tape) -> Change | None:
     """How the newer tape of a function differs; None where it is the same function.
 
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> x, scales = Value(2.0), iter([3.0, 4.0])
     >>> tapes = []
     >>> for scale in scales:

@@ -46,6 +46,7 @@ from engine.integer import Integer
 from engine.operators import GENERATED
 from engine.value import Value
 from engine.witness import (
+    HOUSE,
     KINDS,
     MODULES,
     Names,
@@ -285,7 +286,7 @@ class _Walk:
         code, own = f.__code__, (None, f.__name__)
         self._attributes(f, path)
         if is_library(code):
-            if not code.co_filename.startswith((_ENGINE, GENERATED)):
+            if not code.co_filename.startswith((HOUSE, GENERATED)):
                 self._variables(f)  # such as the functions that `singledispatch` chooses from
             if f.__module__ == "logging":
                 self.then(logging.root, (None, "logging"), ".root")
@@ -384,7 +385,7 @@ class _Walk:
         around = {"__getattr__"} if "__getattr__" in own else set()
         for attribute in sorted((self._wanted | around) & own.keys()):
             self.cell("module", m, attribute, own[attribute], name)
-            if not str(own.get("__file__", "")).startswith(_ENGINE):
+            if not str(own.get("__file__", "")).startswith(HOUSE):
                 self.then(own[attribute], name, f".{attribute}")
         absent = self.names.attributes if around or self.names.looks_around else self.names.absent
         for attribute in sorted(absent - own.keys()):
@@ -527,7 +528,6 @@ class _Walk:
 _CACHED = type(functools.cache(lambda: 0))
 _HAVE_DICT = (types.FunctionType, types.SimpleNamespace, _CACHED)  # and are no classes of Python
 _HEAP = 1 << 9  # of a type's flags: made by a class statement
-_ENGINE = __file__.removesuffix("reach.py")
 _STANDARD = sys.stdlib_module_names - {"__main__"}
 
 

@@ -38,9 +38,10 @@ from engine.recorded import Leaves, Pin, Recorded, rooted
 from engine.roll import Program, roll
 from engine.runs import LIMIT, TOO_MANY, Run, Runs
 from engine.stretch import FEW, is_line, program_of
-from engine.tape import Recording, Tape, record, turn
+from engine.tape import Recording, Tape
 from engine.undo import Chances, chances_in, do_again, put_back
 from engine.value import Operand, Value, data_of
+from engine.watch import record, turn
 from engine.witness import Stopped, outside
 from engine.words import in_words
 from engine.world import World, is_free, written

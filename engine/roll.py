@@ -109,7 +109,7 @@ class _Row:
 def roll(tape: Tape) -> Program:
     """The loops of a tape.
 
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> w, xs = Value(3.0), [Value(1.0), Value(2.0), Value(4.0)]
     >>> with record() as seen:
     ...     y = w * xs[0] + w * xs[1] + w * xs[2]

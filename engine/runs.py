@@ -21,9 +21,10 @@ from engine.compare import ReplayError
 from engine.integer import Integer
 from engine.ops import OPS
 from engine.reach import Reached, is_read, line_of, line_on, line_with, reach
-from engine.tape import Recording, Tape, is_computed_from, record, standing_in
+from engine.tape import Recording, Tape
 from engine.undo import is_data, settle
 from engine.value import Operand, Value, node
+from engine.watch import is_computed_from, record, standing_in
 from engine.witness import Witness
 from engine.world import Lent, is_filled, places_set, written
 

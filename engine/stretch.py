@@ -32,7 +32,7 @@ def stretched(programs: Sequence[Program], sizes: tuple[int, int], size: int) ->
     third program, or its kernel with the function.
 
     >>> from engine.roll import roll
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> from engine.value import Value
     >>> def halves(n):
     ...     xs = [Value(1.0) for _ in range(n)]

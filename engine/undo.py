@@ -21,8 +21,8 @@ from engine.cells import (
     state_of,
 )
 from engine.reach import Reached, reach
-from engine.tape import is_computed_from
 from engine.value import Value
+from engine.watch import is_computed_from
 
 
 @contextmanager

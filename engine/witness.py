@@ -14,9 +14,10 @@ from itertools import pairwise
 from types import CodeType, FrameType, ModuleType
 from typing import Any, NamedTuple, cast
 
+from engine import operators
 from engine.operators import GENERATED
 
-HOUSE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+HOUSE = os.path.join(os.path.dirname(os.path.abspath(operators.__file__)), "")
 _PATHS = sysconfig.get_paths()
 _PYTHON = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib")})
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")

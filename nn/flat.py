@@ -18,9 +18,10 @@ from engine.reach import is_read, reach
 from engine.recorded import askers, hold
 from engine.roll import roll
 from engine.stretch import stretched
-from engine.tape import Tape, record
+from engine.tape import Tape
 from engine.undo import undone
 from engine.value import Value, data_of
+from engine.watch import record
 from engine.witness import Witness, within
 from engine.world import World, written
 from nn.mover import Mover, View, length, view

@@ -14,8 +14,8 @@ from engine.functions import sum as sum_of
 from engine.modes import enable_grad, is_watched, mode
 from engine.recorded import Leaves, Recorded
 from engine.replay import Replay
-from engine.tape import turn
 from engine.value import Value, data_of
+from engine.watch import turn
 from engine.witness import outside
 from nn.module import MLP
 from nn.progress import collector_paused

@@ -19,9 +19,9 @@ from engine.steps import MISTAKES as BACKWARD_MISTAKES
 from engine.steps import Event, Mistake, Steps, recorded_with_words
 from engine.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.story.sentences import Words
-from engine.tape import record, standing_in
 from engine.undo import chances_in, put_back, settle, undone
 from engine.value import Value, data_of, set_each
+from engine.watch import record, standing_in
 from engine.witness import Witness
 from engine.world import written
 from nn.data import Dataset, as_dataset

@@ -12,8 +12,9 @@ import engine
 from engine.functions import dot, logsumexp, softmax
 from engine.ops import OPS
 from engine.roll import Program, roll
-from engine.tape import Tape, record
+from engine.tape import Tape
 from engine.value import Operand, Value, apply, data_of
+from engine.watch import record
 from nn import loss
 from nn.module import MLP
 

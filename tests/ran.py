@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from engine.backends.kernel import Kernel
 from engine.roll import Program, roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 
 
 class Ran:

@@ -5,8 +5,8 @@ pytest.importorskip("numpy")
 from engine import functions
 from engine.backends import numpy as backend
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 
 XS = [Value(0.5 * k) for k in range(1, 9)]
 WS = [[Value(0.25 * k - j) for k in range(3)] for j in range(5)]

@@ -20,8 +20,8 @@ from engine.backends import c, ctext, library
 from engine.backends.contraction import Machine
 from engine.ops import OPS
 from engine.roll import Access, Loop, Program, roll
-from engine.tape import record
 from engine.value import Value, apply
+from engine.watch import record
 from nn import loss as losses
 from nn.module import MLP
 

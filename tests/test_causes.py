@@ -4,8 +4,8 @@ from engine.causes import changed_guard, guarded, is_of_the_house
 from engine.cells import Cell
 from engine.functions import dot
 from engine.replay import replay
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 
 
 class Scaled:

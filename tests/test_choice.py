@@ -20,7 +20,7 @@ from engine.backends import choice, library
 from engine.backends.choice import Attempt, attempts
 from engine.replay import ReplayError, replay
 from engine.roll import roll
-from engine.tape import record
+from engine.watch import record
 from nn.data import moons
 from nn.descent import Descent
 from nn.loss import hinge, mse

@@ -13,8 +13,8 @@ from engine.compare import (
     difference,
     gradients,
 )
-from engine.tape import record
 from engine.value import Value, toposort
+from engine.watch import record
 
 
 def tape(f, inputs=()):

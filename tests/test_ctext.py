@@ -11,8 +11,8 @@ from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.ops import OPS
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 from nn.module import MLP
 
 MACHINE = Machine(8, 20)

@@ -15,8 +15,8 @@ from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.ops import CAREFUL, OPS
 from engine.roll import Program, roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 
 Memories = Mapping[str, list[float]]
 

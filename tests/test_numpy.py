@@ -18,8 +18,9 @@ from oracles import SPECIAL
 from engine import functions
 from engine.ops import OPS
 from engine.roll import Access, Loop, Program, roll
-from engine.tape import Tape, record
+from engine.tape import Tape
 from engine.value import Value, apply
+from engine.watch import record
 from nn import loss as losses
 from nn.module import MLP
 

@@ -10,8 +10,8 @@ from engine import backends, value
 from engine.modes import modes
 from engine.recorded import Recorded
 from engine.replay import ReplayError, replay
-from engine.tape import is_recording, record
 from engine.value import Value
+from engine.watch import is_recording, record
 
 BACKENDS = [name for name in backends.NAMES if backends._runs(name)]
 each_backend = pytest.mark.parametrize("backend", BACKENDS)

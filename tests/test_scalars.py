@@ -8,8 +8,8 @@ from engine.backends.steps import Writer
 from engine.functions import dot, logsumexp
 from engine.functions import sum as total
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 
 
 def lines(f, inputs):

@@ -8,8 +8,8 @@ from engine.functions import dot, logsumexp, pick
 from engine.functions import sum as sum_of
 from engine.roll import roll
 from engine.stretch import FEW, program_of, stretched
-from engine.tape import record
 from engine.value import Value
+from engine.watch import record
 from nn.optim import SGD, Adam, AdamW
 
 OPTIMIZERS = [

@@ -9,11 +9,12 @@ import pytest
 from graphs import GRAPHS, numbers, recorded
 
 import engine
-from engine import functions, tape, value
+from engine import functions, value, watch
 from engine.modes import modes
 from engine.ops import OPS
-from engine.tape import Guard, is_recording, record
+from engine.tape import Guard
 from engine.value import Value, apply
+from engine.watch import is_recording, record
 
 HERE = __file__
 
@@ -415,7 +416,7 @@ def test_operations_of_users_are_recorded():
 
 
 def test_the_engine_is_its_own_folder():
-    assert tape.__file__.startswith(tape._ENGINE)
-    assert not HERE.startswith(tape._ENGINE)
-    beside = os.path.dirname(tape.__file__) + "_of_mine.py"
-    assert not beside.startswith(tape._ENGINE)
+    assert watch.__file__.startswith(watch._ENGINE)
+    assert not HERE.startswith(watch._ENGINE)
+    beside = os.path.dirname(watch.__file__) + "_of_mine.py"
+    assert not beside.startswith(watch._ENGINE)

@@ -18,8 +18,8 @@ from engine import ieee
 from engine.backends import c, ctext, library, vectormath
 from engine.ops import OPS, Op
 from engine.roll import roll
-from engine.tape import record
 from engine.value import Value, apply
+from engine.watch import record
 
 needs_compiler = [
     pytest.mark.skipif(c.unavailable() is not None, reason="no C compiler here"),

@@ -113,7 +113,7 @@ class Choice:
     """What is known of the backends for a program; each forward pass may learn more.
 
     >>> from engine.roll import roll
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> from engine.value import Value
     >>> x = Value(2.0)
     >>> with record() as seen:

@@ -220,7 +220,7 @@ def memory(program: Program) -> array[float]:
     """Room for the numbers of a program, its constants filled in.
 
     >>> from engine.roll import roll
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> from engine.value import Value
     >>> x = Value(2.0)
     >>> with record() as seen:

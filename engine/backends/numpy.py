@@ -71,7 +71,7 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     r"""The kernel of a program; the order in which the tape was made plays no part.
 
     >>> from engine.roll import roll
-    >>> from engine.tape import record
+    >>> from engine.watch import record
     >>> from engine.value import Value
     >>> xs = [Value(float(i)) for i in range(6)]
     >>> with record() as seen:
