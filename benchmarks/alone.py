@@ -14,14 +14,14 @@ from typing import Any
 from benchmarks import ours, peak
 from benchmarks.turns import Measured, Step
 from benchmarks.works import WORKS
-from engine.arguments import copies, flatten, read, rebuild
-from engine.backends import library
-from engine.reach import reach
-from engine.replay import replay
-from engine.roll import Loop, roll
-from engine.runs import Runs
+from engine.replay.arguments import copies, flatten, read, rebuild
+from engine.replay.backends import library
+from engine.replay.reach import reach
+from engine.replay.replay import replay
+from engine.replay.roll import Loop, roll
+from engine.replay.runs import Runs
+from engine.replay.watch import record
 from engine.value import Operand, Value
-from engine.watch import record
 from nn.table import Table
 
 TRAININGS: dict[str, Callable[[Any], ours.Training]] = {

@@ -8,14 +8,14 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.turns import Measured, Step
-from engine import backends
-from engine.backends.kernel import Kernel, fill
-from engine.backends.ufuncs import FUNCTIONS
 from engine.functions import call
 from engine.ops import OPS, Op
-from engine.roll import roll
+from engine.replay import backends
+from engine.replay.backends.kernel import Kernel, fill
+from engine.replay.backends.ufuncs import FUNCTIONS
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 from nn.data import digits, moons, xor
 from nn.loss import cross_entropy, hinge, mse
 from nn.module import MLP

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from benchmarks import alone, browser, chosen, ours, tables, watching, whole
 from benchmarks.turns import Contest, Step
 from benchmarks.works import WORKS, Work, tables_work
-from engine.backends import library
+from engine.replay.backends import library
 
 COMPILER = "a C compiler"
 

@@ -8,7 +8,7 @@ from benchmarks.gpt import GPT, surprise
 from benchmarks.turns import Step
 from benchmarks.works import Net, Text
 from engine.functions import cross_entropy
-from engine.replay import replay
+from engine.replay.replay import replay
 from engine.value import Value, set_each
 from nn.data import one_hot
 from nn.descent import Descent

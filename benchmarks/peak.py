@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from engine.backends import library
+from engine.replay.backends import library
 
 SOURCE = """
 #ifdef __AVX512F__

@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any
 
 from benchmarks.turns import Measured, Step
-from engine.drawing.layout import Item, layout
-from engine.drawing.picture import many, picture
-from engine.drawing.svg import PADDING, svg
-from engine.steps import steps
+from engine.pictures.drawing.layout import Item, layout
+from engine.pictures.drawing.picture import many, picture
+from engine.pictures.drawing.svg import PADDING, svg
+from engine.pictures.steps import steps
 from nn.data import moons
 from nn.loss import mse
 from nn.module import MLP

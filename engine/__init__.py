@@ -9,8 +9,6 @@ from engine.derivatives import hessian as hessian
 from engine.derivatives import hvp as hvp
 from engine.derivatives import jacobian as jacobian
 from engine.derivatives import jvp as jvp
-from engine.draw import Drawing as Drawing
-from engine.draw import draw as draw
 from engine.functions import acos as acos
 from engine.functions import asin as asin
 from engine.functions import atan as atan
@@ -44,11 +42,13 @@ from engine.functions import tanh as tanh
 from engine.modes import detect_anomaly as detect_anomaly
 from engine.modes import enable_grad as enable_grad
 from engine.modes import no_grad as no_grad
-from engine.replay import replay as replay
-from engine.steps import Mistake as Mistake
-from engine.steps import Steps as Steps
-from engine.steps import mistake as mistake
-from engine.steps import steps as steps
+from engine.pictures.draw import Drawing as Drawing
+from engine.pictures.draw import draw as draw
+from engine.pictures.steps import Mistake as Mistake
+from engine.pictures.steps import Steps as Steps
+from engine.pictures.steps import mistake as mistake
+from engine.pictures.steps import steps as steps
+from engine.replay.replay import replay as replay
 from engine.value import Value as Value
 from engine.value import toposort as toposort
 

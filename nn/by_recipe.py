@@ -8,9 +8,9 @@ from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple, cast
 
-from engine import backends
-from engine.drawing.picture import many
 from engine.ops import fsum
+from engine.pictures.drawing.picture import many
+from engine.replay import backends
 from engine.value import Value, set_each
 from nn.data import Dataset
 from nn.described import described

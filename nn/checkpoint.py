@@ -12,8 +12,8 @@ from reprlib import repr as short
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from engine import backends
-from engine.arguments import digest
+from engine.replay import backends
+from engine.replay.arguments import digest
 from engine.value import Value, set_each
 from nn.described import (
     PYTHON,

@@ -16,13 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
-from engine import backends
 from engine.check import GradientError, check_grads
-from engine.drawing.picture import many, visible
 from engine.modes import no_grad
 from engine.names import no_such
 from engine.ops import fsum
-from engine.steps import Mistake, Steps
+from engine.pictures.drawing.picture import many, visible
+from engine.pictures.steps import Mistake, Steps
+from engine.replay import backends
 from engine.value import Value
 from nn import data
 from nn.by_recipe import backend_for, chosen, grounds_of, train_by

@@ -11,14 +11,14 @@ from functools import partial
 from traceback import extract_tb
 from typing import Any, NamedTuple, cast
 
-from engine import backends
-from engine.compare import ReplayError
 from engine.modes import detect_anomaly, is_watched
-from engine.recorded import Recorded
-from engine.replay import Replay
-from engine.runs import LIMIT
+from engine.replay import backends
+from engine.replay.compare import ReplayError
+from engine.replay.recorded import Recorded
+from engine.replay.replay import Replay
+from engine.replay.runs import LIMIT
+from engine.replay.witness import HOUSE, outside
 from engine.value import Value
-from engine.witness import HOUSE, outside
 from nn.flat import FlatMover, company
 from nn.link import Aims, Link, Many
 from nn.mover import NOTHING_TO_MOVE, Mover, check_finite, length

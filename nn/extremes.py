@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from engine.drawing.picture import many, visible
+from engine.pictures.drawing.picture import many, visible
 from nn.data import Dataset
 
 FEWEST = 20  # rows, of which a share says something

@@ -7,23 +7,23 @@ from contextlib import nullcontext
 from itertools import chain, repeat
 from typing import Any, cast
 
-from engine import backends
-from engine.backends.choice import Compiled, Source, are_close
-from engine.backends.kernel import TINY, Kernel, Seen, Several, fill
 from engine.check import GOLDEN
-from engine.compare import ReplayError, change
 from engine.functions import dot
 from engine.ops import fsum
-from engine.reach import is_read, reach
-from engine.recorded import askers, hold
-from engine.roll import roll
-from engine.stretch import stretched
-from engine.tape import Tape
-from engine.undo import undone
+from engine.replay import backends
+from engine.replay.backends.choice import Compiled, Source, are_close
+from engine.replay.backends.kernel import TINY, Kernel, Seen, Several, fill
+from engine.replay.compare import ReplayError, change
+from engine.replay.reach import is_read, reach
+from engine.replay.recorded import askers, hold
+from engine.replay.roll import roll
+from engine.replay.stretch import stretched
+from engine.replay.tape import Tape
+from engine.replay.undo import undone
+from engine.replay.watch import record
+from engine.replay.witness import Witness, within
+from engine.replay.world import World, written
 from engine.value import Value, data_of
-from engine.watch import record
-from engine.witness import Witness, within
-from engine.world import World, written
 from nn.mover import Mover, View, length, view
 from nn.optim import Optimizer
 

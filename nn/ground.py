@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from engine.replay import Replay
+from engine.replay.replay import Replay
 from nn.data import Data, Decision
 from nn.judging import Loss, Model, as_floats, fitting, judging, plain_data
 from nn.rows import EachRow

@@ -8,7 +8,7 @@ from reprlib import repr as short
 from typing import Any, Protocol
 
 from engine.ops import fsum
-from engine.undo import trial
+from engine.replay.undo import trial
 from engine.value import Value
 from nn.data import Data, Decision, as_dataset, decision, one_hot
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse

@@ -9,10 +9,10 @@ from itertools import accumulate
 from operator import is_
 from typing import Any, NamedTuple, cast
 
-from engine.arguments import rebuild
-from engine.backends.kernel import Layout, Rows, Several
-from engine.recorded import Recorded
-from engine.tape import Bound
+from engine.replay.arguments import rebuild
+from engine.replay.backends.kernel import Layout, Rows, Several
+from engine.replay.recorded import Recorded
+from engine.replay.tape import Bound
 from engine.value import data_of
 from nn.flat import FlatMover
 from nn.mover import Mover, view

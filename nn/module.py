@@ -10,11 +10,11 @@ from operator import index
 from reprlib import repr as short
 from typing import Any, NoReturn, cast
 
-from engine.arguments import holds_objects
-from engine.cells import Observed, attributes_of
 from engine.functions import dot
 from engine.names import no_such
 from engine.ops import OPS
+from engine.replay.arguments import holds_objects
+from engine.replay.cells import Observed, attributes_of
 from engine.value import Value, apply, number, set_each
 
 Inputs = Sequence[Value | float]

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from engine.backends.choice import Compiled
-from engine.backends.kernel import TINY, Memory
-from engine.compare import ReplayError
 from engine.ops import fsum
+from engine.replay.backends.choice import Compiled
+from engine.replay.backends.kernel import TINY, Memory
+from engine.replay.compare import ReplayError
 from engine.value import Value, set_each
 from nn.optim import Optimizer
 from nn.plain import is_of

@@ -6,7 +6,7 @@ import sys
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
-from engine.witness import names_of, within
+from engine.replay.witness import names_of, within
 from nn.loss import LOSSES
 from nn.module import ACTIVATIONS, MLP, Layer, Neuron
 from nn.optim import constant

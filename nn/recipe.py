@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from engine.drawing.picture import many
 from engine.names import no_such
+from engine.pictures.drawing.picture import many
 from engine.value import Value
 from nn.data import Dataset
 from nn.loss import l2

@@ -6,17 +6,17 @@ from itertools import accumulate, chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from engine import backends
-from engine.arguments import Given, Shape, flatten, numbers_of, read, rebuild
-from engine.backends.kernel import fill
-from engine.compare import ReplayError, gradients
 from engine.functions import sum as sum_of
 from engine.modes import enable_grad, is_watched, mode
-from engine.recorded import Leaves, Recorded
-from engine.replay import Replay
+from engine.replay import backends
+from engine.replay.arguments import Given, Shape, flatten, numbers_of, read, rebuild
+from engine.replay.backends.kernel import fill
+from engine.replay.compare import ReplayError, gradients
+from engine.replay.recorded import Leaves, Recorded
+from engine.replay.replay import Replay
+from engine.replay.watch import turn
+from engine.replay.witness import outside
 from engine.value import Value, data_of
-from engine.watch import turn
-from engine.witness import outside
 from nn.module import MLP
 from nn.progress import collector_paused
 

@@ -11,8 +11,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
 
-from engine.drawing.picture import many
 from engine.names import no_such
+from engine.pictures.drawing.picture import many
 from nn.dataset import DataError
 from nn.numerals import SEPARATORS, looks_like_a_number
 from nn.progress import Stage, no_stage

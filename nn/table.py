@@ -6,8 +6,8 @@ from functools import cached_property, partial
 from itertools import chain
 from typing import Any, TypeAlias
 
-from engine.arguments import Given, Shape, flatten, read
-from engine.backends.kernel import Rows
+from engine.replay.arguments import Given, Shape, flatten, read
+from engine.replay.backends.kernel import Rows
 from engine.value import data_of
 from nn.dataset import rows_at
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, overload
 
-from engine.drawing.picture import Picture, many, short
-from engine.steps import Event, Steps, Watchable
+from engine.pictures.drawing.picture import Picture, many, short
+from engine.pictures.steps import Event, Steps, Watchable
 from nn.data import Dataset
 
 MOST_POINTS = 1000  # of the data, on a page

@@ -11,9 +11,9 @@ from os import PathLike
 from typing import Any, NoReturn
 
 from engine.names import no_such
-from engine.replay import Replay
+from engine.replay.replay import Replay
+from engine.replay.witness import outside
 from engine.value import Value
-from engine.witness import outside
 from nn import checkpoint as checkpoints
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of

@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.draw import Drawing, draw
-from engine.drawing.picture import many, visible
 from engine.functions import max as largest
 from engine.ops import fsum
+from engine.pictures.draw import Drawing, draw
+from engine.pictures.drawing.picture import many, visible
 from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision

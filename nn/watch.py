@@ -10,20 +10,20 @@ from itertools import islice
 from random import Random
 from typing import Any, overload
 
-from engine.drawing.picture import short
-from engine.kinds import is_the_same, kind_asked
 from engine.modes import no_grad
 from engine.names import no_such
-from engine.reach import reach
-from engine.steps import MISTAKES as BACKWARD_MISTAKES
-from engine.steps import Event, Mistake, Steps, recorded_with_words
-from engine.story.record import Combine, Record, Way, added, mirrored, sweep
-from engine.story.sentences import Words
-from engine.undo import chances_in, put_back, settle, undone
+from engine.pictures.drawing.picture import short
+from engine.pictures.steps import MISTAKES as BACKWARD_MISTAKES
+from engine.pictures.steps import Event, Mistake, Steps, recorded_with_words
+from engine.pictures.story.record import Combine, Record, Way, added, mirrored, sweep
+from engine.pictures.story.sentences import Words
+from engine.replay.kinds import is_the_same, kind_asked
+from engine.replay.reach import reach
+from engine.replay.undo import chances_in, put_back, settle, undone
+from engine.replay.watch import record, standing_in
+from engine.replay.witness import Witness
+from engine.replay.world import written
 from engine.value import Value, data_of, set_each
-from engine.watch import record, standing_in
-from engine.witness import Witness
-from engine.world import written
 from nn.data import Dataset, as_dataset
 from nn.judging import Loss, Model, as_floats, with_rows
 from nn.loss import check_loss

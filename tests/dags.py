@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import engine
-from engine.roll import Program
+from engine.replay.roll import Program
 from engine.value import Value, data_of
 
 try:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import engine
 from engine.functions import dot, logsumexp, softmax
 from engine.ops import OPS
-from engine.roll import Program, roll
-from engine.tape import Tape
+from engine.replay.roll import Program, roll
+from engine.replay.tape import Tape
+from engine.replay.watch import record
 from engine.value import Operand, Value, apply, data_of
-from engine.watch import record
 from nn import loss
 from nn.module import MLP
 

@@ -47,7 +47,8 @@ OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 def _backend(of: str, fuzz: str, *names: str) -> dict[str, Looked]:
     tests = fuzz, f"tests/test_{of}.py"
     return {
-        f"engine/backends/{name}.py": Looked((f"tests/test_{name}.py", *tests)) for name in names
+        f"engine/replay/backends/{name}.py": Looked((f"tests/test_{name}.py", *tests))
+        for name in names
     }
 
 
@@ -67,8 +68,8 @@ TARGETS = {
                                 ("arguments", "columns", "edges")),
         "engine/derivatives.py": Looked(("tests/test_derivatives.py",)),
     },
-    "roller": {"engine/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
-    "python": {"engine/backends/python.py": Looked((BITS, "tests/test_python.py"))},
+    "roller": {"engine/replay/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
+    "python": {"engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py"))},
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
                       "arrays", "scalars", "matmul", "strides", "ufuncs"),
     "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "cformula", "cloops", "ctext", "contraction"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends import library
+from engine.replay.backends import library
 
 LANES = {"x86-64": 2, "x86-64-v3": 4, "x86-64-v4": 8, "arm64": 2}
 NEEDS = {  # what gcc calls the most telling abilities

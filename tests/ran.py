@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
-from engine.backends.kernel import Kernel
-from engine.roll import Program, roll
+from engine.replay.backends.kernel import Kernel
+from engine.replay.roll import Program, roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 
 class Ran:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from engine.arguments import copies, flatten, numbers_of, read, rebuild, twins
-from engine.replay import replay
+from engine.replay.arguments import copies, flatten, numbers_of, read, rebuild, twins
+from engine.replay.replay import replay
 from engine.value import Value
 
 

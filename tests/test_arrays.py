@@ -3,10 +3,10 @@ import pytest
 pytest.importorskip("numpy")
 
 from engine import functions
-from engine.backends import numpy as backend
-from engine.roll import roll
+from engine.replay.backends import numpy as backend
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 XS = [Value(0.5 * k) for k in range(1, 9)]
 WS = [[Value(0.25 * k - j) for k in range(3)] for j in range(5)]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import backends, ops
-from engine.replay import replay
+from engine import ops
+from engine.replay import backends
+from engine.replay.replay import replay
 from engine.value import Value, apply
 
 
@@ -20,7 +21,7 @@ def hide(monkeypatch, *names):
     if "numpy" in names:
         monkeypatch.setitem(sys.modules, "numpy", None)
     if "c" in names:
-        monkeypatch.setattr("engine.backends.library.compiler", lambda: None)
+        monkeypatch.setattr("engine.replay.backends.library.compiler", lambda: None)
 
 
 @pytest.mark.parametrize("name", backends.NAMES)
@@ -156,7 +157,7 @@ def test_operations_of_one_name_are_not_mixed_up(name, n):
 
 
 def test_operations_of_one_name_in_lists(monkeypatch):
-    monkeypatch.setattr("engine.backends.python.WRITTEN_OUT", 0)
+    monkeypatch.setattr("engine.replay.backends.python.WRITTEN_OUT", 0)
     functions = squares()
     step = replay(lambda x: [f(x) for f in functions], backend="python")
     assert [z.data for z in step(3.0)] == [9.0, 10.0, 27.0, 28.0]

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("numpy")
 
-from engine.backends.steps import Step, Writer
+from engine.replay.backends.steps import Step, Writer
 
 
 def test_lines_are_kept_in_order_with_their_operands():

@@ -14,11 +14,11 @@ from files import table, told
 
 from engine.check import GradientError, check_grads
 from engine.derivatives import grad
-from engine.draw import draw
 from engine.functions import cross_entropy, define, dot, exp, logsumexp, pick, softmax
 from engine.functions import max as largest
-from engine.replay import ReplayError, replay
-from engine.steps import steps
+from engine.pictures.draw import draw
+from engine.pictures.steps import steps
+from engine.replay.replay import ReplayError, replay
 from engine.value import Value
 from nn.data import DataError, Dataset, iris, load_csv, moons, one_hot, split
 from nn.loss import binary_cross_entropy, hinge, mse

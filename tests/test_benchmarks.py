@@ -30,11 +30,11 @@ from benchmarks.report import disagreement, fate, ratio, table
 from benchmarks.turns import Measured, take_turns
 from benchmarks.whole_tasks import COLUMNS, digits_task, made_up, table_task, words_task
 from benchmarks.works import WORKS, Goal, Net, Text, Work
-from engine import backends
-from engine.backends import library
 from engine.ops import OPS
-from engine.replay import replay
-from engine.roll import Access, Loop
+from engine.replay import backends
+from engine.replay.backends import library
+from engine.replay.replay import replay
+from engine.replay.roll import Access, Loop
 from engine.value import Value, set_each
 from nn.data import load_csv, moons
 from nn.table import Table

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from engine import beside
-from engine.beside import Work
+from engine.replay import beside
+from engine.replay.beside import Work
 
 
 def result(work):

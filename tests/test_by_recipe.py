@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from engine.backends import NAMES
+from engine.replay.backends import NAMES
 from nn.by_recipe import backend_for, chosen, train_by
 from nn.data import Dataset, iris, moons, standardise
 from nn.history import History

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from oracles import SPECIAL
 
 from engine import functions as fn
-from engine.backends import c, ctext, library
-from engine.backends.contraction import Machine
 from engine.ops import OPS
-from engine.roll import Access, Loop, Program, roll
+from engine.replay.backends import c, ctext, library
+from engine.replay.backends.contraction import Machine
+from engine.replay.roll import Access, Loop, Program, roll
+from engine.replay.watch import record
 from engine.value import Value, apply
-from engine.watch import record
 from nn import loss as losses
 from nn.module import MLP
 

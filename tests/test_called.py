@@ -7,8 +7,8 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from engine.backends.called import NAMES, ROWS, total, view
 from engine.ops import fsum
+from engine.replay.backends.called import NAMES, ROWS, total, view
 
 
 @pytest.mark.parametrize("rows", [1, ROWS, ROWS + 1, 100])

@@ -1,11 +1,11 @@
 """Recordings in words."""
 
-from engine.causes import changed_guard, guarded, is_of_the_house
-from engine.cells import Cell
 from engine.functions import dot
-from engine.replay import replay
+from engine.replay.causes import changed_guard, guarded, is_of_the_house
+from engine.replay.cells import Cell
+from engine.replay.replay import replay
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 
 class Scaled:

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 
-from engine.cells import MISSING, Cell, Observed, alike, attributes_of, now, put, tells
+from engine.replay.cells import MISSING, Cell, Observed, alike, attributes_of, now, put, tells
 from engine.value import Value
 
 
@@ -92,7 +92,7 @@ def test_plain_data_is_alike_by_kind_and_digits_and_the_rest_by_identity():
 
 
 def stamp():
-    from engine.cells import stamp
+    from engine.replay.cells import stamp
 
     return stamp[0]
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends import ctext, library, vectormath
-from engine.backends.cformula import FAR, Formulas
 from engine.ops import OPS, Op
+from engine.replay.backends import ctext, library, vectormath
+from engine.replay.backends.cformula import FAR, Formulas
 
 XY = {"x": "x[i]", "y": "y[i]", "z": "z[i]", FAR: "&far"}
 

@@ -14,7 +14,7 @@ import pytest
 from audit import nothing_executed
 from mutated import mutated_bytes, mutated_json
 
-from engine import backends
+from engine.replay import backends
 from engine.value import Value
 from nn.checkpoint import _checksum
 from nn.data import iris, split, standardise

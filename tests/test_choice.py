@@ -15,12 +15,13 @@ import pytest
 from disturbed import stopped, traced
 from graphs import GRAPHS, recorded
 
-from engine import Value, backends
-from engine.backends import choice, library
-from engine.backends.choice import Attempt, attempts
-from engine.replay import ReplayError, replay
-from engine.roll import roll
-from engine.watch import record
+from engine import Value
+from engine.replay import backends
+from engine.replay.backends import choice, library
+from engine.replay.backends.choice import Attempt, attempts
+from engine.replay.replay import ReplayError, replay
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from nn.data import moons
 from nn.descent import Descent
 from nn.loss import hinge, mse
@@ -463,7 +464,7 @@ def test_a_training_moves_and_its_optimizer_with_it(begins, kind, options, tries
     tries("c kept", "c")
     slowed(monkeypatch, begins, 0.001)
     monkeypatch.setattr(choice, "first", lambda program: begins)
-    monkeypatch.setattr("engine.recorded.first", lambda program: begins)
+    monkeypatch.setattr("engine.replay.recorded.first", lambda program: begins)
     threads = []
     run = library._run
 
@@ -487,7 +488,7 @@ def test_a_training_moves_from_python_to_numpy_and_back(tries, monkeypatch):
     Both(Adam, lr=0.01).train("numpy")
     monkeypatch.undo()
     tries("python")
-    monkeypatch.setattr("engine.recorded.first", lambda program: "numpy")
+    monkeypatch.setattr("engine.replay.recorded.first", lambda program: "numpy")
     slowed(monkeypatch, "numpy", 0.001)
     Both(Adam, lr=0.01).train("python")
 
@@ -598,7 +599,7 @@ def test_ctrl_c_anywhere_in_a_choice_loses_nothing(line, tries, monkeypatch):
 HEAD = """
 import os, signal, sys, time, warnings
 from engine import Value, replay
-from engine.backends import choice
+from engine.replay.backends import choice
 from nn.module import MLP
 from nn.loss import mse
 from nn.train import fit

@@ -15,8 +15,8 @@ from hostile import HOSTILE
 
 import nn.cli
 import nn.plan
-from engine import backends
-from engine.drawing.picture import visible
+from engine.pictures.drawing.picture import visible
+from engine.replay import backends
 from nn.cli import COMMANDS, main
 from nn.data import iris, load_csv, split
 from nn.history import History

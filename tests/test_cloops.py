@@ -2,13 +2,13 @@
 
 import pytest
 
-from engine.backends.cformula import Formulas
-from engine.backends.cloops import Function, function, views
-from engine.backends.contraction import Machine
-from engine.backends.loops import Loop, View, adjoint, lower
 from engine.ops import OPS
-from engine.roll import Access, Program
-from engine.roll import Loop as Rolled
+from engine.replay.backends.cformula import Formulas
+from engine.replay.backends.cloops import Function, function, views
+from engine.replay.backends.contraction import Machine
+from engine.replay.backends.loops import Loop, View, adjoint, lower
+from engine.replay.roll import Access, Program
+from engine.replay.roll import Loop as Rolled
 
 
 def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from engine.drawing.collapse import alike, collapse, levels, operands_of, ordered
-from engine.drawing.outline import Graph, boxes_of, graph_of, named
+from engine.pictures.drawing.collapse import alike, collapse, levels, operands_of, ordered
+from engine.pictures.drawing.outline import Graph, boxes_of, graph_of, named
 from engine.value import Value
 from nn.module import MLP
 

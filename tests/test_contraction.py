@@ -11,8 +11,8 @@ from math import prod
 
 import pytest
 
-from engine.backends import library
-from engine.backends.contraction import PRELUDE, Machine, Part, contraction, merged
+from engine.replay.backends import library
+from engine.replay.backends.contraction import PRELUDE, Machine, Part, contraction, merged
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
 

@@ -4,15 +4,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine.backends import vectormath
-from engine.backends.contraction import Machine
-from engine.backends.ctext import TRAINING, Text, text
 from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.ops import OPS
-from engine.roll import roll
+from engine.replay.backends import vectormath
+from engine.replay.backends.contraction import Machine
+from engine.replay.backends.ctext import TRAINING, Text, text
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 from nn.module import MLP
 
 MACHINE = Machine(8, 20)

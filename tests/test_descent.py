@@ -7,9 +7,10 @@ from contextlib import suppress
 import pytest
 from disturbed import stopped, traced
 
-from engine import backends, detect_anomaly
+from engine import detect_anomaly
 from engine.functions import max as largest
 from engine.functions import sum as sum_of
+from engine.replay import backends
 from engine.value import Value, data_of
 from nn.descent import Descent
 from nn.loss import cross_entropy, hinge, mse

@@ -6,9 +6,9 @@ import time
 import pytest
 from tangles import tangle
 
-from engine.story import differences
-from engine.story.differences import checks
-from engine.story.record import hasty, record, replaced, sweep
+from engine.pictures.story import differences
+from engine.pictures.story.differences import checks
+from engine.pictures.story.record import hasty, record, replaced, sweep
 from engine.value import Value
 from nn.loss import cross_entropy, mse
 from nn.module import MLP

@@ -7,10 +7,10 @@ import xml.etree.ElementTree as ET
 import pytest
 from hostile import HOSTILE
 
-from engine.draw import programs, render
-from engine.drawing.digraph import digraph, markup
-from engine.drawing.picture import picture, visible
-from engine.drawing.svg import DIRECTIONS
+from engine.pictures.draw import programs, render
+from engine.pictures.drawing.digraph import digraph, markup
+from engine.pictures.drawing.picture import picture, visible
+from engine.pictures.drawing.svg import DIRECTIONS
 from engine.value import Value
 from nn.module import MLP
 

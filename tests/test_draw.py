@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hostile import HOSTILE
 
-from engine.draw import draw, programs
-from engine.drawing.picture import visible
+from engine.pictures.draw import draw, programs
+from engine.pictures.drawing.picture import visible
 from engine.value import Value
 from nn.module import MLP
 
-module = importlib.import_module("engine.draw")
+module = importlib.import_module("engine.pictures.draw")
 SVG = "{http://www.w3.org/2000/svg}"
 needs_dot = pytest.mark.skipif(not programs(), reason="needs Graphviz or graphviz-pure")
 

@@ -17,7 +17,7 @@ from processes import printed
 from tangles import tangle
 
 from engine import steps as module_name_is_shadowed  # the function: names outlive modules
-from engine.steps import MISTAKES, MOST_EVENTS, Event, mistake, steps
+from engine.pictures.steps import MISTAKES, MOST_EVENTS, Event, mistake, steps
 from engine.value import Value, toposort
 from nn.loss import mse
 from nn.module import MLP
@@ -175,7 +175,7 @@ def test_the_numbers_are_those_of_the_moment():
 
 PROGRAM = """
 import sys
-from engine.steps import steps
+from engine.pictures.steps import steps
 from engine.value import Value
 from nn.loss import mse
 from nn.module import MLP
@@ -294,7 +294,7 @@ def test_play_ends_at_ctrl_c(monkeypatch):
 @pytest.mark.parametrize("typed", ["", "\n\n"])
 def test_play_without_a_keyboard_prints_all_lines(typed):
     program = (
-        "from engine.steps import steps\nfrom engine.value import Value\n"
+        "from engine.pictures.steps import steps\nfrom engine.value import Value\n"
         "steps(Value(2.0, 'w') * 3.0).play()"
     )
     done = subprocess.run(

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
-from engine import backends
 from engine.functions import log
+from engine.replay import backends
 from engine.value import Value
 from nn.history import DivergedError
 from nn.module import Module

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.compare import ReplayError
+from engine.replay.compare import ReplayError
 from engine.value import Value
 from nn.flat import FlatMover, company
 from nn.mover import Mover

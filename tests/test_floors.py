@@ -11,36 +11,56 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 FLOORS = [
-    ["engine.ieee", "engine.names", "engine.fork", "engine.drawing.layout"],
-    ["engine.formula", "engine.beside", "engine.backends.vectormath"],
-    ["engine.backends.strides", "engine.backends.library"],
-    ["engine.ops", "engine.backends.steps", "engine.backends.contraction"],
-    ["engine.operators", "engine.backends.called", "engine.backends.matmul"],
-    ["engine.modes", "engine.backends.ufuncs", "engine.backends.cformula"],
+    ["engine.ieee", "engine.names", "engine.fork", "engine.pictures.drawing.layout"],
+    ["engine.formula", "engine.replay.beside", "engine.replay.backends.vectormath"],
+    ["engine.replay.backends.strides", "engine.replay.backends.library"],
+    ["engine.ops", "engine.replay.backends.steps", "engine.replay.backends.contraction"],
+    ["engine.operators", "engine.replay.backends.called", "engine.replay.backends.matmul"],
+    ["engine.modes", "engine.replay.backends.ufuncs", "engine.replay.backends.cformula"],
     ["engine.value"],
     ["engine.integer"],
     [
-        *("engine.functions", "engine.drawing.outline", "engine.tape", "engine.arguments"),
-        *("engine.cells", "engine.witness"),
+        *(
+            "engine.functions",
+            "engine.pictures.drawing.outline",
+            "engine.replay.tape",
+            "engine.replay.arguments",
+        ),
+        *("engine.replay.cells", "engine.replay.witness"),
     ],
     [
-        *("engine.derivatives", "engine.drawing.collapse", "engine.story.record", "engine.roll"),
-        *("engine.compare", "engine.reach"),
+        *(
+            "engine.derivatives",
+            "engine.pictures.drawing.collapse",
+            "engine.pictures.story.record",
+            "engine.replay.roll",
+        ),
+        *("engine.replay.compare", "engine.replay.reach"),
     ],
     [
-        *("engine.check", "engine.drawing.picture", "engine.story.differences"),
-        *("engine.world", "engine.undo", "engine.kinds", "engine.stretch"),
+        *("engine.check", "engine.pictures.drawing.picture", "engine.pictures.story.differences"),
+        *(
+            "engine.replay.world",
+            "engine.replay.undo",
+            "engine.replay.kinds",
+            "engine.replay.stretch",
+        ),
     ],
-    ["engine.drawing.svg", "engine.page.page", "engine.words"],
-    ["engine.backends", "engine.backends.kernel"],
-    ["engine.drawing.digraph", "engine.story.sentences"],
-    ["engine.backends.loops"],
-    ["engine.backends.scalars", "engine.backends.cloops"],
-    ["engine.draw", "engine.steps", "engine.backends.arrays", "engine.backends.ctext"],
-    ["engine.backends.python", "engine.backends.c"],
-    ["engine.backends.numpy", "engine.backends.choice"],
-    ["engine.recorded"],
-    ["engine.runs", "engine.causes"],
+    ["engine.pictures.drawing.svg", "engine.pictures.page.page", "engine.replay.words"],
+    ["engine.replay.backends", "engine.replay.backends.kernel"],
+    ["engine.pictures.drawing.digraph", "engine.pictures.story.sentences"],
+    ["engine.replay.backends.loops"],
+    ["engine.replay.backends.scalars", "engine.replay.backends.cloops"],
+    [
+        "engine.draw",
+        "engine.steps",
+        "engine.replay.backends.arrays",
+        "engine.replay.backends.ctext",
+    ],
+    ["engine.replay.backends.python", "engine.replay.backends.c"],
+    ["engine.replay.backends.numpy", "engine.replay.backends.choice"],
+    ["engine.replay.recorded"],
+    ["engine.replay.runs", "engine.replay.causes"],
     ["engine.replay"],
     ["nn.module", "nn.progress", "nn.elsewhere", "nn.dataset", "nn.numerals"],
     ["nn.wording", "nn.output", "nn.scaling"],
@@ -70,9 +90,9 @@ FLOORS = [
     ["nn.trial", "nn.estimators"],
     ["nn.cli"],
 ]
-FACES = ["engine", "nn", "engine.drawing", "engine.page", "engine.story"]
+FACES = ["engine", "nn", "engine.pictures.drawing", "engine.pictures.page", "engine.pictures.story"]
 EXTRAS = {"matplotlib", "tqdm", "numpy", "sklearn"}
-NUMPYS_OWN = {f"engine.backends.{name}" for name in ("arrays", "called")}
+NUMPYS_OWN = {f"engine.replay.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 DEPENDENCIES = {"graphviz"}
 FLOOR = {module: height for height, modules in enumerate(FLOORS) for module in modules}

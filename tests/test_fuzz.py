@@ -39,8 +39,9 @@ from graphs import Recorded, recorded
 from oracles import torch_functions
 from processes import printed
 
-from engine import backends, value
+from engine import value
 from engine.ops import OPS
+from engine.replay import backends
 from engine.value import Value, set_each, toposort
 
 pytest.importorskip("gmpy2")

@@ -9,10 +9,11 @@ import pytest
 from graphs import GRAPHS, Recorded, recorded
 from hostile import HOSTILE
 
-from engine import backends, operators
-from engine.backends import vectormath
+from engine import operators
 from engine.functions import define
 from engine.ops import CAREFUL, MANY, OPS, PLAIN
+from engine.replay import backends
+from engine.replay.backends import vectormath
 from engine.value import Value
 
 ARITHMETIC = {

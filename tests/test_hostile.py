@@ -12,12 +12,12 @@ import pytest
 from audit import nothing_executed
 from hostile import HOSTILE
 
-from engine.draw import draw
-from engine.drawing.picture import visible
-from engine.drawing.svg import svg
 from engine.functions import define
-from engine.replay import replay
-from engine.steps import steps
+from engine.pictures.draw import draw
+from engine.pictures.drawing.picture import visible
+from engine.pictures.drawing.svg import svg
+from engine.pictures.steps import steps
+from engine.replay.replay import replay
 from engine.value import Value
 from nn.loss import mse
 from nn.module import MLP

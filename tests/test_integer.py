@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.integer import LARGEST, Integer, is_data
+from engine.replay.watch import record, standing_in
 from engine.value import Value
-from engine.watch import record, standing_in
 
 NUMBERS = {
     **{name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert", "index")},

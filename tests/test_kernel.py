@@ -1,6 +1,6 @@
 from graphs import GRAPHS, recorded
 
-from engine.backends.kernel import memory
+from engine.replay.backends.kernel import memory
 
 
 def test_memory_has_the_constants_and_room_for_the_rest():

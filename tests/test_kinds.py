@@ -10,7 +10,7 @@ import nn
 import nn.look
 from engine import Value, replay
 from engine import Value as Number
-from engine.compare import ReplayError
+from engine.replay.compare import ReplayError
 from nn import MLP, Module, evaluate, fit, mse
 
 DATA = [[0.1 * i, 0.2 - 0.05 * i] for i in range(10)], [0.3 * i - 1 for i in range(10)]

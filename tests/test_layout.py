@@ -6,7 +6,7 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from engine.drawing.layout import Item, Layout, Padding, Rectangle, layout
+from engine.pictures.drawing.layout import Item, Layout, Padding, Rectangle, layout
 
 
 def apart(a: Rectangle, b: Rectangle) -> bool:

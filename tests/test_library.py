@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from engine.backends import choice, library
-from engine.replay import Replay, replay
+from engine.replay.backends import choice, library
+from engine.replay.replay import Replay, replay
 from engine.value import Value
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
@@ -351,7 +351,7 @@ def test_a_compiler_that_never_returns_is_stopped(
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_ends_the_compiler_too(home: Path) -> None:
     broken = script(home, SLEEP)
-    code = f"from engine.backends import library; library.load({SOURCE % 17!r})"
+    code = f"from engine.replay.backends import library; library.load({SOURCE % 17!r})"
     environment = {**os.environ, "CC": broken, "PYTHONPATH": os.getcwd()}
     pids = Path(f"{broken}.pids")
     with subprocess.Popen(

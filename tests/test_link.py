@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from engine import backends, pick
+from engine import pick
 from engine.functions import sum as sum_of
+from engine.replay import backends
 from engine.value import Value
 from nn.descent import Descent
 from nn.history import DivergedError, TrainingInterrupted

@@ -9,14 +9,14 @@ import pytest
 from graphs import GRAPHS, recorded
 
 from engine import formula
-from engine.backends.loops import Loop, View, adjoint, constant, lower, own
-from engine.backends.loops import backward as made
 from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.ops import CAREFUL, OPS
-from engine.roll import Program, roll
+from engine.replay.backends.loops import Loop, View, adjoint, constant, lower, own
+from engine.replay.backends.loops import backward as made
+from engine.replay.roll import Program, roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 Memories = Mapping[str, list[float]]
 

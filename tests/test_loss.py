@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from engine import backends
+from engine.replay import backends
 from engine.value import Value, toposort
 from nn.data import one_hot
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mae, mse

@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.backends.called import NAMES, view
-from engine.backends.matmul import contract
-from engine.backends.steps import Writer
-from engine.backends.strides import View, packed
+from engine.replay.backends.called import NAMES, view
+from engine.replay.backends.matmul import contract
+from engine.replay.backends.steps import Writer
+from engine.replay.backends.strides import View, packed
 
 KINDS = ["", "a", "b", "o", "ab", "ao", "bo", "abo"]  # which arrays step along an axis
 

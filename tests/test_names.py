@@ -56,9 +56,9 @@ def test_dir_shows_functions_and_not_the_modules_behind_them():
 
 def test_explicit_imports_and_modules_work_as_ever():
     from engine import max, min, sum
-    from engine.draw import draw
-    from engine.replay import replay
-    from engine.steps import steps
+    from engine.pictures.draw import draw
+    from engine.pictures.steps import steps
+    from engine.replay.replay import replay
 
     assert (sum([1.0, 2.0]), max(1.0, 2.0), min(1.0, 2.0)) == (3.0, 2.0, 1.0)
     assert (engine.draw, engine.steps, engine.replay) == (draw, steps, replay)

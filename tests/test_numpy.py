@@ -17,17 +17,17 @@ from oracles import SPECIAL
 
 from engine import functions
 from engine.ops import OPS
-from engine.roll import Access, Loop, Program, roll
-from engine.tape import Tape
+from engine.replay.roll import Access, Loop, Program, roll
+from engine.replay.tape import Tape
+from engine.replay.watch import record
 from engine.value import Value, apply
-from engine.watch import record
 from nn import loss as losses
 from nn.module import MLP
 
 pytest.importorskip("numpy")
 
-from engine.backends import arrays, called
-from engine.backends import numpy as backend
+from engine.replay.backends import arrays, called
+from engine.replay.backends import numpy as backend
 
 SINGLE = [op for op in OPS.values() if not op.many]
 

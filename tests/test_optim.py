@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import backends
+from engine.replay import backends
 from engine.value import Value
 from nn.data import moons
 from nn.loss import mse

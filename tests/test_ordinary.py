@@ -30,7 +30,8 @@ import pytest
 from worlds import difference, seen
 
 import engine
-from engine import Value, backends, replay
+from engine import Value, replay
+from engine.replay import backends
 from nn import MLP, SGD, Adam, Layer, Module, Neuron, cross_entropy, fit, hinge, l2, mse
 
 CALLS = 25

@@ -2,9 +2,9 @@
 
 import pytest
 
-from engine.drawing.outline import boxes_of, graph_of, named, steps_of
 from engine.functions import dot
 from engine.functions import sum as add_up
+from engine.pictures.drawing.outline import boxes_of, graph_of, named, steps_of
 from engine.value import Value
 from nn.module import MLP
 

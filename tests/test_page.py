@@ -9,8 +9,8 @@ import pytest
 from hostile import HOSTILE
 from processes import printed
 
-from engine.page.page import SCRIPTS, page
-from engine.steps import steps
+from engine.pictures.page.page import SCRIPTS, page
+from engine.pictures.steps import steps
 from engine.value import Value
 from nn.loss import mse
 from nn.module import MLP
@@ -86,7 +86,7 @@ def test_a_page_of_a_training_step_is_under_500_kb():
 
 def test_two_processes_write_the_same_bytes():
     program = (
-        "import hashlib; from engine.steps import steps; from nn.loss import mse\n"
+        "import hashlib; from engine.pictures.steps import steps; from nn.loss import mse\n"
         "from nn.module import MLP; net = MLP(2, [4, 1], seed=1)\n"
         "html = steps(mse(net([1.0, 2.0]), 1.0), net.named_parameters()).html\n"
         "print(hashlib.sha256(html.encode()).hexdigest())"

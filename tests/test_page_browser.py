@@ -9,7 +9,7 @@ from browsers import chromium
 from hostile import HOSTILE
 
 from engine.functions import dot
-from engine.steps import mistake, steps
+from engine.pictures.steps import mistake, steps
 from engine.value import Value
 from nn.data import iris, moons
 from nn.loss import cross_entropy, mse

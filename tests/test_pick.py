@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import Value, backends, check_grads, draw, grad, pick, replay, steps, toposort
-from engine.arguments import digest
-from engine.backends import python
-from engine.compare import ReplayError
-from engine.replay import Replay
+from engine import Value, check_grads, draw, grad, pick, replay, steps, toposort
+from engine.replay import backends
+from engine.replay.arguments import digest
+from engine.replay.backends import python
+from engine.replay.compare import ReplayError
+from engine.replay.replay import Replay
 from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
 from nn.stepping import batches

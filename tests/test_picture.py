@@ -5,8 +5,8 @@ import math
 import pytest
 from hostile import HOSTILE
 
-from engine.drawing.picture import Picture, many, number, picture, short, visible
 from engine.functions import dot
+from engine.pictures.drawing.picture import Picture, many, number, picture, short, visible
 from engine.value import Value
 from nn.module import MLP
 

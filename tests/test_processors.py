@@ -9,9 +9,9 @@ import ran
 from processors import LANES
 
 from engine import functions as fn
-from engine.backends import c
-from engine.backends.contraction import Machine
 from engine.ops import OPS
+from engine.replay.backends import c
+from engine.replay.backends.contraction import Machine
 from engine.value import Value, apply
 from nn.module import MLP
 

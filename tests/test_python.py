@@ -14,9 +14,9 @@ from oracles import SPECIAL
 
 import engine
 from engine import functions, ops
-from engine.backends import python
-from engine.backends.python import Lines, Lists
 from engine.ops import OPS
+from engine.replay.backends import python
+from engine.replay.backends.python import Lines, Lists
 from engine.value import Value, apply
 
 quick = settings(max_examples=200)

@@ -5,11 +5,11 @@ import pytest
 
 import engine
 import nn
-from engine.cells import Cell
-from engine.reach import is_read, line_of, reach
+from engine.replay.cells import Cell
+from engine.replay.reach import is_read, line_of, reach
+from engine.replay.witness import Witness
+from engine.replay.world import written
 from engine.value import Value
-from engine.witness import Witness
-from engine.world import written
 
 
 def after(f, *given):

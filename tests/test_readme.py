@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.drawing.svg import svg
+from engine.pictures.drawing.svg import svg
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

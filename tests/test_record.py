@@ -6,7 +6,7 @@ import pytest
 from tangles import tangle
 
 from engine.functions import dot
-from engine.story.record import hasty, in_layers, mirrored, record, replaced, sweep
+from engine.pictures.story.record import hasty, in_layers, mirrored, record, replaced, sweep
 from engine.value import Value, toposort
 from nn.loss import mse
 from nn.module import MLP

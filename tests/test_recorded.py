@@ -6,12 +6,13 @@ import threading
 import pytest
 
 import engine
-from engine import backends, value
+from engine import value
 from engine.modes import modes
-from engine.recorded import Recorded
-from engine.replay import ReplayError, replay
+from engine.replay import backends
+from engine.replay.recorded import Recorded
+from engine.replay.replay import ReplayError, replay
+from engine.replay.watch import is_recording, record
 from engine.value import Value
-from engine.watch import is_recording, record
 
 BACKENDS = [name for name in backends.NAMES if backends._runs(name)]
 each_backend = pytest.mark.parametrize("backend", BACKENDS)

@@ -15,11 +15,12 @@ from disturbed import in_threads
 from graphs import GRAPHS
 
 import engine
-from engine import backends, detect_anomaly, draw, no_grad
-from engine.backends import python
-from engine.compare import gradients
-from engine.replay import ReplayError, replay
-from engine.runs import LIMIT, TOO_MANY
+from engine import detect_anomaly, draw, no_grad
+from engine.replay import backends
+from engine.replay.backends import python
+from engine.replay.compare import gradients
+from engine.replay.replay import ReplayError, replay
+from engine.replay.runs import LIMIT, TOO_MANY
 from engine.value import Value, data_of
 from nn.loss import cross_entropy, hinge, l2
 from nn.module import MLP

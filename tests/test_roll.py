@@ -11,10 +11,10 @@ import engine
 from engine import formula
 from engine.functions import dot, logsumexp
 from engine.ops import OPS, PICK, PLAIN
-from engine.roll import Access, Loop, Program, _cut, _nests, roll
-from engine.tape import Guard
+from engine.replay.roll import Access, Loop, Program, _cut, _nests, roll
+from engine.replay.tape import Guard
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 quick = settings(max_examples=200)
 EXACT = ("add", "add", "sub", "mul", "mul", "neg", "relu", "max", "dot", "sum")

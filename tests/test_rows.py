@@ -6,11 +6,11 @@ import warnings
 
 import pytest
 
-from engine import backends
-from engine.compare import ReplayError
 from engine.functions import exp, softmax
 from engine.modes import detect_anomaly, no_grad
-from engine.replay import Replay
+from engine.replay import backends
+from engine.replay.compare import ReplayError
+from engine.replay.replay import Replay
 from engine.value import Value
 from nn import rows as rows_module
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse

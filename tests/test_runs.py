@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from engine.arguments import copies, read
-from engine.compare import ReplayError
-from engine.runs import Runs
+from engine.replay.arguments import copies, read
+from engine.replay.compare import ReplayError
+from engine.replay.runs import Runs
 from engine.value import Value
 
 

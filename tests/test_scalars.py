@@ -2,14 +2,14 @@ from collections import Counter
 
 import pytest
 
-from engine.backends import scalars
-from engine.backends.loops import adjoint, lower
-from engine.backends.steps import Writer
 from engine.functions import dot, logsumexp
 from engine.functions import sum as total
-from engine.roll import roll
+from engine.replay.backends import scalars
+from engine.replay.backends.loops import adjoint, lower
+from engine.replay.backends.steps import Writer
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 
 
 def lines(f, inputs):

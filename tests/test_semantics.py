@@ -13,9 +13,9 @@ from hostile import HOSTILE
 from oracles import close
 
 import engine
-from engine.draw import draw
-from engine.drawing.picture import visible
-from engine.drawing.svg import svg
+from engine.pictures.draw import draw
+from engine.pictures.drawing.picture import visible
+from engine.pictures.drawing.svg import svg
 from engine.value import Value
 from nn.module import MLP, Layer, Neuron
 

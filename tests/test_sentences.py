@@ -10,8 +10,8 @@ from tangles import tangle
 from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.ops import OPS
-from engine.story.record import record, sweep
-from engine.story.sentences import FORMS, SLOPES, Words, d, expression, slope
+from engine.pictures.story.record import record, sweep
+from engine.pictures.story.sentences import FORMS, SLOPES, Words, d, expression, slope
 from engine.value import Value, apply
 from nn.module import MLP
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from engine import backends, pick
+from engine import pick
 from engine.functions import sum as sum_of
+from engine.replay import backends
 from engine.value import Value
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mae, mse
 from nn.module import MLP
@@ -16,7 +17,7 @@ from nn.optim import SGD, Adam
 from nn.table import Table
 from nn.train import fit
 
-replaying = importlib.import_module("engine.replay")
+replaying = importlib.import_module("engine.replay.replay")
 RNG = random.Random(3)
 N = 60
 XS = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(N)]

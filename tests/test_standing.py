@@ -5,7 +5,7 @@ import math
 import pytest
 from trainings import DOUBLES, Slope, available, iris_net, small_iris
 
-from engine import backends
+from engine.replay import backends
 from nn.data import split
 from nn.loss import cross_entropy, mse
 from nn.train import evaluate, fit

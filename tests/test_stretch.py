@@ -6,10 +6,10 @@ import pytest
 
 from engine.functions import dot, logsumexp, pick
 from engine.functions import sum as sum_of
-from engine.roll import roll
-from engine.stretch import FEW, program_of, stretched
+from engine.replay.roll import roll
+from engine.replay.stretch import FEW, program_of, stretched
+from engine.replay.watch import record
 from engine.value import Value
-from engine.watch import record
 from nn.optim import SGD, Adam, AdamW
 
 OPTIMIZERS = [

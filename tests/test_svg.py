@@ -7,9 +7,9 @@ import pytest
 from hostile import HOSTILE
 from processes import printed
 
-from engine.drawing.picture import picture, visible
-from engine.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
 from engine.functions import dot
+from engine.pictures.drawing.picture import picture, visible
+from engine.pictures.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
 from engine.value import Value
 from nn.module import MLP
 
@@ -155,8 +155,8 @@ def test_hostile_texts(text: str) -> None:
 def test_the_same_bytes_in_other_processes() -> None:
     program = (
         "import random; random.seed(1); from test_svg import step; "
-        "from engine.drawing.picture import *; "
-        "from engine.drawing.svg import svg; import hashlib; loss, model = step(); "
+        "from engine.pictures.drawing.picture import *; "
+        "from engine.pictures.drawing.svg import svg; import hashlib; loss, model = step(); "
         "p = picture(loss, model.named_parameters(), False, 60); "
         "print(hashlib.sha256(svg(p).encode()).hexdigest())"
     )

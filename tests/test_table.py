@@ -2,7 +2,7 @@ from array import array
 
 import pytest
 
-from engine.arguments import read
+from engine.replay.arguments import read
 from nn.table import Table, _rows
 
 XS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]

@@ -9,12 +9,13 @@ import pytest
 from graphs import GRAPHS, numbers, recorded
 
 import engine
-from engine import functions, value, watch
+from engine import functions, value
 from engine.modes import modes
 from engine.ops import OPS
-from engine.tape import Guard
+from engine.replay import watch
+from engine.replay.tape import Guard
+from engine.replay.watch import is_recording, record
 from engine.value import Value, apply
-from engine.watch import is_recording, record
 
 HERE = __file__
 

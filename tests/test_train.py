@@ -15,11 +15,11 @@ from itertools import pairwise
 import pytest
 from trainings import DOUBLES, Slope, available, iris_net, numbers, small_iris
 
-from engine import backends
-from engine.backends.python import Lines
 from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
-from engine.replay import Replay, replay
+from engine.replay import backends
+from engine.replay.backends.python import Lines
+from engine.replay.replay import Replay, replay
 from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
 from nn.history import DivergedError, Step, TrainingInterrupted

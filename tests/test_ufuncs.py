@@ -9,12 +9,12 @@ pytest.importorskip("numpy")
 import numpy as np
 from oracles import SPECIAL
 
-from engine.backends.called import NAMES, view
-from engine.backends.steps import Writer
-from engine.backends.strides import View
-from engine.backends.ufuncs import Formula
 from engine.formula import careful
 from engine.ops import CAREFUL, OPS, row
+from engine.replay.backends.called import NAMES, view
+from engine.replay.backends.steps import Writer
+from engine.replay.backends.strides import View
+from engine.replay.backends.ufuncs import Formula
 
 X = View("x", 0, (len(SPECIAL) ** 2,), (1,))
 Y = X._replace(memory="y")

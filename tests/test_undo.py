@@ -4,7 +4,7 @@ from collections import deque
 
 import pytest
 
-from engine.undo import trial, undone
+from engine.replay.undo import trial, undone
 from engine.value import Value
 from nn.module import Layer, Module
 

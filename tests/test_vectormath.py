@@ -15,11 +15,11 @@ from oracles import EXACT, SPECIAL, ulps
 
 from engine import functions as fn
 from engine import ieee
-from engine.backends import c, ctext, library, vectormath
 from engine.ops import OPS, Op
-from engine.roll import roll
+from engine.replay.backends import c, ctext, library, vectormath
+from engine.replay.roll import roll
+from engine.replay.watch import record
 from engine.value import Value, apply
-from engine.watch import record
 
 needs_compiler = [
     pytest.mark.skipif(c.unavailable() is not None, reason="no C compiler here"),

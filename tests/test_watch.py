@@ -10,7 +10,7 @@ import pytest
 
 from engine import ops
 from engine.functions import define, dot
-from engine.steps import steps as record_steps
+from engine.pictures.steps import steps as record_steps
 from engine.value import Value
 from nn.data import Dataset, moons
 from nn.loss import cross_entropy, mse

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from engine.replay.witness import Stopped, Witness, is_library, names_of, within
 from engine.value import Value
-from engine.witness import Stopped, Witness, is_library, names_of, within
 
 SOURCE = random.Random(1)
 

@@ -2,8 +2,8 @@ import pytest
 from graphs import GRAPHS, moons, recorded
 
 from engine.functions import dot
+from engine.replay.words import in_words
 from engine.value import Value
-from engine.words import in_words
 from nn.module import MLP
 
 MOONS = """\

@@ -34,9 +34,10 @@ from worlds import (
 
 import engine
 import nn
-from engine import Value, backends
-from engine.compare import ReplayError
-from engine.world import World as Guards
+from engine import Value
+from engine.replay import backends
+from engine.replay.compare import ReplayError
+from engine.replay.world import World as Guards
 from nn import SGD, fit, gradient_descent, mse, stochastic_gradient_descent
 
 REPLAYS, EITHER = "replays", "replays or is refused"

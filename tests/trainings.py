@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine import backends
+from engine.replay import backends
 from engine.value import Value
 from nn.data import iris, standardise
 from nn.module import MLP, Module

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import engine
 import nn
 from engine import Value
-from engine.compare import ReplayError
+from engine.replay.compare import ReplayError
 
 CALLS = 30
 NUMBERS = {2: 2.5, 3: -0.5, 10: 1.5, 11: 2.0, 20: 0.25, 27: 3.0}  # what changes are made with

@@ -1,0 +1,306 @@
+"""A graph of Values as plain data, ready to be laid out and written: nodes, edges and boxes."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.pictures.drawing.collapse import around, collapse, operands_of, ordered
+from engine.pictures.drawing.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
+from engine.value import Value
+
+Kind = Literal["parameter", "input", "constant", "value", "root", "summary"]
+Row = tuple[str, str]
+UNKNOWN = "not computed"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One card of the picture, with the sign of its operation; a summary stands for many nodes."""
+
+    kind: Kind
+    title: str
+    rows: tuple[Row, ...] = ()
+    op: str = ""
+    hint: str = ""
+    box: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """From an operand to what takes it; the text is the operation's slope for it."""
+
+    tail: int
+    head: int
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Nodes, operands first; the edges into a node stand in the order of its operands.
+
+    `shown` has the node that shows each atom of the graph.
+    """
+
+    nodes: list[Node]
+    edges: list[Edge]
+    boxes: list[Box]
+    text: str
+    shown: list[int]
+
+
+def picture(
+    root: Value,
+    names: Names | None,
+    expand: bool,
+    max_nodes: int | None,
+    also: Iterable[Value] = (),
+) -> Picture:
+    """What `root` was computed from, and those of `also` that it was not, in `max_nodes` nodes.
+
+    None collapses nothing, however wide the picture gets.
+    """
+    called = named(names)
+    graph = graph_of(root, expand, also)
+    boxes, box = boxes_of(graph, called)
+    whole = list(range(len(graph.atoms)))
+    part = whole if max_nodes is None else collapse(graph, boxes, box, max_nodes)
+    order = ordered(operands_of(graph, part))
+    members: dict[int, list[int]] = {p: [] for p in order}
+    for place, p in enumerate(part):
+        members[p].append(place)
+    describe = _Describe(graph, boxes, box, called, part)
+    nodes = [describe.one(p) if len(members[p]) == 1 else describe.many(members[p]) for p in order]
+    used = sorted({b for node in nodes for b in around(boxes, node.box)})
+    new = {b: n for n, b in enumerate(used)}
+    at = {p: n for n, p in enumerate(order)}
+    return Picture(
+        [replace(node, box=new.get(node.box) if node.box is not None else None) for node in nodes],
+        describe.edges(order, members),
+        [_renumbered(boxes[b], new) for b in used],
+        "\n".join([describe.words(), *map(_collapsed, filter(_is_summary, nodes))]),
+        [at[p] for p in part],
+    )
+
+
+def _renumbered(box: Box, new: dict[int, int]) -> Box:
+    parent = None if box.parent is None else new[box.parent]
+    return Box(visible(box.title), visible(box.name), parent)
+
+
+def _is_summary(node: Node) -> bool:
+    return node.kind == "summary"
+
+
+def _collapsed(node: Node) -> str:
+    rows = ", ".join(" ".join(filter(None, row)) for row in node.rows)
+    return f"collapsed: {node.hint}: {rows}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Describe:
+    """The texts of nodes and edges."""
+
+    graph: Graph
+    boxes: list[Box]
+    box: list[int | None]
+    names: dict[Value, str]
+    part: list[int]
+
+    def kind(self, place: int) -> Kind:
+        atom = self.graph.atoms[place]
+        if isinstance(atom, float):
+            return "constant"
+        if place == len(self.graph.atoms) - 1:
+            return "root"
+        if self.graph.operands[place]:
+            return "value"
+        return "parameter" if atom in self.names else "input"
+
+    def one(self, place: int) -> Node:
+        atom, box = self.graph.atoms[place], self.box[place]
+        if isinstance(atom, float):
+            return Node("constant", short(atom), hint=f"constant {atom!r}", box=box)
+        source, label, name = _source(atom), "", ""
+        if isinstance(atom, Value):
+            label, name = atom.label, self.names.get(atom, "")
+        inside = name if box is None else name.removeprefix(f"{self.boxes[box].name}.")
+        called = " ".join(dict.fromkeys(filter(None, (name, label))))
+        grad = number(source.grad) if source.has_grad else UNKNOWN
+        exact = repr(source.grad) if source.has_grad else UNKNOWN
+        return Node(
+            self.kind(place),
+            visible(label or re.sub(r"^(\w*[^\W\d])\.(\d+)$", r"\1\2", inside)),  # w.0 is w0
+            (("data", number(atom.data)), ("grad", grad)),
+            visible(self.graph.symbol(place)),
+            f"{visible(called)} data {atom.data!r}, grad {exact}".strip(),
+            box,
+        )
+
+    def many(self, members: list[int]) -> Node:
+        """A summary: of a box where one holds all members, else of what they have in common."""
+        computed = [i for i in members if self.graph.operands[i]]
+        parameters = [i for i in members if self.kind(i) == "parameter"]
+        shared = self._shared(members)
+        if shared is None:
+            parent, name = None, ""
+            title, rows = self._alike(members, computed)
+        else:
+            box = self.boxes[shared]
+            ends = self._ends(members)
+            label = getattr(self.graph.atoms[ends[0]], "label", "") if len(ends) == 1 else ""
+            parent, name, title = box.parent, box.name, ": ".join(filter(None, (box.title, label)))
+            inner = [b.title.rpartition(" ")[0] or "box" for b in self.boxes if b.parent == shared]
+            held = (len(inner), inner[0]) if inner else (len(parameters), "parameter")
+            output = [("data", number(_data(self.graph, ends[0])))] if len(ends) == 1 else []
+            rows = [("", many(*held)), *output]
+        rows += self._blame(parameters or computed)
+        return Node(
+            "summary",
+            visible(title),
+            tuple((key, visible(text)) for key, text in rows),
+            hint=visible(name or title),
+            box=parent,
+        )
+
+    def _alike(self, members: list[int], computed: list[int]) -> tuple[str, list[Row]]:
+        signs = Counter(self.graph.symbol(i) for i in computed)
+        data = ("data", _range([_data(self.graph, i) for i in members]))
+        if not computed:
+            kinds = Counter(self.kind(i) for i in members)
+            return ", ".join(many(count, kind) for kind, count in kinds.items()), [data]
+        counts = [f"{count:,} \u00d7 {sign}" for sign, count in signs.most_common(3)]
+        if len(signs) == 1 and len(computed) == len(members):
+            return counts[0], [data]
+        return many(len(computed), "operation"), [*(("", text) for text in counts), data]
+
+    def _shared(self, members: list[int]) -> int | None:
+        """The innermost box that holds all members."""
+        held = dict.fromkeys(self.box[i] for i in members)
+        shared = None
+        for level in zip(*(around(self.boxes, b) for b in held), strict=False):
+            if len(dict.fromkeys(level)) == 1:
+                shared = level[0]
+        return shared
+
+    def _ends(self, members: list[int]) -> list[int]:
+        """Those members that none of the others takes: of a neuron its output."""
+        inside = dict.fromkeys(o for i in members for o in self.graph.operands[i])
+        return [i for i in members if i not in inside]
+
+    def _blame(self, members: list[int]) -> list[Row]:
+        """The sum of |grad|, which says how much of the loss these could change."""
+        atoms = [self.graph.atoms[i] for i in members]
+        values = [_source(atom) for atom in atoms if not isinstance(atom, float)]
+        if not values:
+            return []
+        if not all(value.has_grad for value in values):
+            return [("grad", UNKNOWN)]
+        return [("sum|grad|", number(sum(abs(value.grad) for value in values)))]
+
+    def edges(self, order: list[int], members: dict[int, list[int]]) -> list[Edge]:
+        """Each operand of a plain node is an edge; from and to a summary they are counted."""
+        at = {p: n for n, p in enumerate(order)}
+        found: list[Edge] = []
+        for p in order:
+            wires: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+            for place in members[p]:
+                for n, o in enumerate(self.graph.operands[place]):
+                    q = self.part[o]
+                    plain = len(members[p]) == len(members[q]) == 1
+                    if p != q:
+                        wires.setdefault((q, n) if plain else (q,), []).append((place, n))
+            for (q, *_), uses in wires.items():
+                text = f"{len(uses):,}\u00d7"
+                if len(uses) == 1:
+                    text = self._partial(*uses[0]) if len(members[p]) == 1 else ""
+                found.append(Edge(at[q], at[p], text))
+        return found
+
+    def _partial(self, place: int, n: int) -> str:
+        """d result / d operand; nothing flows to a constant, so its edge has none."""
+        atom, operand = self.graph.atoms[place], self.graph.operands[place][n]
+        if isinstance(atom, float) or isinstance(self.graph.atoms[operand], float):
+            return ""
+        slope = 1.0 if self.graph.expanded(place) else atom.partials[n]
+        return "" if slope is None else short(slope)
+
+    def words(self) -> str:
+        root = self.graph.atoms[-1]
+        assert isinstance(root, Value)
+        kinds = Counter(map(self.kind, range(len(self.graph.atoms))))
+        counts = {
+            "parameter": kinds["parameter"],
+            "input": kinds["input"],
+            "constant": kinds["constant"],
+            "operation": sum(map(bool, self.graph.operands)),
+        }
+        listed = ", ".join(many(count, noun) for noun, count in counts.items() if count)
+        grad = number(root.grad) if root.has_grad else UNKNOWN
+        title = visible(root.label or self.names.get(root, "") or "value")
+        return f"{title}: data {number(root.data)}, grad {grad}\n{listed}".strip()
+
+
+def _source(atom: Value | Product) -> Value:
+    """The Value whose gradient is shown: a product inside a `dot` has that of the `dot`."""
+    return atom.whole if isinstance(atom, Product) else atom
+
+
+def _data(graph: Graph, place: int) -> float:
+    atom = graph.atoms[place]
+    return atom if isinstance(atom, float) else atom.data
+
+
+def _range(numbers: Sequence[float]) -> str:
+    low, high = number(min(numbers)), number(max(numbers))
+    return low if low == high else f"{low} to {high}"
+
+
+# ---- texts
+
+
+def visible(text: str) -> str:
+    """The text with control characters as their pictures: XML cannot hold them.
+
+    >>> visible("a\\0b")
+    'a\u2400b'
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def _visible(char: str) -> str:
+    code = ord(char)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    no_text = 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE
+    return "\ufffd" if no_text else char
+
+
+def number(x: float) -> str:
+    """A number of a card.
+
+    >>> number(0.5), number(-1234567.0), number(1e-7)
+    ('0.5000', '-1.23e+06', '1.00e-07')
+    """
+    return f"{x:.4f}" if x == 0 or 1e-4 <= abs(x) < 1e5 else f"{x:.2e}"
+
+
+def short(x: float) -> str:
+    """A partial or a constant.
+
+    >>> short(1.0), short(0.123456)
+    ('1', '0.1235')
+    """
+    return f"{x:.4g}"
+
+
+def many(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    >>> many(1, "input"), many(1200, "input")
+    ('1 input', '1,200 inputs')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

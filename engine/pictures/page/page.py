@@ -1,0 +1,47 @@
+"""Steps and their picture as one HTML page that needs nothing from anywhere."""
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from pathlib import Path
+
+from engine.pictures.drawing.picture import visible
+
+HERE = Path(__file__).parent
+ORDER = "numbers words state pack parts plan view stage panels run player"  # builders before users
+SCRIPTS = tuple(f"{name}.js" for name in ORDER.split())
+
+
+def page(steps: str, svg: str) -> str:
+    """The page of a `Steps` as JSON text and of its whole picture, both with the final values.
+
+    Without scripts it shows the picture. Its content security policy allows the page's own style
+    and script, known by their hashes, and no request. ValueError for a text that is not JSON.
+
+    >>> page('{"title": "a < b", "nodes": [], "edges": [], "events": []}', "<svg></svg>")[:15]
+    '<!doctype html>'
+    """
+    content = json.loads(steps)
+    style = _text("player.css")
+    script = "\n".join(map(_text, SCRIPTS))
+    parts = {
+        "title": escape(visible(content["title"])),
+        "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
+        "style": style,
+        "svg": svg,
+        "steps": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+        "script": script,
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _text("template.html"))
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a content security policy calls an inline style or script."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

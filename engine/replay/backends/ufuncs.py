@@ -1,0 +1,208 @@
+"""Formulas as calls of NumPy on whole arrays."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
+
+from engine import formula as formulas
+from engine.ops import CAREFUL, Op
+from engine.replay.backends.steps import Writer
+from engine.replay.backends.strides import Lengths, View
+
+Number = View | float
+
+FUNCTIONS = {
+    **{name: f"np.{name}" for name in ("abs", "cos", "cosh", "exp", "expm1", "log", "log1p")},
+    **{name: f"np.{name}" for name in ("sin", "sinh", "sqrt", "tan", "tanh")},
+    "maximum": "np.maximum",
+    **{f"a{name}": f"np.arc{name}" for name in ("sin", "cos", "tan")},
+    **{name: name for name in ("erf", "erfc")},  # NumPy has none
+    "pow": "np.power",
+}
+OPERATORS: dict[type[ast.AST], str] = {
+    **{ast.Add: "np.add", ast.Sub: "np.subtract", ast.Mult: "np.multiply", ast.Div: "np.divide"},
+    **{ast.And: "np.logical_and", ast.Or: "np.logical_or", ast.Not: "np.logical_not"},
+    ast.USub: "np.negative",
+    **{ast.Lt: "np.less", ast.LtE: "np.less_equal", ast.Gt: "np.greater"},
+    **{ast.GtE: "np.greater_equal", ast.Eq: "np.equal", ast.NotEq: "np.not_equal"},
+}
+SHORTER = {"0.0 if x <= 0.0 else x": "maximum(x, 0.0)"}
+
+
+@cache
+def _names(node: ast.expr) -> frozenset[str]:
+    """The variables that a part of a formula reads or sets."""
+    called = {id(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)}
+    return frozenset(
+        n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called
+    )
+
+
+@cache
+def _text(node: ast.expr) -> str:
+    return ast.unparse(node)
+
+
+@cache
+def _careful(node: ast.expr) -> str:
+    return formulas.careful(_text(node))
+
+
+class Formula:
+    """Writes the steps of a row's formulas: their variables are arrays of one shape, or numbers.
+
+    What is known of a variable (a constant exponent) decides conditions now, not in each call.
+    """
+
+    def __init__(
+        self,
+        callees: Mapping[str, Op],
+        writer: Writer,
+        shape: Lengths,
+        operands: Mapping[str, Number],
+        known: Mapping[str, float],
+    ) -> None:
+        self.callees = callees
+        self.writer = writer
+        self.shape = shape
+        self.operands = dict(operands)
+        self.known = known
+        self.done: dict[str, Number] = {}
+        self.parts: dict[str, ast.expr] = {}  # by the names that a formula gives them
+
+    def result(self, text: str, out: View | None = None) -> Number:
+        """Steps that leave the value of a formula in `out`, or somewhere."""
+        node = self._read(text)
+        if self._folded(node) is None and _text(node) in SHORTER:
+            node = self._read(SHORTER[_text(node)])
+        return self._value(node, out)
+
+    def factor(self, text: str) -> Number:
+        """The value of a formula, to be multiplied with: it may consist of truth values."""
+        node = self._decided(self._read(text))
+        if isinstance(node, ast.IfExp):
+            branches = [self._folded(branch) for branch in (node.body, node.orelse)]
+            if branches in ([0, 1], [1, 0]):
+                mask = self._value(node.test)
+                if branches == [0, 1]:
+                    self.writer.do("np.logical_not({0}, out={0})", mask)
+                return mask
+        return self._value(node)
+
+    def _read(self, text: str) -> ast.expr:
+        node = formulas.tree(text)
+        named = [part for part in ast.walk(node) if isinstance(part, ast.NamedExpr)]
+        self.parts = {part.target.id: part.value for part in named}
+        return node
+
+    def _value(self, node: ast.expr, out: View | None = None) -> Number:
+        """The value of a part of the formula; each part is computed once."""
+        node = self._decided(node)
+        text = _text(node)
+        if text not in self.done:
+            folded = None if isinstance(node, ast.Name) else self._folded(node)
+            if folded is None:
+                made: Number = getattr(self, f"_{type(node).__name__}")(node, out)
+            else:
+                made = folded
+            self.done[text] = made
+        made = self.done[text]
+        if out is not None and made != out:
+            self.writer.do("np.copyto({0}, {1})", out, made)
+        return made
+
+    def _folded(self, node: ast.expr) -> float | None:
+        """The number that a part is, where what it reads is known, or what decides it."""
+        if isinstance(node, ast.BoolOp):
+            decides = isinstance(node.op, ast.Or)
+            if any(
+                part is not None and bool(part) == decides
+                for part in map(self._folded, node.values)
+            ):
+                return float(decides)
+        if not _names(node) <= self.known.keys():
+            return None
+        return float(eval(_careful(node), {**CAREFUL, **self.callees, **self.known}))
+
+    def _decided(self, node: ast.expr) -> ast.expr:
+        """Of a condition that is known the branch taken."""
+        while isinstance(node, ast.IfExp) and (test := self._folded(node.test)) is not None:
+            node = node.body if test else node.orelse
+        return node
+
+    def _call(self, name: str, numbers: Sequence[Number], out: View | None, *room: str) -> View:
+        if out is None:
+            single = all(isinstance(n, float) or n.shape == () for n in numbers)
+            out = self.writer.temporary(() if single else self.shape, *room)
+        slots = "".join(f"{{{k}}}, " for k in range(len(numbers)))
+        self.writer.do(f"{name}({slots}out={{{len(numbers)}}})", *numbers, out)
+        return out
+
+    def _NamedExpr(self, node: ast.NamedExpr, out: View | None) -> Number:  # noqa: N802
+        return self._value(node.target)
+
+    def _Name(self, node: ast.Name, out: View | None) -> Number:  # noqa: N802
+        if node.id in self.parts:
+            return self._value(self.parts[node.id])
+        return self.operands[node.id]
+
+    def _UnaryOp(self, node: ast.UnaryOp, out: View | None) -> Number:  # noqa: N802
+        room = ("masks",) if isinstance(node.op, ast.Not) else ()
+        return self._call(OPERATORS[type(node.op)], [self._value(node.operand)], out, *room)
+
+    def _BinOp(self, node: ast.BinOp, out: View | None) -> Number:  # noqa: N802
+        if isinstance(node.op, ast.Pow):
+            return self._power(node, out)
+        sides = [self._value(node.left), self._value(node.right)]
+        return self._call(OPERATORS[type(node.op)], sides, out)
+
+    def _power(self, node: ast.BinOp, out: View | None) -> Number:
+        exponent = self._folded(node.right)
+        x = self._value(node.left)
+        if exponent == 1:
+            return x
+        if exponent == 2:
+            return self._call("np.square", [x], out)
+        y = self._value(node.right)
+        if exponent in (None, 0.5) and not (isinstance(y, View) and y.shape):
+            room = self.writer.temporary(self.shape)  # of a single 0.5 NumPy makes a sqrt,
+            self.writer.do("np.copyto({0}, {1})", room, y)  # which has no answer for -inf
+            y = room
+        return self._call("np.power", [x, y], out)
+
+    def _Compare(self, node: ast.Compare, out: View | None) -> Number:  # noqa: N802
+        sides = [self._value(side) for side in (node.left, *node.comparators)]
+        masks = [
+            self._call(OPERATORS[type(op)], pair, None, "masks")
+            for op, pair in zip(node.ops, pairwise(sides), strict=True)
+        ]
+        return self._all(ast.And(), masks)
+
+    def _BoolOp(self, node: ast.BoolOp, out: View | None) -> Number:  # noqa: N802
+        return self._all(node.op, [self._value(value) for value in node.values])
+
+    def _all(self, op: ast.boolop, masks: Sequence[Number]) -> Number:
+        total, *others = masks
+        for mask in others:
+            total = self._call(OPERATORS[type(op)], [total, mask], None, "masks")
+        return total
+
+    def _IfExp(self, node: ast.IfExp, out: View | None) -> Number:  # noqa: N802
+        parts = [self._value(part) for part in (node.test, node.body, node.orelse)]
+        if out is None:
+            out = self.writer.temporary(self.shape)
+        self.writer.do("np.copyto({3}, np.where({0}, {1}, {2}))", *parts, out)
+        return out
+
+    def _Call(self, node: ast.Call, out: View | None) -> Number:  # noqa: N802
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        arguments = [self._value(argument) for argument in node.args]
+        if name in FUNCTIONS:
+            return self._call(FUNCTIONS[name], arguments, out)
+        given = dict(zip("xy", arguments, strict=False))
+        known = {x: value for x, value in given.items() if isinstance(value, float)}
+        op = self.callees[name]
+        return Formula(op.callees, self.writer, self.shape, given, known).result(op.formula, out)

@@ -1,0 +1,533 @@
+"""One recording of a function: its program, the kernels that run it, and what comes of a call."""
+
+from __future__ import annotations
+
+import math
+import operator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+from threading import RLock
+from typing import Any, NamedTuple, Protocol, cast
+from weakref import WeakSet
+
+from engine import functions
+from engine.fork import after_fork
+from engine.ops import Op
+from engine.replay import backends
+from engine.replay.arguments import rebuild, twins
+from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
+from engine.replay.backends.kernel import Kernel, Memory, fill, side_by_side
+from engine.replay.cells import Cell, put
+from engine.replay.compare import ReplayError, difference
+from engine.replay.roll import Program, roll
+from engine.replay.tape import Bound, Guard, Tape, graded
+from engine.replay.world import World
+from engine.value import Operand, Value, data_of, node
+
+REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
+ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
+Leaves = tuple[Sequence[float], Sequence[float]]  # the inputs and the parameters of one call
+
+
+class Sources(NamedTuple):
+    """What an output was computed from."""
+
+    parameters: tuple[Value, ...]
+    inputs: list[int]  # those that want a gradient
+    picks: list[int]  # the places of both among the gradients of a backward
+
+
+class Pin(NamedTuple):
+    """An integer that a recording depends on, as the user writes it, and where it was asked for."""
+
+    number: int
+    name: str
+    line: str
+
+    @property
+    def words(self) -> str:
+        """The three in words."""
+        return f"{self.name} = {self.number}" + f" (see {self.line})" * bool(self.line)
+
+
+class Made(Protocol):
+    """What came of the run that was recorded."""
+
+    @property
+    def are_values(self) -> Sequence[bool]:
+        """Which of its numbers are Values to the caller."""
+
+    @property
+    def forms(self) -> Sequence[Any]:
+        """The result with all numbers zero; then, the same way, what the run set."""
+
+    @property
+    def sets(self) -> Sequence[Cell]:
+        """Where it set something."""
+
+
+class Recorded:
+    """One recording. Its kernel computes all outputs, and goes backward from the main one.
+
+    That is an output with all rows below it; where none has, it goes backward from all together.
+    A backward from one of them must not visit what is not below it, where zero times inf would be
+    nan: then this output gets a kernel of its own, and in Python always, to add in its own order.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        made: Made,
+        backend: str,
+        world: World | None = None,
+        number: int = 0,
+        main: int | None = None,
+        spent: Spent | None = None,
+        program: Program | None = None,
+    ) -> None:
+        """`program`: what the tape shows for a few examples, for more of them (no Python then)."""
+        self.world, self.number = world or World(()), number
+        tape, self.main, self._is_whole = rooted(tape, main)
+        self.tape, self.program = tape, program or roll(tape)
+        self.shows_all = program is None
+        self.forms, self.sets = made.forms, made.sets
+        self._are_values = made.are_values
+        self.is_strict = True
+        self.pins: dict[int, Pin] = {}  # by their places
+        self.holds_integers = False  # whether there are some among the numbers of a call
+        self.lock = RLock()
+        self.calls = 1
+        self.compared = 1  # the last call whose result was compared with the function
+        self.due = 2  # the next one to be compared
+        self.goes_back = False  # whether a backward pass was asked for
+        start = len(self.program.constants)
+        self.inputs = slice(start, start + self.program.inputs)
+        self.parameters = slice(self.inputs.stop, self.program.leaves)
+        self.grad_inputs = [k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
+        self._place_of = {id(p): k for k, p in enumerate(self.program.parameters)}
+        self._fitting: list[tuple[int, int | None, bool]] = []  # what the Values passed in are
+        self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
+        self._seeds: dict[int, tuple[float, ...]] = {}
+        self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
+        self._guards = askers(self.program.guards)
+        self._bounds = _grouped(self.program.bounds)
+        self._others: dict[int, _Other] = {}
+        self._sources: dict[int, Sources] = {}
+        self._many = number > 1 and backend == "auto"
+        self.backend = first(self.program) if backend == "auto" else backend
+        made = backends.backend(self.backend)
+        self.kernel: Kernel = made.compile(self.program, tape, self.many)
+        self.company: list[Compiled] = []  # what was made for its backend to run beside it
+        self.choice = (
+            Choice(self.program, tape, self.backend, self.many, spent)
+            if backend == "auto"
+            else None
+        )
+        self._is_choosing = bool(self.choice and self.choice.attempts)
+        _living.add(self)
+
+    # --- the forward pass
+
+    @property
+    def many(self) -> bool:
+        """Whether there are other recordings of the function: programs alike, in other lengths.
+
+        With a backend that was named each program is what it is alone, to the last bit.
+        """
+        return self._many
+
+    @many.setter
+    def many(self, many: bool) -> None:
+        if self.choice and many and not self._many:
+            self.choice.expect_many()
+        self._many = many and self.choice is not None
+
+    def use(self, chosen: Chosen) -> None:
+        """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
+        if not chosen.agrees:
+            self.due = 0
+        self._others.clear()
+        self.company = chosen.company
+        self.backend, self.kernel = chosen.name, chosen.kernel  # last: an interrupt harms nothing
+
+    def seeds(self, output: int, adjoint: float = 1.0) -> tuple[float, ...]:
+        """The adjoint of one output, 0 for the others: where a backward from it begins."""
+        if adjoint == 1 and output in self._seeds:
+            return self._seeds[output]
+        others = range(len(self.program.outputs))
+        seeds = tuple([adjoint if k == output else 0.0 for k in others])
+        if adjoint == 1:
+            self._seeds[output] = seeds
+        return seeds
+
+    def run(self) -> bool:
+        """The forward pass on the leaves in memory; False where a guard does not hold."""
+        if self._is_choosing:
+            self._choose()
+        else:
+            self.kernel.forward()
+        values = self.kernel.values
+        if not hold(self._guards, values):
+            return False
+        return all(_are_rows(values, *group) for group in self._bounds)
+
+    def _choose(self) -> None:
+        """The forward pass, by a faster kernel from now on where one was found."""
+        choice = cast(Choice, self.choice)
+        chosen = choice.forward(self.kernel, self._usual_seeds)
+        if chosen:
+            self.use(chosen)
+        self._is_choosing = bool(choice.attempts)
+
+    def _usual_seeds(self) -> Sequence[float]:
+        """Where a backward begins, as long as one is asked for."""
+        if not self.goes_back:
+            return ()
+        return [1.0] * len(self.program.outputs) if self.main is None else self.seeds(self.main)
+
+    def _take(self, leaves: Leaves) -> None:
+        """Puts other leaves into the memory."""
+        self.leaves = leaves
+        inputs, parameters = leaves
+        fill(self.kernel.values, self.inputs.start, [*inputs, *parameters])
+
+    def _recall(self, leaves: Leaves) -> None:
+        """The forward pass of an earlier call, if there was another one since."""
+        if self.leaves is not leaves:
+            self._take(leaves)
+            self.kernel.forward()
+
+    def compute(
+        self, numbers: Sequence[Operand], counts: bool = True
+    ) -> tuple[Leaves, list[float]] | None:
+        """The leaves and the outputs for other numbers; None where the recording does not fit."""
+        if self.grad_inputs:
+            if self.is_strict and self._kin(numbers) != self._fitting:
+                return None
+            numbers = [data_of(x) for x in numbers]
+        elif self.holds_integers:
+            numbers = list(map(float, numbers))
+        if self.world.free:
+            numbers = [*numbers, *self.world.numbers()]
+        parameters = self.program.parameters
+        is_exact = self.backend == "python"  # whose numbers stay what they are, NumPy's too
+        data = list(map(data_of, parameters)) if is_exact else [p.data for p in parameters]
+        leaves = cast("Sequence[float]", numbers), data
+        with self.lock:
+            self._take(leaves)
+            if not self.run():
+                return None
+            self.calls += counts
+            values = self.kernel.values
+            return leaves, [values[place] for place in self.program.outputs]
+
+    def fit(self, numbers: Sequence[Operand]) -> None:
+        """Notes what the Values passed in are to each other: those of a call must be alike."""
+        self._fitting = self._kin(numbers)
+
+    def _kin(self, numbers: Sequence[Operand]) -> list[tuple[int, int | None, bool]]:
+        """Of each Value passed in: where it comes first, as which parameter, whether computed."""
+        passed = [cast(Value, numbers[k]) for k in self.grad_inputs]
+        places = [self._place_of.get(id(v)) for v in passed]
+        return list(zip(twins(passed), places, [v.op is not None for v in passed], strict=True))
+
+    def suits(self, numbers: Sequence[Operand] | Callable[[], Sequence[Operand]]) -> bool:
+        """Whether the integers that it depends on are as they were; `numbers` are its inputs."""
+        if not self.pins:
+            return True
+        found = numbers() if callable(numbers) else numbers
+        return all(found[k] == pin.number for k, pin in self.pins.items())
+
+    @property
+    def room(self) -> int:
+        """How many calls may go by in the kernel alone, with nothing asked and nothing set."""
+        is_plain = not (self._guards or self.pins or self.sets)
+        if not is_plain or (self._is_choosing and cast(Choice, self.choice).is_timing):
+            return 0
+        return max(0, self.due - self.calls - 1)
+
+    def note_run(self, calls: int, seconds: float) -> None:
+        """Counts calls that went by in the kernel, backward passes among them."""
+        self.calls += calls
+        if self._is_choosing:
+            choice = cast(Choice, self.choice)
+            choice.note_run(seconds, calls)
+            self._is_choosing = bool(choice.attempts)
+
+    def count(self) -> bool:
+        """Counts a call that was made by `run`; whether it is one to compare."""
+        self.calls += 1
+        return self.calls >= self.due
+
+    # --- backward
+
+    def backward(self, leaves: Leaves, output: int, adjoint: float = 1.0) -> Memory:
+        """The adjoints of the parameters, then of the inputs that want one, given the output's."""
+        with self.lock:
+            self.goes_back = True
+            if output == self.main or (self._is_whole and self.backend != "python"):
+                self._recall(leaves)
+                found = self._backward(self.seeds(output, adjoint))
+                if output == self.main or all(map(math.isfinite, found)):
+                    return found
+            return self._of_other(output, leaves, adjoint)
+
+    def _backward(self, seeds: Sequence[float]) -> Memory:
+        self.kernel.backward(seeds)
+        gradients = self.kernel.adjoints[self.parameters]
+        if self.grad_inputs:
+            inputs = self.kernel.adjoints[self.inputs]
+            gradients.extend([inputs[k] for k in self.grad_inputs])
+        return gradients
+
+    def _of_other(self, output: int, leaves: Leaves, adjoint: float) -> Memory:
+        """The same by a kernel for this output alone."""
+        other = self._others.get(output)
+        if not other:
+            other = self._made(output, self.backend)
+            if self.backend != "python":
+                self._check(other, self._made(output, "python"), leaves, self.seeds(output))
+            self._others[output] = other
+        return other.backward(leaves, self.seeds(output, adjoint))
+
+    def _made(self, output: int, backend: str) -> _Other:
+        tape = replace(self.tape, order=self.tape.order_below(output))
+        program = roll(tape)
+        first = len(program.constants)
+        place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
+        parameters = [place[p] for p in self.program.parameters]
+        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
+        return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
+
+    def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
+        """Compares a kernel that is new with one in Python."""
+        got, expected = other.backward(leaves, seeds), exact.backward(leaves, seeds)
+        largest = max((abs(x) for x in expected if math.isfinite(x)), default=0.0)
+        for a, b in zip(got, expected, strict=True):
+            if math.isfinite(a) and not abs(a - b) <= ROUGHLY * largest:
+                raise ReplayError(
+                    f"the kernel of {self.backend} gives a gradient of {a}, that of Python {b}: "
+                    'please report it, and use backend="python"'
+                )
+
+    # --- what comes of it
+
+    def difference(
+        self,
+        leaves: Leaves,
+        inputs: Sequence[Value],
+        results: Sequence[Operand],
+        order: list[Value] | None = None,
+    ) -> str | None:
+        """How the kernel differs from the graph of the same call, in words.
+
+        `order` is what a sort from the first of the results gave, if one did.
+        """
+        sources = [*self.program.parameters, *(inputs[k] for k in self.grad_inputs)]
+        with self.lock:
+            self._recall(leaves)
+            values = [self.kernel.values[place] for place in self.program.outputs]
+            is_joint = self.main is None
+            slopes = self._backward([1.0] * len(values) if is_joint else self.seeds(self.main or 0))
+        root = functions.sum(results) if self.main is None else results[self.main]
+        return difference(values, slopes, results, root, sources, order)
+
+    def result(self, numbers: Sequence[Operand], leaves: Leaves, outputs: Sequence[float]) -> Any:
+        """What the function returns: its outputs as Values that know their sources."""
+        made: list[Operand] = []
+        for k, z in enumerate(outputs):
+            if self._constant[k] or not self._are_values[k]:
+                made.append(Value(z) if self._are_values[k] else z)
+                continue
+            itself = self._itself[k]
+            if itself is not None:  # what came in, or stands outside, goes out
+                made.append(numbers[itself] if type(itself) is int else itself)
+                continue
+            parameters, inputs, picks = self.sources(k)
+            if inputs:
+                parameters += tuple([cast(Value, numbers[k]) for k in inputs])
+            slopes = Slopes(self, leaves, k, picks)
+            made.append(node(REPLAY, z, parameters, None, slopes, None))
+        unread = iter(made)
+        result = rebuild(self.forms[0], unread)
+        for place, form in zip(self.sets, self.forms[1:], strict=True):
+            put(place, rebuild(form, unread))
+        return result
+
+    @cached_property
+    def _constant(self) -> list[bool]:
+        """Which outputs no Value has a part in."""
+        return [p < 0 and type(self.tape.leaves[-1 - p]) is float for p in self.tape.outputs]
+
+    @cached_property
+    def _itself(self) -> list[Any]:
+        """Which outputs are parameters, or Values that were passed in, by their number."""
+        leaves: list[Any] = [
+            *((k if is_wanted else None) for k, is_wanted in enumerate(self.tape.input_grads)),
+            *self.tape.leaves[self.tape.inputs :],
+        ]
+        return [leaves[-1 - place] if place < 0 else None for place in self.tape.outputs]
+
+    def sources(self, output: int) -> Sources:
+        """What an output was computed from."""
+        if output not in self._sources:
+            if output == self.main:
+                read = (graded(self.tape.rows[row]) for row in self.tape.order)
+                self._sources[output] = self._listed(
+                    set().union([self.tape.outputs[output]], *read)
+                )
+            else:
+                self._sources |= self._sources_of_all()
+        return self._sources[output]
+
+    def _sources_of_all(self) -> dict[int, Sources]:
+        rows, outputs = self.tape.rows, self.tape.outputs
+        above = [0] * (len(rows) + len(self.tape.leaves))  # a bit for each output
+        for k, place in enumerate(outputs):
+            above[place] |= 1 << k
+        for place in range(len(rows) - 1, -1, -1):
+            bits = above[place]
+            if bits:
+                for p in graded(rows[place]):
+                    above[p] |= bits
+        leaves = [(p, above[p]) for p in range(-len(self.tape.leaves), 0)]
+        return {
+            k: self._listed({p for p, bits in leaves if bits >> k & 1}) for k in range(len(outputs))
+        }
+
+    def _listed(self, places: set[int]) -> Sources:
+        """Those of the leaves in such places that get gradients."""
+        picks = [j for j, place in enumerate(self._graded) if place in places]
+        parameters = self.program.parameters
+        below = tuple([parameters[j] for j in picks if j < len(parameters)])
+        inputs = [self.grad_inputs[j - len(parameters)] for j in picks if j >= len(parameters)]
+        return Sources(below, inputs, picks)
+
+    @cached_property
+    def _graded(self) -> list[int]:
+        """Where the parameters are on the tape, then the inputs that want a gradient."""
+        at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
+        return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
+
+
+Askers = list[tuple[Callable[[float, float], bool], int, int, bool]]
+
+
+def askers(guards: Sequence[Guard]) -> Askers:
+    """Guards with their comparisons at hand."""
+    return [(getattr(operator, g.relation), g.left, g.right, g.outcome) for g in guards]
+
+
+def hold(guards: Askers, values: Memory) -> bool:
+    """Whether the comparisons come out as they did when they were recorded."""
+    for relation, left, right, outcome in guards:
+        if relation(values[left], values[right]) is not outcome:
+            return False
+    return True
+
+
+Groups = list[tuple[slice | tuple[int, ...], int, int]]
+
+
+def _grouped(bounds: Sequence[Bound]) -> Groups:
+    """The places of integers that have the same least and largest value, with these two."""
+    places: dict[tuple[int, int], list[int]] = {}
+    for bound in bounds:
+        places.setdefault((bound.low, bound.high), []).append(bound.place)
+    found: Groups = []
+    for limits, group in places.items():
+        runs = list(side_by_side(group))
+        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
+        found.append((where, *limits))
+    return found
+
+
+def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
+    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
+    found = values[places] if type(places) is slice else [values[place] for place in places]
+    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
+
+
+def _first_below(tape: Tape) -> tuple[int, ...]:
+    """The rows below the first output: with these a sort from all of them begins."""
+    first = tape.outputs[0]
+    return tape.order[: tape.order.index(first) + 1] if first >= 0 else ()
+
+
+def rooted(tape: Tape, main: int | None) -> tuple[Tape, int | None, bool]:
+    """The tape with the order of a backward from one output; which, and if all is below it.
+
+    That is the main one, if there is one, or one that has all below it; else it stays all of them.
+    """
+    if not tape.outputs:
+        return tape, main, True
+    last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)  # all others can be below it
+    wanted = last if main is None else main
+    below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
+    is_whole = len(below) == len(tape.order)
+    if main is None and not is_whole:
+        return tape, None, True
+    return replace(tape, order=below), wanted, is_whole
+
+
+class _Other(NamedTuple):
+    """A kernel of the same rows with another backward, and where it has its leaves."""
+
+    kernel: Kernel
+    inputs: Sequence[int]
+    parameters: Sequence[int]
+    grad_inputs: Sequence[int]
+
+    def backward(self, leaves: Leaves, seeds: Sequence[float]) -> array[float]:
+        """The gradients of the parameters, then of the inputs that want one."""
+        values, adjoints = self.kernel.values, self.kernel.adjoints
+        for place, x in zip(chain(self.inputs, self.parameters), chain(*leaves), strict=True):
+            values[place] = x
+        self.kernel.forward()
+        self.kernel.backward(seeds)
+        places = (*self.parameters, *(self.inputs[k] for k in self.grad_inputs))
+        return array("d", [adjoints[place] for place in places])
+
+
+class Slopes:
+    """The partials of a replayed result, computed when a backward asks for them."""
+
+    def __init__(
+        self, recorded: Recorded, leaves: Leaves, output: int, picks: Sequence[int]
+    ) -> None:
+        self._recorded, self._leaves, self._output, self._picks = recorded, leaves, output, picks
+        self._slopes: Sequence[float] | None = None
+
+    @property
+    def reach_leaves(self) -> bool:
+        """Whether there are only leaves below the result, each once."""
+        return self._recorded.is_flat
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self.shares(1.0))
+
+    def shares(self, adjoint: float) -> Sequence[float]:
+        """What a backward that comes with an adjoint adds to that of each leaf.
+
+        The adjoint goes all the way down: slopes alone may overflow where it is small.
+        """
+        if adjoint == 1 and self._slopes is not None:
+            return self._slopes
+        found = self._recorded.backward(self._leaves, self._output, adjoint)
+        shares = found if len(self._picks) == len(found) else [found[j] for j in self._picks]
+        if adjoint == 1:
+            self._slopes = shares
+        return shares
+
+
+_living: WeakSet[Recorded] = WeakSet()
+
+
+@after_fork
+def _renew() -> None:
+    """In the child of a fork a thread that was replaying is gone, and its numbers half done."""
+    for recorded in list(_living):
+        recorded.lock, recorded.leaves = RLock(), ((), ())

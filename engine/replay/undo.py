@@ -1,0 +1,203 @@
+"""Trials: what a run does to the state of models is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+from engine.replay.arguments import numbers_of, rebuild, settled
+from engine.replay.cells import (
+    MISSING,
+    SETTABLE,
+    Cell,
+    alike,
+    attributes_of,
+    is_a,
+    now,
+    put,
+    stamp,
+    state_of,
+)
+from engine.replay.reach import Reached, reach
+from engine.replay.watch import is_computed_from
+from engine.value import Value
+
+
+@contextmanager
+def undone(*things: Any) -> Iterator[None]:
+    """What happens inside to the state of these is undone.
+
+    >>> counted = []
+    >>> def count(x):
+    ...     counted.append(x)
+    >>> with undone(count):
+    ...     count(3.0)
+    >>> counted
+    []
+    """
+    before = reach([(thing, type(thing).__name__) for thing in things])
+    chances = chances_in(before)
+    try:
+        yield
+    finally:
+        put_back(before, chances)
+
+
+def trial(run: Callable[..., Any], *things: Any) -> Any:
+    """What `run(*things)` gives; what it does to the state of these is undone.
+
+    But for Values that it built for good: a layer may be built when first called. It stays, and so
+    do the random numbers that it took. A second run tells it from what is made at each call.
+    Things that hold iterators, which cannot be wound back, are tried as copies where these can be
+    made.
+    """
+    before = reach([(thing, type(thing).__name__) for thing in things])
+    copies = _copies(things) if any(map(_holds_iterator, before.cells.values())) else None
+    chances, built = chances_in(before), dict[Any, list[Value]]()
+    try:
+        result = run(*(copies or things))
+        built = _built(before)
+        if built:
+            then = chances_in(before)
+            run(*things)
+            again = _built(before)
+            built = {key: made for key, made in built.items() if _are_same(made, again.get(key))}
+            chances = then if built else chances
+    finally:
+        put_back(before, chances, built)
+    return result
+
+
+def _copies(things: Sequence[Any]) -> Any:
+    """Copies of things, if they can be made and are as good; else None."""
+    try:
+        return deepcopy(things)
+    except Exception:  # generators, files and the like
+        return None
+
+
+def _holds_iterator(cell: Cell) -> bool:
+    things = cell.value if isinstance(cell.value, tuple) else (cell.value,)
+    return any(hasattr(type(thing), "__next__") for thing in things)
+
+
+def _built(before: Reached) -> dict[Any, list[Value]]:
+    """The leaves that stand where a walk found something else, or nothing."""
+    found = {}
+    for cell in before.cells.values():
+        value = now(cell)
+        if cell.kind not in ("random", "cache") and not alike(cell.value, value):
+            made = reach([(value, "")], before.codes, is_below=True).values.items()
+            leaves = [v for key, v in made if key not in before.values and v.op is None]
+            if leaves:
+                found[cell.key] = leaves
+    return found
+
+
+def _are_same(made: Sequence[Value], others: Sequence[Value] | None) -> bool:
+    return list(map(id, made)) == list(map(id, others or ()))
+
+
+Chances = list[tuple[Any, Any]]  # sources of random numbers with their states
+
+
+def chances_in(before: Reached) -> Chances:
+    """The sources of random numbers that a walk found, each with its state."""
+    sources = [cell.owner for cell in before.cells.values() if cell.kind == "random"]
+    return [(source, state_of(source)) for source in sources]
+
+
+def put_back(
+    before: Reached, chances: Sequence[tuple[Any, Any]], but: Collection[Any] = ()
+) -> None:
+    """Sets what a walk found to what it was then, `but` the cells of these keys."""
+    for key, cell in before.cells.items():
+        if cell.kind in ("random", "cache") or key in but or alike(cell.value, now(cell)):
+            continue
+        _put_back(cell)
+    for source, state in chances:
+        _set_state(source, state)
+
+
+def do_again(done: Sequence[tuple[Cell, Any]]) -> None:
+    """Sets what a run had set, and was put back: the cells come with what they held after it."""
+    for cell, value in done:
+        _put_back(cell._replace(value=value))
+
+
+def _set_state(source: Any, state: Any) -> None:
+    for name in ("setstate", "set_state"):
+        if hasattr(source, name):
+            getattr(source, name)(state)
+            return
+    source.bit_generator.state = state
+
+
+def _put_back(cell: Cell) -> None:
+    """What a cell held before."""
+    owner, value = cell.owner, cell.value
+    if cell.kind == "items" and hasattr(owner, "clear"):
+        owner.clear()
+        (owner.update if is_a(owner, set) else owner.extend)(value)
+    elif cell.kind == "items" and hasattr(owner, "__setitem__"):
+        owner[:] = value if is_a(owner, list) else type(owner)(owner.typecode, value)
+    elif cell.kind == "pairs" and hasattr(owner, "clear"):
+        owner.clear()
+        owner.update(zip(*value, strict=True))
+    elif cell.kind == "array":
+        owner[...] = _array_of(owner, value)
+    elif cell.kind in SETTABLE and value is not MISSING:
+        put(cell, value)
+    elif cell.kind == "attribute":
+        attributes_of(owner).pop(cell.name, None)
+        stamp[0] = object()
+    elif cell.kind == "global":
+        owner.pop(cell.name, None)
+    elif cell.kind == "module":
+        vars(owner).pop(cell.name, None)
+
+
+def _array_of(owner: Any, value: Any) -> Any:
+    shape, *_, content = value
+    numbers = owner.copy().reshape(shape)
+    if isinstance(content, bytes):
+        numbers.view("u1" if numbers.ndim else None).reshape(-1)[:] = memoryview(content)
+    else:
+        numbers.flat = content
+    return numbers
+
+
+def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
+    """Sets what was computed from plain numbers alone, or stands for one, to plain numbers."""
+
+    def plain(x: Any) -> Any:
+        return x.data if is_computed_from(x, [floats]) else settled(x)
+
+    for cell, value in state:
+        owner = cell.owner
+        if cell.kind == "items" and hasattr(owner, "__setitem__"):
+            for k, x in enumerate(value):
+                if plain(x) is not x:
+                    owner[k] = plain(x)
+        elif cell.kind == "pairs":
+            for key, x in zip(*value, strict=True):
+                if plain(x) is not x:
+                    owner[key] = plain(x)
+        elif cell.kind in SETTABLE and is_data(cell._replace(value=value)):
+            numbers = numbers_of(value)
+            found = list(map(plain, numbers))
+            if any(a is not b for a, b in zip(numbers, found, strict=True)):
+                put(cell, rebuild(value, iter(found)))
+            elif settled(value) is not value:
+                put(cell, settled(value))
+
+
+def is_data(cell: Cell) -> bool:
+    """Whether what was set can be set again at each call."""
+    try:
+        numbers_of(cell.value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return cell.kind in SETTABLE
