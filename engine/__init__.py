@@ -54,3 +54,4 @@ from engine.value import toposort as toposort
 
 # `from engine import *` leaves Python's own three alone: they take `key=`, and sum any numbers.
 names.show(globals(), but=("max", "min", "sum"))
+names.moved(draw="pictures", steps="pictures")

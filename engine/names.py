@@ -1,5 +1,6 @@
 """Names: those that a package shows, and those that were mistyped."""
 
+import sys
 from collections.abc import Collection
 from difflib import get_close_matches
 from types import ModuleType
@@ -42,3 +43,13 @@ def show(package: dict[str, Any], but: Collection[str] = ()) -> None:
 
     package["__all__"] = [name for name in names() if name[0] != "_" and name not in but]
     package["__dir__"] = names
+
+
+def moved(**folders: str) -> None:
+    """Lets modules of the engine be imported by their former names: each is in a folder now.
+
+    >>> moved(draw="pictures")
+    >>> from engine.draw import draw
+    """
+    for name, folder in folders.items():
+        sys.modules[f"engine.{name}"] = sys.modules[f"engine.{folder}.{name}"]

@@ -17,6 +17,7 @@ from nn.data import xor as xor
 from nn.elsewhere import __getattr__ as __getattr__
 from nn.history import DivergedError as DivergedError
 from nn.history import History as History
+from nn.history import LossExploded as LossExploded
 from nn.history import Step as Step
 from nn.history import TrainingInterrupted as TrainingInterrupted
 from nn.loss import binary_cross_entropy as binary_cross_entropy

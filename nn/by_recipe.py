@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -11,11 +13,12 @@ from typing import Any, NamedTuple, cast
 from engine.ops import fsum
 from engine.pictures.drawing.picture import many
 from engine.replay import backends
+from engine.replay.witness import outside
 from engine.value import Value, set_each
 from nn.data import Dataset
 from nn.described import described
 from nn.ground import Ground, ground, ground_of
-from nn.history import INTERRUPTED, DivergedError, History
+from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import Loss
 from nn.module import MLP
 from nn.optim import Schedule
@@ -78,8 +81,8 @@ def train_by(
 ) -> History:
     """Trains a new net on scaled rows; `settings` are those of `fit`, which says what it raises.
 
-    A recipe with a rival is `chosen` first. `grounds` are the `grounds_of` these, where they are
-    at hand.
+    A recipe with a rival is `chosen` first; after Ctrl-C there the net is the one of that trial.
+    `grounds` are the `grounds_of` these, where they are at hand.
 
     >>> from nn.data import iris, standardise
     >>> from nn.loss import cross_entropy
@@ -91,7 +94,11 @@ def train_by(
     """
     settings = {**settings, "backend": backend_for(**settings)}
     grounds = grounds or grounds_of(recipe, net, loss, rows, seed, settings["backend"])
-    recipe = chosen(recipe, net, loss, rows, seed, grounds=grounds, **settings)
+    try:
+        recipe = chosen(recipe, net, loss, rows, seed, grounds=grounds, **settings)
+    except TrialInterrupted as stopped:
+        warnings.warn(str(stopped), TrainingInterrupted, stacklevel=outside())
+        return stopped.history
     learned, held_out = grounds
     if held_out:
         patience = _patience(recipe, len(learned.table))
@@ -156,6 +163,26 @@ def backend_for(
 # --- which start ------------------------------------------------------------------------------
 
 
+def has_trial(recipe: Recipe, net: MLP, rows: Dataset) -> bool:
+    """Whether two starts are worth to be tried: for a net with bends, of rows and steps enough."""
+    is_enough = recipe.steps >= SHORTEST and len(rows.xs) >= FEWEST_TO_TRY
+    return recipe.rival is not None and is_enough and len(net.layers) > 1
+
+
+class TrialInterrupted(KeyboardInterrupt):
+    """Ctrl-C while two starts were tried: the net has the weights that one of them came to.
+
+    `history` has its steps, `recipe` is that start, not chosen yet.
+    """
+
+    def __init__(self, recipe: Recipe, history: History) -> None:
+        super().__init__(
+            f"interrupted while two starts were tried: the net is that of the {recipe.start} one "
+            f"after {many(len(history), 'step')}, and learned from a part of the rows"
+        )
+        self.recipe, self.history = recipe, replace(history, ended=INTERRUPTED)
+
+
 def chosen(
     recipe: Recipe,
     net: MLP,
@@ -175,7 +202,8 @@ def chosen(
     one standard error of the mean difference. A training that goes on has the start that it began
     with. `grounds` are the `grounds_of` these, where they are at hand.
 
-    Raises ValueError as `places`, and KeyboardInterrupt after Ctrl-C.
+    Raises ValueError as `places`, TrialInterrupted after Ctrl-C, and KeyboardInterrupt where that
+    came before the first step.
     """
     rival = recipe.rival
     if rival is None:
@@ -184,14 +212,26 @@ def chosen(
     if resume is not None:
         began = _began(resume, (single, rival), net, len(places(recipe, rows, seed)[0]))
         return replace(began, why=f"{began.start} start, as it began")
-    if recipe.steps < SHORTEST or len(rows.xs) < FEWEST_TO_TRY or len(net.layers) == 1:
+    if not has_trial(recipe, net, rows):
         return single
     if not recipe.hold_out:
         tried = replace(recipe, hold_out=TRIED_ON)
         grounds = grounds_of(tried, net, loss, rows, seed, backend)
     grounds = grounds or grounds_of(recipe, net, loss, rows, seed, backend)
     settings = {"backend": backend, "progress": progress}
-    lost = [_lost(one, recipe.trial, net, loss, grounds, seed, settings) for one in (single, rival)]
+    lost, trials = list[list[float]](), list[tuple[History, list[float]]]()
+    try:
+        for one in (single, rival):
+            with _put_back(net):
+                history = _tried(one, recipe.trial, net, loss, grounds, seed, settings)
+                trials.append((history, [p.data for p in net.parameters()]))
+                lost.append(_losses(grounds, history))
+    except KeyboardInterrupt:
+        for one, (history, weights) in zip((recipe, rival), trials, strict=False):
+            if len(history):
+                set_each("data", net.parameters(), weights)
+                raise TrialInterrupted(one, history) from None
+        raise
     means = [fsum(losses) / len(losses) for losses in lost]
     best, worst = (rival, single) if _is_clearly_less(lost[1], lost[0]) else (single, rival)
     here, there = means if best is single else means[::-1]
@@ -202,7 +242,18 @@ def chosen(
     return replace(best, why=why)
 
 
-def _lost(
+@contextmanager
+def _put_back(net: MLP) -> Iterator[None]:
+    """What is done to the net inside is undone at the end."""
+    before = [p.data for p in net.parameters()]
+    try:
+        yield
+    finally:
+        set_each("data", net.parameters(), before)
+        net.zero_grad()
+
+
+def _tried(
     recipe: Recipe,
     share: float,
     net: MLP,
@@ -210,29 +261,44 @@ def _lost(
     grounds: Grounds,
     seed: int,
     settings: dict[str, Any],
-) -> list[float]:
-    """The loss of each of the rows that judge, after a short training: as it was at its best."""
-    learned, judges = grounds.learned, cast(Ground, grounds.held_out)
-    n, before = len(learned.table), [p.data for p in net.parameters()]
+) -> History:
+    """A short training; the net is left as it was at its best. No steps where it diverged.
+
+    KeyboardInterrupt after Ctrl-C before the first step.
+    """
+    learned, n = grounds.learned, len(grounds.learned.table)
     batches = math.ceil(n / min(recipe.batch or n, TRIAL_BATCH))
     batch = n // batches  # all of one size: each other one is recorded anew
     learned = learned.first(batches * batch)
     short = replace(recipe, steps=min(int(share * recipe.steps), LONGEST_TRIAL), batch=batch)
     watched = {
         **settings,
-        "validation": judges,
+        "validation": grounds.held_out,
         "early_stop": _patience(short, len(learned.table), TRIAL_PATIENCE),
     }
-    try:
-        history = _fitted(short, net, loss, learned, seed, **watched)
-        if history.ended == INTERRUPTED:
-            raise KeyboardInterrupt
-        return [float(lost) for lost, _ in judges.judge(judges.table.xs, judges.table.ys)]
-    except DivergedError:
+    with warnings.catch_warnings():
+        for kind in (TrainingInterrupted, LossExploded):  # who calls this knows more
+            warnings.simplefilter("ignore", kind)
+        try:
+            history = _fitted(short, net, loss, learned, seed, **watched)
+        except DivergedError:
+            return History()
+    if history.ended == INTERRUPTED and not len(history):
+        raise KeyboardInterrupt
+    return history
+
+
+def _losses(grounds: Grounds, history: History) -> list[float]:
+    """The loss of each of the rows that judge, after a trial; inf where it diverged.
+
+    KeyboardInterrupt where Ctrl-C ended it.
+    """
+    judges = cast(Ground, grounds.held_out)
+    if history.ended == INTERRUPTED:
+        raise KeyboardInterrupt
+    if not len(history):
         return [math.inf] * len(judges.table)
-    finally:
-        set_each("data", net.parameters(), before)
-        net.zero_grad()
+    return [float(lost) for lost, _ in judges.judge(judges.table.xs, judges.table.ys)]
 
 
 def _is_clearly_less(losses: Sequence[float], others: Sequence[float]) -> bool:

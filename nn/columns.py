@@ -85,7 +85,7 @@ class Column:
     def places(self, sheet: Sheet) -> tuple[list[int], dict[int, str]]:
         """The place of each cell in `texts`, -1 for a gap; and of each row at fault, what it is."""
         cells = sheet.cells(self.name)
-        known = self._known({*cells})
+        known = self.known({*cells})
         found = [known[cell] for cell in cells]
         if min(known.values()) > -2:
             return found, {}
@@ -93,7 +93,7 @@ class Column:
         faults = {i: f"{cells[i]!r:.80}, {expected}" for i, k in enumerate(found) if k == -2}
         return found, faults
 
-    def _known(self, cells: Collection[str]) -> dict[str, int]:
+    def known(self, cells: Collection[str]) -> dict[str, int]:
         """The place of each of different cells, -1 for a gap, -2 for what has none."""
         texts = [*enumerate(self.texts)]
         place = {text: i for i, text in texts if text not in (self.gap, self.rest)}

@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from pathlib import Path
@@ -39,7 +39,8 @@ class Dataset:
 
     `ys` holds class indices (into `classes`), or amounts where `classes` is empty. `reading` is
     how a file was read (a `nn.columns.Reading`); None for other rows. `numbers` are those of the
-    rows in their file, from 1, where some of its rows are not here.
+    rows in their file, from 1, where some of its rows are not here. `texts` has the cells of
+    columns of many texts, by name, until it is decided which of them are kept.
     """
 
     xs: Rows
@@ -49,6 +50,7 @@ class Dataset:
     target: str = ""
     reading: Any = field(default=None, compare=False)
     numbers: Sequence[int] = field(default=(), compare=False)
+    texts: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False, repr=False)
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.xs, self.ys))
@@ -62,7 +64,8 @@ class Dataset:
         """The rows at `indices`, in that order."""
         xs, ys = [self.xs[i] for i in indices], [self.ys[i] for i in indices]
         numbers = [self.numbers[i] for i in indices] if self.numbers else ()
-        return replace(self, xs=xs, ys=ys, numbers=numbers)
+        texts = {name: [cells[i] for i in indices] for name, cells in self.texts.items()}
+        return replace(self, xs=xs, ys=ys, numbers=numbers, texts=texts)
 
 
 def by_rows(columns: Columns) -> Rows:

@@ -25,6 +25,11 @@ COUNTERPARTS = {  # of PyTorch, Keras, scikit-learn, micrograd
     "weight_decay": "nn.l2 as a penalty, or the weight_decay of an optimiser",
     "Linear": 'nn.Layer(nin, nout, "linear")',
     "Dense": 'nn.Layer(nin, nout, "linear")',
+    "ReLU": 'engine.relu, or nn.MLP(nin, [16, 1], "relu") for a net',
+    "Tanh": 'engine.tanh, or nn.MLP(nin, [16, 1], "tanh") for a net',
+    "Sigmoid": 'engine.sigmoid, or nn.MLP(nin, [16, 1], "sigmoid") for a net',
+    "GELU": 'engine.gelu, or nn.MLP(nin, [16, 1], "gelu") for a net',
+    "Softmax": "engine.softmax, or nn.cross_entropy, of numbers before it",
     "Sequential": "nn.MLP, or a nn.Module of your own",
     "MLPClassifier": "nn.MLP",
     "MLPRegressor": "nn.MLP",
@@ -55,7 +60,8 @@ def __getattr__(name: str) -> NoReturn:
     asked_by = sys._getframe(1).f_globals.get("__name__")
     if asked_by == "importlib._bootstrap" and name in COUNTERPARTS:
         raise ImportError(words, name="nn")  # `from nn import ...` would leave the words out
-    raise AttributeError(words, name=name, obj=package)
+    # Where it is told what to write, Python adds no guess of its own.
+    raise AttributeError(words, name=name, obj=None if ": write " in words else package)
 
 
 def where(name: str, names: Collection[str]) -> str:

@@ -14,11 +14,12 @@ from typing import Any
 from engine.functions import softmax
 from engine.modes import no_grad
 from engine.names import no_such
-from nn.by_recipe import chosen, train_by
+from nn.by_recipe import TrialInterrupted, chosen, train_by
 from nn.columns import Column, Reading
 from nn.data import Dataset
 from nn.extremes import extremes
-from nn.gaps import filled, learned_fills, with_gaps
+from nn.history import TrainingInterrupted
+from nn.learned import filled, learned, read_as
 from nn.module import MLP
 from nn.recipe import USUAL, Recipe, places, recipe_for
 from nn.rows import EachRow
@@ -184,17 +185,21 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         names = getattr(self, "feature_names_in_", None)
         features = [f"x{k}" for k in range(xs.shape[1])] if names is None else map(str, names)
         rows = Dataset(xs.tolist(), ys, tuple(features), tuple(classes), "y")
-        learned, _ = places(recipe, rows, seed)
-        rows = _filled(rows, learned) if self.missing == "fill" else rows
-        self.task_, scaled = prepared(rows, learned)
+        learning, _ = places(recipe, rows, seed)
+        rows = _filled(rows, learning) if self.missing == "fill" else rows
+        self.task_, scaled = prepared(rows, learning)
         for line in extremes(rows, scaled):
             warnings.warn(line, stacklevel=3)
         sizes = [*hidden, self.task_.outputs]
         self.model_ = MLP(len(rows.features), sizes, "tanh", init="xavier", seed=seed)
         training = self.model_, self.task_.loss, scaled, seed
         settings: dict[str, Any] = {"backend": self.backend, "progress": False}
-        self.recipe_ = chosen(recipe, *training, **settings)
-        self.history_ = train_by(self.recipe_, *training, **settings)
+        try:
+            self.recipe_ = chosen(recipe, *training, **settings)
+            self.history_ = train_by(self.recipe_, *training, **settings)
+        except TrialInterrupted as stopped:
+            warnings.warn(str(stopped), TrainingInterrupted, stacklevel=3)
+            self.recipe_, self.history_ = stopped.recipe, stopped.history
         self.n_iter_ = len(self.history_)
 
     def _outputs(self, xs: Any) -> Any:
@@ -204,7 +209,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         if self.task_.reading:
             names = tuple(column.name for column in self.task_.reading.columns)
             rows = replace(rows, features=names, reading=_reading(names, self.task_.classes))
-            rows = filled(with_gaps(rows, self.task_.reading))[0]
+            rows = filled(read_as(rows, self.task_.reading))[0]
         with no_grad():
             return np.array(EachRow(self.model_)(self.task_.inputs(rows.xs)), dtype=float)
 
@@ -235,10 +240,10 @@ def _reading(names: Sequence[str], classes: Sequence[str]) -> Reading:
     return Reading(tuple(map(Column, names)), target, "fill")
 
 
-def _filled(rows: Dataset, learned: Sequence[int]) -> Dataset:
+def _filled(rows: Dataset, places: Sequence[int]) -> Dataset:
     """Rows whose gaps hold the medians of those learned from; inputs say where gaps were."""
     rows = replace(rows, reading=_reading(rows.features, rows.classes))
-    return filled(with_gaps(rows, learned_fills(rows.pick(learned)).reading))[0]
+    return filled(read_as(rows, learned(rows.pick(places)).reading))[0]
 
 
 class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]

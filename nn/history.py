@@ -67,6 +67,9 @@ class History:
         return len(self.step)
 
     def __getitem__(self, index: int) -> Step:
+        if isinstance(index, str):
+            known = f": history.{index} is a list" if index in Step._fields else ""
+            raise TypeError(f"a History gives a step by its number, history[-1]{known}")
         if isinstance(index, slice):
             raise TypeError("a History gives one step, history[-1]; slice a list: history.loss[:2]")
         return Step(*(column[index] for column in self._columns()))
@@ -110,17 +113,26 @@ class History:
             lines.writerow(Step._fields)
             lines.writerows(zip(*self._columns(), strict=True))
 
-    def plot(self) -> "Figure":
-        """The curves as a matplotlib Figure."""
+    def plot(self, path: str | PathLike[str] | None = None) -> "Figure":
+        """The curves as a matplotlib Figure; with a path, "curves.svg", it is written there."""
         from nn.plot import plot_history
 
-        return plot_history(self)
+        if not isinstance(path, str | PathLike | None):
+            raise TypeError(f"plot expected the name of a file, 'curves.svg', got {path!r:.40}")
+        figure = plot_history(self)
+        if path is not None:
+            figure.savefig(path)
+        return figure
 
 
 class DivergedError(FloatingPointError):
     """A step met nan or inf and was not taken; `history` has the steps before it."""
 
     history: History
+
+
+class LossExploded(UserWarning):
+    """The loss ended a million times larger than it began, without an inf or nan to stop at."""
 
 
 class TrainingInterrupted(UserWarning):

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import takewhile
 
 from engine.names import no_such
 from nn.columns import MISSING, MOST_CATEGORIES, OTHER, POLICIES, Column, Reading, free, plain
@@ -22,7 +24,7 @@ from nn.numerals import (
     usual_spelling,
 )
 from nn.sheet import Format, Sheet, some
-from nn.useless import listed, useless_cells, useless_numbers, useless_texts
+from nn.useless import NAMELESS, listed, useless_cells, useless_numbers, useless_texts
 from nn.wording import option
 
 SHARE_OF_A_TEXT = 0.1  # of the cells, for texts between numbers to be no slip
@@ -119,10 +121,18 @@ class Look:
 
     def _useless(self, column: Column) -> str:
         """Why numbers have nothing to learn from; "" where they have."""
-        name = column.name
-        nameless = name in self.sheet.nameless or name.casefold() == "unnamed: 0"
-        numbers = column.numbers(self.sheet)[0]
-        return useless_numbers(name, numbers, name == self.first, nameless, self.several)
+        name, numbers = column.name, column.numbers(self.sheet)[0]
+        nameless = self._is_nameless(name)
+        is_first = name == self.first or name in self._indexes
+        return useless_numbers(name, numbers, is_first, nameless, self.several)
+
+    def _is_nameless(self, name: str) -> bool:
+        return name in self.sheet.nameless or bool(NAMELESS.fullmatch(name))
+
+    @cached_property
+    def _indexes(self) -> set[str]:
+        """The first columns, as long as they have no names: one may be added at each writing."""
+        return {*takewhile(self._is_nameless, self.sheet.columns)}
 
     def _remark_zeros(self, name: str) -> None:
         """Notes where numbers begin with zeros, as codes do."""
@@ -258,7 +268,7 @@ class Look:
         """A column of texts, with those that have an input; None where it is left out."""
         counts = self.counts(name)
         gaps = counts.pop("", 0)
-        rows, is_told = counts.total(), name in self.wishes.text
+        is_told = name in self.wishes.text
         is_own = bool(gaps) and self.wishes.missing == "fill"  # a gap is a text of its own
         why = "" if is_told else useless_texts(name, counts)
         if not counts:
@@ -272,15 +282,14 @@ class Look:
         self.remark_texts(name, counts)
         if len(counts) > MOST_CATEGORIES:
             kept = [text for text, _ in counts.most_common(MOST_CATEGORIES - 1)]
-            rest = free(OTHER, kept)
-            others = rows - sum(counts[text] for text in kept)
+            rest = free(OTHER, counts)
             self.found.say(
-                f"of its texts the {len(kept)} most frequent are kept, others are {rest!r}",
-                f"{name!r} ({others} of {rows})",
+                f"the {len(kept)} texts most frequent in the rows learned from are kept, others "
+                f"are {rest!r}",
+                f"{name!r} ({len(counts)} texts)",
             )
         if is_own:
-            gap = free(MISSING, kept)
-            self.found.say(f"an empty cell is a text of its own, {gap!r}", f"{name!r} ({gaps})")
+            gap = free(MISSING, counts)
         texts = (*sorted(kept, key=natural), *filter(None, (gap, rest)))
         usual = max(counts, key=counts.__getitem__)
         return Column(name, "text", gap=gap, texts=texts, rest=rest, usual=usual)

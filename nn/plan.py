@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from engine.pictures.drawing.picture import many
 from nn.dataset import Dataset, as_rows, grid_of
-from nn.gaps import with_fills
+from nn.learned import from_places
 from nn.module import MLP
 from nn.parting import parted
 from nn.recipe import Recipe, places
@@ -31,6 +31,7 @@ class Plan:
     sizes: tuple[int, ...]
     seed: int
     recipe: Recipe | None = None
+    remarks: Sequence[str] = ()  # on what was learned of columns
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""
@@ -46,8 +47,8 @@ def plan_for(
 ) -> Plan:
     """The plan for a file's rows; ValueError where the net would be too large.
 
-    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled and columns scaled
-    by what the rows that it learns from say, without those that it holds out.
+    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled, texts kept and
+    columns scaled by what the rows that it learns from say, without those that it holds out.
     """
     n = len(rows.xs)
     numbers = rows.numbers or range(1, n + 1)
@@ -63,8 +64,8 @@ def plan_for(
     recipe, told = recipe_of(len(learned)) if recipe_of else None, learned
     if recipe:
         told = [learned[k] for k in places(recipe, rows.pick(learned), seed)[0]]
-    rows, *at_hand = with_fills(rows, told)
-    task, columns, ys = prepared_columns(rows, told, *at_hand)
+    rows, columns, remarks = from_places(rows, told)
+    task, columns, ys = prepared_columns(rows, told, columns)
     sizes = (len(task.features), *hidden, task.outputs)
     count = sum((a + 1) * b for a, b in pairwise(sizes))
     if count > MOST_PARAMETERS:
@@ -89,4 +90,5 @@ def plan_for(
         sizes,
         seed,
         recipe,
+        remarks,
     )

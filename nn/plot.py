@@ -83,6 +83,7 @@ def plot_history(history: Curves) -> "Figure":
             name = f"weights kept: step {history.kept + 1:,}"
             axes.axvline(history.kept + 1, color=COLOURS[2], linestyle=LINES[3], label=name)
         _finish(axes, title, "step", unit)
+    _level_titles(figure)
     return figure
 
 
@@ -112,6 +113,7 @@ def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
     _fit_height(by_time, heights[1])
     _finish(by_points, "Loss against points looked at", "points looked at", "loss")
     _finish(by_time, "Loss against time", "time after the first step (s)", "loss")
+    _level_titles(figure)
     return figure
 
 
@@ -356,14 +358,26 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) < 3 else f"the {len(names)} other columns"
 
 
+def _height_above(axes: "Axes") -> int:
+    """The points that a legend above takes."""
+    names, _ = axes.get_legend_handles_labels()
+    return 14 + 15 * len(names)
+
+
+def _level_titles(figure: "Figure") -> None:
+    """Puts the titles of panels side by side at one height, above the tallest legend."""
+    pad = max(map(_height_above, figure.axes))
+    for axes in figure.axes:
+        axes.set_title(axes.get_title(), pad=pad)
+
+
 ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0, 1)}
 ASIDE: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
 
 
 def _finish(axes: "Axes", title: str, across: str, up: str, legend: dict[str, Any] = ABOVE) -> None:
     """Titles, axes, and a legend that covers no data."""
-    names, _ = axes.get_legend_handles_labels()
-    axes.set_title(title, pad=10 + 15 * len(names) if legend is ABOVE else 6)
+    axes.set_title(title, pad=_height_above(axes) if legend is ABOVE else 6)
     axes.set(xlabel=across, ylabel=up)
     if axes.get_xscale() == "linear":
         axes.locator_params(axis="x", nbins=6)  # so that numbers of five digits do not touch

@@ -77,7 +77,7 @@ def collector_put_off() -> Iterator[None]:
 
 
 @contextmanager
-def reporting(wanted: bool | None, total: int) -> Iterator[Report]:
+def reporting(wanted: bool | None, total: int, unit: str = "step") -> Iterator[Report]:
     """`report(done, state)` shows on stderr how many of `total` are done, ten times a second.
 
     A bar where tqdm is installed, else a line. `wanted=None`: only where stderr is a terminal.
@@ -87,24 +87,24 @@ def reporting(wanted: bool | None, total: int) -> Iterator[Report]:
     if sys.stderr is None or not (is_terminal if wanted is None else wanted):
         yield _nothing
         return
-    show, close = _display(total) if is_terminal else (partial(_show_plain, total), _no_end)
+    show, close = _display(total, unit) if is_terminal else (partial(_show_plain, total), _no_end)
     pause = SECONDS_BETWEEN_REPORTS if is_terminal else SECONDS_BETWEEN_LINES
-    latest: tuple[int, object] | None = None
+    latest = shown = None
     start = time.monotonic()
     shown_at = -math.inf if is_terminal else start
 
     def report(done: int, state: object) -> None:
-        nonlocal latest, shown_at
+        nonlocal latest, shown, shown_at
         latest = done, state
         now = time.monotonic()
         if now - shown_at >= pause:
             show(done, state)
-            shown_at = now
+            shown, shown_at = latest, now
 
     try:
         yield report
     finally:
-        if latest and shown_at != start:
+        if latest and shown_at != start and latest is not shown:
             show(*latest)
         close()
 
@@ -113,12 +113,12 @@ def _nothing(done: int, state: object) -> None:
     pass
 
 
-def _display(total: int) -> tuple[Report, Callable[[], None]]:
+def _display(total: int, unit: str) -> tuple[Report, Callable[[], None]]:
     try:
         from tqdm import tqdm
     except ImportError:
         return partial(_show_line, total), _end_line
-    bar = tqdm(total=total, unit="step", mininterval=0)
+    bar = tqdm(total=total, unit=unit, mininterval=0)
 
     def show(done: int, state: object) -> None:
         bar.set_postfix_str(str(state), refresh=False)

@@ -9,11 +9,12 @@ from os import PathLike, fspath
 from typing import Any
 
 from engine.pictures.drawing.picture import many
-from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid
+from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid, plain
 from nn.dataset import DataError, Dataset, DataWarning, by_rows, names_of
 from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
-from nn.gaps import filled, learned_fills
+from nn.learned import filled, learned
+from nn.looking import are_plain
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings
 from nn.progress import Stage, collector_paused, no_stage
 from nn.sheet import FOUND, Format, Sheet, read_sheet, refuse, some
@@ -96,22 +97,47 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
         found.remarks.append(f"{many(len(without), 'row')} without {target.name!r} left out")
     if reading.missing == "drop" and gaps.keys() - {*without}:
         found.remarks.append(f"{many(len(gaps.keys() - {*without}), 'row')} with gaps left out")
-    spans = reading.spans if reading.missing == "fill" else {}
-    for column in reading.columns if spans else ():
-        numbers = told.columns[spans[column.name].start]
-        if column.kind == "number" and (gaps_here := gaps_of(numbers)):
-            found.say(
-                "missing cells hold the median of the rows learned from; where these have "
-                "gaps, an input says so",
-                f"{column.name!r} ({len(gaps_here)})",
-            )
+    if reading.missing == "fill":
+        _say_fills(told, reading, found, out)
     kept = [i for i in range(len(sheet.lines)) if i not in out] if out or sheet.bare else None
     if kept == []:
         raise DataError(f"{sheet.path}: no row is left to learn from: each one has gaps")
-    rows = _dataset(told, reading, ys, kept)
+    rows = replace(_dataset(told, reading, ys, kept), texts=_many_texts(sheet, reading, kept))
     if not sheet.bare:
         return rows
     return replace(rows, numbers=[sheet.places[i - 1] + 1 for i in rows.numbers])
+
+
+def _say_fills(told: Laid, reading: Reading, found: Found, out: Collection[int]) -> None:
+    """Notes what becomes of gaps, with how many there are in the rows that are not left out."""
+    spans = reading.spans
+    for column in sorted(reading.columns, key=lambda column: column.kind, reverse=True):
+        start = spans[column.name].start
+        if column.kind == "number":
+            words = (
+                "missing cells hold the median of the rows learned from; where these have gaps, an "
+                "input says so"
+            )
+            gaps = gaps_of(told.columns[start])
+        elif column.gap:
+            words = f"an empty cell is a text of its own, {column.gap!r}"
+            gaps = [
+                i for i, x in enumerate(told.columns[start + column.texts.index(column.gap)]) if x
+            ]
+        else:
+            continue
+        if count := sum(i not in out for i in gaps):
+            found.say(words, f"{column.name!r} ({count})")
+
+
+def _many_texts(sheet: Sheet, reading: Reading, kept: Sequence[int] | None) -> dict[str, list[str]]:
+    """The cells of columns of which only some texts are kept; 1.0 is 1, where all are numbers."""
+    found = {}
+    for name in [column.name for column in reading.columns if column.rest]:
+        cells = sheet.cells(name)
+        cells = list(map(plain, cells)) if are_plain({*cells}) else cells
+        found[name] = cells if kept is None else [cells[i] for i in kept]
+    return found
 
 
 def _targets(
@@ -148,12 +174,18 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
 
 
 @collector_paused()
-def read_again(path: str | PathLike[str], how: Callable[[Sheet], Reading], format: Format) -> Seen:
+def read_again(
+    path: str | PathLike[str],
+    how: Callable[[Sheet], Reading],
+    format: Format,
+    stage: Stage = no_stage,
+) -> Seen:
     """The rows of another file, read as a reading says: what cannot be read stops no other row.
 
     DataError where a column is missing, or where numbers may mean something else.
     """
-    sheet = read_sheet(path, format)
+    sheet = read_sheet(path, format, stage)
+    stage(f"laying out {len(sheet.lines):,} rows")
     reading = how(sheet)
     spelt = partial(respelt, sheet, reading.format, format)
     columns, aim = tuple(map(spelt, reading.columns)), reading.target
@@ -312,7 +344,7 @@ def load_csv(
         raise ValueError(in_python(str(error))) from None
     for line in lines:
         warnings.warn(DataWarning(in_python(line)), stacklevel=3)
-    return filled(learned_fills(rows))[0] if like is None else rows
+    return filled(learned(rows))[0] if like is None else rows
 
 
 def _load_like(

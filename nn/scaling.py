@@ -52,17 +52,15 @@ def _scale(column: Sequence[float]) -> tuple[float, float]:
     return mean, scale if is_apart(least, most) else 1.0
 
 
-def alike(
-    xs: Rows, places: Sequence[int] = (), columns: Columns = (), known: Columns = ()
-) -> tuple[Scaler, Rows]:
+def alike(xs: Rows, places: Sequence[int] = (), columns: Columns = ()) -> tuple[Scaler, Rows]:
     """What gives rows the mean 0 and the standard deviation 1, and their columns, scaled by it.
 
     With `places` the rows there alone say by what all are scaled. `columns` are those of the rows,
-    and `known` those at the places, where they are at hand. Raises as `standardise`.
+    where they are at hand. Raises as `standardise`.
     """
     try:
         columns = columns or list(zip(*xs, strict=True))
-        known = (known or picked(columns, places)) if places else columns
+        known = picked(columns, places) if places else columns
         means, scales = zip(*map(_scale, known), strict=True)
         scaler = Scaler(means, scales)
         return scaler, scaler.columns(columns)

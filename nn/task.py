@@ -15,6 +15,7 @@ from nn.data import Dataset, Decision, Rows, Scaler, as_dataset
 from nn.dataset import Columns, by_rows
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
+from nn.progress import Stage, no_stage
 from nn.reading import Seen, as_named, read_again
 from nn.save import load_with_meta
 from nn.scaling import alike
@@ -125,7 +126,9 @@ class Task:
     def _amount(self, y: float) -> float:
         return self.answers.means[0] + self.answers.scales[0] * y
 
-    def read(self, path: str | PathLike[str], told: Format = FOUND) -> Seen:
+    def read(
+        self, path: str | PathLike[str], told: Format = FOUND, stage: Stage = no_stage
+    ) -> Seen:
         """A file's rows, those that can be read; where they cannot be scored, why.
 
         `told` says of the file what takes the place of what the model keeps. Raises DataError
@@ -134,8 +137,8 @@ class Task:
         reading = self.reading
         if reading is None:
             how = as_named(self.features, self.target, self.classes)
-            return read_again(path, how, Format(header=True).but(told))
-        return read_again(path, lambda sheet: reading, reading.format.but(told))
+            return read_again(path, how, Format(header=True).but(told), stage)
+        return read_again(path, lambda sheet: reading, reading.format.but(told), stage)
 
     def meta(self) -> dict[str, Any]:
         """The task as JSON can hold it, for `save`."""
@@ -164,15 +167,15 @@ def prepared(rows: Dataset, places: Sequence[int] = ()) -> tuple[Task, Dataset]:
 
 
 def prepared_columns(
-    rows: Dataset, places: Sequence[int] = (), columns: Columns = (), known: Columns = ()
+    rows: Dataset, places: Sequence[int] = (), columns: Columns = ()
 ) -> tuple[Task, Columns, list[Any]]:
     """The same, with the columns of the scaled rows, and the targets.
 
-    `columns` are those of the rows, and `known` those at the places, where they are at hand.
+    `columns` are those of the rows, where they are at hand.
     """
     as_dataset(rows)
     places = () if len(places) == len(rows.xs) else places
-    inputs, columns = alike(rows.xs, places, columns, known)
+    inputs, columns = alike(rows.xs, places, columns)
     answers, ys = Scaler((0.0,), (1.0,)), rows.ys
     if not rows.classes:
         answers, (ys,) = alike([[y] for y in rows.ys], places)

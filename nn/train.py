@@ -19,7 +19,15 @@ from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
 from nn.files import check_writable
 from nn.ground import Ground, ground
-from nn.history import ALL_DONE, INTERRUPTED, DivergedError, History, Step, TrainingInterrupted
+from nn.history import (
+    ALL_DONE,
+    INTERRUPTED,
+    DivergedError,
+    History,
+    LossExploded,
+    Step,
+    TrainingInterrupted,
+)
 from nn.judging import (
     Loss,
     Model,
@@ -36,6 +44,9 @@ from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, cons
 from nn.progress import Interrupt, reporting
 from nn.standing import Training, validation_of
 from nn.stepping import Stepping, batches, mean_loss
+
+USUAL_PAUSE = 100  # steps between two checkpoints
+EXPLODED = 1e6  # times the loss at the start
 
 # --- the loops --------------------------------------------------------------------------------
 
@@ -81,7 +92,7 @@ def fit(
     progress: bool | None = None,
     backend: str = "auto",
     checkpoint: str | PathLike[str] | None = None,
-    every: int = 100,
+    every: int | None = None,
     resume: str | PathLike[str] | None = None,
     **mistyped: NoReturn,
 ) -> History:
@@ -115,7 +126,8 @@ def fit(
     program goes on then, after a `TrainingInterrupted` warning: to end it instead, make this an
     error, `warnings.simplefilter("error", TrainingInterrupted)`, or ask `history.ended`.
 
-    `checkpoint="run.json"` writes where training stands after `every` so many steps and at its end.
+    `checkpoint="run.json"` writes where training stands after `every` so many steps (100 unless
+    given) and at its end.
     The same call with `resume="run.json"` goes on from there, to the same bits as without a stop:
     parameters, optimiser, schedule, shuffling, early stop, and the history so far. `steps` counts
     from the very start; give both to go on writing. Another training is refused, and the error
@@ -131,7 +143,8 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
-    _check_calls(model, loss, callbacks, penalty, every, mistyped)
+    _check_calls(model, loss, callbacks, penalty, mistyped)
+    every = _pause(every, checkpoint, resume)
     learned = ground(model, loss, data)
     xs, ys = learned.table.xs, learned.table.ys
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
@@ -188,9 +201,7 @@ def fit(
             descent.store()
     if held_out and early_stop is not None:
         history.kept = held_out.restore(history.validation_loss)
-    if history.ended == INTERRUPTED:
-        words = f"training interrupted at step {len(history)} of {total}"
-        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
+    _warn_of_its_end(history, total)
     return history
 
 
@@ -248,7 +259,6 @@ def _check_calls(
     loss: object,
     callbacks: object,
     penalty: object,
-    every: int,
     mistyped: Mapping[str, object],
 ) -> None:
     """TypeError for a setting that `fit` has not, or that is no function where one is needed."""
@@ -256,7 +266,6 @@ def _check_calls(
         known = [name for name in inspect.signature(fit).parameters if name != "mistyped"]
         raise TypeError(f"fit has {no_such('argument', next(iter(mistyped)), known)}")
     _check_model_and_loss("fit", model, loss)
-    size("steps between checkpoints", every)
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise TypeError(
             f"callbacks expected a list of functions, such as [print], got {callbacks!r:.40}"
@@ -264,6 +273,43 @@ def _check_calls(
     for name, thing in (*(("a callback", each) for each in callbacks), ("penalty", penalty)):
         if not (callable(thing) or (name == "penalty" and thing is None)):
             raise TypeError(f"{name} expected a function, got {thing!r:.40}")
+
+
+def _pause(every: int | None, checkpoint: object, resume: object) -> int:
+    """The steps between two checkpoints; ValueError where there are none to write."""
+    if every is None:
+        return USUAL_PAUSE
+    pause = size("steps between checkpoints", every)
+    if checkpoint is None:
+        path = "run.json" if resume is None else resume
+        raise ValueError(
+            f"every={pause} says how often a checkpoint is written, and none is: give "
+            f"checkpoint={path!r:.60} too, or leave every out"
+        )
+    return pause
+
+
+def _warn_of_its_end(history: History, total: int) -> None:
+    """Warns of a training that ended early, or badly."""
+    if history.ended == INTERRUPTED:
+        words = f"training interrupted at step {len(history)} of {total}"
+        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
+    if exploded := _exploded(history):
+        warnings.warn(exploded, LossExploded, stacklevel=outside())
+
+
+def _exploded(history: History) -> str:
+    """Words for a loss that ended a million times larger than it began; "" where it did not.
+
+    One below 1 only wanders: a net that fits to the last digit begins near 0.
+    """
+    start, end = history.start_and_end() if len(history) else (0.0, 0.0)
+    if not (0 < start < end / EXPLODED and end > 1):
+        return ""
+    return (
+        f"the loss exploded, from {start:.4g} to {end:.4g}: try a smaller lr (now "
+        f"{history.learning_rate[-1]:g}), or smaller inputs and targets (nn.standardise)"
+    )
 
 
 def _default_optimizer(model: Model, lr: float | Schedule | None) -> Optimizer:

@@ -90,7 +90,7 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
     task = plan.task
     there = plan.aside.ys if plan.aside else []
     odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
-    odd += extremes(plan.rows, plan.training)
+    odd += [*plan.remarks, *extremes(plan.rows, plan.training)]
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""

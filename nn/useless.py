@@ -13,6 +13,9 @@ from nn.wording import option
 
 FEW = 10  # rows of which nothing is said, and whole numbers that may be classes
 NEARLY = 0.9
+DAYS_OF_A_MONTH, PERCENTS = 31, 101  # so many whole numbers may be amounts, not those of rows
+FEWEST_AT_THE_TOP = 0.08  # of row numbers, in the last fifth of their range
+NAMELESS = re.compile(r"(?i)unnamed: \d+(\.\d+)*")  # what pandas calls a column without a name
 FIRST_DAY, LAST_DAY = 1900_01_01, 2100_12_31
 DATES = (
     "holds dates or times: make columns of numbers of it, such as the year, the month, the hour or "
@@ -58,6 +61,8 @@ def useless_numbers(
         return why if len(known) == len(numbers) else f"{why} where it has no gap {asked}"
     if is_first and nameless and (why := _index(numbers, known)):
         return why
+    if is_first and nameless and several and len(known) == len(numbers) and _are_sampled(known):
+        return f"has no name and numbers as of rows picked from tables: an index {asked}"
     is_enough = len(numbers) > FEW and several
     return _named(name, numbers, known, is_first, asked) if is_enough else ""
 
@@ -141,6 +146,27 @@ def _are_piled(known: Sequence[float]) -> bool:
     times = [counts[x] for x in sorted(counts)]
     runs = len(counts) > FEW and {*counts} == {*map(float, range(len(counts)))}
     return runs and all(a >= b for a, b in pairwise(times))
+
+
+def _are_sampled(known: Sequence[float]) -> bool:
+    """Whether numbers may be those of some rows of one table or several, counted from 0.
+
+    There are many of them, none much more frequent than others; they begin near 0, and larger ones
+    are as frequent or rarer, but not few: amounts such as ages or prices thin out at their ends.
+
+    >>> _are_sampled([float(k * 7 % 100) for k in range(90)])
+    True
+    >>> _are_sampled([float(18 + k * 7 % 62) for k in range(90)])
+    False
+    """
+    count, different, most = len(known), len({*known}), max(known)
+    is_rare = count <= 2 * different and different > DAYS_OF_A_MONTH
+    is_rare = is_rare or (count <= 5 * different and different > PERCENTS)
+    if not is_rare or min(known) < 0 or not all(map(float.is_integer, known)):
+        return False
+    below = [sum(x <= most * k / 10 for x in known) / count for k in range(10)]
+    is_thick = all(share >= k / 10 - 1.5 / count**0.5 for k, share in enumerate(below))
+    return min(known) <= 5 * most / count and is_thick and below[8] <= 1 - FEWEST_AT_THE_TOP
 
 
 def _is_date(text: str) -> bool:

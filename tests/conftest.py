@@ -4,6 +4,14 @@ import signal
 import time
 
 import pytest
+from commands import (  # noqa: F401 (fixtures)
+    amounts,
+    demonstrated,
+    own_folder,
+    plain,
+    start,
+    trained,
+)
 from hypothesis import settings
 from processors import processor  # noqa: F401 (a fixture)
 
@@ -45,10 +53,10 @@ def amount(request):
 @pytest.fixture
 def figure(request):
     """Notes a row of the battery: what was tried, how often, the worst error, and its bound."""
-    start = time.perf_counter()
+    began = time.perf_counter()
 
     def note(row, what, count, worst=0.0, bound=0.0, unit=""):
-        reached = {"count": count, "worst": worst, "seconds": time.perf_counter() - start}
+        reached = {"count": count, "worst": worst, "seconds": time.perf_counter() - began}
         request.node.user_properties.append((FIGURE, ([row, what, bound, unit], reached)))
 
     return note

@@ -68,8 +68,13 @@ TARGETS = {
                                 ("arguments", "columns", "edges")),
         "engine/derivatives.py": Looked(("tests/test_derivatives.py",)),
     },
-    "roller": {"engine/replay/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py"))},
-    "python": {"engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py"))},
+    "roller": {
+        "engine/replay/roll.py": Looked((BITS, "tests/test_roll.py", "tests/test_numpy.py")),
+    },
+    "python": {
+        "engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py")),
+        **_backend("python", BITS, "pythontext", "unrolled", "blanks"),
+    },
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
                       "arrays", "scalars", "matmul", "strides", "ufuncs"),
     "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "cformula", "cloops", "ctext", "contraction"),
@@ -129,14 +134,10 @@ BY_HAND = {
 # Changes that change no result, and why.
 EQUIVALENT = {
     "roll.py: top + 1 -> top + 2": "levels need to rise, not by one",
-    "python.py: '{x} / {y}' -> '{x} * {y}'": "parentheses that are not needed",
+    "pythontext.py: '{0} / {1}' -> '{0} * {1}'": "parentheses that are not needed",
     "python.py: 1 + max(map(levels.__getitem__, places)) -> "
     "2 + max(map(levels.__getitem__, places))": "levels need to rise, not by one",
     "python.py: slopes + 1 -> slopes + 2": "room that nobody reads",
-    "python.py: 1 + sum([operand.size for operand in operands]) -> "
-    "2 + sum([operand.size for operand in operands])": "lines are cut a little sooner",
-    "python.py: ast.unparse(branch) == '0.0' -> ast.unparse(branch) != '0.0'": "zeros are looked "
-    "for where there are none",
     "ops.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",

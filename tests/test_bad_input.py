@@ -382,6 +382,18 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
         "the number of steps between checkpoints must be at least 1, got 0",
     ),
     (
+        "fit(NET, mse, XY, lr=0.1, steps=1, every=100)",
+        ValueError,
+        "every=100 says how often a checkpoint is written, and none is: give checkpoint='run.json' "
+        "too, or leave every out",
+    ),
+    (
+        "fit(NET, mse, XY, lr=0.1, steps=1, every=5, resume='a.json')",
+        ValueError,
+        "every=5 says how often a checkpoint is written, and none is: give checkpoint='a.json' "
+        "too, or leave every out",
+    ),
+    (
         "fit(NET, None, XY, lr=0.1, steps=1)",
         TypeError,
         "fit expected a loss, a function such as nn.mse, got None",

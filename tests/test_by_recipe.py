@@ -2,15 +2,16 @@ import json
 import math
 import random
 import re
+import signal
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from engine.replay.backends import NAMES
-from nn.by_recipe import backend_for, chosen, train_by
+from nn.by_recipe import TrialInterrupted, backend_for, chosen, train_by
 from nn.data import Dataset, iris, moons, standardise
-from nn.history import History
+from nn.history import History, TrainingInterrupted
 from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD
@@ -107,8 +108,60 @@ def test_ctrl_c_while_starts_are_tried_ends_the_training(monkeypatch):
         return History(ended="interrupted")
 
     monkeypatch.setattr("nn.by_recipe.fit", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stop:
         chosen(recipe_for(60), net_of(4, 3, 3), cross_entropy, iris(), 0)
+    assert type(stop.value) is KeyboardInterrupt  # no step was done
+
+
+def stopping_in(monkeypatch, trial, weights):
+    """Ctrl-C at step 7 of a trial, from 0; `weights` gets those that each came to."""
+
+    def stopped(net, *arguments, **settings):
+        here = len(weights)
+
+        def stop(step):
+            if (here, step.step) == (trial, 7):
+                signal.raise_signal(signal.SIGINT)
+
+        history = fit(net, *arguments, **settings, callbacks=[stop])
+        weights.append(net.state_dict())
+        return history
+
+    monkeypatch.setattr("nn.by_recipe.fit", stopped)
+
+
+@pytest.mark.parametrize("rows", [60, 200])
+def test_ctrl_c_in_the_first_trial_keeps_its_net(rows, monkeypatch):
+    weights, net = [], net_of(4, 3, 3)
+    stopping_in(monkeypatch, 0, weights)
+    recipe = recipe_for(rows, hold_out=None if rows < 200 else 0.2)
+    with pytest.raises(TrialInterrupted, match=r"the straight one after 8 steps") as stop:
+        chosen(recipe, net, cross_entropy, iris(), 0)
+    assert stop.value.recipe == recipe
+    assert (len(stop.value.history), stop.value.history.ended) == (8, "interrupted")
+    assert net.state_dict() == weights[0]
+
+
+def test_ctrl_c_in_the_second_trial_keeps_the_net_of_the_first(monkeypatch):
+    weights, net = [], net_of(4, 3, 3)
+    stopping_in(monkeypatch, 1, weights)
+    with pytest.warns(TrainingInterrupted, match=r"the straight one after \d+ steps") as told:
+        history = train_by(recipe_for(60, steps=200), net, cross_entropy, iris(), 0)
+    assert len(told) == 1
+    assert (len(weights), len(history) > 8, history.ended) == (2, True, "interrupted")
+    assert net.state_dict() == weights[0]
+
+
+def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nn.by_recipe._losses", stopped)
+    net, recipe = net_of(4, 3, 3), recipe_for(60, steps=200)
+    with pytest.raises(TrialInterrupted) as stop:
+        chosen(recipe, net, cross_entropy, iris(), 0)
+    assert stop.value.recipe == recipe
+    assert net.state_dict() != net_of(4, 3, 3).state_dict()
 
 
 @pytest.mark.parametrize("n", [120, 300])

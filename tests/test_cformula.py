@@ -14,7 +14,7 @@ XY = {"x": "x[i]", "y": "y[i]", "z": "z[i]", FAR: "&far"}
 
 def printed(formula: str, formulas: Formulas | None = None, **callees: Op) -> tuple[str, ...]:
     """The lines of an expression, its value last."""
-    lines, value = (formulas or Formulas()).printed(formula, callees, XY)
+    lines, value = (formulas or Formulas()).printed(formula, row(formula, **callees), XY)
     return *lines, value
 
 
@@ -55,11 +55,18 @@ def test_each_function_is_written_once_and_after_those_it_calls() -> None:
         ("1e999 * abs(x)", "(INFINITY * fabs(X))"),
         ("exp(x)", "v_exp(X)"),
         ("sqrt(x) + sin(x)", "(sqrt(X) + v_sin(X, &far))"),
-        (f"y * ({OPS['tanh'].partials[0]})", "(Y * (4.0 * v_sigmoid_slope((2.0 * X))))"),
     ],
 )
 def test_expressions(formula: str, text: str) -> None:
     assert printed(formula) == (re.sub(r"\b[XY]\b", lambda v: f"{v[0].lower()}[i]", text),)
+
+
+def test_what_the_library_has_whole_stands_for_its_own_rows_alone() -> None:
+    tanh = OPS["tanh"]
+    text = f"y * ({tanh.partials[0]})"
+    (value,) = Formulas().printed(text, tanh, XY)[1:]
+    assert value == "(y[i] * (4.0 * v_sigmoid_slope((2.0 * x[i]))))"
+    assert "sigmoid" not in printed(text)[-1]
 
 
 def test_named_parts_come_first_under_names_of_the_library() -> None:

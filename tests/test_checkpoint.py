@@ -867,6 +867,7 @@ MUTATIONS = {  # with counts, and the share of files that is accepted at least
 
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov"])
 @pytest.mark.parametrize("kind", MUTATIONS)
+@pytest.mark.filterwarnings("ignore::nn.history.LossExploded")
 def test_mutated_files_give_an_error_that_names_them_or_a_step(
     path, amount, figure, kind, optimizer
 ):

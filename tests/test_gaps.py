@@ -2,22 +2,16 @@
 
 import csv
 import json
-import math
 import random
 import re
-from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import pytest
 from mutated import mutated_json
 
 import nn.trial
 from nn.cli import main
-from nn.columns import Column, Reading
-from nn.dataset import Dataset
 from nn.finding import Wishes
-from nn.gaps import filled, learned_fills, middle_of, with_fills, with_gaps
 from nn.parting import parted
 from nn.plan import plan_for
 from nn.reading import read_rows
@@ -317,82 +311,3 @@ def test_texts_of_the_rest_are_counted(capsys):
     code, _, err = answers(capsys)
     assert code == 0
     assert "texts that were not learned one by one: 'town': 'other' (2)\n" in err
-
-
-# --- what fills them --------------------------------------------------------------------------
-
-NAN = math.nan
-ROWS = Dataset(
-    [[1.0, 0.0, 4.0], [NAN, 1.0, 4.0], [5.0, 1.0, 6.0], [6.0, 1.0, 8.0], [NAN, 0.0, NAN]],
-    [0, 1, 0, 1, 1],
-    ("a", "t=u", "b"),
-    reading=Reading((Column("a"), Column("t", "text", texts=("u",)), Column("b")), None, "fill"),
-)
-LEARNED = [0, 1, 2, 3]
-
-
-def test_the_rows_learned_from_say_what_fills_gaps():
-    rows, columns, known = with_fills(ROWS, LEARNED)
-    assert rows.features == ("a", "a was missing", "t=u", "b")
-    learned = [[1, 0, 0, 4], [5, 1, 1, 4], [5, 0, 1, 6], [6, 0, 1, 8]]
-    assert rows.xs == [*learned, [5, 1, 0, 5]]  # the median of 4, 4, 6, 8 is 5
-    assert rows.xs == list(map(list, zip(*columns, strict=True)))
-    assert learned == list(map(list, zip(*known, strict=True)))
-    assert [column.fill for column in rows.reading.columns] == [5.0, None, 5.0]
-    assert filled(with_gaps(ROWS, rows.reading)) == (rows, {"a": 2, "b": 1})
-
-
-def test_gaps_of_other_rows_change_nothing_of_what_is_learned():
-    rows, *_ = with_fills(ROWS.pick(LEARNED), LEARNED)
-    for x in (NAN, 7.0, -1e9):
-        other, *_ = with_fills(replace(ROWS, xs=[*ROWS.xs[:4], [x, 0.0, x]]), LEARNED)
-        assert other.pick(LEARNED) == rows
-        assert other.reading == rows.reading
-    assert learned_fills(ROWS.pick(LEARNED)).reading == rows.reading
-
-
-def test_rows_without_gaps_stay_as_they_are():
-    full = ROWS.pick([0, 2, 3])
-    rows, *_ = with_fills(full, [0, 1, 2])
-    assert rows == full
-    assert [column.fill for column in rows.reading.columns] == [5.0, None, 6.0]
-
-
-def test_rows_that_no_file_gave_have_no_fills():
-    rows = Dataset([[1.0]], [2.0])
-    assert with_fills(rows, [0])[0] == rows
-    errors = replace(ROWS, reading=replace(ROWS.reading, missing="error"))
-    assert (learned_fills(errors), filled(errors)) == (errors, (errors, {}))
-
-
-def test_a_column_without_any_number_is_filled_with_0():
-    rows = Dataset([[NAN], [NAN]], [0, 1], ("a",), reading=Reading((Column("a"),), None, "fill"))
-    for places in ([0, 1], [1]):
-        assert with_fills(rows, places)[0].xs == [[0.0, 1.0], [0.0, 1.0]]
-
-
-def test_an_input_for_gaps_has_a_name_of_its_own():
-    columns = (Column("a"), Column("a was missing"))
-    reading = Reading(columns, None, "fill")
-    rows = Dataset([[1.0, 0.0], [NAN, NAN]], [0, 1], reading.features, reading=reading)
-    assert learned_fills(rows).features == (
-        *("a", "(a was missing)"),
-        *("a was missing", "a was missing was missing"),
-    )
-
-
-@pytest.mark.parametrize("n", [1, 4, 4999, 5000, 5001, 20_000])
-@pytest.mark.parametrize("kind", ["spread", "few values", "in order", "two heaps", "infinite"])
-def test_the_median_of_many_numbers_is_that_of_statistics(n, kind):
-    draw = random.Random(n)
-    numbers = {
-        "spread": lambda k: draw.gauss(0, 1e3),
-        "few values": lambda k: float(draw.randrange(4)),
-        "in order": lambda k: float(k * k),
-        "two heaps": lambda k: draw.random() + 1e6 * (k < n // 2),
-        "infinite": lambda k: draw.choice([-math.inf, 1.5, 2.5, math.inf]),
-    }[kind]
-    found = [numbers(k) for k in range(n)]
-    assert middle_of(found) == median(found)
-    found.sort(key=lambda x: x % 7 if math.isfinite(x) else 0)
-    assert middle_of(found) == median(found)

@@ -41,7 +41,7 @@ NAMES = {
     "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
     "numpy": (
         r"d?[cmtwxz]\d+(_\d+)?|(ones|table|number)\d+|values|adjoints|scratch|masks|ones|zero|one"
-        r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_"
+        r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_part"
     ),
     "methods": (
         r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"

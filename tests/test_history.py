@@ -55,5 +55,9 @@ def test_a_history_says_that_the_loss_rose():
 def test_a_history_gives_one_step_at_a_time():
     history = gradient_descent(Slope(), mse, DOUBLES, lr=0.1, steps=3)
     assert history[1].step == 1
+    with pytest.raises(TypeError, match=r"by its number, history\[-1\]: history\.loss is a list$"):
+        history["loss"]
+    with pytest.raises(TypeError, match=r"a History gives a step by its number, history\[-1\]$"):
+        history["lost"]
     with pytest.raises(TypeError, match=r"slice a list: history\.loss\[:2\]"):
         history[0:2]

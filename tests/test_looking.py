@@ -79,6 +79,13 @@ def test_an_index_without_a_name(cells, why):
     assert found(nameless=["a"], a=cells, b=N).left_out == {"a": why}
 
 
+def test_an_index_at_each_writing():
+    names = {"Unnamed: 0.1": range(120), "Unnamed: 0": range(7, 247, 2), "b": N, "Unnamed: 3": N}
+    seen = found(**names)
+    assert [*seen.left_out] == ["Unnamed: 0.1", "Unnamed: 0"]
+    assert kinds(seen) == {"b": "number", "Unnamed: 3": "number"}
+
+
 def test_other_columns_without_a_name_are_read():
     seen = found(nameless=["a"], a=N, b=N)
     assert kinds(seen) == {"a": "number", "b": "number"}
@@ -97,7 +104,8 @@ def test_many_texts_keep_the_most_frequent():
     assert (len(column.texts), column.texts[-1], column.rest) == (32, OTHER, OTHER)
     assert {"red", "blue"} < {*column.texts}
     assert seen.lines == [
-        "'a' (11 of 140): of its texts the 31 most frequent are kept, others are 'other'"
+        "'a' (42 texts): the 31 texts most frequent in the rows learned from are kept, others are "
+        "'other'"
     ]
     assert not found(a=[f"t{k % 32}" for k in range(120)]).reading.columns[0].rest
 
@@ -122,7 +130,7 @@ def test_empty_cells_among_texts_are_a_text():
     seen = found(a=["u", "v", "", "u"] * 5)
     [column] = seen.reading.columns
     assert (column.texts, column.usual) == (("u", "v", MISSING), "u")
-    assert seen.lines == [f"'a' (5): an empty cell is a text of its own, {MISSING!r}"]
+    assert seen.lines == []  # said with the rows that are read, `found_rows`
 
 
 def test_texts_between_numbers():

@@ -12,8 +12,9 @@ from engine import formula
 from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.ops import CAREFUL, OPS
-from engine.replay.backends.loops import Loop, View, adjoint, constant, lower, own
+from engine.replay.backends.loops import Loop, adjoint, constant, lower, own
 from engine.replay.backends.loops import backward as made
+from engine.replay.backends.strides import View
 from engine.replay.roll import Program, roll
 from engine.replay.watch import record
 from engine.value import Value
@@ -22,7 +23,7 @@ Memories = Mapping[str, list[float]]
 
 
 def place(view: View, point: Iterable[int]) -> int:
-    at = view.base + sum(i * step for i, step in zip(point, view.steps, strict=True))
+    at = view.base + sum(i * step for i, step in zip(point, view.strides, strict=True))
     return at if view.table is None else view.table[at]
 
 
@@ -31,10 +32,10 @@ def run(loops: Iterable[Loop], memories: Memories) -> None:
     for loop in loops:
         code = compile(formula.careful(loop.expression), "loop", "eval")
         places: dict[int, list[float]] = {}
-        for point in product(*map(range, loop.lengths)):
+        for point in product(*map(range, loop.shape)):
             if loop.pick:
                 (row,) = [int(memories["v"][place(loop.pick, point)])]
-                if point[-1] != row % loop.lengths[-1]:
+                if point[-1] != row % loop.shape[-1]:
                     continue
             reads = {n: memories[v.memory][place(v, point)] for n, v in loop.reads.items()}
             terms = places.setdefault(place(loop.target, point), [])
@@ -79,13 +80,13 @@ def test_a_loop_of_dots_and_its_adjoints() -> None:
         zs = [dot(ws[5 * i : 5 * i + 5], xs, bs[i]) for i in range(3)]
     program = roll(seen.tape([*ws, *xs, *bs], zs, [True] * 23))
     (loop,) = lower(program)
-    assert (loop.lengths, loop.expression, loop.starts) == ((3, 5), "x * y", ("b0",))
-    assert loop.target == View("v", 23, (1, 0))
-    bias, dx, dy = adjoint([loop])
-    assert (bias.lengths, bias.expression, bias.target) == ((3,), "g", View("a", 20, (1,)))
-    assert (dx.expression, dx.target) == ("g * y", View("a", 0, (5, 1)))
-    assert (dy.expression, dy.target) == ("g * x", View("a", 15, (0, 1)))
-    assert dy.reads == {"g": View("a", 23, (1, 0)), "x": View("v", 0, (5, 1))}
+    assert (loop.shape, loop.expression, loop.starts) == ((3, 5), "x * y", ("b0",))
+    assert loop.target == View("v", 23, (3, 5), (1, 0))
+    dx, dy, bias = adjoint([loop])
+    assert (bias.expression, bias.target) == ("g", View("a", 20, (3,), (1,)))
+    assert (dx.expression, dx.target) == ("g * y", View("a", 0, (3, 5), (5, 1)))
+    assert (dy.expression, dy.target) == ("g * x", View("a", 15, (3, 5), (0, 1)))
+    assert dy.reads == {"g": View("a", 23, (3, 5), (1, 0)), "x": View("v", 0, (3, 5), (5, 1))}
 
 
 def test_only_reads_that_want_a_gradient_have_an_adjoint() -> None:
@@ -132,13 +133,13 @@ def test_a_power_whose_exponent_is_known(x: float, y: float) -> None:
 def test_runs_of_memory(
     steps: tuple[int, ...], lengths: tuple[int, ...], runs: list[tuple[int, int]], is_once: bool
 ) -> None:
-    found, once = View("a", 7, steps).runs(lengths)
+    found, once = View("a", 7, lengths, steps).runs()
     assert (sorted(found), once) == (runs, is_once)
 
 
 def test_a_table_covers_its_places_or_what_lies_between_its_ends() -> None:
-    assert View("a", 0, (1,), (5, 3, 4, 9)).runs((4,)) == ([(3, 6), (9, 10)], True)
-    assert View("a", 0, (1,), (5, 3, 9, 3)).runs((4,)) == ([(3, 10)], False)
+    assert View("a", 0, (4,), (1,), (5, 3, 4, 9)).runs() == ([(3, 6), (9, 10)], True)
+    assert View("a", 0, (4,), (1,), (5, 3, 9, 3)).runs() == ([(3, 10)], False)
 
 
 @pytest.mark.parametrize(
@@ -155,15 +156,20 @@ def test_a_table_covers_its_places_or_what_lies_between_its_ends() -> None:
 )
 def test_what_is_one_constant(base: int, steps: tuple[int, ...], number: float | None) -> None:
     program = Program((), 4, (7.0, 5.0, 5.0), 1, (), (), (), ())
-    assert constant(program, View("v", base, steps), (2,)) == number
-    assert constant(program, View("v", base, (2, -2, *steps)), (2, 2, 2)) is None
+    assert constant(program, View("v", base, (2,), steps)) == number
+    assert constant(program, View("v", base, (2, 2, 2), (2, -2, *steps))) is None
     table = base, base + steps[0]
-    assert constant(program, View("v", 0, (1,), table), (2,)) == number
-    assert constant(program, View("a", base, steps), (2,)) is None
+    assert constant(program, View("v", 0, (2,), (1,), table)) == number
+    assert constant(program, View("a", base, (2,), steps)) is None
 
 
-def adding(target: View, count: int, reads: Mapping[str, View] | None = None) -> Loop:
-    return Loop("test", (count,), target, "+=", "x", reads or {"x": View("v", 0, (1,))})
+def line(base: int, count: int) -> View:
+    return View("a", base, (count,), (1,))
+
+
+def adding(target: View, reads: Mapping[str, View] | None = None) -> Loop:
+    x = View("v", 0, target.shape, (1,))
+    return Loop("test", target, "+=", "x", reads or {"x": x})
 
 
 def owned(*loops: Loop) -> list[tuple[str, int, str]]:
@@ -171,30 +177,29 @@ def owned(*loops: Loop) -> list[tuple[str, int, str]]:
 
 
 def test_the_first_to_come_sets_and_later_ones_add() -> None:
-    line = View("a", 2, (1,))
-    assert owned(adding(line, 5), adding(line, 5)) == [("test", 2, "="), ("test", 2, "+=")]
-    later = adding(View("a", 5, (1,)), 6)  # 7 to 10 hold nothing yet
-    assert owned(adding(line, 5), later) == [("zero", 7, "="), ("test", 2, "="), ("test", 5, "+=")]
+    first = adding(line(2, 5))
+    assert owned(first, first) == [("test", 2, "="), ("test", 2, "+=")]
+    later = adding(line(5, 6))  # 7 to 10 hold nothing yet
+    assert owned(first, later) == [("zero", 7, "="), ("test", 2, "="), ("test", 5, "+=")]
 
 
 def test_what_comes_twice_to_a_place_or_only_to_some_adds_to_zeros() -> None:
-    table = View("a", 0, (1,), (12, 14, 12))
-    picked = adding(View("a", 3, (1,)), 2)._replace(pick=View("v", 0, ()))
-    assert owned(adding(table, 3)) == [("zero", 12, "="), ("test", 0, "+=")]
+    table = line(0, 3)._replace(table=(12, 14, 12))
+    picked = adding(line(3, 2))._replace(pick=View("v", 0, (2,), (0,)))
+    assert owned(adding(table)) == [("zero", 12, "="), ("test", 0, "+=")]
     assert owned(picked) == [("zero", 3, "="), ("test", 3, "+=")]
 
 
 def test_many_stretches_of_zeros_are_one() -> None:
-    loops = [adding(View("a", 0, (1,), (k, k)), 2) for k in range(0, 200, 2)]
+    loops = [adding(line(0, 2)._replace(table=(k, k))) for k in range(0, 200, 2)]
     zero, *_ = own(loops, 200)
-    assert (zero.lengths, zero.target.base) == ((200,), 0)
+    assert (zero.shape, zero.target.base) == ((200,), 0)
 
 
 def test_what_no_adjoint_reaches_is_left_out() -> None:
-    g = View("a", 10, (1,))
-    unreached = adding(View("a", 0, (1,)), 3, {"g": g})
+    unreached = adding(line(0, 3), {"g": line(10, 3)})
     assert owned(unreached) == []
-    half = adding(g, 2)
+    half = adding(line(10, 2))
     assert owned(half, unreached) == [("zero", 12, "="), ("test", 10, "="), ("test", 0, "=")]
 
 
@@ -251,7 +256,7 @@ def signs(f: Callable[[], Value], wanted: bool = True) -> list[str]:
         ),
         pytest.param(
             lambda: sum_of([x.exp() + x.exp() * x for x in XS]),
-            ["= x", "= g", "= g * y", "= g * x", "+= g * z"],
+            ["= x", "= g * y", "= g * x", "= g", "+= g * z"],
             id="half the results of a loop are not passed on",
         ),
     ],
@@ -277,4 +282,23 @@ def test_scattered_outputs_have_one_table() -> None:
         results = [x.exp() for x in XS]
     program = roll(seen.tape(XS, results[::2] + results[1::2] + results[::-1], [True] * 8))
     zero, seeds, _ = backward(program)
-    assert (zero.expression, seeds.sign, seeds.lengths) == ("0.0", "+=", (16,))
+    assert (zero.expression, seeds.sign, seeds.shape) == ("0.0", "+=", (16,))
+
+
+def test_a_loop_in_a_line() -> None:
+    table = View("v", 0, (2, 3), (3, 1), (9, 8, 7, 6, 5, 4))
+    total = Loop("sum", View("v", 20, (2, 3), (1, 0)), "=", "x", {"x": table}, fold="exact")
+    where = "where x = v[(9, 8, 7, 6, 5, 4)[3i + j]]"
+    assert str(total) == f"i < 2, j < 3: v[20 + i] = exact sum of x {where}"
+    index = View("v", 0, (2, 3), (1, 0))
+    taken = total._replace(fold="+", pick=index)
+    assert str(taken) == f"i < 2, j < 3: v[20 + i] = x {where}, j = v[i]"
+    assert str(line(0, 3)) == "a[i]"
+    assert str(Loop("zero", line(4, 3), "=", "0.0", {})) == "i < 3: a[4 + i] = 0.0"
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_loop_can_be_shown(name: str) -> None:
+    program = recorded(GRAPHS[name]()).program
+    shown = [str(loop) for loop in [*lower(program), *backward(program)]]
+    assert all(re.match(r"i < \d+.*: [va]\[.*\] \+?= ", text) for text in shown)

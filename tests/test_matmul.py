@@ -24,7 +24,9 @@ def run(writer, memories):
     room = {name: np.full(n, np.nan) for name, n in writer.room.items()}
     memories |= room
     for text, operands in writer.steps:
-        arrays = [o if isinstance(o, float) else view(memories[o.memory], *o[1:]) for o in operands]
+        arrays = [
+            o if isinstance(o, float) else view(memories[o.memory], *o[1:4]) for o in operands
+        ]
         exec(
             text.format(*[f"a{k}" for k in range(len(arrays))]),
             {**NAMES, **{f"a{k}": array for k, array in enumerate(arrays)}},

@@ -11,6 +11,7 @@ from nn.columns import Column, Reading
 from nn.data import Dataset, iris
 from nn.parting import parted
 from nn.plan import plan_for
+from nn.reading import Wishes, read_rows
 from nn.recipe import parts, recipe_for
 from nn.task import learn
 
@@ -43,6 +44,26 @@ def test_gaps_are_filled_by_the_rows_learned_from_alone():
     known = [b for _, b, was_missing in learning.xs if not was_missing]
     assert plan.task.reading.columns[1].fill == median(known)
     assert {b for _, b, was_missing in plan.rows.xs if was_missing} == {median(known)}
+
+
+def test_texts_of_rows_kept_aside_change_nothing_of_what_is_learned(tmp_path):
+    draw = Random(0)
+    cells = [f"t{int(draw.random() * 40)}" for _ in range(300)]
+    path = tmp_path / "a.csv"
+
+    def plan_of(cells):
+        lines = [f"{k},{text},{k % 7}" for k, text in enumerate(cells, 1)]
+        path.write_text("\n".join(["a,t,y", *lines]))
+        rows, _ = read_rows(path, "y", Wishes(number=["a"], missing="fill", as_classes=False))
+        return plan_for(rows, (3,), 0.2, 0, partial(recipe_for, hold_out=0.25))
+
+    plan = plan_of(cells)
+    learning, _ = parts(plan.recipe, plan.rows, plan.seed)
+    known = {int(row[0]) - 1 for row in learning.xs}  # a row's number is its first input
+    others = [cell if k in known else "t0" for k, cell in enumerate(cells)]
+    assert plan.task == plan_of(others).task
+    learned = ["t0" if k in known and k % 2 else cell for k, cell in enumerate(cells)]
+    assert plan.task != plan_of(learned).task
 
 
 def test_a_rare_class_is_learned_from_and_kept_aside():

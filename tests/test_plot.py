@@ -166,6 +166,30 @@ def test_curves_differ_in_more_than_colour():
     assert len({line.get_color() for line in figure.axes[0].lines}) == 4
 
 
+def test_a_history_draws_its_curves_into_a_file(tmp_path):
+    figure = history([2.0, 1.0]).plot(tmp_path / "curves.svg")
+    assert isinstance(figure, matplotlib.figure.Figure)
+    assert (tmp_path / "curves.svg").read_text(encoding="utf-8").startswith("<?xml")
+    with pytest.raises(ValueError, match=r"Format 'txt' is not supported \(supported formats: "):
+        history([2.0, 1.0]).plot("curves.txt")
+    with pytest.raises(TypeError, match=r"expected the name of a file, 'curves.svg', got True"):
+        history([2.0, 1.0]).plot(True)
+
+
+@pytest.mark.parametrize("held_out", [None, 0.5])
+def test_titles_side_by_side_stand_at_one_height_above_their_legends(held_out):
+    seen = history([3.0, 2.0, 1.0], accuracy=0.25)
+    if held_out:
+        seen.validation_loss, seen.kept = [held_out] * 3, 1
+    figure = seen.plot()
+    figure.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert {round(box.y0) for box in boxes} == {round(boxes[0].y0)}
+    for axes, box in zip(figure.axes, boxes, strict=True):
+        assert axes.get_legend().get_window_extent().y1 <= box.y0 + 1
+        assert box.y1 <= figure.bbox.y1
+
+
 def test_histories_without_steps_are_refused():
     with pytest.raises(ValueError, match="plot_history expected a history of at least 1 step"):
         History().plot()

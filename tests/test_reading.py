@@ -324,6 +324,18 @@ def test_gaps_are_filled(write):
     ]
 
 
+def test_gaps_in_rows_that_are_left_out_do_not_count(write):
+    text = "a,t,y\n1,u,2\n,,\n3,v,4\n4,u,\n,u,3\n5,,\n"
+    rows, lines = said(write(text), "y", missing="fill")
+    assert rows.features == ("a", "a was missing", "t=u", "t=v")
+    assert lines == [
+        "1 line of separators alone left out",
+        "2 rows without 'y' left out",
+        "'a' (1): missing cells hold the median of the rows learned from; where these have "
+        "gaps, an input says so",
+    ]
+
+
 def test_rows_with_gaps_are_left_out(write):
     rows, lines = said(write(GAPS), "y", missing="drop")
     assert (rows.xs, rows.ys, rows.features) == ([[1, 1, 0]], [2.5], ("a", "t=u", "t=v"))

@@ -4,12 +4,13 @@ import pytest
 
 from engine.functions import dot, logsumexp
 from engine.functions import sum as total
+from engine.ops import row
 from engine.replay.backends import scalars
 from engine.replay.backends.loops import adjoint, lower
 from engine.replay.backends.steps import Writer
 from engine.replay.roll import roll
 from engine.replay.watch import record
-from engine.value import Value
+from engine.value import Value, apply
 
 
 def lines(f, inputs):
@@ -42,7 +43,7 @@ def lines(f, inputs):
         (
             lambda x, y: dot([x], [y], x),
             "values[0] + values[0] * values[1]",
-            ["", " * values[1]", " * values[0]"],
+            [" * values[1]", " * values[0]", ""],
         ),
     ],
 )
@@ -65,5 +66,12 @@ def test_names_of_a_formula_cannot_meet_ours():
     x = Value(0.3)
     assert lines(x.sigmoid, [x])[0] == (
         "values[1] = (ieee.div(1.0, 1.0 + ieee.exp(-values[0])) if values[0] >= 0.0 "
-        "else ieee.div((e_ := ieee.exp(values[0])), 1.0 + e_))"
+        "else ieee.div((e_part := ieee.exp(values[0])), 1.0 + e_part))"
     )
+
+
+def test_a_part_that_is_called_as_the_adjoint_is():
+    x = Value(0.3)
+    cube = row("cube", "cube", "x * x * x", "3 * (g := x) * g", at=[])
+    _, share = lines(lambda: apply(cube, x), [x])
+    assert share == "adjoints[0] += adjoints[1] * (3.0 * (g__part := values[0]) * g__part)"

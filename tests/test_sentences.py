@@ -59,6 +59,20 @@ def test_slopes_of_many_operands():
     assert slope(OPS["logsumexp"], 1, ["p", "q"], "v") == "exp(q - v)"
 
 
+@pytest.mark.parametrize("position", [0, 1500, 3000])
+def test_of_many_operands_those_in_the_slope_alone_are_named(position):
+    """Each edge of a `dot` asks for its slope: to name all operands took quadratic time."""
+    named = []
+
+    def name(place):
+        named.append(place)
+        return f"w{place}"
+
+    others = {0: "w1500", 1500: "w0", 3000: "1"}
+    assert slope(OPS["dot"], position, range(3001), "v", name) == others[position]
+    assert len(named) <= 2
+
+
 @pytest.mark.parametrize(
     ("exponent", "text"),
     [

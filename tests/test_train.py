@@ -22,7 +22,7 @@ from engine.replay.backends.python import Lines
 from engine.replay.replay import Replay, replay
 from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
-from nn.history import DivergedError, Step, TrainingInterrupted
+from nn.history import DivergedError, LossExploded, Step, TrainingInterrupted
 from nn.loss import cross_entropy, hinge, l2, mse
 from nn.module import MLP, Module
 from nn.optim import SGD, Adam, linear
@@ -249,6 +249,28 @@ def test_the_penalty_counts_in_the_loss():
 
 
 # --- callbacks, Ctrl-C -----------------------------------------------------------------------
+
+
+def test_a_loss_that_explodes_is_remarked_on_once():
+    xs, ys = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]
+    net = MLP(1, [1], init=0.5)
+    words = r"the loss exploded, from \S+ to \S+: try a smaller lr \(now 1\), or smaller inputs"
+    with pytest.warns(LossExploded, match=words) as told:
+        history = fit(net, mse, (xs, ys), lr=1.0, steps=12)
+    assert len(told) == 1
+    assert math.inf > history.loss[-1] > 1e6 * history.loss[0]
+    assert str(told[0].message) == (
+        f"the loss exploded, from {history.loss[0]:.4g} to "
+        f"{(history.loss[-2] + history.loss[-1]) / 2:.4g}: try a smaller lr (now 1), or smaller "
+        "inputs and targets (nn.standardise)"
+    )
+
+
+@pytest.mark.parametrize("start", [0.0, 1e-9])
+def test_a_loss_that_wanders_near_0_does_not_explode(start):
+    net = MLP(1, [1], init=0.0)
+    net.layers[0].neurons[0].w[0].data = 2.0 + start
+    fit(net, mse, ([[1.0], [0.001]], [2.0, 0.002]), lr=1.5, steps=20, batch_size=1)
 
 
 def test_callbacks_see_every_step():
@@ -569,6 +591,7 @@ FLOATS = {  # what floats can do and Values cannot
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("place", ["model", "loss"])
+@pytest.mark.filterwarnings("ignore::nn.history.LossExploded")
 def test_data_are_floats_to_a_model_and_a_loss(name, place, backend):
     """Where a recording cannot, training goes on eagerly; the run that was watched counts once."""
     available(backend)

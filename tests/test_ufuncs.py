@@ -38,11 +38,11 @@ def run(text, known=None, factor=False):
     memories = {"x": xs, "y": ys, "scratch": np.empty(writer.room["scratch"])}
     memories["masks"] = np.empty(writer.room["masks"], dtype=bool)
     for step, views in writer.steps:
-        arrays = [v if isinstance(v, float) else view(memories[v.memory], *v[1:]) for v in views]
+        arrays = [v if isinstance(v, float) else view(memories[v.memory], *v[1:4]) for v in views]
         names = {f"a{k}": array for k, array in enumerate(arrays)}
         with np.errstate(all="ignore"):
             exec(step.format(*names), {**NAMES, **names})
-    result = view(memories["scratch"], *out[1:]).tolist()
+    result = view(memories["scratch"], *out[1:4]).tolist()
     return result, list(zip(xs.tolist(), ys.tolist(), strict=True)), writer.steps
 
 

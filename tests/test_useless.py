@@ -1,8 +1,10 @@
 from collections import Counter
 from math import nan
+from random import Random
 
 import pytest
 
+from nn.data import shuffled
 from nn.useless import useless_cells, useless_numbers, useless_texts
 
 
@@ -39,6 +41,59 @@ def test_numbers(numbers, is_first, nameless, several, why):
     found = useless_numbers("a", numbers, is_first, nameless, several)
     assert found.startswith(why)
     assert bool(found) == bool(why)
+
+
+def of_some_rows(sizes, share, seed):
+    """The index of tables put together, of which a share of the rows was drawn."""
+    draw = Random(seed)
+    kept = [float(k) for size in sizes for k in range(size) if draw.random() < share]
+    return [kept[i] for i in shuffled(len(kept), draw)]
+
+
+SEVERAL_TABLES = "has no name and counts from 0 several times: the indexes of several tables"
+SOME_ROWS = "has no name and numbers as of rows picked from tables: an index (--number a learns "
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("sizes", [(200, 200), (1000, 200, 50), (344, 333), (300, 300, 300)])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95, 1.0])
+def test_an_index_of_drawn_rows(sizes, share, seed):
+    index = of_some_rows(sizes, share, seed)
+    assert useless_numbers("a", index, True, True, True).startswith((SOME_ROWS, SEVERAL_TABLES))
+    for is_first, nameless, several in [(False, True, True), (True, False, True), (True, True, 0)]:
+        if share < 1:
+            assert useless_numbers("a", index, is_first, nameless, several) == ""
+
+
+def test_an_index_drawn_again_and_again():
+    draw = Random(0)
+    index = [float(int(draw.random() * 400)) for _ in range(400)]
+    assert useless_numbers("a", index, True, True, True).startswith(SOME_ROWS)
+    assert useless_numbers("a", [*index, nan], True, True, True) == ""
+
+
+AMOUNTS = {
+    "ages": lambda draw: draw.uniform(18, 80),
+    "other ages": lambda draw: max(0.0, draw.gauss(30, 14)),
+    "scores": lambda draw: min(100.0, max(0.0, draw.gauss(65, 20))),
+    "prices": lambda draw: draw.lognormvariate(5, 1),
+    "steady prices": lambda draw: draw.lognormvariate(7, 0.5),
+    "waits": lambda draw: draw.expovariate(1 / 200),
+    "weights": lambda draw: draw.gauss(3000, 500),
+    "hours": lambda draw: int(24 * draw.random()),
+    "days": lambda draw: 1 + int(31 * draw.random()),
+    "years": lambda draw: draw.uniform(1900, 2020),
+    "balances": lambda draw: draw.gauss(0, 300),
+    "counts": lambda draw: draw.expovariate(1 / 3),
+}
+
+
+@pytest.mark.parametrize("kind", AMOUNTS)
+@pytest.mark.parametrize("count", [80, 200, 500])
+def test_amounts_without_a_name_are_no_index(kind, count):
+    draw = Random(count)
+    numbers = [float(round(AMOUNTS[kind](draw))) for _ in range(count)]
+    assert useless_numbers("a", numbers, True, True, True) == ""
 
 
 def test_ids_with_a_gap_are_ids():

@@ -63,8 +63,8 @@ class Replay:
     that the function takes from elsewhere are parameters. What comes back is a Value, or lists of
     Values, like any other. A function that changes its arguments is refused.
 
-    What it reads elsewhere is guarded (`engine.replay.world`), and asked before each replay. Each call
-    runs the function once at most.
+    What it reads elsewhere is guarded (see `world`), and asked before each replay. Each call runs
+    the function once at most.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from engine.ops import PICK, Op
 from engine.pictures.drawing.picture import many, short, visible
@@ -69,8 +70,16 @@ def expression(op: Op, terms: Sequence[str]) -> str:
     return f"{op.name}({', '.join(shown)})"
 
 
-def slope(op: Op, position: int, operands: Sequence[str], result: str) -> str:
-    """The formula of the slope of an operation for one operand.
+def slope(
+    op: Op,
+    position: int,
+    operands: Sequence[Any],
+    result: str,
+    name: Callable[[Any], str] = str,
+) -> str:
+    """The formula of the slope of an operation for one operand; `name` gives the name of one.
+
+    Only those in the formula are named: a `dot` may have thousands of others.
 
     >>> from engine.ops import OPS
     >>> slope(OPS["dot"], 1, ["w0", "w1", "x0", "x1", "b"], "dot1")
@@ -85,8 +94,8 @@ def slope(op: Op, position: int, operands: Sequence[str], result: str) -> str:
     else:
         kind, meaning = (2 if op.name == "dot" else 0), {"x": operands[position]}
     text = SLOPES.get(op.name, op.partials)[kind]
-    meaning["z"] = result
-    told = re.sub(r"\b[xyz]\b", lambda found: meaning[found[0]], ONES.get(text, text))
+    names = {**{letter: name(operand) for letter, operand in meaning.items()}, "z": result}
+    told = re.sub(r"\b[xyz]\b", lambda found: names[found[0]], ONES.get(text, text))
     return re.sub(r" \*\* \((-?[\d.]+) - 1\)", _power, told)
 
 
@@ -162,7 +171,7 @@ class Words:
     def _slope(self, edge: int) -> str:
         _, head, position, _ = self.record.edges[edge]
         op, operands = self._op(head)
-        return slope(op, position, [self.called[o] for o in operands], self.called[head])
+        return slope(op, position, operands, self.called[head], self.called.__getitem__)
 
     def computed(self, place: int) -> str:
         """How an operation got its number."""

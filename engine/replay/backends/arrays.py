@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.replay.backends import loops, scalars
-from engine.replay.backends.loops import Loop
+from engine.replay.backends import scalars
+from engine.replay.backends.loops import Loop, backward, constant, lower
 from engine.replay.backends.matmul import contract
 from engine.replay.backends.scalars import MEMORIES
 from engine.replay.backends.steps import Writer
@@ -24,6 +24,11 @@ SLICES = 64  # windows that overlap are added one by one up to here, then place 
 Arrays = Mapping[str, View]
 
 
+def _named(view: View) -> View:
+    """Where a loop reads or writes, in the memory as the lines call it."""
+    return view._replace(memory=MEMORIES[view.memory])
+
+
 class Plan:
     """The steps of a program, and the memories that they need besides its own."""
 
@@ -32,24 +37,21 @@ class Plan:
         self.room: Counter[str] = Counter()
         self.tables: dict[str, NDArray[np.intp]] = {}
         self.shared: dict[tuple[int, Lengths], View] = {}  # tables of the program, by identity
-        self.taken: dict[
-            tuple[loops.View, ...], View
-        ] = {}  # where rows that are picked stand in a forward
+        self.taken: dict[tuple[View, ...], View] = {}  # where what a forward picked stands
         self.writer = self.forward = Writer(self.room)
-        forward = loops.lower(program)
+        forward = lower(program)
         self._write(forward)
         self.writer = self.backward = Writer(self.room)
-        self._write(loops.backward(program, forward))
+        self._write(backward(program, forward))
 
     def _write(self, written: Sequence[Loop]) -> None:
         for loop in written:
             if loop.pick:
                 self._pick(loop)
-            elif prod(loop.lengths) <= FEW:
+            elif prod(loop.shape) <= FEW:
                 scalars.write(self.writer, loop)
             elif not loop.reads:
-                zeros = self._array(loop.target, loop.lengths)
-                self.writer.do("{0}.fill(0.0)", zeros)
+                self.writer.do("{0}.fill(0.0)", _named(loop.target))
             elif loop.fold == "exact":
                 self.writer.do("total({0}, out={1})", self._matrix(loop), self._results(loop))
             elif loop.fold == "logsumexp":
@@ -63,46 +65,41 @@ class Plan:
     def _everything(self, memory: str) -> View:
         return View(MEMORIES[memory], 0, (self.program.size,), (1,))
 
-    def _array(self, view: loops.View, lengths: Lengths) -> View:
-        return View(MEMORIES[view.memory], view.base, lengths, view.steps)
-
     def _table(self, places: Sequence[int] | NDArray[np.intp], shape: Lengths) -> View:
         """Places as an array of their own."""
         name = f"table{len(self.tables) + 1}"
         self.tables[name] = np.array(places, dtype=np.intp).reshape(shape)
         return View(name, 0, shape, packed(shape))
 
-    def _read(self, view: loops.View, lengths: Lengths) -> View:
+    def _read(self, view: View) -> View:
         """What a loop reads, as an array with all its axes."""
-        moving = [k for k, step in enumerate(view.steps) if step or view.table is None]
-        shape = tuple(lengths[k] for k in moving)
         if view.memory == "s":
-            room = self.writer.temporary(lengths)
-            self.writer.do(
-                f"np.copyto({{0}}, seeds[{view.base}:{view.base + prod(lengths)}])", room
-            )
+            room, end = self.writer.temporary(view.shape), view.base + prod(view.shape)
+            self.writer.do(f"np.copyto({{0}}, seeds[{view.base}:{end}])", room)
             return room
         if view.table is None:
-            return self._array(view, lengths)
+            return _named(view)
+        moving = view.own
+        shape = tuple(view.shape[k] for k in moving)
         key = id(view.table), shape
         if key not in self.shared:
             self.shared[key] = self._table(view.table, shape)
         room, table = self.writer.temporary(shape), self.shared[key]
         everything = self._everything(view.memory)
         self.writer.do("{0}.take({1}, out={2}, mode='clip')", everything, table, room)
-        return room.over(moving, lengths)
+        return room.over(moving, view.shape)
 
     def _results(self, loop: Loop) -> View:
         """The results of a row of many operands, in one row."""
-        rows = prod(loop.lengths[: loop.rows])
+        rows = prod(loop.shape[: loop.rows])
         return View("values", loop.target.base, (rows,), (1,))
 
     # --- numbers that are set or added ---
 
     def _loop(self, loop: Loop) -> None:
         """The expression, summed over axes where the target stands still."""
-        reads = {n: self._read(v, loop.lengths) for n, v in loop.reads.items()}
-        target = self._array(loop.target, loop.lengths)
+        reads = {n: self._read(v) for n, v in loop.reads.items()}
+        target = _named(loop.target)
         target, *views = laid([target, *reads.values()])
         arrays = dict(zip(reads, views, strict=True))
         to = target.along(target.own)
@@ -118,7 +115,7 @@ class Plan:
             share = self._number(loop, arrays, target, None)
             self.writer.do("np.add({0}, {1}, out={0})", to, share.least)
         for name in loop.starts:
-            if loops.constant(self.program, loop.reads[name], loop.lengths) != 0:
+            if constant(self.program, loop.reads[name]) != 0:
                 bias = arrays[name].along(target.own)
                 self.writer.do("np.add({0}, {1}, out={0})", to, bias.least)
 
@@ -170,10 +167,7 @@ class Plan:
 
     def _known(self, loop: Loop) -> dict[str, float]:
         """Of what is read that which is one constant in all rows."""
-        numbers = {
-            name: loops.constant(self.program, view, loop.lengths)
-            for name, view in loop.reads.items()
-        }
+        numbers = {name: constant(self.program, view) for name, view in loop.reads.items()}
         return {name: number for name, number in numbers.items() if number is not None}
 
     def _product(self, g: View, factor: Number, out: View | None) -> View:
@@ -222,8 +216,7 @@ class Plan:
             outer.append(axes.pop(0))
         offsets = list(np.ndindex(*target.along(outer).shape))
         if len(offsets) > SLICES:
-            places = loops.View("a", target.base, target.strides).places(target.shape)
-            table = self._table(places, target.shape)
+            table = self._table(target.places(), target.shape)
             self.writer.do("np.add.at({0}, {1}, {2})", self._everything("a"), table, shares)
             return
         for offset in offsets:
@@ -235,31 +228,31 @@ class Plan:
 
     def _pick(self, loop: Loop) -> None:
         """Rows are taken from where integers say; each adjoint goes there, and to no other row."""
-        axes = len(loop.lengths) - 1
-        rows = loop.lengths[:axes]
+        axes = len(loop.shape) - 1
+        rows = loop.shape[:axes]
         assert loop.pick
         if loop.target.memory == "a":
             taken = self.taken[loop.pick, loop.target._replace(memory="v")]
-            g = self._array(loop.reads["g"].along(axes), rows)
+            g = _named(loop.reads["g"].first(axes))
             self.writer.do("np.add.at({0}, {1}, {2})", self._everything("a"), taken, g)
             return
-        x, count = loop.reads["x"], loop.lengths[-1]
-        first = x._replace(table=None).along(axes).places(rows)
-        asked = self._read(loop.pick.along(axes), rows)
+        x, count = loop.reads["x"], loop.shape[-1]
+        first = x._replace(table=None).first(axes).places()
+        asked = self._read(loop.pick.first(axes))
         taken = self._table(first, rows)
-        where = self._table(first, rows), x.steps[-1], taken
+        where = self._table(first, rows), x.strides[-1], taken
         self.writer.do("row_places({0}, {1}, {2}, {3}, out={4})", asked, count, *where)
         if x.table is not None:
             places, at = self._table(x.table, (len(x.table),)), taken
             taken = self._table(first, rows)
             self.writer.do("{0}.take({1}, out={2}, mode='clip')", places, at, taken)
-        out = self._array(loop.target.along(axes), rows)
+        out = _named(loop.target.first(axes))
         self.writer.do("{0}.take({1}, out={2}, mode='clip')", self._everything("v"), taken, out)
         self.taken[loop.pick, x] = taken
 
     def _matrix(self, loop: Loop) -> View:
         """What is summed, as (rows, terms)."""
-        x, cut = self._read(loop.reads["x"], loop.lengths), loop.rows
+        x, cut = self._read(loop.reads["x"]), loop.rows
         rows, (down,) = joined(x.shape[:cut], x.strides[:cut])
         terms, (right,) = joined(x.shape[cut:], x.strides[cut:])
         shape = prod(rows), prod(terms)

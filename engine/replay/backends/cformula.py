@@ -17,13 +17,13 @@ _SIGNS: dict[type[ast.AST], str] = {
 }
 # The functions of `vectormath` have the names of those in Python; processors have two of their own.
 _LIBRARY = {name: f"v_{name}" for name in FUNCTIONS} | {"abs": "fabs", "sqrt": "sqrt"}
-_WHOLE = {  # what `vectormath` has whole, with one exp where a formula has two
-    ast.unparse(tree(text)): ast.parse(whole, mode="eval").body
-    for text, whole in (
-        (OPS["tanh"].partials[0], "4 * v_sigmoid_slope(2 * x)"),
-        (OPS["sigmoid"].formula, "v_sigmoid(x)"),
-        (OPS["sigmoid"].partials[0], "v_sigmoid_slope(x)"),
-        (OPS["softplus"].formula, "v_softplus(x)"),
+_WHOLE = {  # of these rows what `vectormath` has whole, with one exp where a formula has two
+    (op, ast.unparse(tree(text))): ast.parse(whole, mode="eval").body
+    for op, text, whole in (
+        (OPS["tanh"], OPS["tanh"].partials[0], "4 * v_sigmoid_slope(2 * x)"),
+        (OPS["sigmoid"], OPS["sigmoid"].formula, "v_sigmoid(x)"),
+        (OPS["sigmoid"], OPS["sigmoid"].partials[0], "v_sigmoid_slope(x)"),
+        (OPS["softplus"], OPS["softplus"].formula, "v_softplus(x)"),
     )
 }
 _NEAR = {"sin", "cos", "tan"}  # take a pointer more, to note that a number is too far from 0
@@ -39,16 +39,14 @@ class Formulas:
         self._written: dict[Op, tuple[str, list[str]]] = {}  # name and variables
         self._printed: dict[tuple[object, ...], tuple[list[str], str]] = {}
 
-    def printed(
-        self, text: str, callees: Mapping[str, Op], names: Mapping[str, str]
-    ) -> tuple[list[str], str]:
-        """The lines of what a formula names, and its value.
+    def printed(self, text: str, op: Op | None, names: Mapping[str, str]) -> tuple[list[str], str]:
+        """The lines of what a formula of a row names, and its value.
 
         `names` has the C of each of its variables, and of FAR.
         """
-        key = text, *callees.items(), *names.items()
+        key = text, op, *names.items()
         if key not in self._printed:
-            printer = _Printer(self, callees, names)
+            printer = _Printer(self, op, names)
             value = printer.text(tree(text))
             self._printed[key] = printer.lines, value
         return self._printed[key]
@@ -56,7 +54,7 @@ class Formulas:
     def function(self, op: Op) -> tuple[str, list[str]]:
         """The function of a row that formulas call, and which of x, y and FAR it takes."""
         if op not in self._written:
-            lines, value = self.printed(op.formula, op.callees, {v: v for v in _DECLARED})
+            lines, value = self.printed(op.formula, op, {v: v for v in _DECLARED})
             body = "".join(f"    {line}\n" for line in [*lines, f"return {value};"])
             used = re.findall(r"\w+", body)
             variables = [v for v in _DECLARED if v in used]
@@ -73,11 +71,10 @@ class _Printer:
     They have no effects, so computing one that a condition would have skipped does no harm.
     """
 
-    def __init__(
-        self, formulas: Formulas, callees: Mapping[str, Op], names: Mapping[str, str]
-    ) -> None:
+    def __init__(self, formulas: Formulas, op: Op | None, names: Mapping[str, str]) -> None:
         self.formulas = formulas
-        self.callees = callees
+        self.op = op
+        self.callees = op.callees if op else {}
         self.names = dict(names)
         self.lines: list[str] = []
 
@@ -116,7 +113,7 @@ class _Printer:
 
     @text.register
     def _choice(self, node: ast.IfExp) -> str:
-        whole = _WHOLE.get(ast.unparse(node))
+        whole = self.op and _WHOLE.get((self.op, ast.unparse(node)))
         if whole:
             return self.text(whole)
         test = self.text(node.test)  # comes first in Python

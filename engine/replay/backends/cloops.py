@@ -13,8 +13,8 @@ from math import prod
 
 from engine.replay.backends.cformula import FAR, Formulas
 from engine.replay.backends.contraction import Machine, Part, contraction, indented, merged, place
-from engine.replay.backends.loops import Loop, View
-from engine.replay.backends.strides import packed
+from engine.replay.backends.loops import Loop
+from engine.replay.backends.strides import View, packed
 
 SMALL = 256  # points of a sum; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
@@ -50,8 +50,8 @@ class _Writer:
     def __init__(self, loop: Loop, machine: Machine, formulas: Formulas, general: bool) -> None:
         self.loop, self.machine, self.formulas = loop, machine, formulas
         self.views = views(loop)
-        self.lengths = loop.lengths
-        parts: Sequence[Part] = [Part(name, view.steps) for name, view in self.views.items()]
+        self.lengths = loop.shape
+        parts: Sequence[Part] = [Part(name, view.strides) for name, view in self.views.items()]
         if not loop.pick:
             self.lengths, parts = merged(self.lengths, parts)
         self.parts = {part.name: part for part in parts}
@@ -136,7 +136,7 @@ class _Writer:
         if " if " in expression:
             loads = [f"const double {name}_i = {at};" for name, at in names.items()]
             names = {name: f"{name}_i" for name in names}
-        parts, value = self.formulas.printed(expression, self.loop.callees, {**names, FAR: note})
+        parts, value = self.formulas.printed(expression, self.loop.op, {**names, FAR: note})
         return [*loads, *parts], value
 
     # --- kinds of loops ---

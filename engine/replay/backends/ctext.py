@@ -243,23 +243,16 @@ class _Program:
     def _call(self, loop: Loop) -> _Call:
         """The call of a loop; the text is written once for loops that differ in places alone."""
         if loop.name == "zero" and not loop.reads:
-            return _Call("zero", ("", ""), (loop.target.base, *loop.lengths))
+            return _Call("zero", ("", ""), (loop.target.base, *loop.shape))
         places: list[int] = []
         kinds: list[object] = []
         for view in views(loop).values():
-            kinds.append((view.memory, view.steps, view.table is None))
+            kinds.append((view.memory, view.strides, view.table is None))
             places.append(view.base)
             if view.table is not None:
                 places.append(self._at(view.table))
-        key = (
-            *loop[:2],
-            loop.sign,
-            loop.expression,
-            loop.starts,
-            loop.fold,
-            id(loop.callees),
-            *kinds,
-        )
+        what = loop.name, loop.shape, loop.sign, loop.expression, loop.starts, loop.fold, loop.op
+        key = *what, *kinds
         if key not in self.patterns:
             self.patterns[key] = self._define(loop)
         name, function = self.patterns[key]

@@ -19,94 +19,26 @@ from typing import NamedTuple
 from engine import formula
 from engine.ops import OPS, PICK, Op
 from engine.replay.backends.kernel import side_by_side
-from engine.replay.backends.strides import Lengths, joined, packed
+from engine.replay.backends.strides import AXES, Lengths, Run, View, joined, packed
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
 
 ADD, POW = OPS["add"], OPS["pow"]
 FOLDS = {"sum": "exact", "logsumexp": "logsumexp"}
-MANY_RUNS = 4096  # of a view; more count as one stretch
 FEW_RUNS = 4  # of outputs; where there are more, and they are short, their places are a table
 MANY_ZEROS = 64  # stretches; instead of more all is set to 0
-
-Run = tuple[int, int]  # the first place, and the one after the last
-
-
-class View(NamedTuple):
-    """Where a loop reads or writes: at `base` and a step along each axis further.
-
-    The memory is "v", the numbers of a program, "a", their adjoints, or "s", the seeds. With a
-    table the steps go through the table, which holds the places.
-    """
-
-    memory: str
-    base: int
-    steps: tuple[int, ...]
-    table: tuple[int, ...] | None = None
-
-    @property
-    def adjoint(self) -> View:
-        """The adjoints of these numbers, which lie as they do."""
-        return self._replace(memory="a")
-
-    def along(self, axes: int) -> View:
-        """The same along the first axes alone."""
-        return self._replace(steps=self.steps[:axes])
-
-    def places(self, lengths: Lengths) -> list[int]:
-        """All places, those of the last axis innermost."""
-        at = [self.base]
-        for n, step in zip(lengths, self.steps, strict=True):
-            at = [first + i * step for first in at for i in range(n)]
-        return at if self.table is None else [self.table[k] for k in at]
-
-    def runs(self, lengths: Lengths) -> tuple[list[Run], bool]:
-        """Stretches of memory that it covers, and whether it comes to no place twice.
-
-        Steps of 0 do not count: what is added up along them is written once.
-
-        >>> View("a", 7, (10, 0, 1)).runs((2, 5, 3))
-        ([(7, 10), (17, 20)], True)
-        """
-        if self.table is not None:
-            return _runs_of_table(self.table)
-        base, span, run, is_once = self.base, 1, 1, True
-        outside = [0]
-        axes = [(s, n) for s, n in zip(self.steps, lengths, strict=True) if s and n > 1]
-        if not axes:
-            return [(base, base + 1)], True
-        base += sum(step * (n - 1) for step, n in axes if step < 0)
-        for step, n in sorted((abs(step), n) for step, n in axes):
-            is_once = is_once and step >= span
-            span += step * (n - 1)
-            if step <= run and len(outside) == 1:
-                run += step * (n - 1)
-            elif n * len(outside) <= MANY_RUNS:
-                outside = [at + i * step for i in range(n) for at in outside]
-            else:
-                return [(base, base + sum(abs(s) * (m - 1) for s, m in axes) + 1)], False
-        return [(base + at, base + at + run) for at in outside], is_once
-
-
-def _runs_of_table(table: Sequence[int]) -> tuple[list[Run], bool]:
-    places = sorted(set(table))
-    runs = [(first, first + count) for first, _, count in side_by_side(places)]
-    if len(places) < len(table) or len(runs) > MANY_RUNS:
-        return [(places[0], places[-1] + 1)], False
-    return runs, True
 
 
 class Loop(NamedTuple):
     """target (sign) expression at every point, added up along axes where the target stands still.
 
-    The expression names the `reads`, and functions of the calculus or of `callees`. A sum begins
-    with the reads `starts`, which stand still where the target does; its `fold` is "+", "exact"
-    (rounded once) or "logsumexp". Of the last axis `pick`, if there, names the one row that counts.
-    `partials` are those by the reads that want a gradient; they may name the result, z.
+    The expression, of the row `op` if any, names the `reads`. A sum begins with the reads `starts`,
+    which stand still where the target does; its `fold` is "+", "exact" (rounded once) or
+    "logsumexp". Of the last axis `pick`, if there, names the one row that counts. `partials` are
+    those by the reads that want a gradient; they may name the result, z.
     """
 
     name: str
-    lengths: Lengths
     target: View
     sign: str
     expression: str
@@ -115,77 +47,95 @@ class Loop(NamedTuple):
     starts: tuple[str, ...] = ()
     fold: str = "+"
     pick: View | None = None
-    callees: Mapping[str, Op] = {}
+    op: Op | None = None
+
+    def __str__(self) -> str:
+        """The loop in a line: its axes, what it sets or adds, and where that is read."""
+        axes = ", ".join(f"{axis} < {n}" for axis, n in zip(AXES, self.shape, strict=False))
+        is_sum = any(n > 1 and not s for n, s in zip(self.shape, self.target.strides, strict=True))
+        fold = {"+": "sum of ", "exact": "exact sum of "}.get(self.fold, f"{self.fold} of ")
+        value = f"{fold if is_sum and not self.pick else ''}{self.expression}"
+        value = " + ".join([*self.starts, value])
+        reads = {**self.reads, **({AXES[len(self.shape) - 1]: self.pick} if self.pick else {})}
+        where = ", ".join(f"{name} = {view}" for name, view in reads.items())
+        return f"{axes}: {self.target} {self.sign} {value}{' where ' * bool(where)}{where}"
+
+    @property
+    def shape(self) -> Lengths:
+        """The lengths of its axes; all that it reads has them too."""
+        return self.target.shape
+
+    @property
+    def callees(self) -> Mapping[str, Op]:
+        """The rows that the expression calls by name."""
+        return self.op.callees if self.op else {}
 
     @property
     def rows(self) -> int:
         """How many axes its results have, the first ones."""
-        return sum(map(bool, self.target.steps))
+        return sum(map(bool, self.target.strides))
 
 
 def lower(program: Program) -> list[Loop]:
     """The loops that compute the results, in the order they run."""
-    return [_lowered(program, rolled) for rolled in program.loops]
+    return [_with_exponent(program, lowered(rolled)) for rolled in program.loops]
 
 
-def _lowered(program: Program, rolled: Rolled) -> Loop:
-    if not rolled.vectors:
-        return _row(program, rolled)
+def lowered(rolled: Rolled) -> Loop:
+    """The loop that computes what a rolled one says."""
     cut, still = len(rolled.shape), (0,) * len(rolled.terms)
-    lengths = (*rolled.shape, *rolled.terms)
-    target = View("v", rolled.out, (*packed(rolled.shape), *still))
+    shape = (*rolled.shape, *rolled.terms)
+    target = View("v", rolled.out, shape, (*packed(rolled.shape), *still))
     op, name = rolled.op, rolled.op.name
-    scalars = [_view(access, rolled.shape, still) for access in rolled.scalars]
+    scalars = [_view(access, shape, cut) for access in rolled.scalars]
+    if not rolled.vectors:
+        reads = dict(zip("xy", scalars, strict=False))
+        wanted = _wanted(reads, rolled.scalars, op.partials)
+        return Loop(name, target, "=", op.formula, reads, wanted, op=op)
     ones = ("1.0",) * len(scalars)
-    if 0 in lengths:
-        reads = {x: view.along(cut) for x, view in zip("x", scalars, strict=False)}
+    if 0 in shape:
+        reads = {x: view.first(cut) for x, view in zip("x", scalars, strict=False)}
         wanted = _wanted(reads, rolled.scalars, ones)
-        return Loop(
-            name, rolled.shape, target.along(cut), "=", "x" if reads else "0.0", reads, wanted
-        )
-    reads = {x: _view(a, lengths, ()) for x, a in zip("xy", rolled.vectors, strict=False)}
+        return Loop(name, target.first(cut), "=", "x" if reads else "0.0", reads, wanted)
+    reads = {x: _view(a, shape, len(shape)) for x, a in zip("xy", rolled.vectors, strict=False)}
     wanted = _wanted(reads, rolled.vectors, op.partials if op is not ADD else ("1.0",))
     if op is PICK:
-        return Loop(name, lengths, target, "=", "x", reads, wanted, pick=scalars[0])
+        return Loop(name, target, "=", "x", reads, wanted, pick=scalars[0])
     starts = {f"b{k}": view for k, view in enumerate(scalars)}
-    wanted = _wanted(starts, rolled.scalars, ones) | wanted
+    wanted |= _wanted(starts, rolled.scalars, ones)
     text, fold = " * ".join(reads), FOLDS.get(name, "+")
-    return Loop(name, lengths, target, "=", text, reads | starts, wanted, (*starts,), fold)
+    return Loop(name, target, "=", text, reads | starts, wanted, (*starts,), fold)
 
 
-def _row(program: Program, rolled: Rolled) -> Loop:
-    """The loop of an operation with a few operands."""
-    op, lengths = rolled.op, rolled.shape
-    target = View("v", rolled.out, packed(lengths))
-    views = [_view(access, lengths, ()) for access in rolled.scalars]
-    text, slopes = op.formula, op.partials
-    if op is POW:
-        exponent = constant(program, views[1], lengths)
-        if exponent is not None and isfinite(exponent):
-            views, (text, slopes) = views[:1], with_exponent(exponent)
-    reads = dict(zip("xy", views, strict=False))
-    wanted = _wanted(reads, rolled.scalars, slopes)
-    return Loop(op.name, lengths, target, "=", text, reads, wanted, callees=op.callees)
+def _with_exponent(program: Program, loop: Loop) -> Loop:
+    """The loop; a power whose exponent is one constant has it in its texts: x ** 2 is x * x."""
+    y = constant(program, loop.reads["y"]) if loop.op is POW else None
+    if y is None or not isfinite(y):
+        return loop
+    text, slope = (re.sub(r"\by\b", f"({y!r})", text) for text in (POW.formula, POW.partials[0]))
+    partials = {"x": slope} if "x" in loop.partials else {}
+    return loop._replace(expression=text, reads={"x": loop.reads["x"]}, partials=partials)
 
 
-def constant(program: Program, view: View, lengths: Lengths) -> float | None:
+def constant(program: Program, view: View) -> float | None:
     """The number that a loop reads at all points, where that is one constant."""
     if view.memory != "v":
         return None
-    reach = [(n - 1) * step for n, step in zip(lengths, view.steps, strict=True)]
+    reach = [(n - 1) * step for n, step in zip(view.shape, view.strides, strict=True)]
     ends = view.table or [view.base + sum(side(r, 0) for r in reach) for side in (min, max)]
     if not 0 <= min(ends) <= max(ends) < len(program.constants):
         return None
-    moving = tuple([n if step else 1 for n, step in zip(lengths, view.steps, strict=True)])
-    read = {program.constants[place] for place in view.places(moving)}
+    moving = tuple([n if step else 1 for n, step in zip(view.shape, view.strides, strict=True)])
+    read = {program.constants[place] for place in view._replace(shape=moving).places()}
     return read.pop() if len(read) == 1 else None
 
 
-def _view(access: Access, lengths: Lengths, still: tuple[int, ...]) -> View:
-    """What a loop reads; it stands still along the axes of `still`, which are more."""
+def _view(access: Access, shape: Lengths, axes: int) -> View:
+    """What a loop reads; it has these axes, the first ones, and stands still along the others."""
+    still = (0,) * (len(shape) - axes)
     if access.table is None:
-        return View("v", access.base, (*access.strides, *still))
-    return View("v", 0, (*packed(lengths), *still), access.table)
+        return View("v", access.base, shape, (*access.strides, *still))
+    return View("v", 0, shape, (*packed(shape[:axes]), *still), access.table)
 
 
 def _wanted(
@@ -196,39 +146,34 @@ def _wanted(
     return {name: partial for name, access, partial in columns if access.needs_grad}
 
 
-@lru_cache
-def with_exponent(y: float) -> tuple[str, tuple[str, ...]]:
-    """A power and its slope with an exponent that the compiler knows: x ** 2 is x * x."""
-    text, slope = (re.sub(r"\by\b", f"({y!r})", text) for text in (POW.formula, POW.partials[0]))
-    return text, (slope,)
-
-
 def backward(program: Program, forward: Sequence[Loop]) -> list[Loop]:
     """The loops that compute the gradients, after those of the results."""
-    results = {loop.target.base: prod(loop.lengths[: loop.rows]) for loop in forward}
-    passed = passed_on([*seed(program.outputs), *adjoint(forward)], results, program.size)
-    return own(passed, program.size)
+    results = {loop.target.base: prod(loop.shape[: loop.rows]) for loop in forward}
+    shares = [*seed(program.outputs), *adjoint(forward)]
+    return own(passed_on(shares, results, program.size), program.size)
 
 
 def seed(outputs: Sequence[int]) -> Iterator[Loop]:
     """The loops that add d loss / d output to the adjoints of the outputs."""
     runs = list(side_by_side(outputs))
     if len(runs) > FEW_RUNS + len(outputs) // 8:
-        table = View("a", 0, (1,), tuple(outputs))
-        yield Loop("seed", (len(outputs),), table, "+=", "x", {"x": View("s", 0, (1,))})
+        shape = (len(outputs),)
+        seeds = {"x": View("s", 0, shape, (1,))}
+        yield Loop("seed", View("a", 0, shape, (1,), tuple(outputs)), "+=", "x", seeds)
         return
     for place, start, count in runs:
-        seeds = {"x": View("s", start, (1,))}
-        yield Loop("seed", (count,), View("a", place, (1,)), "+=", "x", seeds)
+        seeds = {"x": View("s", start, (count,), (1,))}
+        yield Loop("seed", View("a", place, (count,), (1,)), "+=", "x", seeds)
 
 
-def adjoint(loops: Sequence[Loop]) -> Iterator[Loop]:
+def adjoint(loops: Sequence[Loop], squares: bool = True) -> Iterator[Loop]:
     """For each read that wants a gradient a loop that adds its share, from the last one back.
 
-    Both factors of a square get theirs in one.
+    They come in the order of eager mode: x, y, what a sum begins with. Both factors of a square
+    get theirs in one; without `squares` one after the other, as there.
     """
     for loop in reversed(loops):
-        is_square = loop.expression == "x * y" and loop.reads["x"] == loop.reads["y"]
+        is_square = squares and loop.expression == "x * y" and loop.reads["x"] == loop.reads["y"]
         for name, partial in loop.partials.items():
             text, names = _share(partial)
             if is_square and name == "y":
@@ -237,13 +182,11 @@ def adjoint(loops: Sequence[Loop]) -> Iterator[Loop]:
                 text = f"2.0 * ({text})"
             known = {**loop.reads, "z": loop.target, "g": loop.target.adjoint}
             target, reads = known[name].adjoint, {n: known[n] for n in names}
-            lengths = loop.lengths
             if name in loop.starts:
-                lengths, target = lengths[: loop.rows], target.along(loop.rows)
-                reads = {n: view.along(loop.rows) for n, view in reads.items()}
+                target = target.first(loop.rows)
+                reads = {n: view.first(loop.rows) for n, view in reads.items()}
             title = f"{loop.name}_d{name}" if text != "g" else "share"
-            what = title, lengths, target, "+=", text, reads
-            yield Loop(*what, pick=loop.pick, callees=loop.callees)
+            yield Loop(title, target, "+=", text, reads, pick=loop.pick, op=loop.op)
 
 
 @lru_cache(maxsize=1000)
@@ -253,9 +196,8 @@ def _share(partial: str) -> tuple[str, tuple[str, ...]]:
     >>> _share("-z / y")
     ('g * (-z / y)', ('g', 'y', 'z'))
     """
-    slope = formula.tree(partial)
-    text = {"1.0": "g", "-1.0": "-g"}.get(partial)
-    text = text or ast.unparse(ast.BinOp(ast.Name("g"), ast.Mult(), slope))
+    slope = re.sub(r"\bg\b(?!\()", "g_", ast.unparse(formula.tree(partial)))  # a part of its own
+    text = {"1.0": "g", "-1.0": "-g"}.get(slope) or ast.unparse(ast.parse(f"g * ({slope})"))
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
     return text, tuple(name for name in "gxyz" if name in names)
 
@@ -268,7 +210,7 @@ def passed_on(loops: Sequence[Loop], results: Mapping[int, int], size: int) -> I
     """
     met, shared = bytearray(size), bytearray(size)
     for loop in loops:
-        runs, is_once = loop.target.runs(loop.lengths)
+        runs, is_once = loop.target.runs()
         for start, stop in runs:
             ones = b"\1" * (stop - start)
             if not is_once or met.find(1, start, stop) >= 0:
@@ -280,13 +222,13 @@ def passed_on(loops: Sequence[Loop], results: Mapping[int, int], size: int) -> I
         g = loop.reads.get("g")
         if g and g.base in moved:
             base, step = moved[g.base]
-            g = View("a", base, tuple([step * s for s in g.steps]))
+            g = View("a", base, g.shape, tuple([step * s for s in g.strides]))
             loop = loop._replace(reads={**loop.reads, "g": g})
         count = results.get(to.base)
-        if g and loop.name == "share" and not loop.pick and prod(loop.lengths) == count:
-            _, (own_steps, steps) = joined(loop.lengths, to.steps, g.steps)
-            if own_steps in ((), (1,)) and shared.find(1, to.base, to.base + count) < 0:
-                moved[to.base] = g.base, steps[0] if steps else 1
+        if g and loop.name == "share" and not loop.pick and prod(loop.shape) == count:
+            _, (own_strides, strides) = joined(loop.shape, to.strides, g.strides)
+            if own_strides in ((), (1,)) and shared.find(1, to.base, to.base + count) < 0:
+                moved[to.base] = g.base, strides[0] if strides else 1
                 continue
         yield loop
 
@@ -316,16 +258,16 @@ def own(loops: Iterable[Loop], size: int) -> list[Loop]:
 
     kept = []
     for loop in loops:
-        read, _ = loop.reads["g"].runs(loop.lengths) if "g" in loop.reads else ([], True)
+        read, _ = loop.reads["g"].runs() if "g" in loop.reads else ([], True)
         if read and is_empty(read):
             continue
         need(read)
-        runs, is_once = loop.target.runs(loop.lengths)
+        runs, is_once = loop.target.runs()
         is_first = is_once and loop.pick is None and is_empty(runs)
         (claim if is_first else need)(runs)
         kept.append(loop._replace(sign="=") if is_first else loop)
     zeros = zeros if len(zeros) <= MANY_ZEROS else [(0, size)]
     return [
-        *(Loop("zero", (j - i,), View("a", i, (1,)), "=", "0.0", {}) for i, j in zeros),
+        *(Loop("zero", View("a", i, (j - i,), (1,)), "=", "0.0", {}) for i, j in zeros),
         *kept,
     ]

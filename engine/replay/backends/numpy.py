@@ -145,7 +145,7 @@ def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names
         functions.append("\n    ".join([_head(direction), *lines]))
     made = [
         f"{name} = view({memory}, {base}, {shape}, {strides})"
-        for (memory, base, shape, strides), name in views.items()
+        for (memory, base, shape, strides, _), name in views.items()
     ]
     return "\n".join(made) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
 
@@ -162,7 +162,7 @@ def _listed(steps: Mapping[str, Sequence[Step]], names: Names) -> str:
         if operand.memory.startswith("table"):
             return names[operand.memory]
         if operand not in arrays:
-            arrays[operand] = names["view"](names[operand.memory], *operand[1:])
+            arrays[operand] = names["view"](names[operand.memory], *operand[1:4])
         return arrays[operand]
 
     for direction, own in steps.items():

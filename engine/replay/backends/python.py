@@ -6,30 +6,26 @@ lists of numbers instead, to the same bits.
 
 from __future__ import annotations
 
-import ast
 import builtins
 from array import array
-from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby, repeat
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from engine import formula
-from engine.ops import CAREFUL, MANY, OPS, PICK, PLAIN, Op, kept_by_row, row_of
+from engine.ops import CAREFUL, MANY, PICK, PLAIN, Op, row_of
 from engine.replay.backends.kernel import Gathering, Kernel, side_by_side
+from engine.replay.backends.pythontext import Writer
+from engine.replay.backends.unrolled import needs, watched
 from engine.replay.roll import Program
-from engine.replay.tape import Tape, graded
-from engine.value import Value
+from engine.replay.tape import Tape
 
 NAME = "python"
-DOT = OPS["dot"]
 WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us
-ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
 RAISED = (ArithmeticError, ValueError)  # what plain arithmetic raises where IEEE has inf or nan
 STOPPED = (*RAISED, StopIteration)  # also where a generator was interrupted before
 
-Rewrite = Callable[[str], str]
 Numbers = Sequence[float]
 Run = Generator[Numbers, Numbers, None]
 Start = Callable[[list[float]], Run]
@@ -54,9 +50,9 @@ class Lines(Gathering):
 
     def __init__(self, program: Program, tape: Tape) -> None:
         self.values, self.adjoints = _memories(program)
-        self.source = _Writer(program, tape, formula.plain).source()
+        self.source = Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
-        computed = [p for p in _watched(program) if p >= program.leaves]
+        computed = [p for p in watched(program) if p >= program.leaves]
         self._results = [
             (slice(place, place + n), slice(k, k + n)) for place, k, n in side_by_side(computed)
         ]
@@ -89,7 +85,7 @@ class Lines(Gathering):
     def _run_carefully(self) -> Numbers:
         self._plain = self._start(self._leaves)  # the next time, for the one that is over
         if self._start_careful is None:
-            source = _Writer(self._program, self._tape, formula.careful).source()
+            source = Writer(self._program, self._tape, formula.careful).source()
             self._start_careful = _function(source, CAREFUL, self._tape)
         self._run = self._start_careful(self._leaves)
         return next(self._run)
@@ -108,363 +104,6 @@ def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape)
         names |= {f"{row.key}_": row for row in op.callees.values()}
     exec(builtins.compile(source, "<replay>", "exec"), names)
     return cast(Start, names.pop("run"))  # leaves no cycle behind
-
-
-# --- the texts of the calculus as parts of lines -------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Text:
-    """A formula with {x}, {y}, {z}, {g} or {xs}, {ys}, {bias} to fill in."""
-
-    text: str
-    reads: Counter[str]
-    binds: bool  # it has a `:=`
-    kills: bool = False  # it can be zero where g is not
-
-
-class _Blanks(ast.NodeTransformer):
-    """Variables become blanks; functions end in `_`, parts that a formula names in `_part`."""
-
-    def __init__(self, op: Op, variables: Collection[str]) -> None:
-        self.op = op
-        self.variables = variables
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        name = cast(ast.Name, node.func).id
-        key = self.op.callees[name].key if name in self.op.callees else name
-        arguments = [self.visit(argument) for argument in node.args]
-        return ast.Call(ast.Name(f"{key}_", ast.Load()), arguments, [])
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        blank = node.id in self.variables
-        return ast.Name(f"{{{node.id}}}" if blank else f"{node.id}_part", node.ctx)
-
-
-def _blanks(op: Op, text: str, variables: Collection[str]) -> ast.expr:
-    node = ast.parse(text, mode="eval").body
-    return cast(ast.expr, _Blanks(op, variables).visit(node))
-
-
-def _text(tree: ast.expr, kills: bool = False) -> _Text:
-    reads = Counter(node.id.strip("{}") for node in ast.walk(tree) if isinstance(node, ast.Name))
-    binds = any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree))
-    return _Text(ast.unparse(tree), reads, binds, kills)
-
-
-@kept_by_row
-def _formula(op: Op, rewrite: Rewrite) -> _Text:
-    return _text(_blanks(op, rewrite(op.formula), op.variables.split(", ")))
-
-
-@kept_by_row
-def _share(op: Op, partial: str, rewrite: Rewrite) -> _Text:
-    """g * partial, without the product where that is 1, and inside `a if condition else b`."""
-    tree = _blanks(op, rewrite(partial), "xyz")
-    kills = any(
-        ast.unparse(branch) == "0.0"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.IfExp)
-        for branch in (node.body, node.orelse)
-    )
-    share = _text(_times_g(tree), kills)
-    return replace(share, text=f"({share.text})") if isinstance(tree, ast.IfExp) else share
-
-
-@kept_by_row
-def _reads(
-    op: Op, rewrite: Rewrite
-) -> tuple[bool, tuple[int, ...], tuple[tuple[int, tuple[int, ...]], ...]]:
-    """Whether the formula has a `:=`, the operands it does not read just once, and those that each
-    partial reads, where it reads any; -1 is the result.
-    """
-    formula, variables = _formula(op, rewrite), op.variables.split(", ")
-    partials = [_share(op, partial, rewrite).reads for partial in op.partials]
-    z = {"x": 0, "y": 1, "z": -1}
-    reads = [tuple(k for name, k in z.items() if counts[name]) for counts in partials]
-    return (
-        formula.binds,
-        tuple(k for k, name in enumerate(variables) if formula.reads[name] != 1),
-        tuple((k, read) for k, read in enumerate(reads) if read),
-    )
-
-
-def _times_g(tree: ast.expr) -> ast.expr:
-    g = ast.Name("{g}", ast.Load())
-    if isinstance(tree, ast.IfExp):
-        return ast.IfExp(tree.test, _times_g(tree.body), _times_g(tree.orelse))
-    match ast.unparse(tree):
-        case "1.0":
-            return g
-        case "-1.0":
-            return ast.UnaryOp(ast.USub(), g)
-    return ast.BinOp(g, ast.Mult(), tree)
-
-
-# --- the lines -----------------------------------------------------------------------------------
-
-_TIGHTNESS = {"{x} + {y}": 1, "{x} - {y}": 1, "{x} * {y}": 2, "{x} / {y}": 2}
-_ATOM = 3
-
-# Finite results of these have finite operands alone: where the adjoint is zero too there are only
-# zeros to pass on, and the lines that do it can be left out.
-_FRANK = {OPS[name] for name in ("add", "sub", "mul", "neg", "dot", "sum")}
-
-
-class _Expression(NamedTuple):
-    text: str
-    tightness: int = _ATOM
-    size: int = 1
-
-    def within(self, tightness: int) -> str:
-        """The text as a part of a formula whose operators bind that tight."""
-        return self.text if self.tightness >= tightness else f"({self.text})"
-
-
-class _Writer:
-    """The source for a tape: rows are v0, v1, ..., leaves x0, x1, ..., their adjoints a and d."""
-
-    def __init__(self, program: Program, tape: Tape, rewrite: Rewrite) -> None:
-        self.program, self.tape, self.rewrite = program, tape, rewrite
-        leaves = program.place[len(tape.rows) :]  # from the end backwards, as the tape counts them
-        self.value = [*(f"v{k}" for k in range(len(tape.rows))), *(f"x{n}" for n in leaves)]
-        self.adjoint = [*(f"a{k}" for k in range(len(tape.rows))), *(f"d{n}" for n in leaves)]
-        self.needs = _needs(tape)
-        self.uses = Counter(chain(tape.outputs, *(places for _, places in tape.rows)))
-        self.inlined: dict[int, _Expression] = {}
-        self.reader: dict[int, int] = {}  # of an inlined row, the row in whose line it stands
-        self.head: dict[int, int] = {}  # of a row, a variable that is finite only where it is
-        self.shares: dict[int, list[str]] = {}  # of an adjoint, what is still to be added
-        self.started: set[int] = set()  # the adjoints that have a variable
-        self.zeros: list[str] = []  # those of them that start as 0.0
-        self.can_be_zero: dict[int, bool] = {}  # whether all shares of an adjoint can
-        self.test = ""  # under which the last line stands
-        self.lines: list[str] = []
-        self.tables: dict[tuple[int, ...], str] = {}  # of candidates, their tuple
-        self.taken: dict[tuple[int, int], str] = {}  # of an integer and a number of rows, the row
-        self.pool = self._pool()
-
-    def source(self) -> str:
-        """The text of the generator `run(leaves)`: a forward at `next`, a backward for seeds."""
-        self._write_forward()
-        forward, self.lines = self.lines, []
-        self._write_backward()
-        gradients = self._gradients()
-        return "\n".join(
-            [
-                "def run(leaves):",
-                " while True:",
-                f"  {_tuple(f'x{n}' for n in range(self.program.leaves))} = leaves",
-                *forward,
-                f"  seeds = yield {_tuple(self.value[p] for p in _watched(self.tape) if p >= 0)}",
-                "  while seeds is not None:",
-                f"   {_tuple(f's{k}' for k in range(len(self.tape.outputs)))} = seeds",
-                *(f"   {name} = 0.0" for name in self.zeros),
-                *([f"   pool = [0.0] * {len(self.pool) + 1}"] if self.pool else []),
-                *self.lines,
-                f"   seeds = yield {_tuple(gradients)}",
-                "",
-            ]
-        )
-
-    def _pool(self) -> dict[int, int]:
-        """The adjoints of candidates stand in one list, where a row that was picked finds its."""
-        picks = [places for op, places in self.tape.rows if op is PICK]
-        found = dict.fromkeys(p for _, *places in picks for p in places if self.needs[p])
-        pool = {place: k for k, place in enumerate(found)}
-        for place, k in pool.items():
-            self.adjoint[place] = f"pool[{k}]"
-        self.started.update(pool)
-        return pool
-
-    def _picked(self, index: int, candidates: tuple[int, ...]) -> tuple[str, str]:
-        """The tuple of candidates and the row in it; both are written down once."""
-        if candidates not in self.tables:
-            self.tables[candidates] = name = f"t{len(self.tables)}"
-            self.lines.append(f"  {name} = {_tuple(self.value[p] for p in candidates)}")
-        asked = index, len(candidates)
-        if asked not in self.taken:
-            self.taken[asked] = name = f"k{len(self.taken)}"
-            self.lines.append(f"  {name} = row_of_({self.value[index]}, {len(candidates)})")
-        return self.tables[candidates], self.taken[asked]
-
-    def _write_forward(self) -> None:
-        kept = self._kept()
-        for row, (op, places) in enumerate(self.tape.rows):
-            if op is PICK:
-                table, taken = self._picked(places[0], places[1:])
-                operands, texts = [], [f"{table}[{taken}]"]
-            else:
-                operands = [self._operand(p, row) for p in places]
-                texts = self._texts(op, operands)
-            size = 1 + sum([operand.size for operand in operands])
-            first, *others = texts
-            if row in kept or size > ONE_LINE:
-                name = self.value[row]
-                self.lines.append(f"  {name} = {first}")
-                self.lines += [f"  {name} = {name} + {other}" for other in others]
-            else:
-                tightness = 1 if op is DOT else _TIGHTNESS.get(_formula(op, self.rewrite).text, 0)
-                tightness = _ATOM if op is PICK else tightness
-                self.inlined[row] = _Expression(first, tightness, size)
-
-    def _operand(self, place: int, row: int) -> _Expression:
-        if place not in self.inlined:
-            return _Expression(self.value[place])
-        self.reader[place] = row
-        return self.inlined[place]
-
-    def _kept(self) -> set[int]:
-        """What needs a variable: it is read more than once, or again in the backward."""
-        kept = {*_watched(self.tape), *(p for p, n in self.uses.items() if n > 1)}
-        for row, (op, places) in enumerate(self.tape.rows):
-            if op is PICK:
-                kept.update(places)
-                continue
-            binds, repeated, reads = _reads(op, self.rewrite)
-            if binds:
-                kept.add(row)
-            if repeated or reads:
-                columns = [*op.columns(places), [row]]
-                kept.update(*(columns[k] for k in repeated))
-                for k, read in reads:
-                    if any(map(self.needs.__getitem__, columns[k])):
-                        kept.update(*(columns[j] for j in read))
-        return kept
-
-    def _texts(self, op: Op, operands: list[_Expression]) -> list[str]:
-        """The formula of a row; of a long dot, the first part of it and what is added then."""
-        if op is DOT:
-            xs, ys, bias = op.arguments(operands)
-            terms = [f"{x.within(2)} * {y.within(_ATOM)}" for x, y in zip(xs, ys, strict=True)]
-            return [" + ".join(part) for part in _parts([bias.within(1), *terms])]
-        text = _formula(op, self.rewrite).text
-        if op.many:
-            xs, *rest = op.arguments([operand.within(0) for operand in operands])
-            ys, bias = rest or ((), "")
-            return [text.format(xs=_tuple(xs), ys=_tuple(ys), bias=bias)]
-        tightness = _TIGHTNESS.get(text)
-        x, y = operands[0], operands[-1]
-        if tightness:
-            return [text.format(x=x.within(tightness), y=y.within(tightness + 1))]
-        return [text.format(x=x.within(_ATOM), y=y.within(_ATOM))]
-
-    def _write_backward(self) -> None:
-        for k, place in enumerate(self.tape.outputs):
-            if self.needs[place]:
-                self._add(place, f"s{k}", can_be_zero=False)
-        for row in reversed(self.tape.order):
-            if self.needs[row]:
-                self._pass_on(row)
-
-    def _pass_on(self, row: int) -> None:
-        """The shares that a row adds to the adjoints of its operands."""
-        op, places = self.tape.rows[row]
-        if op is PICK:
-            self._scatter(row, places[0], places[1:])
-            return
-        if row not in self.inlined:
-            self.head[row] = row
-        elif self.reader[row] in self.head and self.tape.rows[self.reader[row]][0] in _FRANK:
-            self.head[row] = self.head[self.reader[row]]
-        g, z = self._settled(row), self.value[row]
-        zero = self.can_be_zero[row]
-        test = ""
-        if zero and op in _FRANK and row in self.head:
-            head = self.value[self.head[row]]
-            test = f"{g} or {head} - {head}"
-        for place, partial, x, y in op.edges(places):
-            if self.needs[place]:
-                share = _share(op, partial, self.rewrite)
-                text = share.text.format(g=g, x=self.value[x], y=self.value[y], z=z)
-                alone = self.uses[place] == 1  # then it is one line, or another name for it
-                self._add(place, text, zero or share.kills, "" if alone else test)
-
-    def _scatter(self, row: int, index: int, candidates: tuple[int, ...]) -> None:
-        """The share of the row that was picked, after all that came to the others before."""
-        g = self._settled(row)
-        for place in candidates:
-            if place in self.pool:
-                self._start(place)
-                self.can_be_zero.setdefault(place, True)
-        into = [self.pool.get(place, -1) for place in candidates]  # the last one is nobody's
-        first, step = into[0], into[1] - into[0] if len(into) > 1 else 1
-        taken = self.taken[index, len(candidates)]
-        where = f"{_tuple(map(str, into))}[{taken}]"
-        if step > 0 and into == [first + k * step for k in range(len(into))]:
-            where = f"{first} + {step} * {taken}"
-        self._write(f"pool[{where}] += {g}")
-
-    def _add(self, place: int, share: str, can_be_zero: bool, test: str = "") -> None:
-        """Adds to an adjoint: now under a test; without one later, in one line with others."""
-        self.can_be_zero[place] = can_be_zero and self.can_be_zero.get(place, True)
-        if test:
-            self._start(place)
-            self._write(f"{self.adjoint[place]} += {share}", test)
-            return
-        shares = self.shares.setdefault(place, [])
-        shares.append(share)
-        if len(shares) == ONE_LINE:
-            self._start(place)
-
-    def _start(self, place: int) -> None:
-        """Gives an adjoint a variable that holds all shares so far."""
-        name, shares = self.adjoint[place], self.shares.pop(place, [])
-        if place in self.started:
-            shares = shares and [name, *shares]
-        elif not shares:
-            self.zeros.append(name)
-        self.started.add(place)
-        if shares:
-            self._write(f"{name} = {' + '.join(shares)}")
-
-    def _settled(self, place: int) -> str:
-        """The name of an adjoint that has all its shares."""
-        shares = self.shares.get(place, [])
-        if place not in self.started and len(shares) == 1 and shares[0].isidentifier():
-            return shares[0]
-        self._start(place)
-        return self.adjoint[place]
-
-    def _write(self, line: str, test: str = "") -> None:
-        if test and test != self.test:
-            self.lines.append(f"   if {test}:")
-        self.test = test
-        self.lines.append(f"    {line}" if test else f"   {line}")
-
-    def _gradients(self) -> list[str]:
-        """The adjoints of inputs and parameters; added to 0.0, as a -0.0 is in eager mode."""
-        places = {self.program.place[p]: p for p in self.can_be_zero if p < 0}
-        wanted = range(len(self.program.constants), self.program.leaves)
-        return [f"0.0 + {self._settled(places[n])}" if n in places else "0.0" for n in wanted]
-
-
-def _needs(tape: Tape) -> list[bool]:
-    """By place, whether a gradient is wanted there or below; leaves from the end backwards."""
-    leaves = [
-        tape.input_grads[k] if k < tape.inputs else isinstance(leaf, Value)
-        for k, leaf in enumerate(tape.leaves)
-    ]
-    needs = [*[False] * len(tape.rows), *reversed(leaves)]
-    for place, row in enumerate(tape.rows):
-        needs[place] = any(map(needs.__getitem__, graded(row)))
-    return needs
-
-
-def _watched(graph: Tape | Program) -> list[int]:
-    """The places that the caller reads: the outputs, what the guards compare, what picks."""
-    compared = chain.from_iterable((g.left, g.right) for g in graph.guards)
-    return [*graph.outputs, *compared, *(bound.place for bound in graph.bounds)]
-
-
-def _parts(texts: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(texts), ONE_LINE):
-        yield texts[start : start + ONE_LINE]
-
-
-def _tuple(texts: Iterable[str]) -> str:
-    several = list(texts)
-    return f"({several[0]},)" if len(several) == 1 else f"({', '.join(several)})"
 
 
 # --- without lines -------------------------------------------------------------------------------
@@ -507,7 +146,7 @@ class Lists(Gathering):
     def __init__(self, program: Program, tape: Tape) -> None:
         self.values, self.adjoints = _memories(program)
         self._program, self._tape = program, tape
-        self._needs = _needs(tape)
+        self._needs = needs(tape)
         self._groups: list[_Group] = []
         # The numbers: the rows in groups, their partials, 1.0, and the leaves from the end.
         self._at = [*repeat(0, len(tape.rows)), *range(-len(tape.leaves), 0)]
@@ -577,7 +216,7 @@ class Lists(Gathering):
                 numbers[group.slopes : end] = chain.from_iterable(slopes)
         for share, (index, *candidates) in self._picks:
             self._shares[1][share] = candidates[row_of(numbers[index], len(candidates))]
-        for place, p in zip(_watched(self._program), _watched(self._tape), strict=True):
+        for place, p in zip(watched(self._program), watched(self._tape), strict=True):
             values[place] = numbers[self._at[p]]
 
     def backward(self, seeds: Numbers) -> None:

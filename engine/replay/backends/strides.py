@@ -3,24 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
+
+from engine.replay.backends.kernel import side_by_side
+
+AXES = ascii_lowercase[8:]  # i, j and so on
+MANY_RUNS = 4096  # of a view; more count as one stretch
 
 Lengths = tuple[int, ...]
 Strides = tuple[int, ...]
+Run = tuple[int, int]  # the first place, and the one after the last
 
 
 class View(NamedTuple):
-    """An array of `shape` within a memory, its strides counted in numbers."""
+    """Numbers within a memory: an array of `shape` from place `base` on, its strides in numbers.
+
+    The memory of a loop is "v", the numbers of a program, "a", their adjoints, or "s", the seeds.
+    With a table the strides go through the table, which holds the places.
+    """
 
     memory: str
     base: int
     shape: Lengths
     strides: Strides
+    table: tuple[int, ...] | None = None
+
+    def __str__(self) -> str:
+        """Where it stands at a point of the axes i, j, ...
+
+        >>> print(View("v", 5, (3, 2), (2, 1)), View("a", 0, (3,), (1,), (9, 4, 7)))
+        v[5 + 2i + j] a[(9, 4, 7)[i]]
+        """
+        steps = [(s, axis) for s, axis in zip(self.strides, AXES, strict=False) if s]
+        moves = [f"{'' if s == 1 else s}{axis}" for s, axis in steps]
+        at = " + ".join([str(self.base)] * (self.base > 0 or not moves) + moves)
+        return f"{self.memory}[{f'{self.table}[{at}]' if self.table else at}]"
+
+    @property
+    def adjoint(self) -> View:
+        """The adjoints of these numbers, which lie as they do."""
+        return View("a", *self[1:])
 
     @property
     def least(self) -> View:
         """The same without axes that repeat one number: NumPy is fastest when told so."""
         return self if any(self.strides) else View(self.memory, self.base, (), ())
+
+    def first(self, axes: int) -> View:
+        """The same along the first axes alone."""
+        return self._replace(shape=self.shape[:axes], strides=self.strides[:axes])
 
     def along(self, axes: Sequence[int]) -> View:
         """Of all axes these, in this order."""
@@ -41,6 +73,51 @@ class View(NamedTuple):
     def own(self) -> list[int]:
         """The axes along which it does not repeat."""
         return [k for k, step in enumerate(self.strides) if step]
+
+    def places(self) -> list[int]:
+        """All places, those of the last axis innermost."""
+        if self.table is not None and not self.base and self.strides == packed(self.shape):
+            return list(self.table)
+        at = [self.base]
+        for n, step in zip(self.shape, self.strides, strict=True):
+            at = [first + i * step for first in at for i in range(n)]
+        return at if self.table is None else [self.table[k] for k in at]
+
+    def runs(self) -> tuple[list[Run], bool]:
+        """Stretches of memory that it covers, and whether it comes to no place twice.
+
+        Strides of 0 do not count: what is added up along them is written once.
+
+        >>> View("a", 7, (2, 5, 3), (10, 0, 1)).runs()
+        ([(7, 10), (17, 20)], True)
+        """
+        if self.table is not None:
+            return _runs_of_table(self.table)
+        if max(self.shape, default=1) == 1:
+            return [(self.base, self.base + 1)], True
+        axes = [(s, n) for s, n in zip(self.strides, self.shape, strict=True) if s and n > 1]
+        base = self.base + sum([s * (n - 1) for s, n in axes if s < 0])
+        span, run, is_once = 1, 1, True
+        outside = [0]
+        axes = sorted([(abs(s), n) for s, n in axes])
+        for step, n in axes:
+            is_once = is_once and step >= span
+            span += step * (n - 1)
+            if step <= run and len(outside) == 1:
+                run += step * (n - 1)
+            elif n * len(outside) <= MANY_RUNS:
+                outside = [at + i * step for i in range(n) for at in outside]
+            else:
+                return [(base, base + sum(s * (m - 1) for s, m in axes) + 1)], False
+        return [(base + at, base + at + run) for at in outside], is_once
+
+
+def _runs_of_table(table: Sequence[int]) -> tuple[list[Run], bool]:
+    places = sorted(set(table))
+    runs = [(first, first + count) for first, _, count in side_by_side(places)]
+    if len(places) < len(table) or len(runs) > MANY_RUNS:
+        return [(places[0], places[-1] + 1)], False
+    return runs, True
 
 
 def packed(shape: Lengths) -> Strides:

@@ -1,0 +1,67 @@
+"""The rows of a tape as loops, one for all rows that do the same, as they were made.
+
+Rolling changes the order of additions, so who wants the bits of eager mode prints from these: they
+are lowered, and adjoints derived from them, as those of any program. Then each point of each loop
+is a row's, or a term of it, and a printer may take the rows in the order it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from engine.ops import PICK, Op
+from engine.replay.backends.loops import Loop, lowered
+from engine.replay.roll import Access, Program
+from engine.replay.roll import Loop as Rolled
+from engine.replay.tape import Tape, graded
+from engine.value import Value
+
+
+def unrolled(tape: Tape, needs: Sequence[bool]) -> Iterator[tuple[Op, Loop]]:
+    """For all rows but those that pick an operation and its loop, on places of the tape.
+
+    `needs` says by place where a gradient is wanted.
+
+    >>> from engine.replay.watch import record
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> with record() as seen:
+    ...     z = (x / y) / x
+    >>> tape = seen.tape([x, y], [z], [True, True])
+    >>> [(op, loop)] = unrolled(tape, needs(tape))
+    >>> op, loop.expression, loop.reads["x"].places(), loop.reads["y"].places()
+    (Op('div'), 'x / y', [-1, 0], [-2, -1])
+    """
+    kinds: dict[tuple[Op, int], list[int]] = {}
+    for row, (op, operands) in enumerate(tape.rows):
+        kinds.setdefault((op, len(operands)), []).append(row)
+    for (op, count), rows in kinds.items():
+        if op is PICK:
+            continue
+        accesses = []
+        columns: list[Sequence[int]] = op.columns(range(count))
+        for column in columns:
+            table = tuple([tape.rows[row][1][k] for row in rows for k in column])
+            accesses.append(Access(0, (), table, any(map(needs.__getitem__, table))))
+        cut, terms = (2, (len(columns[0]),)) if op.many else (0, ())
+        scalars, vectors = tuple(accesses[cut:]), tuple(accesses[:cut])
+        loop = lowered(Rolled(op, (len(rows),), terms, scalars, vectors, 0))
+        yield op, loop._replace(target=loop.target._replace(table=tuple(rows)))
+
+
+def needs(tape: Tape) -> list[bool]:
+    """By place, whether a gradient is wanted there or below; leaves from the end backwards."""
+    leaves = [
+        tape.input_grads[k] if k < tape.inputs else isinstance(leaf, Value)
+        for k, leaf in enumerate(tape.leaves)
+    ]
+    found = [*[False] * len(tape.rows), *reversed(leaves)]
+    for place, row in enumerate(tape.rows):
+        found[place] = any(map(found.__getitem__, graded(row)))
+    return found
+
+
+def watched(graph: Tape | Program) -> list[int]:
+    """The places that the caller reads: the outputs, what the guards compare, what picks."""
+    compared = chain.from_iterable((g.left, g.right) for g in graph.guards)
+    return [*graph.outputs, *compared, *(bound.place for bound in graph.bounds)]

@@ -1,0 +1,1 @@
+"""What each command of `brickgrad` does; `nn.cli` reads the line that was typed."""
