@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from benchmarks.turns import Measured, Step
 from engine.functions import call
-from engine.ops import OPS, Op
+from engine.op import Op
+from engine.ops import OPS
 from engine.replay import backends
 from engine.replay.backends.kernel import Kernel, fill
 from engine.replay.backends.ufuncs import FUNCTIONS

@@ -18,9 +18,9 @@ from operator import mul
 from typing import Any, cast
 
 from engine import formula as formulas
-from engine import ieee, ops
+from engine import ieee
 from engine.derivatives import jacobian
-from engine.ops import Op, kept_by_row
+from engine.op import Op, kept_by_row
 from engine.value import Operand, Value, number, toposort
 
 Input = tuple[str, Value]
@@ -587,7 +587,7 @@ def _pow(x: complex, y: complex) -> complex:
 
 
 def _fsum(xs: Sequence[complex]) -> complex:
-    return complex(ops.fsum([x.real for x in xs]), ops.fsum([x.imag for x in xs]))
+    return complex(ieee.fsum([x.real for x in xs]), ieee.fsum([x.imag for x in xs]))
 
 
 def _logsumexp(xs: Sequence[complex]) -> complex:
@@ -619,7 +619,7 @@ COMPLEX: dict[str, Callable[..., Any]] = {
     "erfc": _no_complex_form,
     "expm1": _expm1,
     "fsum": _fsum,
-    "inner": ops.inner,
+    "inner": ieee.inner,
     "log1p": _log1p,
     "logsumexp": _logsumexp,
     "pow": _pow,

@@ -5,7 +5,8 @@ from typing import Any, cast, overload
 
 from engine import formula as formulas
 from engine import functions
-from engine.ops import BASICS, OPS, Op
+from engine.op import BASICS, Op
+from engine.ops import OPS
 from engine.value import Operand, Value, data_of, toposort
 
 Partial = Callable[..., Operand]

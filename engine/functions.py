@@ -8,15 +8,16 @@ from functools import lru_cache, reduce
 from keyword import iskeyword
 from typing import Any, Protocol, overload
 
-from engine import operators, ops
+from engine import operators
 from engine.integer import Integer
+from engine.op import BASICS, MANY, Op, Point, enter, row
 from engine.operators import GENERATED
-from engine.ops import OPS, PICK, Op, Point
+from engine.ops import OPS, PICK
 from engine.value import Operand, Picked, Value, apply, data_of, node, number, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
-LIBRARY = frozenset([*OPS, *ops.BASICS, *ops.MANY])  # names that stay as they are
+LIBRARY = frozenset([*OPS, *BASICS, *MANY])  # names that stay as they are
 EXAMPLE = "define('square', 'square', 'x * x', '2 * x', at=[(0.5,), (-2.0,)])"
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
@@ -100,10 +101,10 @@ def define(
             f"got {len(partials)}: write {EXAMPLE}"
         )
     points = _points(name, at, (0.5, 2.0)[: len(partials)])
-    op = ops.row(name, symbol, formula, *partials, at=points)
+    op = row(name, symbol, formula, *partials, at=points)
     for point in points:
         _check_partials(op, point)
-    return _function(ops.enter(op))
+    return _function(enter(op))
 
 
 def _points(name: str, at: Any, example: Point) -> list[Point]:

@@ -6,7 +6,7 @@ only after the plain ones have raised.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from math import copysign, inf, nan
 
 Function = Callable[[float], float]
@@ -55,6 +55,51 @@ def pow(x: float, y: float) -> float:
             return nan
         negative = copysign(1.0, x) < 0 and math.fmod(y, 2) in (1, -1)
     return -inf if negative else inf
+
+
+def fsum(xs: Sequence[float]) -> float:
+    """The correctly rounded sum; where it overflows halfway, the plain one.
+
+    >>> fsum([1e16, 100.0, -1e16])
+    100.0
+    """
+    try:
+        return math.fsum(xs)
+    except (OverflowError, ValueError):
+        total = 0.0
+        for x in xs:
+            total += x
+        return total
+
+
+def inner(xs: Iterable[float], ys: Iterable[float], bias: float) -> float:
+    """bias + x1 * y1 + x2 * y2 + ..., from left to right."""
+    for x, y in zip(xs, ys, strict=True):
+        bias += x * y
+    return bias
+
+
+def logsumexp(xs: Sequence[float]) -> float:
+    """log(exp(x1) + exp(x2) + ...) without overflow.
+
+    >>> logsumexp([1000.0, 0.0])
+    1000.0
+    """
+    top = max(range(len(xs)), key=lambda i: (xs[i] != xs[i], xs[i]))
+    if not math.isfinite(xs[top]):
+        return xs[top]
+    rest = [math.exp(x - xs[top]) for i, x in enumerate(xs) if i != top]
+    return xs[top] + math.log1p(math.fsum(rest))
+
+
+def row_of(index: float, rows: int) -> int:
+    """The row that an index names, negative ones from the end; row 0 where it names none.
+
+    >>> row_of(-1.0, 3), row_of(2.5, 3), row_of(7.0, 3), row_of(math.nan, 3)
+    (2, 0, 0, 0)
+    """
+    place = index + rows if index < 0 else index
+    return int(place) if 0 <= place < rows and place == int(place) else 0
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -7,9 +7,9 @@ and the partials, make a node, fill its slots. Formulas come from the rows of th
 from itertools import compress
 from typing import Any
 
-from engine import ops
 from engine.formula import plain
-from engine.ops import OPS, Op
+from engine.op import PLAIN, Op
+from engine.ops import OPS
 
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
@@ -95,7 +95,7 @@ def dot(xs, ys, bias):
 
 # What the methods call, besides `Value` and its neighbours.
 NAMES: dict[str, Any] = {
-    **ops.PLAIN,
+    **PLAIN,
     **{name: row for op in OPS.values() for name, row in op.callees.items()},
     **{f"{name}_op": op for name, op in OPS.items()},
     **{f"{name}_careful": op.careful for name, op in OPS.items()},

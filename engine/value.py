@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, cast
 from engine import operators
 from engine.fork import after_fork
 from engine.modes import active, examine_backward, modes
+from engine.op import Op
 from engine.operators import GENERATED
-from engine.ops import OPS, Op
+from engine.ops import OPS
 
 NOT_COMPUTED = float("0")  # reads as 0.0; being this very object tells it from a computed zero
 

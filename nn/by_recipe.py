@@ -10,7 +10,7 @@ from functools import partial
 from os import PathLike
 from typing import Any, NamedTuple, cast
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.pictures.drawing.picture import many
 from engine.replay import backends
 from engine.replay.witness import outside

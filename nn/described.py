@@ -11,7 +11,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from types import SimpleNamespace as Namespace
 from typing import Any
 
-from engine.ops import Op
+from engine.op import Op
 from engine.value import Value
 from nn.optim import Optimizer
 

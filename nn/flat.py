@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from engine.check import GOLDEN
 from engine.functions import dot
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.replay import backends
 from engine.replay.backends.choice import Compiled, Source, are_close
 from engine.replay.backends.kernel import TINY, Kernel, Seen, Several, fill

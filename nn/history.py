@@ -8,7 +8,7 @@ from itertools import accumulate
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engine.ops import fsum
+from engine.ieee import fsum
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from itertools import chain
 from reprlib import repr as short
 from typing import Any, Protocol
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.replay.undo import trial
 from engine.value import Value
 from nn.data import Data, Decision, as_dataset, decision, one_hot

@@ -15,7 +15,7 @@ from typing import Any
 from engine.functions import call, dot, logsumexp
 from engine.functions import cross_entropy as cross_entropy_of_one
 from engine.functions import sum as sum_of
-from engine.ops import row
+from engine.op import row
 from engine.value import Value
 from nn.module import MLP, Layer, Neuron
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.replay.backends.choice import Compiled
 from engine.replay.backends.kernel import TINY, Memory
 from engine.replay.compare import ReplayError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.functions import max as largest
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.pictures.draw import Drawing, draw
 from engine.pictures.drawing.picture import many, visible
 from engine.value import Value, set_each

@@ -7,7 +7,7 @@ from itertools import pairwise
 from operator import eq
 from typing import Any
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.pictures.drawing.picture import many, visible
 from nn.data import Decision
 from nn.history import ALL_DONE, INTERRUPTED, History

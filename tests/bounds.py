@@ -9,7 +9,7 @@ from typing import Any
 import mpmath as mp
 from oracles import EXACT, ulps
 
-from engine.ops import Op
+from engine.op import Op
 
 FORWARD_ULPS = {
     **dict.fromkeys(["add", "sub", "mul", "div", "neg", "abs", "relu", "max", "min"], 0.5),

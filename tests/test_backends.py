@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import ops
+from engine import op, ops
 from engine.replay import backends
+from engine.replay.backends import library, python
 from engine.replay.replay import replay
 from engine.value import Value, apply
 
@@ -21,7 +22,7 @@ def hide(monkeypatch, *names):
     if "numpy" in names:
         monkeypatch.setitem(sys.modules, "numpy", None)
     if "c" in names:
-        monkeypatch.setattr("engine.replay.backends.library.compiler", lambda: None)
+        monkeypatch.setattr(library, "compiler", lambda: None)
 
 
 @pytest.mark.parametrize("name", backends.NAMES)
@@ -157,7 +158,7 @@ def test_operations_of_one_name_are_not_mixed_up(name, n):
 
 
 def test_operations_of_one_name_in_lists(monkeypatch):
-    monkeypatch.setattr("engine.replay.backends.python.WRITTEN_OUT", 0)
+    monkeypatch.setattr(python, "WRITTEN_OUT", 0)
     functions = squares()
     step = replay(lambda x: [f(x) for f in functions], backend="python")
     assert [z.data for z in step(3.0)] == [9.0, 10.0, 27.0, 28.0]
@@ -257,7 +258,7 @@ def test_formulas_at_random(seed):
     engine.define("ratio", "r", "x / y if y else x", *slopes, at=[(1.0, 2.0)])
     engine.define("bent", "b", "(e := relu(x)) + (x > 0) * e", "2.0 * (x > 0)", at=[(1.0,)])
     rows = [
-        ops.row("random", "?", *(random_formula(draw, 3) for _ in range(3)), at=[])
+        op.row("random", "?", *(random_formula(draw, 3) for _ in range(3)), at=[])
         for _ in range(20)
     ]
 

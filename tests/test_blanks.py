@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from engine.ops import Op
+from engine.op import Op
 from engine.replay.backends.blanks import with_blanks
 
 

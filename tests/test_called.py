@@ -7,7 +7,7 @@ pytest.importorskip("numpy")
 
 import numpy as np
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.replay.backends.called import NAMES, ROWS, total, view
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.ops import OPS, Op
+from engine.op import Op
+from engine.ops import OPS
 from engine.replay.backends import ctext, library, vectormath
 from engine.replay.backends.cformula import FAR, Formulas
 

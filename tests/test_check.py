@@ -169,7 +169,7 @@ def test_data_is_restored_where_f_fails():
 @pytest.fixture
 def wrong():
     """A row whose partial by y has the wrong sign."""
-    row = engine.ops.define("wrong", "w", "x * y", "y", "-x", at=[(1.0, 2.0)])  # asks for no test
+    row = engine.op.define("wrong", "w", "x * y", "y", "-x", at=[(1.0, 2.0)])  # asks for no test
     yield function(row)
     del OPS["wrong"]
 
@@ -215,7 +215,7 @@ def rows():
 
     def define(name, formula, *partials, at):
         names.append(name)
-        return function(engine.ops.define(name, name, formula, *partials, at=[at]))
+        return function(engine.op.define(name, name, formula, *partials, at=[at]))
 
     yield define
     for name in names:
@@ -287,7 +287,7 @@ def scaled(op, constant, offset):
 def test_a_wrong_formula_times_a_constant_is_found(op, at):
     for part in (0.0, 0.5, 2.0):
         partials = [f"{part} * ({text})" for text in op.partials]
-        wrong = engine.ops.row("wrong", "w", op.formula, *partials, at=[at])
+        wrong = engine.op.row("wrong", "w", op.formula, *partials, at=[at])
         if not any(op.forward(at)[1:]):  # a slope of 0 stays as it is
             continue
         for constant in CONSTANTS:
@@ -425,7 +425,7 @@ def test_a_cut_gradient_is_found():
 @pytest.fixture
 def half():
     """A row with half the slope of exp."""
-    row = engine.ops.define("half", "h", "exp(x)", "0.5 * z", at=[(0.3,)])  # asks for no test
+    row = engine.op.define("half", "h", "exp(x)", "0.5 * z", at=[(0.3,)])  # asks for no test
     yield function(row)
     del OPS["half"]
 

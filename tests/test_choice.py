@@ -17,6 +17,7 @@ from graphs import GRAPHS, recorded
 
 from engine import Value
 from engine.replay import backends
+from engine.replay import recorded as recorded_module
 from engine.replay.backends import choice, library
 from engine.replay.backends.choice import Attempt, attempts
 from engine.replay.replay import ReplayError, replay
@@ -464,7 +465,7 @@ def test_a_training_moves_and_its_optimizer_with_it(begins, kind, options, tries
     tries("c kept", "c")
     slowed(monkeypatch, begins, 0.001)
     monkeypatch.setattr(choice, "first", lambda program: begins)
-    monkeypatch.setattr("engine.replay.recorded.first", lambda program: begins)
+    monkeypatch.setattr(recorded_module, "first", lambda program: begins)
     threads = []
     run = library._run
 
@@ -488,7 +489,7 @@ def test_a_training_moves_from_python_to_numpy_and_back(tries, monkeypatch):
     Both(Adam, lr=0.01).train("numpy")
     monkeypatch.undo()
     tries("python")
-    monkeypatch.setattr("engine.replay.recorded.first", lambda program: "numpy")
+    monkeypatch.setattr(recorded_module, "first", lambda program: "numpy")
     slowed(monkeypatch, "numpy", 0.001)
     Both(Adam, lr=0.01).train("python")
 

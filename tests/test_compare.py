@@ -4,6 +4,7 @@ import random
 import pytest
 
 import engine
+from engine.replay import compare
 from engine.replay.compare import (
     ReplayError,
     _least_slacks,
@@ -240,14 +241,14 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
 
 
 def test_a_sum_that_cancels_needs_no_long_look(monkeypatch):
-    monkeypatch.setattr("engine.replay.compare._slacks", None)
+    monkeypatch.setattr(compare, "_slacks", None)
     xs = [Value(0.1), Value(0.2), Value(-0.3)]
     f = lambda *xs: sum(xs)  # noqa: E731
     assert found(f, [0.1 + (0.2 - 0.3)], [1.0] * 3, xs) is None
 
 
 def test_a_gradient_that_cancels_over_a_batch_needs_a_look_at_its_readers_alone(monkeypatch):
-    monkeypatch.setattr("engine.replay.compare._least_slacks", None)
+    monkeypatch.setattr(compare, "_least_slacks", None)
     w, xs = Value(0.7), [0.1, 0.2, -0.3, 1e3, -1e3]
     total = sum([w * x for x in xs])
     order = toposort(total)
@@ -269,7 +270,7 @@ def a_pick(x, y):
 
 
 def test_a_gradient_that_cancels_below_a_pick_needs_no_long_look(monkeypatch):
-    monkeypatch.setattr("engine.replay.compare._slacks", None)
+    monkeypatch.setattr(compare, "_slacks", None)
     xs = [Value(0.1), Value(2.0)]
     assert found(a_pick, [a_pick(*xs).data], [0.0, 0.0], xs) is None
 

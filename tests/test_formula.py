@@ -3,7 +3,8 @@ import math
 import pytest
 
 from engine.formula import careful, check, generic, plain
-from engine.ops import CAREFUL, OPS, PLAIN
+from engine.op import CAREFUL, PLAIN
+from engine.ops import OPS
 
 TEXTS = sorted({text for op in OPS.values() for text in (op.formula, *op.partials)})
 BAD = {

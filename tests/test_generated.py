@@ -11,7 +11,8 @@ from hostile import HOSTILE
 
 from engine import operators
 from engine.functions import define
-from engine.ops import CAREFUL, MANY, OPS, PLAIN
+from engine.op import CAREFUL, MANY, PLAIN
+from engine.ops import OPS
 from engine.replay import backends
 from engine.replay.backends import vectormath
 from engine.value import Value

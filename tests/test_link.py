@@ -9,7 +9,10 @@ import pytest
 from engine import pick
 from engine.functions import sum as sum_of
 from engine.replay import backends
+from engine.replay.backends import choice
+from engine.replay.beside import Work
 from engine.value import Value
+from nn import stepping
 from nn.descent import Descent
 from nn.history import DivergedError, TrainingInterrupted
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
@@ -261,7 +264,16 @@ def test_what_a_loss_reads_is_looked_at_again_soon():
     assert w.data == pytest.approx(1.5)
 
 
-def test_auto_takes_them_together_once_it_runs_on_arrays(singles):
+def test_auto_takes_them_together_once_it_runs_on_arrays(singles, monkeypatch):
+    class Made(Work):
+        """What is made beside is there at once, however busy the machine is."""
+
+        def __init__(self, function):
+            super().__init__(function)
+            self._thread.join()
+
+    monkeypatch.setattr(choice, "Work", Made)
+    monkeypatch.setattr(stepping, "UNSEEN", math.inf)
     trained("classes", "adam", "auto", steps=20_000, batch_size=4)
     assert len(singles) < 10_000
 

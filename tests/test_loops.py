@@ -11,7 +11,8 @@ from graphs import GRAPHS, recorded
 from engine import formula
 from engine.functions import dot
 from engine.functions import sum as sum_of
-from engine.ops import CAREFUL, OPS
+from engine.op import CAREFUL
+from engine.ops import OPS
 from engine.replay.backends.loops import Loop, adjoint, constant, lower, own
 from engine.replay.backends.loops import backward as made
 from engine.replay.backends.strides import View

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from oracles import SPECIAL
 
 import engine
-from engine import functions, ops
+from engine import functions
+from engine.op import define
 from engine.ops import OPS
 from engine.replay.backends import python
 from engine.replay.backends.python import Lines, Lists
@@ -105,7 +106,7 @@ def test_rows_of_many_at_special_values(make, name, special):
 
 def defined(name, formula, *partials):
     """An operation whose slopes nobody tests: only their bits matter here."""
-    op = ops.define(name, name, formula, *partials, at=[])
+    op = define(name, name, formula, *partials, at=[])
     return lambda *operands: functions.call(op, *operands)
 
 
@@ -141,6 +142,18 @@ def test_what_is_picked_from_may_be_computed_for_that_alone(make):
     xs, i = numbers(3), Value(1.0)
     check(make, (xs, lambda: engine.pick([x.exp() for x in xs], 2) * xs[0]))
     check(make, ([i, *xs], lambda: engine.pick([x * x for x in xs], i).tanh()))
+
+
+@KERNELS
+@pytest.mark.parametrize("row", range(4))
+def test_what_is_picked_passes_its_adjoint_to_the_right_place(make, row):
+    xs, i = numbers(4), Value(float(row))
+
+    def f():
+        both = engine.pick(xs, i) * engine.pick(xs[::-1], i)
+        return both + engine.pick([xs[1], 0.5, xs[3], xs[0]], i) * engine.pick(xs[2:], row // 2)
+
+    check(make, ([i, *xs], f))
 
 
 @KERNELS

@@ -5,7 +5,9 @@ import ast
 import pytest
 from graphs import GRAPHS, numbers, recorded, total
 
-from engine import formula, ops
+import engine
+from engine import formula
+from engine.op import CAREFUL, MANY, PLAIN
 from engine.ops import OPS
 from engine.replay.backends.pythontext import ONE_LINE, Writer
 from engine.value import Value
@@ -27,7 +29,7 @@ def test_the_text_has_only_what_it_may(graph, rewrite):
     for node in ast.walk(ast.parse(source)):
         assert isinstance(node, ALLOWED), ast.dump(node)
         if isinstance(node, ast.Call):
-            assert node.func.id[:-1] in {*OPS, *ops.PLAIN, *ops.CAREFUL, *ops.MANY, "row_of"}
+            assert node.func.id[:-1] in {*OPS, *PLAIN, *CAREFUL, *MANY, "row_of"}
         elif isinstance(node, ast.Constant):
             assert isinstance(node.value, float | bool | int | None)
     formulas = {text for op in OPS.values() for text in (op.formula, *op.partials)}
@@ -88,3 +90,23 @@ def test_long_expressions_are_cut():
     for f in (lambda: total(xs), lambda: total(x * y for y in xs)):
         source = lines(([x, *xs], f))
         assert max(line.count("+") for line in source if "yield" not in line) <= ONE_LINE
+
+
+@pytest.mark.parametrize(
+    ("f", "places"),
+    [
+        (lambda i, xs: engine.pick(xs, i), ["0 + 1 * k0"]),
+        (lambda i, xs: engine.pick(xs[::2], i), ["0 + 1 * k0"]),
+        (lambda i, xs: engine.pick(xs[:1], i), ["0 + 1 * k0"]),
+        (
+            lambda i, xs: engine.pick(xs, i) * engine.pick(xs[::2], i) * engine.pick(xs[::-1], i),
+            ["0 + 1 * k0", "0 + 2 * k1", "(3, 2, 1, 0)[k0]"],
+        ),
+        (lambda i, xs: engine.pick([*xs[:2], 0.5, xs[2]], i), ["(0, 1, -1, 2)[k0]"]),
+    ],
+)
+def test_what_was_picked_finds_its_adjoint(f, places):
+    i, xs = Value(0.0), numbers(4)
+    source = lines(([i, *xs], lambda: f(i, xs)))
+    found = [line.split("] +=")[0].strip() for line in source if "] += " in line]
+    assert sorted(found) == sorted(f"pool[{place}" for place in places)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import engine
 from engine import formula
 from engine.functions import dot, logsumexp
-from engine.ops import OPS, PICK, PLAIN
+from engine.op import PLAIN
+from engine.ops import OPS, PICK
 from engine.replay.roll import Access, Loop, Program, _cut, _nests, roll
 from engine.replay.tape import Guard
 from engine.replay.watch import record

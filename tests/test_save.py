@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from engine import ops
 from engine.functions import define
+from engine.op import enter
 from nn.module import MLP, Module
 from nn.save import load, load_with_meta, save
 
@@ -252,7 +253,7 @@ def test_a_net_of_an_operation_of_ones_own(path):
         with pytest.raises(ValueError, match=r"the activation 'bumpy', .*`define` it first"):
             load(path)
     finally:
-        ops.enter(op)
+        enter(op)
     assert load(path).state_dict() == model.state_dict()
     del ops.OPS["bumpy"]
 

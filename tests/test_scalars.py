@@ -4,7 +4,7 @@ import pytest
 
 from engine.functions import dot, logsumexp
 from engine.functions import sum as total
-from engine.ops import row
+from engine.op import row
 from engine.replay.backends import scalars
 from engine.replay.backends.loops import adjoint, lower
 from engine.replay.backends.steps import Writer

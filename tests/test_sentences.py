@@ -11,7 +11,7 @@ from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.ops import OPS
 from engine.pictures.story.record import record, sweep
-from engine.pictures.story.sentences import FORMS, SLOPES, Words, d, expression, slope
+from engine.pictures.story.sentences import FORMS, Words, d, expression, slope
 from engine.value import Value, apply
 from nn.module import MLP
 
@@ -37,9 +37,8 @@ def test_slopes_as_written_are_the_slopes_of_the_rows(name):
 
 
 def test_slopes_as_written_are_of_rows_and_short():
-    assert SLOPES.keys() <= OPS.keys()
     assert FORMS.keys() <= OPS.keys()
-    assert all(len(text) < 25 for texts in SLOPES.values() for text in texts)
+    assert all(len(text) < 25 for op in OPS.values() for text in op.textbook)
 
 
 @pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.name != "logsumexp"])

@@ -10,7 +10,8 @@ import numpy as np
 from oracles import SPECIAL
 
 from engine.formula import careful
-from engine.ops import CAREFUL, OPS, row
+from engine.op import CAREFUL, row
+from engine.ops import OPS
 from engine.replay.backends.called import NAMES, view
 from engine.replay.backends.steps import Writer
 from engine.replay.backends.strides import View

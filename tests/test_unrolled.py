@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from engine.functions import dot, pick
-from engine.ops import OPS, Op
+from engine.op import Op
+from engine.ops import OPS
 from engine.replay.backends.loops import Loop, adjoint
 from engine.replay.backends.unrolled import needs, unrolled, watched
 from engine.replay.roll import roll

@@ -15,7 +15,8 @@ from oracles import EXACT, SPECIAL, ulps
 
 from engine import functions as fn
 from engine import ieee
-from engine.ops import OPS, Op
+from engine.op import Op
+from engine.ops import OPS
 from engine.replay.backends import c, ctext, library, vectormath
 from engine.replay.roll import roll
 from engine.replay.watch import record

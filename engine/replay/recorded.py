@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 from engine import functions
 from engine.fork import after_fork
-from engine.ops import Op
+from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
 from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first

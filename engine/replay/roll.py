@@ -14,7 +14,8 @@ from math import prod
 from operator import sub
 from typing import Any, NamedTuple, TypeVar
 
-from engine.ops import OPS, PICK, Op
+from engine.op import Op
+from engine.ops import OPS, PICK
 from engine.replay.tape import Bound, Guard, Tape
 from engine.value import Value, data_of
 

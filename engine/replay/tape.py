@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, cast
 
 from engine import value
 from engine.integer import Integer
-from engine.ops import OPS, PICK, Op
+from engine.op import Op
+from engine.ops import OPS, PICK
 from engine.value import Operand, Value
 
 Row = tuple[Op, tuple[int, ...]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from engine.ops import fsum
+from engine.ieee import fsum
 from engine.pictures.drawing.picture import visible
 from nn import data
 from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_trial, train_by

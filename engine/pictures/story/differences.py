@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from engine.ops import Op
+from engine.op import Op
 from engine.pictures.story.record import Record
 from engine.value import Value
 

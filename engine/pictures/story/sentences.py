@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from engine.ops import PICK, Op
+from engine.op import Op
+from engine.ops import PICK
 from engine.pictures.drawing.picture import many, short, visible
 from engine.pictures.drawing.svg import clipped
 from engine.pictures.story.record import Edge, Record, Share
@@ -17,17 +18,6 @@ TERMS = 16  # a longer sum is cut
 FIRST = 3  # terms of it that are written out
 LONG = 40  # letters; a longer slope stands in the picture alone
 
-# Slopes as textbooks write them, of rows that are written for accuracy.
-SLOPES: Mapping[str, tuple[str, ...]] = {
-    "abs": ("1 if x > 0 else -1",),
-    "max": ("1 if x >= y else 0", "0 if x >= y else 1"),
-    "min": ("1 if x <= y else 0", "0 if x <= y else 1"),
-    "pow": ("y * x ** (y - 1)", "z * log(x)"),
-    "tanh": ("1 - z ** 2",),
-    "sigmoid": ("z * (1 - z)",),
-    "relu": ("1 if x > 0 else 0",),
-    "leaky_relu": ("1 if x > 0 else y", "0 if x > 0 else x"),
-}
 ONES = {"1.0": "1", "-1.0": "-1"}
 
 
@@ -93,7 +83,7 @@ def slope(
         meaning = {"x": operands[first], "y": operands[half + first]}
     else:
         kind, meaning = (2 if op.name == "dot" else 0), {"x": operands[position]}
-    text = SLOPES.get(op.name, op.partials)[kind]
+    text = (op.textbook or op.partials)[kind]
     names = {**{letter: name(operand) for letter, operand in meaning.items()}, "z": result}
     told = re.sub(r"\b[xyz]\b", lambda found: names[found[0]], ONES.get(text, text))
     return re.sub(r" \*\* \((-?[\d.]+) - 1\)", _power, told)

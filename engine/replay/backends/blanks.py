@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import cast
 
-from engine.ops import Op
+from engine.op import Op
 
 
 def with_blanks(

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.ops import CAREFUL, fsum, logsumexp
+from engine.ieee import fsum, logsumexp
+from engine.op import CAREFUL
 from engine.replay.backends.strides import Lengths, Strides
 
 ROWS = 16  # up to here their sums are correctly rounded

@@ -9,7 +9,8 @@ from typing import cast
 
 from engine.formula import tree
 from engine.ieee import FUNCTIONS
-from engine.ops import OPS, Op
+from engine.op import Op
+from engine.ops import OPS
 
 _SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"},

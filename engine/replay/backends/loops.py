@@ -17,7 +17,8 @@ from math import isfinite, prod
 from typing import NamedTuple
 
 from engine import formula
-from engine.ops import OPS, PICK, Op
+from engine.op import Op
+from engine.ops import OPS, PICK
 from engine.replay.backends.kernel import side_by_side
 from engine.replay.backends.strides import AXES, Lengths, Run, View, joined, packed
 from engine.replay.roll import Access, Program

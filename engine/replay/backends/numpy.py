@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from engine.ops import Op
+from engine.op import Op
 from engine.replay.backends.kernel import Gathering, Kernel, Rows, memory
 from engine.replay.backends.steps import Operand, Step
 from engine.replay.backends.strides import View

@@ -14,7 +14,9 @@ from itertools import chain, groupby, repeat
 from typing import Any, cast
 
 from engine import formula
-from engine.ops import CAREFUL, MANY, PICK, PLAIN, Op, row_of
+from engine.ieee import row_of
+from engine.op import CAREFUL, MANY, PLAIN, Op
+from engine.ops import PICK
 from engine.replay.backends.kernel import Gathering, Kernel, side_by_side
 from engine.replay.backends.pythontext import Writer
 from engine.replay.backends.unrolled import needs, watched

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import NamedTuple
 
-from engine.ops import OPS, PICK, Op, kept_by_row
+from engine.op import Op, kept_by_row
+from engine.ops import OPS, PICK
 from engine.replay.backends.blanks import with_blanks
 from engine.replay.backends.loops import Loop, adjoint
 from engine.replay.backends.unrolled import needs, unrolled, watched
@@ -91,8 +92,8 @@ _FRANK = {OPS[name] for name in ("add", "sub", "mul", "neg", "dot", "sum")}
 
 class _Expression(NamedTuple):
     text: str
-    tightness: int = _ATOM
-    size: int = 1
+    tightness: int
+    size: int  # operations and operands
 
     def within(self, tightness: int) -> str:
         """The text as a part of a formula whose operators bind that tight."""
@@ -231,11 +232,18 @@ class Writer:
             else:
                 self.inlined[row] = _Expression(first, tightness, size)
 
-    def _operand(self, place: int, row: int) -> _Expression:
-        if place not in self.inlined:
-            return _Expression(self.value[place])
-        self.reader[place] = row
-        return self.inlined[place]
+    def _operands(self, places: Sequence[int], row: int, tightness: int) -> tuple[list[str], int]:
+        """The texts of operands as parts of what binds that tight, and how large they are."""
+        texts, size = [], len(places)
+        for place in places:
+            inlined = self.inlined.get(place)
+            if inlined is None:
+                texts.append(self.value[place])
+            else:
+                self.reader[place] = row
+                texts.append(inlined.within(tightness))
+                size += inlined.size - 1
+        return texts, size
 
     def _computed(self, row: int) -> tuple[list[str], int, int]:
         """What a row computes, how tight that binds, how large it is.
@@ -246,14 +254,14 @@ class Writer:
         first, size = self.number[row] * n, 1
         terms: list[str] = []
         for column in columns[len(formula.within) :]:
-            start = self._operand(column[first], row)
-            size += start.size
-            terms.append(start.within(1))
+            texts, count = self._operands(column[first : first + 1], row, 1)
+            terms += texts
+            size += count
         blanks = []
         for column, tightness in zip(columns, formula.within, strict=False):
-            operands = [self._operand(place, row) for place in column[first : first + n]]
-            size += sum([operand.size for operand in operands])
-            blanks.append([operand.within(tightness) for operand in operands])
+            texts, count = self._operands(column[first : first + n], row, tightness)
+            blanks.append(texts)
+            size += count
         terms += map(formula.text.format, *blanks) if blanks else [formula.text]
         if loop.fold in _FOLDS:
             return [_FOLDS[loop.fold].format(_tuple(terms))], 0, size

@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 
 from engine import formula as formulas
-from engine.ops import Op
+from engine.op import Op
 from engine.replay.backends.blanks import with_blanks
 from engine.replay.backends.loops import Loop
 from engine.replay.backends.steps import Writer

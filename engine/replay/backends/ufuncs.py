@@ -8,7 +8,7 @@ from functools import cache
 from itertools import pairwise
 
 from engine import formula as formulas
-from engine.ops import CAREFUL, Op
+from engine.op import CAREFUL, Op
 from engine.replay.backends.steps import Writer
 from engine.replay.backends.strides import Lengths, View
 

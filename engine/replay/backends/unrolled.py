@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from engine.ops import PICK, Op
+from engine.op import Op
+from engine.ops import PICK
 from engine.replay.backends.loops import Loop, lowered
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
