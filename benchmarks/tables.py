@@ -222,11 +222,12 @@ def by_command(table: Table, here: Sequence[int], there: Sequence[int], steps: i
     As the command does, but that nothing is kept aside of the rows here. A row that it cannot
     answer counts as wrong, or as the mean.
     """
+    from nn.by_recipe import train_by
     from nn.finding import Wishes
+    from nn.plan import plan_for
     from nn.reading import read_rows
-    from nn.recipe import recipe_for, train_by
+    from nn.recipe import recipe_for
     from nn.rows import EachRow
-    from nn.trial import plan_for
     from nn.verdict import answers_of
 
     cells, target = table.cells, table.target.name or "target"

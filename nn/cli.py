@@ -33,7 +33,7 @@ from nn.commands.options import (
 )
 from nn.commands.said import BAD_INPUT, INTERRUPTED, remark
 from nn.history import LossExploded, TrainingInterrupted
-from nn.progress import collector_paused
+from nn.progress import collector_put_off
 from nn.recipe import OPTIMIZERS, SCHEDULES, USUAL
 from nn.watch import MISTAKES
 from nn.wording import typed
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         known.error(reason)
     options = known.parse_args(given or ["--help"])
     try:
-        with warnings.catch_warnings(), collector_paused():  # no step leaves a cycle to collect
+        with warnings.catch_warnings(), collector_put_off():  # no step leaves a cycle to collect
             for kind in (TrainingInterrupted, LossExploded):  # the commands say so themselves
                 warnings.simplefilter("ignore", kind)
             warnings.showwarning = lambda message, *_: remark(str(message))

@@ -4,17 +4,17 @@ import gzip
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
-from operator import eq, sub, truediv
+from operator import eq
 from pathlib import Path
 from typing import Any
 
 from engine.value import data_of
 from nn.dataset import Data, DataError, Dataset, DataWarning, Rows, as_dataset, is_apart
 from nn.module import finite, generator, size
-from nn.progress import collector_paused
 from nn.reading import load_csv
+from nn.scaling import Scaler, is_finite, standardise
 
 __all__ = [
     "Data",
@@ -199,97 +199,13 @@ def split(data: Data, fraction: float = 0.8, *, seed: int = 0) -> tuple[Dataset,
     return whole.pick(order[:count]), whole.pick(order[count:])
 
 
-@dataclass(frozen=True)
-class Scaler:
-    """`(x - mean) / scale`, column by column. Call it with new rows.
-
-    >>> Scaler(means=(2.0, 7.0), scales=(1.0, 2.0))([[5.0, 8.0]])
-    [[3.0, 0.5]]
-    """
-
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-
-    @collector_paused()
-    def __call__(self, xs: Sequence[Sequence[float]]) -> Rows:
-        """The rows, scaled; ValueError for a row of another length."""
-        for i, row in enumerate(xs):
-            if len(row) != len(self.means):
-                raise ValueError(f"row {i} expected {len(self.means)} numbers, got {len(row)}")
-        means, scales = self.means, self.scales
-        return [list(map(truediv, map(sub, row, means), scales)) for row in xs]
-
-
-def _scaled(column: Sequence[float]) -> tuple[float, float, list[float]]:
-    """Its mean, its scale, and the column as a Scaler of these gives it."""
-    least, most = min(column), max(column)
-    is_constant = least == most and math.isfinite(least)
-    try:
-        mean = column[0] if is_constant else math.fsum(column) / len(column)
-    except OverflowError:
-        mean = math.inf
-    apart = [x - mean for x in column]
-    scale = math.hypot(*apart) / math.sqrt(len(column))
-    if not math.isfinite(scale):
-        raise ValueError(
-            f"standardise expected smaller numbers, got a column from {least:g} to {most:g}: "
-            "its sum or its spread is too large for a float"
-        )
-    scale = scale if is_apart(least, most) else 1.0
-    return mean, scale, [x / scale for x in apart]
-
-
-def standardise(data: Data) -> tuple[Dataset, Scaler]:
-    """Rows with mean 0 and standard deviation 1 in each column, and how to do it to new rows.
-
-    A constant column becomes 0, and one whose numbers differ by no more than rounding keeps the
-    scale 1. Raises ValueError for rows that are none, and for numbers that are not finite, or too
-    large.
-
-    >>> scaled, scaler = standardise(([[1.0, 7.0], [3.0, 7.0]], [0, 1]))
-    >>> scaled.xs, scaler([[5.0, 8.0]])
-    ([[-1.0, 0.0], [1.0, 0.0]], [[3.0, 1.0]])
-    """
-    whole = as_dataset(data)
-    with collector_paused():
-        try:
-            found = list(map(_scaled, zip(*whole.xs, strict=True)))
-            means, scales, columns = zip(*found, strict=True)
-        except (TypeError, ValueError, OverflowError):
-            _refuse_rows(whole.xs)
-            raise
-        xs = list(map(list, zip(*columns, strict=True)))
-    return replace(whole, xs=xs), Scaler(means, scales)
-
-
-def _refuse_rows(xs: Sequence[Any]) -> None:
-    """ValueError for what is no row of finite numbers, if there is one."""
-    for i, row in enumerate(xs):
-        if not hasattr(row, "__len__") or isinstance(row, str):
-            raise ValueError(
-                f"standardise expected rows, lists of numbers, got {row!r:.60} in xs[{i}]"
-            )
-        for j, x in enumerate(row):
-            if not _is_finite(x):
-                raise ValueError(
-                    f"standardise expected finite numbers, got {x!s:.60} in xs[{i}][{j}]"
-                )
-
-
-def _is_finite(x: Any) -> bool:
-    try:
-        return math.isfinite(x)
-    except (TypeError, OverflowError):
-        return False
-
-
 def one_hot(index: int, classes: int) -> list[float]:
     """A list of `classes` numbers, 1 at `index` and 0 elsewhere.
 
     >>> one_hot(1, 3)
     [0.0, 1.0, 0.0]
     """
-    if not _is_finite(index) or index not in range(classes):
+    if not is_finite(index) or index not in range(classes):
         raise ValueError(f"one_hot expected an index from 0 to {classes - 1}, got {index!s:.60}")
     return [float(i == index) for i in range(classes)]
 

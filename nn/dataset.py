@@ -1,8 +1,10 @@
 """Rows with names: what every file and every maker of data gives, and every loop takes."""
 
 import sys
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from engine.pictures.drawing.picture import many, visible
 ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
 
 Rows = list[list[float]]
+Columns = Sequence[Sequence[float]]
 
 
 class DataError(ValueError):
@@ -63,6 +66,51 @@ class Dataset:
         numbers = [self.numbers[i] for i in indices] if self.numbers else ()
         texts = {name: [cells[i] for i in indices] for name, cells in self.texts.items()}
         return replace(self, xs=xs, ys=ys, numbers=numbers, texts=texts)
+
+
+def by_rows(columns: Columns) -> Rows:
+    """Columns as rows.
+
+    >>> by_rows([[1.0, 2.0], [3.0, 4.0]])
+    [[1.0, 3.0], [2.0, 4.0]]
+    """
+    return list(map(list, zip(*columns, strict=True)))
+
+
+def picked(columns: Columns, places: Sequence[int]) -> Columns:
+    """The numbers of columns at some places, side by side in memory: so it is fast to read them."""
+    if len(places) < 2:  # of which `itemgetter` makes no tuple
+        return [[column[k] for k in places] for column in columns]
+    pick = itemgetter(*places)
+    return [pick(array("d", column)) for column in columns]
+
+
+def grid_of(columns: Columns, places: Sequence[int]) -> "array[float]":
+    """The numbers of rows at some places, one row after the other.
+
+    >>> grid_of([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [2, 0]).tolist()
+    [3.0, 6.0, 1.0, 4.0]
+    """
+    width = len(columns)
+    grid = array("d", bytes(8 * width * len(columns[0])))
+    for k, column in enumerate(columns):
+        grid[k::width] = array("d", column)
+    return rows_at(grid, width, places)
+
+
+def rows_at(grid: "array[float]", width: int, places: Sequence[int]) -> "array[float]":
+    """Rows of so many numbers each, in the order of the places."""
+    raw, size = grid.tobytes(), 8 * width
+    return array("d", b"".join([raw[k * size : (k + 1) * size] for k in places]))
+
+
+def as_rows(grid: "array[float]", width: int) -> Rows:
+    """The same as lists, whose numbers lie in memory as they are gone through.
+
+    That takes a third of the time that it takes where they lie anywhere.
+    """
+    numbers = grid.tolist()
+    return [numbers[k : k + width] for k in range(0, len(numbers), width)]
 
 
 Data = Dataset | tuple[Sequence[Any], Sequence[Any]]

@@ -68,16 +68,21 @@ class Descent:
 
     def __init__(
         self,
-        run: BatchLoss,
+        run: BatchLoss | Replay,
         optimizer: Optimizer,
         backend: str = "auto",
         former: Sequence[str] = (),
         steps: int = 0,
     ) -> None:
-        """`former` are the `recorded` of a run that goes on; so many `steps` are to come."""
-        self.run, self.optimizer = run, optimizer
-        self._replay = Replay(run, backend=backend, main=0)
-        self._replay.recall(former)
+        """`former` are the `recorded` of a run that goes on; so many `steps` are to come.
+
+        A replay of `run`, by the same backend, may come from a descent that is done.
+        """
+        self._replay = run if isinstance(run, Replay) else replay_of(run, backend)
+        self.run: BatchLoss = self._replay.function
+        self.optimizer = optimizer
+        if former:
+            self._replay.recall(former)
         self._replay.announce(steps)
         self._eager = backend == "eager"
         self._links: dict[Recorded, Link] = {}
@@ -290,6 +295,11 @@ class Descent:
             return None
         link.add_to_others()
         return Taken(loss, link.outputs, norm, link.largest)
+
+
+def replay_of(run: BatchLoss, backend: str) -> Replay:
+    """What a `Descent` takes its steps with."""
+    return Replay(run, backend=backend, main=0)
 
 
 @contextmanager

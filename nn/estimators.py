@@ -14,13 +14,14 @@ from typing import Any
 from engine.functions import softmax
 from engine.modes import no_grad
 from engine.names import no_such
+from nn.by_recipe import TrialInterrupted, chosen, train_by
 from nn.columns import Column, Reading
 from nn.data import Dataset
 from nn.extremes import extremes
 from nn.history import TrainingInterrupted
 from nn.learned import filled, learned, read_as
 from nn.module import MLP
-from nn.recipe import USUAL, Recipe, TrialInterrupted, chosen, places, recipe_for, train_by
+from nn.recipe import USUAL, Recipe, places, recipe_for
 from nn.rows import EachRow
 from nn.task import prepared
 

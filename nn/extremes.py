@@ -31,7 +31,8 @@ it a slip? Mend it, or leave out the row or the column
     few = max(1, int(RARE * n))
     flattened = list[str]()
     for k, column in enumerate(zip(*scaled.xs, strict=True)):
-        far_out = max(map(abs, column))
+        least, most = min(column), max(column)
+        far_out = max(most, -least)
         if far_out**2 * few < MOST_OF_IT * n:
             continue  # no row is far enough out to outweigh the others
         far = _farthest(column, few)

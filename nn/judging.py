@@ -173,7 +173,9 @@ def as_floats(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[A
     return with_floats(model, xs), ys
 
 
-def with_rows(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> tuple[Any, Any] | None:
+def with_rows(
+    model: Model, loss: Loss, xs: Sequence[Any], ys: Sequence[Any]
+) -> tuple[Any, Any] | None:
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None

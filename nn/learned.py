@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import is_
 from statistics import median
 
 from nn.columns import MOST_CATEGORIES, Column, Reading, free, gaps_of
-from nn.dataset import Dataset, Rows, is_apart
+from nn.dataset import Columns, Dataset, by_rows, is_apart, picked
 from nn.numerals import natural
 from nn.useless import listed
 
-Columns = Sequence[Sequence[float]]
 Texts = Mapping[str, Sequence[str]]  # cells of columns of which some texts are kept, by name
+MANY, SOME, NEAR = 5000, 1000, (0.45, 0.55)  # numbers; those that tell which lie near the median
 
 
 def learned(rows: Dataset) -> Dataset:
@@ -41,8 +42,9 @@ def read_as(rows: Dataset, reading: Reading | None) -> Dataset:
     """
     if rows.reading is None or reading is None or rows.reading.features == reading.features:
         return replace(rows, reading=reading, texts={})
-    columns = _as_read(_columns(rows), rows.texts, rows.reading, reading)
-    return _with_columns(rows, columns, reading)
+    found = _columns(rows)
+    columns = _as_read(found, rows.texts, rows.reading, reading)
+    return _with_columns(rows, found, columns, reading)
 
 
 def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
@@ -50,7 +52,7 @@ def filled(rows: Dataset) -> tuple[Dataset, dict[str, int]]:
     if rows.reading is None or rows.reading.missing != "fill":
         return rows, {}
     columns, counts = _filled(_columns(rows), rows.reading)
-    return (replace(rows, xs=_rows(columns)) if counts else rows), counts
+    return (replace(rows, xs=by_rows(columns)) if counts else rows), counts
 
 
 def from_places(rows: Dataset, places: Sequence[int]) -> tuple[Dataset, Columns, list[str]]:
@@ -59,11 +61,11 @@ def from_places(rows: Dataset, places: Sequence[int]) -> tuple[Dataset, Columns,
     Columns that are the same in each of these are left out: no net would learn what to make of
     another number there. ValueError where none is left.
     """
-    before, columns = rows.reading, _columns(rows)
+    before, found = rows.reading, _columns(rows)
     if before is None:
-        return rows, columns, []
+        return rows, found, []
     texts = {name: [cells[i] for i in places] for name, cells in rows.texts.items()}
-    here: Columns = [[column[i] for i in places] for column in columns]
+    here = picked(found, places)
     whole = _learned(here, texts, before)
     here, spans = _as_read(here, texts, before, whole), whole.spans
     kept = [c for c in whole.columns if len(places) < 2 or not _is_still(here[spans[c.name]])]
@@ -73,11 +75,11 @@ def from_places(rows: Dataset, places: Sequence[int]) -> tuple[Dataset, Columns,
             "Give more rows, or keep fewer aside"
         )
     reading = replace(whole, columns=tuple(kept))
-    columns = _as_read(columns, rows.texts, before, reading)
+    columns = _as_read(found, rows.texts, before, reading)
     if reading.missing == "fill":
         columns, _ = _filled(columns, reading)
     inputs = {name: here[span] for name, span in spans.items()}
-    return _with_columns(rows, columns, reading), columns, _remarks(before, reading, inputs)
+    return _with_columns(rows, found, columns, reading), columns, _remarks(before, reading, inputs)
 
 
 def _remarks(before: Reading, reading: Reading, inputs: Mapping[str, Columns]) -> list[str]:
@@ -114,12 +116,9 @@ def _columns(rows: Dataset) -> Columns:
     return list(zip(*rows.xs, strict=True))
 
 
-def _rows(columns: Columns) -> Rows:
-    return list(map(list, zip(*columns, strict=True)))
-
-
-def _with_columns(rows: Dataset, columns: Columns, reading: Reading) -> Dataset:
-    xs = _rows(columns)
+def _with_columns(rows: Dataset, found: Columns, columns: Columns, reading: Reading) -> Dataset:
+    is_as_before = len(columns) == len(found) and all(map(is_, columns, found))
+    xs = rows.xs if is_as_before else by_rows(columns)
     return replace(rows, xs=xs, features=reading.features, reading=reading, texts={})
 
 
@@ -132,13 +131,26 @@ def _learned(found: Columns, texts: Texts, reading: Reading) -> Reading:
             columns.append(_texts(column, _counts(column, here, texts.get(column.name, ()))))
         elif reading.missing == "fill":
             known = [x for x in here[0] if x == x]
-            middle = median(known) if known else 0.0
+            middle = middle_of(known) if known else 0.0
             gap = free(f"{column.name} was missing", taken) if len(known) < len(here[0]) else ""
             taken.add(gap)
             columns.append(replace(column, fill=middle, gap=gap))
         else:
             columns.append(column)
     return replace(reading, columns=tuple(columns))
+
+
+def middle_of(numbers: Sequence[float]) -> float:
+    """The median. Of many numbers only those are sorted that lie near it, as some of them say."""
+    n = len(numbers)
+    if n >= MANY:
+        some = sorted(numbers[:: n // SOME])
+        low, high = (some[int(share * len(some))] for share in NEAR)
+        near = sorted([x for x in numbers if low <= x <= high])
+        k = n // 2 - len([x for x in numbers if x < low])
+        if 0 < k < len(near):
+            return near[k] if n % 2 else (near[k - 1] + near[k]) / 2
+    return median(numbers)
 
 
 def _counts(column: Column, inputs: Columns, cells: Sequence[str]) -> Counter[str]:

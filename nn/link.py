@@ -131,8 +131,11 @@ class Link:
         columns = self._columns(data, points)
         if not (moves and columns and is_counted and self._is_direct) or self._others:
             return None
-        for bound in self._recorded.program.bounds:
-            if not (bound.place < self._inputs.stop and _are_in_bounds(bound, columns)):
+        bounds = self._recorded.program.bounds
+        if any(bound.place >= self._inputs.stop for bound in bounds):
+            return None
+        for k, *limits in {_limits(bound, columns) for bound in bounds}:
+            if not _are_in_bounds(columns[k][1], *limits):
                 return None
         return Layout(
             loss=self.output,
@@ -202,14 +205,17 @@ def _joined(batches: Sequence[Batch]) -> "array[int]":
     return found
 
 
-def _are_in_bounds(bound: Bound, columns: Sequence[tuple[int, Rows]]) -> bool:
+def _limits(bound: Bound, columns: Sequence[tuple[int, Rows]]) -> tuple[int, int, int, int]:
+    """What may come to the place of a bound: the same for each point of a batch."""
+    k = next(k for k, (place, _) in reversed([*enumerate(columns)]) if place <= bound.place)
+    place, rows = columns[k]
+    return k, (bound.place - place) % rows.width, bound.low, bound.high
+
+
+def _are_in_bounds(rows: Rows, start: int, low: int, high: int) -> bool:
     """Whether all numbers that come to a place are whole, and between its limits."""
-    place, rows = next((at, rows) for at, rows in reversed(columns) if at <= bound.place)
-    numbers = rows.numbers[(bound.place - place) % rows.width :: rows.width]
-    return (
-        all(map(float.is_integer, numbers))
-        and bound.low <= min(numbers) <= max(numbers) <= bound.high
-    )
+    numbers = rows.numbers[start :: rows.width]
+    return all(map(float.is_integer, numbers)) and low <= min(numbers) <= max(numbers) <= high
 
 
 def _outputs(recorded: Recorded) -> Any:

@@ -31,7 +31,7 @@ LINES = ("-", "--", "-.", ":")
 GRID = 80  # points along each side of a decision boundary's plane
 WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
 MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
-MOST_MARKS = 2000  # points that are shapes of their own: more of them are one image
+MOST_DRAWN = 2000  # points of a plane, about: of more rows each k-th of a class
 FAR = 10.0  # times lower than nearly all dots: so far down they would flatten the others
 LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
 
@@ -162,7 +162,8 @@ def boundary(
 ) -> "Figure":
     """The same of what a model gives for the rows of the data, and for any others.
 
-    `means` are those of its columns; `why` says in the title why it shows these two.
+    `means` are those of its columns; `why` says in the title why it shows these two. Of very many
+    rows some are drawn, as the title says.
     """
     xs = data.xs
     decide = decision(data.ys, predicted[0], threshold)
@@ -171,6 +172,10 @@ def boundary(
     labels = list(map(decide.label_of, data.ys))
     wrong = list(map(ne, decide.labels_of(predicted), labels))
     across, up = (_ticks([row[i] for row in xs]) for i in features)
+    every = math.ceil(len(xs) / MOST_DRAWN)
+    drawn = {label: list[int]() for label in decide.labels}
+    for k, label in enumerate(labels):
+        drawn[label].append(k)
     scores = [decide.scores(output) for output in outputs(_plane(means, features, across, up))]
 
     figure = _new_figure(1)
@@ -180,16 +185,20 @@ def boundary(
         lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
         _region(axes, across, up, lead, colour)
         name = _plain(data.classes[k]) if data.classes else str(label)
-        here = [row for row, theirs in zip(xs, labels, strict=True) if theirs == label]
-        _points(axes, here, features, name, c=colour, marker=mark, edgecolors="white")
+        here = [xs[i] for i in drawn[label][::every]]
+        style = {"c": colour, "marker": mark, "edgecolors": "white", "rasterized": every > 1}
+        _points(axes, here, features, name, **style)
     if any(wrong):
-        ringed = [row for row, is_wrong in zip(xs, wrong, strict=True) if is_wrong]
-        name = f"the model is wrong ({len(ringed)})"
+        shown = [i for places in drawn.values() for i in places[::every]]
+        ringed = [xs[i] for i in shown if wrong[i]]
+        name = f"the model is wrong ({sum(wrong)})"
         _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
     names = [*map(_plain, data.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right" + (
         f"\n{why}" if why else ""
     )
+    if every > 1:
+        title += f"\n(1 point in {every} of each class is drawn)"
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
         title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
@@ -304,7 +313,7 @@ def _region(
 def _points(axes: "Axes", rows: Rows, features: tuple[int, int], name: str, **style: Any) -> None:
     columns = (array("d", [row[i] for row in rows]) for i in features)  # lists take long
     look = {"s": 32, "linewidths": 0.8, "zorder": 3, **style}
-    axes.scatter(*columns, label=name, rasterized=len(rows) > MOST_MARKS, **look)
+    axes.scatter(*columns, label=name, **look)
 
 
 # --- figures ----------------------------------------------------------------------------------

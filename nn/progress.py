@@ -61,6 +61,22 @@ def collector_paused() -> Iterator[None]:
 
 
 @contextmanager
+def collector_put_off() -> Iterator[None]:
+    """The same for a whole command, which most often ends the process: nor are cycles looked for
+    as soon as it is done.
+
+    What it leaves is among the old objects then, which are looked at when there are many more.
+    """
+    with collector_paused():
+        try:
+            yield
+        finally:
+            if hasattr(gc, "freeze") and not gc.get_freeze_count():  # PyPy has none
+                gc.freeze()
+                gc.unfreeze()
+
+
+@contextmanager
 def reporting(wanted: bool | None, total: int, unit: str = "step") -> Iterator[Report]:
     """`report(done, state)` shows on stderr how many of `total` are done, ten times a second.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.pictures.drawing.picture import many
 from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid, plain
-from nn.dataset import DataError, Dataset, DataWarning, names_of
+from nn.dataset import DataError, Dataset, DataWarning, by_rows, names_of
 from nn.doubt import doubts
 from nn.finding import Found, Wishes, find
 from nn.learned import filled, learned
@@ -163,7 +163,7 @@ def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | 
         ys = [ys[i] for i in kept] if ys else ys
     target = reading.target
     return Dataset(
-        list(map(list, zip(*columns, strict=True))),
+        by_rows(columns),
         ys,
         reading.features,
         target.texts if target and target.kind == "text" else (),

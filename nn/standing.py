@@ -8,18 +8,11 @@ from typing import Any
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
-from nn.data import Data, Decision
+from nn.data import Decision
 from nn.descent import Descent
+from nn.ground import Ground
 from nn.history import ALL_DONE, INTERRUPTED, History, Step
-from nn.judging import (
-    Loss,
-    Model,
-    as_floats,
-    fitting,
-    judging,
-    mean_and_accuracy,
-    plain_data,
-)
+from nn.judging import Model, mean_and_accuracy
 from nn.module import size
 from nn.optim import Optimizer
 from nn.stepping import Stepping
@@ -155,27 +148,22 @@ class Training:
 
 
 def validation_of(
-    validation: Data | None,
+    held_out: Ground | None,
     patience: int | None,
-    backend: str,
-    model: Model,
-    loss: Loss,
     decide: Decision | None,
     parameters: list[Value],
 ) -> Validation | None:
-    """Looks at such data, if there are any. Raises ValueError where they do not fit."""
-    if validation is None:
+    """Looks at such data, if there are any, whose classes are those of `decide`."""
+    if held_out is None:
         if patience is not None:
             raise ValueError("early_stop expected validation data to look at")
         return None
-    held_out = plain_data(validation, loss, "validation")
-    fitting(model, loss, *held_out)
-    floats, judge = as_floats(model, loss, *held_out), judging(model, loss, backend)
+    (xs, ys), table, _, judge, _ = held_out
 
     def look(before: int) -> tuple[float, float | None]:
-        judged = judge(*floats, before=before * len(held_out[0]))
-        return mean_and_accuracy(judged, decide, held_out[1])
+        judged = judge(table.xs, table.ys, before=before * len(xs))
+        return mean_and_accuracy(judged, decide, ys)
 
     if patience is not None:
         size("looks before an early stop", patience)
-    return Validation(look, held_out, parameters, patience)
+    return Validation(look, (xs, ys), parameters, patience)

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from engine.replay.arguments import Given, Shape, flatten, read
 from engine.replay.backends.kernel import Rows
 from engine.value import data_of
+from nn.dataset import rows_at
 
 Batch: TypeAlias = "array[int] | None"  # the numbers of its rows; None for all
 
@@ -31,6 +32,24 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.xs)
+
+    def first(self, count: int) -> "Table":
+        """The first rows, whose numbers need not be laid down again."""
+        table = Table(self.xs[:count], self.ys[:count])
+        if self.columns:
+            table.columns = [
+                Rows(rows.numbers[: rows.width * count], rows.width) for rows in self.columns
+            ]
+        return table
+
+    def pick(self, places: Sequence[int]) -> "Table":
+        """The rows at some places, whose numbers need not be looked at again."""
+        table = Table([self.xs[k] for k in places], [self.ys[k] for k in places])
+        if self.columns:
+            table.columns = [
+                Rows(rows_at(rows.numbers, rows.width, places), rows.width) for rows in self.columns
+            ]
+        return table
 
     def batch(self, rows: Batch) -> tuple[Sequence[Any], Sequence[Any]]:
         """The examples and the targets of some rows; of all of them for None."""
@@ -77,6 +96,14 @@ def _few(xs: Sequence[Any], ys: Sequence[Any], rows: "array[int]", count: int) -
     """The first of some rows, as the arguments of a loss."""
     few = rows[:count]
     return read(([xs[i] for i in few], [ys[i] for i in few]), {})
+
+
+def laid(xs: Sequence[list[float]], ys: Sequence[Any], numbers: "array[float]") -> "Table":
+    """A table of rows whose numbers are laid down already."""
+    table, targets = Table(xs, ys), _rows(ys)
+    if targets:
+        table.columns = [Rows(numbers, len(xs[0])), targets]
+    return table
 
 
 def _rows(things: Sequence[Any]) -> Rows | None:

@@ -11,12 +11,14 @@ from typing import Any
 from engine.functions import softmax
 from engine.value import Value, data_of
 from nn.columns import Reading, reading_of
-from nn.data import Dataset, Decision, Rows, Scaler, standardise
+from nn.data import Dataset, Decision, Rows, Scaler, as_dataset
+from nn.dataset import Columns, by_rows
 from nn.loss import cross_entropy, mse
 from nn.module import MLP, finite
 from nn.progress import Stage, no_stage
 from nn.reading import Seen, as_named, read_again
 from nn.save import load_with_meta
+from nn.scaling import alike
 from nn.sheet import FOUND, Format
 
 
@@ -155,24 +157,35 @@ def learn(rows: Dataset) -> Task:
     return prepared(rows)[0]
 
 
-def prepared(rows: Dataset, places: Sequence[int] | None = None) -> tuple[Task, Dataset]:
+def prepared(rows: Dataset, places: Sequence[int] = ()) -> tuple[Task, Dataset]:
     """The same, and the rows as `scaled` of the task gives them.
 
     With `places` the rows there alone say by what all are scaled.
     """
-    if places is not None and len(places) < len(rows.xs):
-        task = learn(rows.pick(places))
-        return task, task.scaled(rows)
-    scaled, inputs = standardise(rows)
-    answers = Scaler((0.0,), (1.0,))
+    task, columns, ys = prepared_columns(rows, places)
+    return task, replace(rows, xs=by_rows(columns), ys=ys)
+
+
+def prepared_columns(
+    rows: Dataset, places: Sequence[int] = (), columns: Columns = ()
+) -> tuple[Task, Columns, list[Any]]:
+    """The same, with the columns of the scaled rows, and the targets.
+
+    `columns` are those of the rows, where they are at hand.
+    """
+    as_dataset(rows)
+    places = () if len(places) == len(rows.xs) else places
+    inputs, columns = alike(rows.xs, places, columns)
+    answers, ys = Scaler((0.0,), (1.0,)), rows.ys
     if not rows.classes:
-        amounts, answers = standardise(([[y] for y in rows.ys], rows.ys))
-        scaled = replace(scaled, ys=[y for (y,) in amounts.xs])
+        answers, (ys,) = alike([[y] for y in rows.ys], places)
     task = Task(rows.features, rows.target, rows.classes, inputs, answers)
     reading: Reading | None = rows.reading
     if reading and _of_task(reading) == (task.features, task.target, task.classes):
         task = replace(task, reading=reading)
-    return task, scaled
+    if not math.isfinite(sum(map(sum, [*columns, () if rows.classes else ys]))):
+        task.scaled(rows, [n - 1 for n in rows.numbers] or None)  # raises where one is not finite
+    return task, columns, ys
 
 
 def load_task(path: str | PathLike[str]) -> tuple[MLP, Task]:

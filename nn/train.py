@@ -11,12 +11,14 @@ from os import PathLike
 from typing import Any, NoReturn
 
 from engine.names import no_such
+from engine.replay.replay import Replay
 from engine.replay.witness import outside
 from engine.value import Value
 from nn import checkpoint as checkpoints
 from nn.data import Data
-from nn.descent import Descent
+from nn.descent import BatchLoss, Descent, replay_of
 from nn.files import check_writable
+from nn.ground import Ground, ground
 from nn.history import (
     ALL_DONE,
     INTERRUPTED,
@@ -42,7 +44,6 @@ from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, cons
 from nn.progress import Interrupt, reporting
 from nn.standing import Training, validation_of
 from nn.stepping import Stepping, batches, mean_loss
-from nn.table import Table
 
 USUAL_PAUSE = 100  # steps between two checkpoints
 EXPLODED = 1e6  # times the loss at the start
@@ -75,7 +76,7 @@ def stochastic_gradient_descent(
 def fit(
     model: Model,
     loss: Loss,
-    data: Data,
+    data: Data | Ground,
     *,
     steps: int | None = None,
     epochs: int | None = None,
@@ -83,7 +84,7 @@ def fit(
     replacement: bool = False,
     optimizer: Optimizer | None = None,
     lr: float | Schedule | None = None,
-    validation: Data | None = None,
+    validation: Data | Ground | None = None,
     early_stop: int | None = None,
     callbacks: Sequence[Callable[[Step], object]] = (),
     seed: int = 0,
@@ -144,8 +145,8 @@ def fit(
     """
     _check_calls(model, loss, callbacks, penalty, mistyped)
     every = _pause(every, checkpoint, resume)
-    xs, ys = plain_data(data, loss)
-    decide = fitting(model, loss, xs, ys)
+    learned = ground(model, loss, data)
+    xs, ys = learned.table.xs, learned.table.ys
     optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     replacement = switch("replacement", replacement)
@@ -154,9 +155,11 @@ def fit(
     per_pass = math.ceil(len(xs) / batch)
     total = _step_count(steps, epochs, per_pass)
     held_out = validation_of(
-        validation, early_stop, backend, model, loss, decide, optimizer.parameters
+        None if validation is None else ground(model, loss, validation, "validation", backend),
+        early_stop,
+        learned.decide,
+        optimizer.parameters,
     )
-    xs, ys = as_floats(model, loss, xs, ys)
     run = Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
@@ -172,10 +175,12 @@ def fit(
     if checkpoint is not None:
         check_writable(checkpoint)
     history = run.history
-    table = Table(xs, ys)
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
-    descent = Descent(mean_loss(model, loss, penalty), optimizer, backend, run.recorded, run.left)
-    taken = Stepping(descent, decide, table, drawn, _rate(lr, optimizer), history)
+    loss_of = _replayed(
+        learned, mean_loss(model, loss, penalty), backend, penalty, checkpoint, resume
+    )
+    descent = Descent(loss_of, optimizer, backend, run.recorded, run.left)
+    taken = Stepping(descent, learned.decide, learned.table, drawn, _rate(lr, optimizer), history)
     keep = partial(run.save, checkpoint, descent)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         try:
@@ -221,6 +226,18 @@ def evaluate(
     decide = fitting(model, loss, xs, ys)
     judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
     return mean_and_accuracy(judged, decide, ys)
+
+
+def _replayed(
+    learned: Ground, run: BatchLoss, backend: str, *settings: object
+) -> BatchLoss | Replay:
+    """The loss of a batch, with what was recorded of it on this ground before.
+
+    Not with settings: another penalty is another loss, and a checkpoint tells of all recordings.
+    """
+    if any(setting is not None for setting in settings):
+        return run
+    return learned.replays.setdefault(backend, replay_of(run, backend))
 
 
 # --- one step ---------------------------------------------------------------------------------

@@ -1,13 +1,10 @@
-"""A training on a file's rows: its plan, what it reached, and the files it leaves."""
+"""A training on a file's rows: how it begins, what it reached, and the files it leaves."""
 
 import csv
-import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,22 +18,20 @@ from nn.data import Dataset, Rows, decision
 from nn.extremes import extremes
 from nn.history import INTERRUPTED, History, Step
 from nn.judging import judging, mean_and_accuracy
-from nn.learned import from_places
 from nn.module import MLP
 from nn.optim import SGD
-from nn.parting import parted, thin_classes
+from nn.parting import thin_classes
+from nn.plan import Plan
 from nn.plot import boundary, plot_comparison, write_svg
-from nn.recipe import Recipe, places
 from nn.rows import EachRow
 from nn.save import save
-from nn.task import Task, prepared
+from nn.task import Task
 from nn.train import evaluate
 from nn.watch import watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_PARAMETERS = 1_000_000
 SAMPLE = 2000  # rows that say which columns tell most, and how an untrained net is
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
@@ -58,37 +53,6 @@ class Look(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a training starts from: its task, the rows in two parts, the net's sizes, the seed."""
-
-    task: Task
-    rows: Dataset
-    training: Dataset  # the same, scaled
-    aside: Dataset | None
-    numbers: tuple[int, ...]  # of `rows` in their file, from 1
-    sizes: tuple[int, ...]
-    seed: int
-    recipe: Recipe | None = None
-    remarks: Sequence[str] = ()  # on what was learned of columns
-
-    def net(self) -> MLP:
-        """The net before training: the same one each time."""
-        return MLP(self.sizes[0], self.sizes[1:], "tanh", init="xavier", seed=self.seed)
-
-    @cached_property
-    def testing(self) -> Dataset | None:
-        """The rows kept aside, scaled."""
-        return self.task.scaled(self.aside) if self.aside else None
-
-    def looks(self, judge: EachRow) -> dict[str, Look]:
-        """A look at each part of the rows."""
-        parts = {"": self.training}
-        if self.testing:
-            parts[f" on {many(len(self.testing.xs), 'other')}"] = self.testing
-        return {part: look_at(self.task, judge, rows) for part, rows in parts.items()}
-
-
-@dataclass(frozen=True)
 class Trial:
     """A net after training, and the numbers to show of it."""
 
@@ -98,44 +62,6 @@ class Trial:
     figures: Mapping[str, str]
     look: Look  # at the rows learned from
     aside: Look | None = None  # at those kept aside
-
-
-def plan_for(
-    rows: Dataset,
-    hidden: Sequence[int],
-    keep_aside: float,
-    seed: int,
-    recipe_of: Callable[[int], Recipe] | None = None,
-) -> Plan:
-    """The plan for a file's rows; ValueError where the net would be too large.
-
-    `recipe_of` gives the recipe for so many rows to learn from. Gaps are filled, texts kept and
-    columns scaled by what the rows that it learns from say, without those that it holds out.
-    """
-    n = len(rows.xs)
-    numbers, learned, others = rows.numbers or range(1, n + 1), [*range(n)], list[int]()
-    if keep_aside:
-        if not 0 < round((1 - keep_aside) * n) < n:
-            needed = math.ceil(round(1 / min(keep_aside, 1 - keep_aside), 6))
-            raise ValueError(
-                f"--keep-aside {keep_aside:g} of {many(n, 'row')} leaves none to learn "
-                f"from or none to test on: give {needed} rows or more, or --keep-aside 0"
-            )
-        learned, others = parted(rows, keep_aside, seed)
-    recipe = recipe_of(len(learned)) if recipe_of else None
-    told = places(recipe, rows.pick(learned), seed)[0] if recipe else [*range(len(learned))]
-    rows, _, remarks = from_places(rows, [learned[k] for k in told])
-    numbers, aside = [numbers[k] for k in learned], rows.pick(others) if others else None
-    rows = rows.pick(learned)
-    task, training = prepared(rows, told)
-    sizes = (len(task.features), *hidden, task.outputs)
-    count = sum((a + 1) * b for a, b in pairwise(sizes))
-    if count > MOST_PARAMETERS:
-        raise ValueError(
-            f"a net of {'-'.join(map(str, sizes))} has {count:,} parameters, more than the "
-            f"{MOST_PARAMETERS:,} that fit here: give smaller --layers"
-        )
-    return Plan(task, rows, training, aside, tuple(numbers), sizes, seed, recipe, remarks)
 
 
 def judging_net(task: Task, net: MLP) -> EachRow:
@@ -149,6 +75,14 @@ def look_at(task: Task, judge: EachRow, rows: Dataset) -> Look:
     losses, outputs = zip(*judged, strict=True)
     decide = decision(rows.ys, outputs[0])
     return Look(losses, outputs, *mean_and_accuracy(judged, decide, rows.ys))
+
+
+def looks_at(plan: Plan, judge: EachRow) -> dict[str, Look]:
+    """A look at each part of the rows."""
+    parts = {"": plan.training}
+    if plan.testing:
+        parts[f" on {many(len(plan.testing.xs), 'other')}"] = plan.testing
+    return {part: look_at(plan.task, judge, rows) for part, rows in parts.items()}
 
 
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
@@ -191,7 +125,7 @@ def trial(
     """What a training reached, and what it cost; `more` are figures of the caller's."""
     if not len(history):
         raise KeyboardInterrupt
-    task, looks = plan.task, plan.looks(judge)
+    task, looks = plan.task, looks_at(plan, judge)
     if not task.classes:  # two amounts are classes to `fit`
         none: list[float | None] = [None] * len(history)
         history = replace(history, accuracy=none, validation_accuracy=none)
@@ -359,9 +293,9 @@ def _are(count: int) -> str:
 def number_columns(rows: Dataset) -> list[int]:
     """The inputs that have more than two values; texts and gaps are inputs of 0 and 1."""
     found = []
-    for k, column in enumerate(zip(*rows.xs, strict=True)):
-        first, second = column[0], next((x for x in column if x != column[0]), column[0])
-        if any(x not in (first, second) for x in column):
+    for k, first in enumerate(rows.xs[0]):
+        second = next((row[k] for row in rows.xs if row[k] != first), first)
+        if any(row[k] not in (first, second) for row in rows.xs):
             found.append(k)
     return found
 

@@ -13,9 +13,9 @@ import nn.trial
 from nn.cli import main
 from nn.finding import Wishes
 from nn.parting import parted
+from nn.plan import plan_for
 from nn.reading import read_rows
 from nn.task import load_task
-from nn.trial import plan_for
 
 TRAIN = ["train", "data.csv", "--target", "kind", "--steps", "40", "--layers", "3"]
 TRAIN += ["--out", "out", "--backend", "python"]

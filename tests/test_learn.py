@@ -19,6 +19,7 @@ from nn.cli import main
 from nn.data import iris, load_csv, split
 from nn.history import History
 from nn.optim import SGD
+from nn.plan import plan_for
 from nn.task import load_task
 from nn.train import fit
 
@@ -326,7 +327,7 @@ def test_some_of_many_rows_say_when_to_stop(capsys):
 @pytest.mark.usefixtures("plain")
 def test_a_training_from_before_these_defaults_is_refused_with_what_to_do(capsys):
     """As the command began it then: by SGD, with the rows kept aside looked at in each pass."""
-    plan = nn.trial.plan_for(load_csv(IRIS, "species"), (4,), 0.2, 0)
+    plan = plan_for(load_csv(IRIS, "species"), (4,), 0.2, 0)
     net = plan.net()
     optimizer = SGD(net.parameters(), lr=0.05)
     settings = {"batch_size": 1, "validation": plan.testing, "checkpoint": "run.json"}
@@ -367,7 +368,7 @@ def test_ctrl_c_while_starts_are_tried_keeps_a_net(monkeypatch, capsys):
         if step.step == 7:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("nn.recipe.fit", partial(fit, callbacks=[stop]))
+    monkeypatch.setattr("nn.by_recipe.fit", partial(fit, callbacks=[stop]))
     Path("run.json").write_text("an older one")
     assert main([*TRAIN, *SMALL, "--checkpoint", "run.json"]) == 130
     out, err = capsys.readouterr()

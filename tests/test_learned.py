@@ -1,11 +1,13 @@
 import math
+import random
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
 from nn.columns import MISSING, OTHER, Column, Reading
 from nn.dataset import Dataset
-from nn.learned import filled, from_places, learned, read_as
+from nn.learned import filled, from_places, learned, middle_of, read_as
 
 NAN = math.nan
 ROWS = Dataset(
@@ -28,6 +30,22 @@ def test_the_rows_learned_from_say_what_fills_gaps():
     assert rows.xs == [[1, 0, 0, 4], [5, 1, 1, 4], [5, 0, 1, 6], [6, 0, 1, 8]]
     assert others.xs == [[5, 1, 0, 5], [2, 0, 0, 3]]  # the median of 4, 4, 6, 8 is 5
     assert [column.fill for column in rows.reading.columns] == [5.0, None, 5.0]
+
+
+def test_places_in_a_file_say_the_same():
+    more = replace(ROWS, xs=[*ROWS.xs, [NAN, 0.0, NAN]], ys=[*ROWS.ys, 1])
+    rows, columns, remarks = from_places(more, range(4))
+    assert rows.xs[3:] == [[6, 0, 1, 8], [5, 1, 0, 5]]
+    assert rows.xs == list(map(list, zip(*columns, strict=True)))
+    assert filled(read_as(more, rows.reading)) == (rows, {"a": 2, "b": 1})
+    assert remarks == []
+
+
+def test_rows_without_gaps_stay_as_they_are():
+    full = ROWS.pick([0, 2, 3])
+    rows, *_ = from_places(full, range(3))
+    assert rows.xs is full.xs
+    assert [column.fill for column in rows.reading.columns] == [5.0, None, 6.0]
 
 
 def test_rows_that_no_file_gave_stay_as_they_are():
@@ -132,3 +150,20 @@ def test_a_column_that_only_has_gaps_or_one_number_says_where_they_are():
     )
     found, _, remarks = from_places(rows, range(3))
     assert (found.xs, remarks) == ([[7, 1], [7, 0], [7, 0]], [])
+
+
+@pytest.mark.parametrize("n", [1, 4, 4999, 5000, 5001, 20_000])
+@pytest.mark.parametrize("kind", ["spread", "few values", "in order", "two heaps", "infinite"])
+def test_the_median_of_many_numbers_is_that_of_statistics(n, kind):
+    draw = random.Random(n)
+    numbers = {
+        "spread": lambda k: draw.gauss(0, 1e3),
+        "few values": lambda k: float(draw.randrange(4)),
+        "in order": lambda k: float(k * k),
+        "two heaps": lambda k: draw.random() + 1e6 * (k < n // 2),
+        "infinite": lambda k: draw.choice([-math.inf, 1.5, 2.5, math.inf]),
+    }[kind]
+    found = [numbers(k) for k in range(n)]
+    assert middle_of(found) == median(found)
+    found.sort(key=lambda x: x % 7 if math.isfinite(x) else 0)
+    assert middle_of(found) == median(found)

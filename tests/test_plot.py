@@ -238,6 +238,22 @@ def test_the_boundary_lies_at_the_threshold():
     assert axes.collections[-1].get_offsets().tolist() == [[1.0, 0.0]]
 
 
+def test_of_very_many_points_some_are_drawn_and_the_title_says_so():
+    """Of each class its share, though classes stand in turn; what is right is counted of all."""
+    xs = [[k / 5000 - 1, k % 7.0] for k in range(10_001)]
+    ys = [-1 if k % 2 else 1 for k in range(10_001)]
+    (axes,) = plot_decision_boundary(left_or_right, (xs, ys)).axes
+    right = sum((x[0] > 0) == (y == 1) for x, y in zip(xs, ys, strict=True))
+    assert axes.get_title() == (
+        f"Decision boundary: {right} of 10001 points right\n(1 point in 6 of each class is drawn)"
+    )
+    assert legend(axes) == ["-1", "1", f"the model is wrong ({10_001 - right})"]
+    drawn = [marks for marks in axes.collections if type(marks).__name__ == "PathCollection"]
+    minus, plus, ringed = (marks.get_offsets().tolist() for marks in drawn)
+    assert (minus, plus) == (xs[1::12], xs[::12])
+    assert ringed == [x for x in minus if x[0] > 0] + [x for x in plus if x[0] <= 0]
+
+
 def test_the_legend_stands_beside_the_points():
     figure = plot_decision_boundary(left_or_right, SIDES)
     figure.draw_without_rendering()

@@ -1,3 +1,4 @@
+import gc
 import io
 import signal
 import sys
@@ -6,7 +7,7 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from nn.progress import WIDTH, Interrupt, reporting, stages
+from nn.progress import WIDTH, Interrupt, collector_put_off, reporting, stages
 
 
 class Terminal(io.StringIO):
@@ -141,3 +142,29 @@ def test_stages_are_told_once_work_takes_long(monkeypatch, capsys):
     assert capsys.readouterr().err == "a long one ...\n"
     monkeypatch.setattr(sys, "stderr", None)
     stage("another", is_long=True)
+
+
+class Ring:
+    """A cycle that says when it is collected."""
+
+    collected = 0
+
+    def __init__(self):
+        self.ring = self
+
+    def __del__(self):
+        Ring.collected += 1
+
+
+def test_a_collector_that_is_put_off_finds_cycles_later(monkeypatch):
+    monkeypatch.setattr(Ring, "collected", 0)
+    gc.collect()
+    with collector_put_off():
+        Ring()
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert not gc.get_freeze_count()
+    gc.collect(0)
+    assert not Ring.collected
+    gc.collect()
+    assert Ring.collected == 1

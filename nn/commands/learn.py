@@ -11,6 +11,7 @@ from typing import Any
 from engine.ieee import fsum
 from engine.pictures.drawing.picture import visible
 from nn import data
+from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_trial, train_by
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
 from nn.commands.said import INTERRUPTED, WRONG, program, remark, shortest, steadily
 from nn.data import iris
@@ -19,16 +20,16 @@ from nn.history import INTERRUPTED as STOPPED
 from nn.history import DivergedError, History
 from nn.look import line_to_type, look
 from nn.module import MLP
+from nn.plan import Plan, plan_for
 from nn.progress import stages
 from nn.reading import read_rows
-from nn.recipe import Recipe, TrialInterrupted, backend_for, chosen, has_trial, recipe_for, train_by
+from nn.recipe import Recipe, recipe_for
 from nn.rows import EachRow
 from nn.suspicion import giveaways
 from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
     FILES,
     SAMPLE,
-    Plan,
     Trial,
     goal,
     interrupted,
@@ -37,7 +38,6 @@ from nn.trial import (
     keep,
     leave,
     look_at,
-    plan_for,
     print_table,
     print_verdict,
     trial,
@@ -127,7 +127,7 @@ def train(options: argparse.Namespace) -> int:
     start = look_at(plan.task, judge, sample)
     introduce(plan, model, start)
     untrained = [p.data for p in model.parameters()]
-    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model)
+    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model, judge)
     keep(out, plan, model, {options.optimizer: history})
     with saying_what_is_kept(out):
         done = judged(options, plan, model, judge, history, untrained)
@@ -146,7 +146,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def learned(
-    options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP
+    options: argparse.Namespace, recipe: Recipe, plan: Plan, model: MLP, judge: EachRow
 ) -> tuple[History, Recipe]:
     """The history of a training, and how it was done; ValueError, with what to try, where it cannot
     go on."""
@@ -160,9 +160,10 @@ def learned(
     try:
         if has_trial(recipe, model, plan.training) and not options.resume:
             print("Trying two starts.", flush=True)
-        recipe = chosen(recipe, *training, **settings)
+        grounds = grounds_of(recipe, *training, settings["backend"], judge, plan.table)
+        recipe = chosen(recipe, *training, grounds=grounds, **settings)
         print(f"Training: {recipe}.", flush=True)
-        history = train_by(recipe, *training, **settings, every=options.every)
+        history = train_by(recipe, *training, grounds=grounds, every=options.every, **settings)
     except TrialInterrupted as stopped:
         remark(str(stopped))
         return stopped.history, stopped.recipe
