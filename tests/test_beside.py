@@ -77,7 +77,7 @@ def test_in_the_child_of_a_fork_it_is_lost_and_other_work_can_be_done():
 )
 def test_the_end_of_the_program_is_quiet_and_does_not_wait(work):
     code = (
-        "import time\nfrom engine import beside\nbeside.PATIENCE = 0.2\n"
+        "import time\nfrom engine.replay import beside\nbeside.PATIENCE = 0.2\n"
         f"kept = [beside.Work(lambda: {work}) for _ in range(3)]\n"
         "time.sleep(0.1)\nbeside._stops.clear()\nprint('end')"
     )

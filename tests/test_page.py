@@ -59,7 +59,7 @@ def test_the_title_is_a_text(text):
 
 def test_every_script_is_in_the_page_once_in_order():
     written = page(EMPTY, "<svg></svg>")
-    folder = ROOT / "engine" / "page"
+    folder = ROOT / "engine" / "pictures" / "page"
     places = [written.index((folder / name).read_text()) for name in SCRIPTS]
     assert places == sorted(places)
     assert {path.name for path in folder.glob("*.js")} == set(SCRIPTS)

@@ -419,5 +419,5 @@ def test_operations_of_users_are_recorded():
 def test_the_engine_is_its_own_folder():
     assert watch.__file__.startswith(watch._ENGINE)
     assert not HERE.startswith(watch._ENGINE)
-    beside = os.path.dirname(watch.__file__) + "_of_mine.py"
+    beside = os.path.dirname(engine.__file__) + "_of_mine.py"
     assert not beside.startswith(watch._ENGINE)

@@ -1495,7 +1495,7 @@ def _trained(
         form = told(world.look(), looked)
         looked = [form, *(x.data if isinstance(x, Value) else x for x in looked)]
     losses = history.loss if history else []
-    warned = [str(each.message) for each in seen]
+    warned = [str(each.message) for each in seen if each.category is not nn.LossExploded]
     return _Trained([v.data for v in values], losses, looked, error, warned, world.marked)
 
 
