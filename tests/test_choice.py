@@ -735,8 +735,10 @@ print("end")
     assert all_end(asked(path))
 
 
-@pytest.mark.parametrize("announced", [0, 10_000])
-def test_calls_that_are_announced_begin_an_attempt_that_will_be_worth_it(announced, monkeypatch):
+@pytest.mark.parametrize(
+    ("announced", "begins"), [(0, [21, 22]), (10_000, list(range(10, 23))), (1_500, [])]
+)
+def test_an_attempt_pays_by_the_calls_announced_or_by_those_so_far(announced, begins, monkeypatch):
     begun = []
     monkeypatch.setattr(choice, "attempts", lambda *_: [Attempt(1.0, "numpy")])
     monkeypatch.setattr(choice.Choice, "_begin", lambda self, attempt: begun.append(self._runs))
@@ -746,7 +748,7 @@ def test_calls_that_are_announced_begin_an_attempt_that_will_be_worth_it(announc
     tape = seen.tape([x], [y])
     spent = choice.Spent(calls_to_come=announced)
     asked_of = choice.Choice(roll(tape), tape, "python", spent=spent)
-    for _ in range(12):
-        asked_of.note_run(1e-3)
-    assert begun == ([10, 11, 12] if announced else [])
-    assert spent.calls_to_come == announced - 12
+    for k in range(22):
+        asked_of.note_run(1e-3 if k < 20 else 1.0)
+    assert begun == begins
+    assert spent.calls_to_come == announced - 22

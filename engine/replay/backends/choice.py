@@ -1,8 +1,8 @@
 """Which backend runs a program: `auto` asks the clock.
 
 One that is made in no time begins. Once it has run for as long as it takes to make another one,
-that is made in a thread, while the first goes on; or at once, where so many calls are announced
-that these will take longer. Then both compute the numbers of some calls, and the faster one stays.
+that is made in a thread, while the first goes on; where it was announced how many calls will come,
+if these take twice as long. Then both compute the numbers of some calls, and the faster one stays.
 After the last of them a call costs what it costs without a choice. Programs of one function count
 their time together, since what is made for one serves others.
 """
@@ -42,7 +42,7 @@ IMPORTING = {"numpy": 0.2, "engine.replay.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 BACKWARD = 2  # so many forward passes take as long as one backward
-RATHER = 1.5  # times as long as the making: so long calls have to last that are still to come
+RATHER = 2  # times as long as the making: so long calls have to last that were announced
 WARM = 10  # calls before one is taken to last as long as the quickest so far
 TURNS = 9  # calls in which two kernels are compared; the first of them warms up
 FASTER = 0.95  # the share of the time at which it is worth to change
@@ -189,16 +189,17 @@ class Choice:
         self._quickest = min(self._quickest, seconds / calls)
         if self._work:
             self._look(self._work)
-        elif self.attempts:
-            worth = self.attempts[0].worth
-            if spent.seconds > worth or self._to_come() > RATHER * worth:
-                spent.seconds -= worth
-                self._begin(self.attempts[0])
+        elif self.attempts and self._pays(self.attempts[0].worth):
+            spent.seconds -= self.attempts[0].worth
+            self._begin(self.attempts[0])
 
-    def _to_come(self) -> float:
-        """The seconds that calls which were announced will take; 0 where nobody knows."""
-        is_known = self._runs >= WARM and not self._many
-        return self._spent.calls_to_come * self._quickest if is_known else 0.0
+    def _pays(self, worth: float) -> bool:
+        """Whether to make what takes so many seconds: the calls that are still to come say so, or
+        where nobody knows them those that there were."""
+        if self._spent.calls_to_come <= 0:
+            return self._spent.seconds > worth
+        is_known = self._runs >= WARM
+        return is_known and self._spent.calls_to_come * self._quickest > RATHER * worth
 
     def _begin(self, attempt: Attempt) -> None:
         try:
