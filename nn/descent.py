@@ -135,7 +135,7 @@ class Descent:
         the optimizer counts). Ends before a step that has to be taken by itself; None where that is
         the first. What the loss reads is looked at once, before all of them.
         """
-        if self._eager or is_watched() or self._own_steps():
+        if data.columns is None or self._eager or is_watched() or self._own_steps():
             return None
         known = self._replay.recordings.get(data.shape(batches[0]), ())
         recorded = next((each for each in known if each.world.holds()), None)

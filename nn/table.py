@@ -29,6 +29,7 @@ class Table:
     def __init__(self, xs: Sequence[Any], ys: Sequence[Any]) -> None:
         self.xs, self.ys = xs, ys
         self._shapes: dict[int, Shape] = {}  # of batches, by their length
+        self._latest: tuple[Batch, Given | None] = None, None
 
     def __len__(self) -> int:
         return len(self.xs)
@@ -59,7 +60,13 @@ class Table:
 
     def given(self, rows: Batch) -> Given:
         """Them as the arguments of a loss, which can be had for the first few of them too."""
-        return self._all if rows is None else self._read(rows)
+        if rows is None:
+            return self._all
+        latest, given = self._latest
+        if given is None or latest is not rows:
+            given = self._read(rows)
+            self._latest = rows, given
+        return given
 
     def shape(self, rows: Batch) -> Shape:
         """The shape of such arguments."""

@@ -65,3 +65,13 @@ def test_the_numbers_of_all_rows():
 def test_rows_of_one_shape_are_laid_down(things, width):
     found = _rows(things)
     assert (found and found.width) == width
+
+
+def test_a_batch_is_read_once_for_its_shape_and_its_numbers():
+    table = Table([[1.0], [2.0, 3.0], [4.0]], [5.0, 6.0, 7.0])
+    rows, others = array("i", [1]), array("i", [2])
+    given = table.given(rows)
+    assert table.given(rows) is given
+    assert table.shape(rows) == given.shape
+    assert table.given(others).numbers == [4.0, 7.0]
+    assert table.given(rows).numbers == given.numbers == [2.0, 3.0, 6.0]

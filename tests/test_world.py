@@ -38,6 +38,7 @@ from engine import Value
 from engine.replay import backends
 from engine.replay.compare import ReplayError
 from engine.replay.world import World as Guards
+from engine.replay.world import is_plainly_equal
 from nn import SGD, fit, gradient_descent, mse, stochastic_gradient_descent
 
 REPLAYS, EITHER = "replays", "replays or is refused"
@@ -2000,3 +2001,10 @@ def test_an_equal_number_compiles_no_guards(monkeypatch):
         box.k = float("1.5")
         assert f(float(k)).data == 3.0 * k
     assert (written, f.made) == ([], 1)
+
+
+def test_values_are_compared_as_what_they_are():
+    """By one call for many of them: the watch has set what `==` of a Value asks."""
+    assert is_plainly_equal(Value(1.0))
+    assert is_plainly_equal(fit)
+    assert not is_plainly_equal([1.0])

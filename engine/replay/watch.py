@@ -218,7 +218,7 @@ def _class_of(v: Value) -> type:
 _CLASS: Any = vars(Value)["__class__"]
 
 
-def _equal(left: Value, right: object) -> Any:
+def equal(left: Value, right: object) -> Any:
     """Whether they are one and the same; of stand-ins whether their numbers are equal."""
     is_number = isinstance(right, Real) or _is_stand_in(right)
     if is_number and _is_stand_in(left):
@@ -284,7 +284,7 @@ def _of_floats(name: str) -> property:
 _OF_FLOATS = set(dir(float)) - set(dir(Value)) - {"__getformat__", "__getnewargs__"}
 
 
-setattr(Value, "__eq__", _equal)  # noqa: B010 (mypy refuses to assign a method)
+setattr(Value, "__eq__", equal)  # noqa: B010 (mypy refuses to assign a method)
 
 
 class _Key:

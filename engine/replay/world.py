@@ -51,10 +51,11 @@ from engine.replay.cells import (
     tells,
 )
 from engine.replay.reach import Reached
+from engine.replay.watch import equal
 from engine.value import Value
 
 TINY, HUGE = 1e-100, 1e100  # beyond, products and quotients may be 0 or inf
-_PLAIN_EQUALITY: tuple[Any, ...] = (object.__eq__, Value.__eq__)
+_PLAIN_EQUALITY: tuple[Any, ...] = (object.__eq__, equal)
 
 _TESTS = {  # h is the owner, v what stood there
     "attribute": "{h}.{name} is {v}",
@@ -177,13 +178,13 @@ class _Many:
                 self._empty[id(own)] = own
             else:
                 self._bare[id(owner)] = owner
-        elif kind == "global" and value is not MISSING and _is_plainly_equal(value):
+        elif kind == "global" and value is not MISSING and is_plainly_equal(value):
             _, names, things = self._shelves.setdefault(id(owner), (owner, [], []))
             names.append(name)
             things.append(value)
         elif kind == "items" and type(owner) is list and value:
             kinds = set(map(type, value))
-            if all(map(_is_plainly_equal, value)):
+            if all(map(is_plainly_equal, value)):
                 self._lists.append((owner, list(value)))
             elif kinds == {float} or kinds.isdisjoint(PLAIN):
                 self._rows.append((owner, value))
@@ -218,7 +219,7 @@ class _Many:
             yield "[*map(len, rows)] == lengths and all(map(is_, chain(rows), flat))"
 
 
-def _is_plainly_equal(x: Any) -> bool:
+def is_plainly_equal(x: Any) -> bool:
     """Whether it equals itself alone."""
     return type(x).__eq__ in _PLAIN_EQUALITY
 
