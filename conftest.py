@@ -22,11 +22,11 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """The README comes first: its examples stand on each other, and what is last may change hands.
+    """Pages come first: their examples stand on each other, and what is last may change hands.
 
     A process that has nothing left to do takes over the end of another's list.
     """
-    items.sort(key=lambda item: item.path.name != "README.md")
+    items.sort(key=lambda item: item.path.suffix != ".md")
 
 
 @pytest.fixture(autouse=True)

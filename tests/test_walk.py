@@ -1,4 +1,4 @@
-"""The page that walks one loss through every pass: its examples share names, so they are one test."""
+"""The page that walks one loss through every pass: one test, as its examples share names."""
 
 import doctest
 from pathlib import Path
