@@ -17,7 +17,7 @@ from engine.replay.compare import ReplayError, change
 from engine.replay.reach import is_read, reach
 from engine.replay.recorded import askers, hold
 from engine.replay.roll import roll
-from engine.replay.stretch import stretched
+from engine.replay.stretch import FEW, program_of
 from engine.replay.tape import Tape
 from engine.replay.undo import undone
 from engine.replay.watch import record
@@ -26,8 +26,6 @@ from engine.replay.world import World, written
 from engine.value import Value, data_of
 from nn.mover import Mover, View, length, view
 from nn.optim import Optimizer
-
-FEW = 5, 7  # parameters that show what our own arithmetic is, the same for each of them
 
 
 class FlatMover(Mover):
@@ -78,10 +76,10 @@ class FlatMover(Mover):
         A sample of the parameters is enough to see later whether it is another.
         """
         n = len(self.parameters)
-        tapes = [self._record(count=count)[0] for count in FEW if n > max(FEW)]
-        program = stretched(list(map(roll, tapes)), FEW, n) if tapes else None
-        self._shown = FEW[0] if program else None
-        self._sample = tapes[0] if program else self._record()[0]
+        tapes = {count: self._record(count=count)[0] for count in FEW if n > FEW[-1]}
+        program = program_of({k: roll(tape) for k, tape in tapes.items()}, n) if tapes else None
+        self._shown = FEW[-1] if program else None
+        self._sample = tapes[FEW[-1]] if program else self._record()[0]
         self.program = program or roll(self._sample)
         rates = self._rates_now()
         made_up = [0.5 + k * GOLDEN % 1 for k in range((2 + len(self.optimizer.MEMORY)) * n)]

@@ -92,7 +92,7 @@ class Recorded:
         self.world, self.number = world or World(()), number
         tape, self.main, self._is_whole = rooted(tape, main)
         self.tape, self.program = tape, program or roll(tape)
-        self.shows_all = program is None
+        self.shows_all = self.program.is_of(tape)
         self.forms, self.sets = made.forms, made.sets
         self._are_values = made.are_values
         self.is_strict = True

@@ -88,6 +88,10 @@ class Program:
     place: tuple[int, ...]  # by the tape's place; 0 for a row that became part of a dot
     bounds: tuple[Bound, ...] = ()
 
+    def is_of(self, tape: Tape) -> bool:
+        """Whether it is the program of all of a tape, and was not stretched out of it."""
+        return len(self.place) == len(tape.rows) + len(tape.leaves)
+
     @property
     def leaves(self) -> int:
         """How many places the leaves take."""

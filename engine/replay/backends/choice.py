@@ -155,8 +155,8 @@ class Choice:
             self.attempts = [attempt for attempt in self._possible() if attempt.name in left]
 
     def _possible(self) -> list[Attempt]:
-        """All attempts; none in Python of a program that is for more numbers than the tape."""
-        is_whole = self._tape.inputs == self._program.inputs
+        """All attempts; none in Python, which is written from the tape, where that shows a part."""
+        is_whole = self._program.is_of(self._tape)
         found = attempts(self._program, self._running, self._many)
         return [attempt for attempt in found if is_whole or attempt.name != "python"]
 
