@@ -153,7 +153,7 @@ def _swept(
 ) -> Mapping[Value, float]:
     if not any(v.op for v in sources):
         with value.sweeping:
-            below = root.sweep(order if order and order[-1] is root else None)
+            below = root.sweep(order)
             return {v: v.adjoint for v in below if v in sources}
     slopes = defaultdict(float, {root: 1.0})
     for v in reversed(toposort(root)):  # as a sweep does, but not past the sources
@@ -177,12 +177,12 @@ def difference(
     """How the numbers of a kernel differ from those of a graph: words, or None.
 
     `values` are those of the outputs, `slopes` the derivatives of `root` for each of the sources.
-    `order` is as `gradients` takes it.
+    `order` is what a sort from the first output gave, if one did.
     """
     got = [*values, *slopes]
     with value.sweeping:  # until its end the adjoints of the graph stand where a sweep left them
-        if isinstance(root, Value) and not (order and order[-1] is root):
-            order = sort(root)
+        if not (order and order[-1] is root):
+            order = sort(root) if isinstance(root, Value) else None
         expected = [*map(data_of, outputs), *gradients(root, sources, order)]
         far = [k for k, pair in enumerate(zip(got, expected, strict=True)) if not _are_close(*pair)]
         for slacks_of in (_nearest_slacks, _least_slacks, _slacks):  # each takes far longer
@@ -214,7 +214,7 @@ def _nearest_slacks(
     to it from its readers alone could cancel, whose adjoints a sweep of `order` has left."""
     found = [*_of_outputs(wanted, outputs), *[0.0] * len(sources)]
     asked = {sources[k - len(outputs)] for k in wanted if k >= len(outputs)}
-    if not (asked and order and order[-1] is root) or any(v.op for v in sources):
+    if not (asked and order) or any(v.op for v in sources):
         return found
     sizes = dict.fromkeys(asked, 0.0)
     for v in order:
@@ -257,7 +257,7 @@ def _least_slacks(
         return found + [0.0] * len(sources)
     leaves = set(sources)
     with value.sweeping:
-        order = order if order and order[-1] is root else sort(root)
+        order = order or sort(root)
         for v in order:
             v.adjoint = 0.0
         root.adjoint = 1.0
