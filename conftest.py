@@ -8,7 +8,8 @@ from engine.ops import OPS
 
 PAGES = Sybil(
     [PythonCodeBlockParser()],
-    patterns=["README.md", "docs/your_own_data.md"],  # test_walk.py has the other page
+    patterns=["README.md", "docs/*.md"],
+    excludes=["docs/replay.md"],  # tests/test_walk.py
     fixtures=["no_operation_stays"],
 )
 pytest_collect_file = PAGES.pytest()

@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from trainings import half_moons, net_of
 
 from engine.replay.backends import NAMES
 from nn.by_recipe import TrialInterrupted, backend_for, chosen, train_by
-from nn.data import Dataset, iris, moons, standardise
+from nn.data import Dataset, iris, standardise
 from nn.history import History, TrainingInterrupted
 from nn.loss import cross_entropy, mse
-from nn.module import MLP
 from nn.optim import SGD
 from nn.recipe import (
     bending,
@@ -21,15 +21,6 @@ from nn.recipe import (
     recipe_for,
 )
 from nn.train import evaluate, fit
-
-
-def net_of(nin, *nouts, seed=0):
-    return MLP(nin, nouts, "tanh", init="xavier", seed=seed)
-
-
-def half_moons(n):
-    xs, ys = moons(n, seed=0)
-    return Dataset(xs, [int(y > 0) for y in ys], classes=("upper", "lower"))
 
 
 def points(n, seed):

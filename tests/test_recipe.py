@@ -1,8 +1,9 @@
 import re
 
 import pytest
+from trainings import net_of
 
-from nn.data import Dataset, iris, moons
+from nn.data import iris
 from nn.module import MLP
 from nn.recipe import (
     ENOUGH,
@@ -15,15 +16,6 @@ from nn.recipe import (
     parts,
     recipe_for,
 )
-
-
-def net_of(nin, *nouts, seed=0):
-    return MLP(nin, nouts, "tanh", init="xavier", seed=seed)
-
-
-def half_moons(n):
-    xs, ys = moons(n, seed=0)
-    return Dataset(xs, [int(y > 0) for y in ys], classes=("upper", "lower"))
 
 
 def test_rows_decide_whether_some_are_held_out():

@@ -4,7 +4,7 @@ import pytest
 
 from engine.replay import backends
 from engine.value import Value
-from nn.data import iris, standardise
+from nn.data import Dataset, iris, moons, standardise
 from nn.module import MLP, Module
 
 DOUBLES = [[1.0], [2.0], [3.0]], [2.0, 4.0, 6.0]  # y = 2x
@@ -41,3 +41,13 @@ def small_iris():
 
 def iris_net(seed=1):
     return MLP(4, [8, 3], "tanh", seed=seed)
+
+
+def net_of(nin, *nouts, seed=0):
+    return MLP(nin, nouts, "tanh", init="xavier", seed=seed)
+
+
+def half_moons(n):
+    """Two classes that no line parts."""
+    xs, ys = moons(n, seed=0)
+    return Dataset(xs, [int(y > 0) for y in ys], classes=("upper", "lower"))
