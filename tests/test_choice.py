@@ -746,9 +746,33 @@ def test_an_attempt_pays_by_the_calls_announced_or_by_those_so_far(announced, be
     with record() as seen:
         y = x * 3.0
     tape = seen.tape([x], [y])
-    spent = choice.Spent(calls_to_come=announced)
+    spent = choice.Spent(announced=announced)
     asked_of = choice.Choice(roll(tape), tape, "python", spent=spent)
     for k in range(22):
         asked_of.note_run(1e-3 if k < 20 else 1.0)
+        spent.calls += 1
     assert begun == begins
-    assert spent.calls_to_come == announced - 22
+
+
+def test_calls_to_come_are_those_of_programs_that_may_get_a_faster_kernel(monkeypatch):
+    """A short last batch, one step in fifty, does not pay for a kernel of its own."""
+    monkeypatch.setattr(choice, "attempts", lambda *_: [Attempt(1.0, "numpy")])
+    begun = []
+    monkeypatch.setattr(choice.Choice, "_begin", lambda self, attempt: begun.append(self))
+    x = Value(2.0)
+    with record() as seen:
+        y = x * 3.0
+    tape = seen.tape([x], [y])
+    spent = choice.Spent(announced=10_000)
+    often, seldom = (choice.Choice(roll(tape), tape, "python", spent=spent) for _ in range(2))
+    for k in range(1_000):
+        (seldom if k % 50 == 0 else often).note_run(1e-3)
+        spent.calls += 1
+    assert spent.to_come == 9_000
+    often._end("numpy is faster", "numpy")
+    assert spent.to_come == 9_000 * 20 / 1_000
+    begun.clear()
+    for _ in range(20):
+        seldom.note_run(1e-3)
+        spent.calls += 1
+    assert begun == []

@@ -37,6 +37,10 @@ class Work(Generic[T]):
         except RuntimeError as error:  # no more threads, or none at all on such a system
             self.error, self.is_done = str(error), True
 
+    def wait(self, seconds: float) -> None:
+        """Waits until it is done, but no longer."""
+        self._thread.join(seconds)
+
     def _run(self) -> None:
         try:
             with _one_at_a_time:

@@ -95,7 +95,7 @@ class Replay:
         self.made, self._main = 0, main
         self.patterns: list[str] = []  # shape and comparisons of each recording that counts
         self._lost: set[str] = set()  # those of a former run, not made again yet
-        self._calls = self._hits = 0  # all, and those that a recording answered
+        self._hits = 0  # calls that a recording answered
         self._runs = Runs(function)
         self._moved: dict[Any, Cell] = {}  # places of plain numbers that were seen to change
         self._fixed: set[Any] = set()  # places of numbers that cannot be inputs
@@ -213,12 +213,12 @@ class Replay:
 
     def note_call(self, is_answered: bool, calls: int = 1) -> None:
         """Counts a call, or some, that a recording answered or another."""
-        self._calls += calls
+        self._spent.calls += calls
         self._hits += is_answered * calls
 
     def announce(self, calls: int) -> None:
         """Says how many calls are to come: "auto" compiles early where there are many."""
-        self._spent.calls_to_come = calls
+        self._spent.announced = self._spent.calls + calls
 
     @property
     def is_busy(self) -> bool:
@@ -662,7 +662,7 @@ class Replay:
             lines.append(f"{self._name} {none}")
         else:
             count = "1 recording" if len(kept) == 1 else f"{len(kept)} recordings"
-            calls = f"which answered {self._hits} of {self._calls} calls"
+            calls = f"which answered {self._hits} of {self._spent.calls} calls"
             lines.append(f"{self._name}: {count}, {calls}")
         lines += [guarded(recorded) for recorded in sorted(kept, key=lambda r: r.number)]
         return "\n".join([*lines, *self._causes])

@@ -2,7 +2,7 @@
 
 One that is made in no time begins. Once it has run for as long as it takes to make another one,
 that is made in a thread, while the first goes on; where it was announced how many calls will come,
-if these take twice as long. Then both compute the numbers of some calls, and the faster one stays.
+if these take twice as long, and on a single core it is waited for. Then both compute the numbers of some calls, and the faster one stays.
 After the last of them a call costs what it costs without a choice. Programs of one function count
 their time together, since what is made for one serves others.
 """
@@ -103,10 +103,18 @@ def attempts(program: Program, running: str, many: bool = False) -> list[Attempt
 
 @dataclass
 class Spent:
-    """Seconds that programs of one function ran, less those that making others was to take."""
+    """What the programs of one function took, and how often it is called."""
 
-    seconds: float = 0.0
-    calls_to_come: int = 0  # as far as somebody said
+    seconds: float = 0.0  # that they ran, less those that making others was to take
+    calls: int = 0  # of the function, so far
+    announced: int = 0  # calls after which there will be no more, as far as somebody said
+    undecided: int = 0  # calls of those programs that may get a faster kernel
+
+    @property
+    def to_come(self) -> float:
+        """How many calls these programs are still to answer: the share that they had so far."""
+        share = self.undecided / self.calls if self.calls > self.undecided else 1.0
+        return max(0, self.announced - self.calls) * share
 
 
 class Choice:
@@ -184,7 +192,7 @@ class Choice:
         came of one."""
         spent = self._spent
         spent.seconds += seconds
-        spent.calls_to_come -= calls
+        spent.undecided += calls
         self._runs += calls
         self._quickest = min(self._quickest, seconds / calls)
         if self._work:
@@ -196,10 +204,10 @@ class Choice:
     def _pays(self, worth: float) -> bool:
         """Whether to make what takes so many seconds: the calls that are still to come say so, or
         where nobody knows them those that there were."""
-        if self._spent.calls_to_come <= 0:
+        if self._spent.announced <= self._spent.calls:
             return self._spent.seconds > worth
         is_known = self._runs >= WARM
-        return is_known and self._spent.calls_to_come * self._quickest > RATHER * worth
+        return is_known and self._spent.to_come * self._quickest > RATHER * worth
 
     def _begin(self, attempt: Attempt) -> None:
         try:
@@ -211,6 +219,8 @@ class Choice:
             self._end(f"without {attempt.name}: {error}", attempt.name)
             return
         self._work = Work(partial(attempt.kernels, wanted))
+        if self._spent.to_come and _cores() == 1:  # the same core: sooner done is sooner fast
+            self._work.wait(RATHER * attempt.worth)
 
     def _look(self, work: Work[list[Compiled]]) -> None:
         """Takes what was made beside."""
@@ -258,6 +268,8 @@ class Choice:
         self.words += [words] * bool(words)
         self._new = []
         self.attempts = [a for a in self.attempts[1:] if a.name != tried]
+        if not self.attempts:
+            self._spent.undecided -= self._runs
 
 
 def are_close(a: Sequence[float], b: Sequence[float]) -> bool:
