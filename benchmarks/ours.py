@@ -9,7 +9,8 @@ from benchmarks.turns import Step
 from benchmarks.works import Net, Text
 from engine.functions import cross_entropy
 from engine.replay.replay import replay
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn.data import one_hot
 from nn.descent import Descent
 from nn.loss import cross_entropy as mean_cross_entropy

@@ -20,8 +20,9 @@ from typing import Any, cast
 from engine import formula as formulas
 from engine import ieee
 from engine.derivatives import jacobian
+from engine.number import number
 from engine.op import Op, kept_by_row
-from engine.value import Operand, Value, number, toposort
+from engine.value import Operand, Value, toposort
 
 Input = tuple[str, Value]
 Outputs = Callable[[], list[Value]]

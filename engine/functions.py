@@ -10,10 +10,12 @@ from typing import Any, Protocol, overload
 
 from engine import operators
 from engine.integer import Integer
+from engine.number import number
 from engine.op import BASICS, MANY, Op, Point, enter, row
 from engine.operators import GENERATED
 from engine.ops import OPS, PICK
-from engine.value import Operand, Picked, Value, apply, data_of, node, number, written
+from engine.sweep import Picked
+from engine.value import Operand, Value, apply, data_of, node, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import linecache
-import math
-import sys
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import repeat
-from numbers import Real
-from operator import add
 from typing import TYPE_CHECKING, Any, cast
 
-from engine import operators
-from engine.fork import after_fork
+from engine import alone, operators
+from engine.alone import check_alone, sweeps
+from engine.foreign import OF_YOUR_OWN, refuse_foreign_names
 from engine.modes import active, examine_backward, modes
+from engine.number import NOT_COMPUTED, number, number_in, short, shown
 from engine.op import Op
 from engine.operators import GENERATED
 from engine.ops import OPS
+from engine.sweep import Picked, are_floats, set_each, sort, summed, sweep
 
-NOT_COMPUTED = float("0")  # reads as 0.0; being this very object tells it from a computed zero
 
-
+@refuse_foreign_names
 class Value:
     """A float, and where it came from: one node of the computation graph.
 
@@ -117,6 +112,7 @@ class Value:
     def _op(self) -> str:
         return self.op.symbol if self.op else ""
 
+    @sweeps
     def backward(self, gradient: float = 1.0) -> None:
         """Adds `gradient` * d self / d leaf to the `grad` of every leaf below.
 
@@ -132,18 +128,18 @@ class Value:
         """
         if type(gradient) is not float:
             gradient = _seed(gradient)
-        _check_alone()
-        with sweeping:
+        check_alone()
+        with alone.lock:
             if getattr(self.dx, "reach_leaves", False) and not modes:
                 self._pass_to_leaves(gradient)
                 return
             order = sort(self)
             former = [v.grad for v in order]
             try:
-                leaves = _sweep(order, gradient)
+                leaves = sweep(order, gradient)
                 if modes:
                     examine_backward(order)
-                set_each("grad", leaves, _summed(leaves, [v.adjoint for v in leaves]))
+                set_each("grad", leaves, summed(leaves, [v.adjoint for v in leaves]))
             except BaseException:
                 set_each("grad", order, former)
                 raise
@@ -153,17 +149,18 @@ class Value:
         leaves, shares = cast(tuple[Value, ...], self.x), self.dx.shares(gradient)
         grads = [v.grad for v in leaves]
         is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
-        sums = shares if is_first else _summed(leaves, shares)
+        sums = shares if is_first else summed(leaves, shares)
         self.grad = gradient
         set_each("grad", leaves, sums)
 
+    @sweeps
     def sweep(self, order: list[Value] | None = None) -> list[Value]:
         """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then.
 
         `order` is what a sort gave before, if one did.
         """
-        _check_alone()
-        with sweeping:
+        check_alone()
+        with alone.lock:
             if order is None:
                 order = sort(self)
             else:
@@ -171,7 +168,7 @@ class Value:
                     v.adjoint = 0.0
             former = [v.grad for v in order]
             try:
-                _sweep(order, 1.0)
+                sweep(order, 1.0)
             finally:
                 set_each("grad", order, former)
             return order
@@ -191,7 +188,7 @@ class Value:
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={_shown(self.data)}, grad={self.grad}{label})"
+        return f"Value(data={shown(self.data)}, grad={self.grad}{label})"
 
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
@@ -242,9 +239,10 @@ class Value:
     def __copy__(self) -> Value:
         return _copied(self, {})
 
+    @sweeps
     def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        _check_alone()
-        with sweeping:
+        check_alone()
+        with alone.lock:
             order = sort(self)
         for v in order:
             if id(v) not in memo:
@@ -301,79 +299,6 @@ class Value:
 Operand = Value | float
 
 
-class Picked:
-    """In place of the partials of a pick: 1 for the operand in `place`, and 0 for the others.
-
-    The node has all `size` candidates as operands, so that a backward reaches them in an order that
-    does not depend on which one was taken. `index` is what was asked for, from `low` on.
-    """
-
-    __slots__ = ("index", "low", "place", "size")
-
-    def __init__(self, place: int, size: int, index: Operand, low: int) -> None:
-        self.place, self.size, self.index, self.low = place, size, index, low
-
-
-_OF_YOUR_OWN = (
-    "an operation of your own (micrograd's Value(t, (v,), 'swish') with a _backward) is written "
-    "swish = engine.define('swish', 'swish', 'x * sigmoid(x)', 'z + sigmoid(x) * (1 - z)', "
-    "at=[(0.3,), (-2.0,)]), and then swish(v)"
-)
-_STATE = "keep it in a dict, state[v] = 0.0 (a Value is a key), or take an optimiser of nn"
-_ELSEWHERE = {
-    **dict.fromkeys(("_backward", "_prev", "_op"), _OF_YOUR_OWN),
-    **dict.fromkeys(("m", "v", "velocity", "momentum", "cache", "state"), _STATE),
-    "name": "write v.label",
-    "requires_grad": "all Values have a gradient; v.detach() is a constant, and engine.no_grad()",
-}
-
-
-class _Elsewhere:
-    """A name that programs for other engines set on a Value, with where to keep it here.
-
-    Other names meet Python's own AttributeError: a `__setattr__` with words for all of them would
-    be called ten times for each new node.
-    """
-
-    def __init__(self, name: str, read: Callable[[Value], object] | None = None) -> None:
-        self.name, self.read = name, read
-
-    def __get__(self, v: Value | None, owner: type[Value]) -> object:
-        if v is None:
-            return self
-        if self.read:
-            return self.read(v)
-        raise AttributeError(f"Value has no {self.name}: {_ELSEWHERE[self.name]}")
-
-    def __set__(self, v: Value, x: object) -> None:
-        raise AttributeError(
-            f"cannot set {self.name} of a Value, which has slots alone: {_ELSEWHERE[self.name]}"
-        )
-
-
-for _name in _ELSEWHERE:
-    setattr(Value, _name, _Elsewhere(_name, getattr(vars(Value).get(_name), "fget", None)))
-
-
-def number(x: object) -> float:
-    """`x` as a float; TypeError unless it is a real number (NumPy's scalars are)."""
-    if type(x) is float:
-        return x
-    if type(x) is not int and not isinstance(x, Real) and not _is_numpy_bool(x):
-        raise TypeError(f"expected a real number, got {type(x).__name__} ({_short(x)})")
-    try:
-        return float(x)  # type: ignore[arg-type]
-    except OverflowError:
-        raise OverflowError(
-            f"expected a number that fits a float, got {type(x).__name__} above 1.8e308"
-        ) from None
-
-
-def _is_numpy_bool(x: object) -> bool:
-    """Whether `x` is a bool of NumPy's, which unlike Python's is not registered as a Real."""
-    return type(x).__module__ == "numpy" and type(x).__name__ in ("bool", "bool_")
-
-
 def data_of(x: Operand) -> float:
     """The number of a Value, or of a constant; TypeError where it has something else as data.
 
@@ -382,26 +307,8 @@ def data_of(x: Operand) -> float:
     """
     if type(x) is Value:
         data = x.data
-        return data if type(data) is float else _as_float(x)
+        return data if type(data) is float else number_in(data, x)
     return number(x)
-
-
-def _as_float(v: Value) -> float:
-    try:
-        return number(v.data)
-    except TypeError:
-        raise TypeError(
-            f"expected a number as the data of a Value, got {type(v.data).__name__}: write an "
-            f"update by hand as w.data -= lr * w.grad, with lr a number; it was set on {v!r}"
-        ) from None
-
-
-def _shown(data: object) -> object:
-    """What was set as data, as a float where it is a number."""
-    try:
-        return number(data)
-    except (OverflowError, TypeError):
-        return data if isinstance(data, Real) else _short(data)
 
 
 def _seed(gradient: object) -> float:
@@ -410,82 +317,20 @@ def _seed(gradient: object) -> float:
     except TypeError:
         raise TypeError(
             "backward expected a number as the gradient to begin with, "
-            f"got {type(gradient).__name__} ({_short(gradient)}): write y.backward(5.0)"
+            f"got {type(gradient).__name__} ({short(gradient)}): write y.backward(5.0)"
         ) from None
 
 
 def _refused(label: object, op: object, children: object) -> str:
     """Words for a Value that was to be more than a number and its label."""
     if op is not None or children is not None:
-        return f"Value expected a number and a label, got children or an operation; {_OF_YOUR_OWN}"
+        return f"Value expected a number and a label, got children or an operation; {OF_YOUR_OWN}"
     is_micrograds = isinstance(label, tuple | set | list)
-    advice = _OF_YOUR_OWN if is_micrograds else "operations of your own are made with engine.define"
-    return f"Value expected a str as label, got {type(label).__name__} ({_short(label)}); {advice}"
+    advice = OF_YOUR_OWN if is_micrograds else "operations of your own are made with engine.define"
+    return f"Value expected a str as label, got {type(label).__name__} ({short(label)}); {advice}"
 
 
-def set_each(slot: str, values: Iterable[Value], numbers: Iterable[float]) -> None:
-    """Sets `data` or `grad` of every value; Ctrl-C comes through when all of them are set."""
-    try:
-        _SETTERS[slot](values, numbers)
-    except BaseException:
-        deque(map(setattr, values, repeat(slot), numbers), 0)  # one call: cannot be cut in half
-        raise
-
-
-def _set_data(values: Iterable[Value], numbers: Iterable[float]) -> None:
-    for v, x in zip(values, numbers):  # noqa: B905 (faster than a call each; repeat has no end)
-        v.data = x
-
-
-def _set_grad(values: Iterable[Value], numbers: Iterable[float]) -> None:
-    for v, x in zip(values, numbers):  # noqa: B905
-        v.grad = x
-
-
-_SETTERS = {"data": _set_data, "grad": _set_grad}
-
-
-def forget_each(values: Sequence[Value]) -> None:
-    """Forgets the gradient of every value; Ctrl-C comes through when all of them are forgotten."""
-    nothing = NOT_COMPUTED
-    try:
-        for v in values:
-            v.grad = nothing
-    except BaseException:
-        set_each("grad", values, repeat(nothing))
-        raise
-
-
-def _short(x: object) -> str:
-    text = repr(x)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-# --- the sort -------------------------------------------------------------------------------
-
-sweeping = threading.RLock()  # marks and adjoints live in the nodes: one sweep at a time
-
-
-@after_fork
-def _renew() -> None:
-    """In the child of a fork other threads are gone, with the locks they held."""
-    global sweeping  # noqa: PLW0603
-    sweeping = threading.RLock()
-
-
-def _check_alone() -> None:
-    """RuntimeError in code that interrupts a sweep of its own thread."""
-    owned = sweeping._is_owned()  # type: ignore[attr-defined]  # as threading.Condition asks
-    frame = sys._getframe(1).f_back if owned else None
-    while frame:
-        if frame.f_code in (Value.backward.__code__, Value.sweep.__code__, toposort.__code__):
-            raise RuntimeError(
-                "this thread is in the middle of a backward or a sort, interrupted by a signal "
-                "handler or __del__: set a flag there, and use graphs afterwards"
-            )
-        frame = frame.f_back
-
-
+@sweeps
 def toposort(root: Value) -> list[Value]:
     """Every value that `root` was computed from, parents before children, `root` last.
 
@@ -496,8 +341,8 @@ def toposort(root: Value) -> list[Value]:
 
     Raises RuntimeError in a signal handler that interrupts another sort or a backward.
     """
-    _check_alone()
-    with sweeping:
+    check_alone()
+    with alone.lock:
         order = sort(root)
     if Picked in {type(v._dx) for v in order}:
         met = {root}  # what was not picked has no part in it
@@ -506,113 +351,6 @@ def toposort(root: Value) -> list[Value]:
                 met.update(v._prev)
         order = [v for v in order if v in met]
     return order
-
-
-def sort(root: Value) -> list[Value]:
-    """The sort, of candidates that were not picked too. Leaves zero as every adjoint.
-
-    Walks down to the first parent not met yet, and back up where there is none. The way back is
-    a list, so the depth of a graph does not matter.
-    """
-    met = float("0")  # a zero of this call's own: who has it as adjoint has been met
-    order: list[Value] = []
-    way_back: list[Value] = []
-    unread: dict[Value, Iterator[Value]] = {}  # of many operands, those not looked at yet
-    v = root
-    v.adjoint = met
-    while True:
-        parent, x, y = None, v.x, v.y
-        if type(x) is Value and x.adjoint is not met:
-            parent = x
-        elif type(y) is Value and y.adjoint is not met:
-            parent = y
-        elif type(x) is tuple:
-            rest = unread.pop(v, None) or iter(x)
-            for operand in rest:
-                if operand.adjoint is not met:
-                    parent, unread[v] = operand, rest
-                    break
-        if parent is None:
-            order.append(v)
-            if not way_back:
-                return order
-            v = way_back.pop()
-        else:
-            parent.adjoint = met
-            way_back.append(v)
-            v = parent
-
-
-def _sweep(order: Sequence[Value], gradient: float) -> list[Value]:
-    """Passes adjoints down a sorted graph; sets the gradients of inner values; gives the leaves."""
-    leaves = []
-    order[-1].adjoint = gradient
-    for v in reversed(order):
-        g, x, y = v.adjoint, v.x, v.y
-        if type(x) is Value:
-            v.grad = g
-            x.adjoint += g * v.dx
-            if type(y) is Value:
-                y.adjoint += g * v.dy
-        elif type(y) is Value:
-            v.grad = g
-            y.adjoint += g * v.dy
-        elif type(x) is tuple:
-            v.grad = g
-            if type(v.dx) is not tuple:
-                _pass_on(v, g)
-            elif g != 0 or not math.isfinite(v.data):  # else there are only zeros to pass on
-                for parent, d in zip(x, v.dx):  # noqa: B905 (a strict zip is slower)
-                    parent.adjoint += g * d
-        else:
-            leaves.append(v)
-    if type(order[-1].data) is not float or not _are_floats([v.data for v in leaves]):
-        _make_floats(order)
-        return _sweep(sort(order[-1]), gradient)
-    return leaves
-
-
-def _pass_on(v: Value, g: float) -> None:
-    """The shares of a pick, or of a replay, which goes backward itself."""
-    if type(v.dx) is Picked:
-        for taken in v._prev:
-            taken.adjoint += g
-    else:
-        for parent, share in zip(cast(Any, v.x), v.dx.shares(g), strict=True):
-            parent.adjoint += share
-
-
-def _are_floats(numbers: Sequence[object]) -> bool:
-    return list(map(type, numbers)).count(float) == len(numbers)
-
-
-def _make_floats(order: Sequence[Value]) -> None:
-    """Turns numbers that are no floats into those: some were set as data, others came of them.
-
-    TypeError where one is no number, or where a result lost digits that a float has.
-    """
-    for v in order:
-        if v.op and not isinstance(v.data, float | int):
-            raise TypeError(
-                f"backward expected floats as data, got {type(v.data).__name__} ({_short(v.data)}) "
-                f"as the result of {v.op.name}: .data was set to one, as by w.data -= lr * w.grad "
-                "with such an lr; make lr a float, and compute the result again"
-            )
-        v.data = _as_float(v)
-        if v.op and type(v.x) is not tuple:
-            v.dx, v.dy = (d if d is None else float(d) for d in (v.dx, v.dy))
-
-
-def _summed(leaves: Sequence[Value], shares: Iterable[float]) -> list[float]:
-    """The gradients of leaves with what a backward adds to them."""
-    try:
-        sums = list(map(add, [v.grad for v in leaves], shares))
-        return sums if _are_floats(sums) else list(map(number, sums))
-    except TypeError:
-        raise TypeError(
-            "backward expected a number as the grad of every leaf, to add to: "
-            "forget a gradient with zero_grad()"
-        ) from None
 
 
 # --- making nodes -----------------------------------------------------------------------------
@@ -653,7 +391,7 @@ def apply(op: Op, *operands: Operand) -> Value:
     if not op.many and len(kept) != op.arity:
         raise TypeError(f"{op.name} expected {op.arity} operands, got {len(kept)}")
     data = [p._data if type(p) is Value else p for p in kept]
-    if not _are_floats(data):
+    if not are_floats(data):
         data = list(map(data_of, kept))
     z, *slopes = op.forward(op.arguments(data))
     if op.many:

@@ -14,7 +14,8 @@ from engine.ieee import fsum
 from engine.pictures.drawing.picture import many
 from engine.replay import backends
 from engine.replay.witness import outside
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn.data import Dataset
 from nn.described import described
 from nn.ground import Ground, ground, ground_of

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from engine.replay import backends
 from engine.replay.arguments import digest
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn.described import (
     PYTHON,
     counted,

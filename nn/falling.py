@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 
 HALVINGS = 20
 

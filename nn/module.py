@@ -12,10 +12,12 @@ from typing import Any, NoReturn, cast
 
 from engine.functions import dot
 from engine.names import no_such
+from engine.number import number
 from engine.ops import OPS
 from engine.replay.arguments import holds_objects
 from engine.replay.cells import Observed, attributes_of
-from engine.value import Value, apply, number, set_each
+from engine.sweep import set_each
+from engine.value import Value, apply
 
 Inputs = Sequence[Value | float]
 Seed = int | random.Random | None

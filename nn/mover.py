@@ -9,7 +9,8 @@ from engine.ieee import fsum
 from engine.replay.backends.choice import Compiled
 from engine.replay.backends.kernel import TINY, Memory
 from engine.replay.compare import ReplayError
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn.optim import Optimizer
 from nn.plain import is_of
 

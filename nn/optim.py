@@ -22,7 +22,9 @@ from reprlib import repr as short
 from typing import Any, ClassVar
 
 from engine.functions import sqrt as sqrt_of_value
-from engine.value import NOT_COMPUTED, Value, forget_each, set_each
+from engine.number import NOT_COMPUTED
+from engine.sweep import forget_each, set_each
+from engine.value import Value
 from nn.module import finite, size, switch
 
 Schedule = Callable[[int], float]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any
 
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
 from nn.data import Decision

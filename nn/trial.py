@@ -12,7 +12,8 @@ from engine.functions import max as largest
 from engine.ieee import fsum
 from engine.pictures.draw import Drawing, draw
 from engine.pictures.drawing.picture import many, visible
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn import verdict
 from nn.data import Dataset, Rows, decision
 from nn.extremes import extremes

@@ -23,7 +23,8 @@ from engine.replay.undo import chances_in, put_back, settle, undone
 from engine.replay.watch import record, standing_in
 from engine.replay.witness import Witness
 from engine.replay.world import written
-from engine.value import Value, data_of, set_each
+from engine.sweep import set_each
+from engine.value import Value, data_of
 from nn.data import Dataset, as_dataset
 from nn.judging import Loss, Model, as_floats, with_rows
 from nn.loss import check_loss

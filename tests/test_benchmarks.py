@@ -35,7 +35,8 @@ from engine.replay import backends
 from engine.replay.backends import library
 from engine.replay.replay import replay
 from engine.replay.roll import Access, Loop
-from engine.value import Value, set_each
+from engine.sweep import set_each
+from engine.value import Value
 from nn.data import load_csv, moons
 from nn.table import Table
 

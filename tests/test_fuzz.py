@@ -39,10 +39,11 @@ from graphs import Recorded, recorded
 from oracles import torch_functions
 from processes import printed
 
-from engine import value
+from engine import alone, sweep, value
 from engine.ops import OPS
 from engine.replay import backends
-from engine.value import Value, set_each, toposort
+from engine.sweep import set_each
+from engine.value import Value, toposort
 
 pytest.importorskip("gmpy2")
 CHUNK = 5_000
@@ -382,7 +383,8 @@ def test_an_exception_anywhere_in_a_backward_leaves_gradients_old_or_complete(
 ):
     """Before every line that runs; in deep graphs before one in 301."""
     # a trace may raise where nothing else can: before the lock is released
-    monkeypatch.setattr(value, "sweeping", threading.RLock())
+    monkeypatch.setattr(alone, "lock", threading.RLock())
+    library = value.__file__, sweep.__file__
     stops, unchanged = 0, 0
     for k in range(amount(3, 100)):
         values = graph_of(f"d1 {k}", depth)
@@ -392,7 +394,7 @@ def test_an_exception_anywhere_in_a_backward_leaves_gradients_old_or_complete(
         for line in itertools.count(step=stride):
             set_each("grad", values, old)
             try:
-                with stopped(lambda code: code.co_filename == value.__file__, line):
+                with stopped(lambda code: code.co_filename in library, line):
                     values[-1].backward()
             except KeyboardInterrupt:
                 stops += 1

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import engine
-from engine import value
+from engine import alone
 from engine.modes import modes
 from engine.replay import backends
 from engine.replay.recorded import Recorded
@@ -172,7 +172,7 @@ def test_the_child_of_a_fork_finds_no_lock_taken():
     is_held, is_done = threading.Event(), threading.Event()
 
     def hold():
-        with recorded.lock, step._lock, record(), value.sweeping:
+        with recorded.lock, step._lock, record(), alone.lock:
             is_held.set()
             is_done.wait(30)
 

@@ -15,6 +15,7 @@ from engine.ops import OPS
 from engine.replay import watch
 from engine.replay.tape import Guard
 from engine.replay.watch import is_recording, record
+from engine.sweep import sort
 from engine.value import Value, apply
 
 HERE = __file__
@@ -117,7 +118,7 @@ def test_outputs_may_be_leaves_numbers_and_the_same_again():
 def test_the_order_is_that_of_a_backward(graph):
     of = recorded(graph())
     root = apply(OPS["sum"], *[v for v in of.outputs if isinstance(v, Value)])
-    in_eager = [v.op.name for v in value.sort(root)[:-1] if v.op]
+    in_eager = [v.op.name for v in sort(root)[:-1] if v.op]
     assert [of.tape.rows[row][0].name for row in of.tape.order] == in_eager
     for_guards = {row for guard in of.tape.guards for row in (guard.left, guard.right)}
     for_guards |= {bound.place for bound in of.tape.bounds}
@@ -144,7 +145,7 @@ def test_a_tape_can_be_made_twice():
 def test_the_order_below_one_output_is_that_of_its_own_backward(graph):
     of = recorded(graph())
     for k, z in enumerate(of.outputs):
-        in_eager = [v.op.name for v in value.sort(z) if v.op] if isinstance(z, Value) else []
+        in_eager = [v.op.name for v in sort(z) if v.op] if isinstance(z, Value) else []
         assert [of.tape.rows[row][0].name for row in of.tape.order_below(k)] == in_eager
 
 

@@ -25,17 +25,11 @@ from oracles import SPECIAL, close
 from processes import printed
 
 import engine
-from engine import operators, value
+from engine import alone, operators, sweep, value
+from engine.number import number
 from engine.ops import OPS
-from engine.value import (
-    Value,
-    apply,
-    data_of,
-    forget_each,
-    node,
-    number,
-    toposort,
-)
+from engine.sweep import forget_each
+from engine.value import Value, apply, data_of, node, toposort
 from nn.module import MLP
 
 quick = settings(max_examples=100)
@@ -796,12 +790,12 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
     monkeypatch, figure
 ):
     # a trace may raise where nothing else can: before the lock is released
-    monkeypatch.setattr(value, "sweeping", threading.RLock())
+    monkeypatch.setattr(alone, "lock", threading.RLock())
 
     class Injected(Exception):  # noqa: N818
         pass
 
-    library = value.__file__
+    library = value.__file__, sweep.__file__
     outcomes = set()
     for stop in range(10_000):
         leaves = [Value(2.0), Value(3.0), Value(4.0)]
@@ -812,7 +806,7 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
         root = bent + leaves[0]
         root.grad = product.grad = 5.0
         try:
-            with stopped(lambda code: code.co_filename == library, stop, Injected):
+            with stopped(lambda code: code.co_filename in library, stop, Injected):
                 root.backward()
         except Injected:
             finished = False
@@ -907,11 +901,11 @@ def test_a_sweep_inside_a_sweep_is_refused(read):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_the_child_of_a_fork_sweeps_while_a_thread_of_its_parent_holds_the_lock(monkeypatch):
-    monkeypatch.setattr(value, "sweeping", threading.RLock())
+    monkeypatch.setattr(alone, "lock", threading.RLock())
     held, done = threading.Event(), threading.Event()
 
     def hold():
-        with value.sweeping:
+        with alone.lock:
             held.set()
             done.wait(10)
 

@@ -12,10 +12,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple, cast
 
-from engine import value
+from engine import alone
 from engine.ops import OPS
 from engine.replay.tape import Tape
-from engine.value import Operand, Value, apply, data_of, sort, toposort
+from engine.sweep import sort
+from engine.value import Operand, Value, apply, data_of, toposort
 
 CLOSE = 1e-12  # so small a share of a number that rounding is taken for granted
 UNIT = 2.0**-53
@@ -152,7 +153,7 @@ def _swept(
     root: Value, sources: Mapping[Value, int], order: list[Value] | None
 ) -> Mapping[Value, float]:
     if not any(v.op for v in sources):
-        with value.sweeping:
+        with alone.lock:
             below = root.sweep(order)
             return {v: v.adjoint for v in below if v in sources}
     slopes = defaultdict(float, {root: 1.0})
@@ -180,7 +181,7 @@ def difference(
     `order` is what a sort from the first output gave, if one did.
     """
     got = [*values, *slopes]
-    with value.sweeping:  # until its end the adjoints of the graph stand where a sweep left them
+    with alone.lock:  # until its end the adjoints of the graph stand where a sweep left them
         if not (order and order[-1] is root):
             order = sort(root) if isinstance(root, Value) else None
         expected = [*map(data_of, outputs), *gradients(root, sources, order)]
@@ -256,7 +257,7 @@ def _least_slacks(
     if not isinstance(root, Value):
         return found + [0.0] * len(sources)
     leaves = set(sources)
-    with value.sweeping:
+    with alone.lock:
         order = order or sort(root)
         for v in order:
             v.adjoint = 0.0

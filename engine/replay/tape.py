@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
-from engine import value
+from engine import alone
 from engine.integer import Integer
 from engine.op import Op
 from engine.ops import OPS, PICK
+from engine.sweep import sort
 from engine.value import Operand, Value
 
 Row = tuple[Op, tuple[int, ...]]
@@ -167,7 +168,7 @@ class Recording:
                 tables[known] = tuple(map(place, candidates))
             return (place(index), *tables[known])
 
-        with value.sweeping:  # until its end places stand where a sweep has adjoints
+        with alone.lock:  # until its end places stand where a sweep has adjoints
             for side in sides:
                 if type(side) is Value:
                     side.adjoint = None  # no place yet, though it be a leaf that no sort meets
@@ -210,7 +211,7 @@ def _sorted(values: Sequence[Operand]) -> list[Value]:
     """The graph of all of them, as the backward of their sum sorts it; that sum is the last."""
     root = Value(0.0)
     root.op, root.x = OPS["sum"], tuple(v for v in values if type(v) is Value)
-    return value.sort(root)
+    return sort(root)
 
 
 def _places(v: Value, place: Callable[[Any], int]) -> Iterable[int]:

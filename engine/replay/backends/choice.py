@@ -1,8 +1,9 @@
 """Which backend runs a program: `auto` asks the clock.
 
 One that is made in no time begins. Once it has run for as long as it takes to make another one,
-that is made in a thread, while the first goes on; where it was announced how many calls will come,
-if these take twice as long, and on a single core it is waited for. Then both compute the numbers of some calls, and the faster one stays.
+that is made in a thread, while the first goes on. Where it was announced how many calls will come
+these have to take twice as long, and on a single core the new one is waited for. Then both compute
+the numbers of some calls, and the faster one stays.
 After the last of them a call costs what it costs without a choice. Programs of one function count
 their time together, since what is made for one serves others.
 """
