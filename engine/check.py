@@ -1,4 +1,4 @@
-"""Derivatives checked against numbers that need no rule: differences, and the complex step.
+"""Checks derivatives against numbers found without them: small differences, the complex step.
 
 The functions here take `f` and a `point`. A point of numbers, in nested lists where `f` wants them,
 reaches `f` as Values: `f(x, [y, z])` for `[1.0, [2.0, 3.0]]`. A point of Values, or of pairs

@@ -1,4 +1,4 @@
-"""What moves the parameters: the arithmetic of an optimiser, recorded, on flat memory."""
+"""An optimiser as a kernel: its arithmetic is recorded, and moves all parameters in flat memory."""
 
 import math
 from array import array
@@ -71,7 +71,7 @@ class FlatMover(Mover):
             self._run_on(backend, backends.backend(backend).compile(self.program, self._sample))
 
     def _take_ours(self) -> None:
-        """What our own arithmetic is, out of what it is for a few; and some numbers of it.
+        """Records our own arithmetic for a few parameters, stretches it to all, and tries it once.
 
         A sample of the parameters is enough to see later whether it is another.
         """

@@ -1,4 +1,4 @@
-"""Whether data, model and loss fit, and how good a model is on data."""
+"""Checks that data, model and loss fit together, and measures how good a model is on data."""
 
 import math
 from collections.abc import Callable, Sequence

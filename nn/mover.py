@@ -1,4 +1,4 @@
-"""What moves the parameters while steps are replayed: the optimiser itself, on lists of floats."""
+"""Runs an optimiser itself, on lists of floats, while the loss is replayed."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ LOOKED_AT = 100  # cells that tell most ways to write numbers apart
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
 PERCENT = "%"
 BRACKETS = "()"  # around some numbers: a minus
-_BLANKS = " \u00a0\u202f"  # three signs that look like one
+_BLANKS = " \u00a0\u202f"  # three kinds of blanks, which look alike
 _GROUPED = {  # how each separator of thousands and decimals looks as a regular expression
     ",": ",",
     ".": r"\.",

@@ -1,4 +1,4 @@
-"""A training and where it stands: its history, its looks at other data, what a checkpoint holds."""
+"""A training on its way: its history, its looks at validation data, its checkpoints."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Validation:
 
 @dataclass
 class Training:
-    """A training and where it stands: what a checkpoint holds."""
+    """A training on its way: takes its steps, and knows what a checkpoint has to hold."""
 
     model: Model
     optimizer: Optimizer

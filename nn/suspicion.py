@@ -1,4 +1,4 @@
-"""What looks wrong in rows before a net learns from them: columns that give the target away."""
+"""Warns, before training, of columns that give the target away."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Data laid down once as numbers: a batch of it is row numbers."""
+"""Data as numbers in flat memory, laid out once: a batch of it is a list of row numbers."""
 
 from array import array
 from collections.abc import Sequence
