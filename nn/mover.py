@@ -69,7 +69,7 @@ class Mover:
         return [[p.data for p in self.parameters], *memory]
 
     def _rates_now(self, ahead: int = 0) -> tuple[float, ...]:
-        """What the next move takes, or a later one.
+        """The rates of the next move, or of one further `ahead`.
 
         ReplayError where that is not the same for all parameters.
         """
@@ -85,7 +85,7 @@ class Mover:
         return rates
 
     def _of_all(self, name: str) -> list[Any]:
-        """Those of the parameters of the loss in a column of the optimiser."""
+        """A list of the optimiser, such as `steps`, for the parameters of the loss alone."""
         return list(self._picked(getattr(self.optimizer, name)))
 
     def use(self, backend: str, company: Sequence[Compiled]) -> None:

@@ -84,7 +84,7 @@ class Spelling(NamedTuple):
         return self.fast(cells) or [self(cell) for cell in cells]
 
     def fast(self, cells: Sequence[str]) -> list[float]:
-        """The same where all are decimals and nothing else; else none of them."""
+        """The numbers of all cells, where all are plain decimals; else an empty list."""
         text = "\n".join(cells)
         if not (self.thousands or self.sign) and _ONLY[self.decimal].fullmatch(text):
             try:

@@ -41,7 +41,7 @@ class Validation:
 
     @property
     def tired(self) -> bool:
-        """Whether there were as many looks without a lower loss as were to be."""
+        """Whether `patience` looks have passed without a lower loss: time to stop."""
         return self.patience is not None and self.seen.looks_since >= self.patience
 
     def restore(self, losses: list[float | None]) -> int | None:

@@ -59,7 +59,7 @@ class Table:
         return [self.xs[i] for i in rows], [self.ys[i] for i in rows]
 
     def given(self, rows: Batch) -> Given:
-        """Them as the arguments of a loss, which can be had for the first few of them too."""
+        """Some rows as the arguments of a loss, with a way to have those of the first few alone."""
         if rows is None:
             return self._all
         latest, given = self._latest
