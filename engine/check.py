@@ -1,4 +1,4 @@
-"""Derivatives checked against numbers that need no rule: differences, and the complex step.
+"""Checks derivatives against numbers found without them: small differences, the complex step.
 
 The functions here take `f` and a `point`. A point of numbers, in nested lists where `f` wants them,
 reaches `f` as Values: `f(x, [y, z])` for `[1.0, [2.0, 3.0]]`. A point of Values, or of pairs
@@ -357,7 +357,7 @@ def _hidden(exact: float, found: float, error: float) -> str:
 
 
 def _verdict(exact: float, error: float, found: float, tolerance: float) -> str:
-    """Words for a derivative that differs from what was found, or is nowhere near being told."""
+    """Words for a derivative that differs from the estimate, or whose estimate is too rough."""
     if not _agree(exact, found, tolerance, error):
         return _said(exact, found)
     if exact != found and error > max(SURE * abs(exact), SURE * abs(found), tolerance):
@@ -366,7 +366,7 @@ def _verdict(exact: float, error: float, found: float, tolerance: float) -> str:
 
 
 def _doubt(estimate: tuple[float, float]) -> tuple[float, float]:
-    """The error of an estimate, as a part of it where it is the smaller one; then itself."""
+    """What to sort estimates by, the surest first: the error relative to the slope, then itself."""
     error, slope = estimate
     return error / abs(slope) if error < abs(slope) else 1.0, error
 
@@ -458,7 +458,7 @@ def _inside(outputs: Outputs, x: Value, scale: float) -> list[float]:
 
 @contextmanager
 def _at(x: Value, data: float) -> Iterator[None]:
-    """Inside, `x` is `data`."""
+    """Inside, the number of `x` is `data`; afterwards it is what it was."""
     home = x.data
     x.data = data
     try:
@@ -468,7 +468,7 @@ def _at(x: Value, data: float) -> Iterator[None]:
 
 
 def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
-    """The outputs where `x` is `data`."""
+    """The numbers of the outputs where that of `x` is `data`."""
     with _at(x, data):
         return [y.data for y in outputs()]
 

@@ -1,4 +1,4 @@
-"""Derivatives of derivatives: the rows of the calculus evaluated again, this time on Values."""
+"""`grad`, `hessian` and the like: derivatives as Values, which can be differentiated again."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast, overload

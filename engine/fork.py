@@ -1,4 +1,4 @@
-"""What is renewed in the child of a fork: locks of threads that are gone there."""
+"""Renews locks in the child of a fork, where the threads that held them are gone."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Formulas as text: checked once, then rewritten for each kind of number that runs them.
+"""Formulas as text: checked, then rewritten for floats, for inf and nan, and for Values.
 
 A part of a formula is a number or a condition: a comparison, or several joined by and, or, not.
 `tree` says which: a condition that stands for a number becomes `1.0 if condition else 0.0`, a

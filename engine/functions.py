@@ -1,4 +1,4 @@
-"""The calculus as functions: of Values or plain floats, of one operand or many."""
+"""The functions that users call, such as `exp`, `dot` and `softmax`: of Values or plain floats."""
 
 import builtins
 import operator

@@ -1,4 +1,4 @@
-"""Integers that come to a function while it is recorded: they note what is done with them."""
+"""`Integer` stands for an int argument while a function is recorded, and notes how it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Modes: what looks at every new node, and at every backward."""
+"""`no_grad`, `enable_grad` and `detect_anomaly`: modes, which see every new node of a graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names: those that a package shows, and those that were mistyped."""
+"""Names: which ones a package shows, and what to say when one was mistyped."""
 
 import sys
 from collections.abc import Collection

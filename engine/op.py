@@ -1,4 +1,4 @@
-"""What a row of the calculus is, and how it enters the table.
+"""`Op`, a row of the calculus: the texts of an operation, what is made of them, and the table.
 
 All that an operation can do is read off the texts of its row.
 """

@@ -1,4 +1,4 @@
-"""The methods of `Value`, functions of one operand and the dot product, written out as source.
+"""Writes the methods of `Value`, such as `__mul__` and `tanh`, as source from the rows.
 
 Written out, `x * y` costs one Python call. The text is what a person would write by hand: compute z
 and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.

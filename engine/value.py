@@ -1,4 +1,4 @@
-"""`Value`: a number that remembers how it was computed, and can pass the blame back."""
+"""`Value`: a number that remembers how it was computed, and finds its derivatives backwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the target is read: as classes, texts or a few whole numbers, or as amounts."""
+"""Decides how a target column is learned: as classes, or as numbers to predict (amounts)."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Training by a recipe: which of two starts is taken, and then from it, until it is done."""
+"""Trains a net by a recipe: tries two starts for a while, then trains from the better one."""
 
 import json
 import math
@@ -31,7 +31,7 @@ from nn.train import fit
 PATIENCE = 0.2  # of all steps: so long may training go on without a lower loss on rows held out
 TRIAL_PATIENCE = 0.5  # the same of a trial, whose way is short
 TRIAL_BATCH = 32  # points in a step of a trial at most: recording it takes half as long
-FEWEST_LOOKS = 5  # that it goes on anyway
+FEWEST_LOOKS = 5  # without a lower loss, at least, before training stops
 TRIED_ON = 0.3  # of the rows, where none are held out: those that tell which start is better
 FEWEST_TO_TRY = 10  # rows, of which some say which start is better
 LONGEST_TRIAL = 1500  # steps

@@ -1,4 +1,4 @@
-"""Where a training stands, as a file of JSON: a run that was interrupted goes on, bit for bit."""
+"""A training half done, as a file of JSON: a run that was interrupted goes on, bit for bit."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Rows with names: what every file and every maker of data gives, and every loop takes."""
+"""`Dataset`, rows with names: what readers and makers of data give, and training loops take."""
 
 import sys
 from array import array
@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.pictures.drawing.picture import many, visible
 
-ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, beside itself
+ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, as a part of it
 
 Rows = list[list[float]]
 Columns = Sequence[Sequence[float]]

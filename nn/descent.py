@@ -1,4 +1,4 @@
-"""A training step on flat memory: kernels compute loss and gradient, and move the parameters.
+"""One training step in flat memory: kernels compute loss and gradient, and move the parameters.
 
 While training runs the parameters' numbers live in the memory of the kernels; `store` gives them
 back to the Values.

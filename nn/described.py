@@ -1,4 +1,4 @@
-"""What functions and objects are, in words that are the same in each process: to compare by."""
+"""Describes functions and objects in words that are the same in each process, to compare them."""
 
 import hashlib
 import random

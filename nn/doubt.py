@@ -1,4 +1,4 @@
-"""Points that may part thousands: numbers that two ways of writing give two meanings."""
+"""Asks about numbers such as 1.234, whose point may be decimal or part thousands."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What other libraries call the things that are here, for those who look for these names."""
+"""Names that other libraries use, such as `MSELoss`, and what to write here: for error messages."""
 
 import sys
 from collections.abc import Collection

@@ -1,4 +1,4 @@
-"""Numbers so far from the others that a net sees little else: said, never changed."""
+"""Warns of numbers so far from the others of their column that a net sees little else."""
 
 import math
 from collections.abc import Sequence

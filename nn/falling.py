@@ -1,4 +1,4 @@
-"""The rate of a single step to look at: small enough that the loss falls, as it should."""
+"""Finds a learning rate so small that a single step lowers the loss."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""Files of JSON: written whole or not at all, read with suspicion."""
+"""Writes and reads files of JSON: written as a whole or not at all, checked when they are read."""
 
 import errno
 import json

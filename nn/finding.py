@@ -1,4 +1,4 @@
-"""What each column of a file is, found by looking: numbers, texts, or nothing to learn from."""
+"""Finds out what each column of a file is: numbers, texts, or nothing to learn from."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What moves the parameters: the arithmetic of an optimiser, recorded, on flat memory."""
+"""An optimiser as a kernel: its arithmetic is recorded, and moves all parameters in flat memory."""
 
 import math
 from array import array
@@ -71,7 +71,7 @@ class FlatMover(Mover):
             self._run_on(backend, backends.backend(backend).compile(self.program, self._sample))
 
     def _take_ours(self) -> None:
-        """What our own arithmetic is, out of what it is for a few; and some numbers of it.
+        """Records our own arithmetic for a few parameters, stretches it to all, and tries it once.
 
         A sample of the parameters is enough to see later whether it is another.
         """
@@ -252,7 +252,7 @@ class FlatMover(Mover):
         }
 
     def rates_of(self, rates: Sequence[float], count: int) -> "array[float]":
-        """What the next moves take, one after the other; as many as the recording holds for."""
+        """The rates of the next moves in a row; of as many moves as the recording holds for."""
         found = array("d")
         for ahead in range(count):
             if rates and rates[ahead] is not self.optimizer.lr:
@@ -297,7 +297,7 @@ class FlatMover(Mover):
 
 
 def company(mover: Mover, backend: str) -> list[Source]:
-    """What has to be made where a loss may move to another backend: the arithmetic of a move."""
+    """What to compile besides a loss that moves to another backend: the arithmetic of a move."""
     if backend == "python":
         return []
     if isinstance(mover, FlatMover):
@@ -308,12 +308,12 @@ def company(mover: Mover, backend: str) -> list[Source]:
 
 
 def _changed(moved: Sequence[Any], memory: Sequence[Any]) -> list[Any]:
-    """The columns that came of a move, but those that are still the ones before."""
+    """The columns that a move made anew; others are the very lists of before."""
     return [column for column in moved if not any(column is old for old in memory)]
 
 
 def _looker(values: View, places: tuple[int, ...]) -> Callable[[], View]:
-    """A call that gives the numbers at places, fast where these lie side by side."""
+    """A function that gives the numbers at places, fast where these lie side by side."""
     run = slice(places[0], places[0] + len(places))
     if places == tuple(range(run.start, run.stop)):
         side_by_side = values[run]

@@ -1,4 +1,4 @@
-"""Data that a model was tried on, laid down once: several trainings of one model stand on it."""
+"""Data that fits a model and a loss, prepared once, so that several trainings can use it."""
 
 from typing import Any, NamedTuple
 

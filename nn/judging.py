@@ -1,4 +1,4 @@
-"""Whether data, model and loss fit, and how good a model is on data."""
+"""Checks that data, model and loss fit together, and measures how good a model is on data."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -136,7 +136,7 @@ def _integers(x: Any) -> set[int]:
 
 
 def _asked(loss: Loss, y: Any) -> Any:
-    """What of a target can make it unfit: its value, or its shape where any number fits."""
+    """What targets that fit equally well share: shape and value, or shape where any number fits."""
     if isinstance(y, list):
         return (list, *[_asked(loss, part) for part in y])
     if not isinstance(y, (int, float)):
@@ -145,7 +145,7 @@ def _asked(loss: Loss, y: Any) -> Any:
 
 
 def judging(model: Model, loss: Loss, backend: str = "auto", has_slopes: bool = False) -> EachRow:
-    """What gives the loss of each row, and the output."""
+    """A function of rows that gives the loss and the output of each."""
 
     def judge(x: Any, y: Any) -> tuple[Value, Any]:
         output = model(x)

@@ -1,4 +1,4 @@
-"""What is learned of columns before a net is: fills, texts, and which of them say something."""
+"""What the rows to learn from say of columns: what fills gaps, which texts are kept."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A recorded loss beside what moves its parameters, on the memory that they share."""
+"""Joins a recorded loss with a recorded optimiser, so that both work on the same flat memory."""
 
 import math
 import time
@@ -39,7 +39,7 @@ class Many(NamedTuple):
 
 
 class Link:
-    """A recording beside the mover of its parameters, and the memory that they share."""
+    """A recorded loss, the optimiser that moves its parameters, and the memory that both use."""
 
     def __init__(self, recorded: Recorded, mover: Mover) -> None:
         self.mover, self.kernel = mover, recorded.kernel

@@ -1,4 +1,4 @@
-"""What a file would be read as: each column, what is left out, what is assumed, what to type."""
+"""The report of `brickgrad look`: how each column would be read, what is left out, what to type."""
 
 from collections import Counter
 from collections.abc import Sequence

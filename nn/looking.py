@@ -1,4 +1,4 @@
-"""A look at one column after another: numbers, in which way they are written, or texts."""
+"""Looks at one column after another: is it of numbers, and how are they written, or of texts?"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

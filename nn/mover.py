@@ -1,4 +1,4 @@
-"""What moves the parameters while steps are replayed: the optimiser itself, on lists of floats."""
+"""Runs an optimiser itself, on lists of floats, while the loss is replayed."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ class Mover:
         return [[p.data for p in self.parameters], *memory]
 
     def _rates_now(self, ahead: int = 0) -> tuple[float, ...]:
-        """What the next move takes, or a later one.
+        """The rates of the next move, or of one further `ahead`.
 
         ReplayError where that is not the same for all parameters.
         """
@@ -86,7 +86,7 @@ class Mover:
         return rates
 
     def _of_all(self, name: str) -> list[Any]:
-        """Those of the parameters of the loss in a column of the optimiser."""
+        """A list of the optimiser, such as `steps`, for the parameters of the loss alone."""
         return list(self._picked(getattr(self.optimizer, name)))
 
     def use(self, backend: str, company: Sequence[Compiled]) -> None:

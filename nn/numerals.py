@@ -12,7 +12,7 @@ LOOKED_AT = 100  # cells that tell most ways to write numbers apart
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "."})
 PERCENT = "%"
 BRACKETS = "()"  # around some numbers: a minus
-_BLANKS = " \u00a0\u202f"  # three signs that look like one
+_BLANKS = " \u00a0\u202f"  # three kinds of blanks, which look alike
 _GROUPED = {  # how each separator of thousands and decimals looks as a regular expression
     ",": ",",
     ".": r"\.",
@@ -84,7 +84,7 @@ class Spelling(NamedTuple):
         return self.fast(cells) or [self(cell) for cell in cells]
 
     def fast(self, cells: Sequence[str]) -> list[float]:
-        """The same where all are decimals and nothing else; else none of them."""
+        """The numbers of all cells, where all are plain decimals; else an empty list."""
         text = "\n".join(cells)
         if not (self.thousands or self.sign) and _ONLY[self.decimal].fullmatch(text):
             try:

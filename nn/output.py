@@ -1,4 +1,4 @@
-"""What a command prints where it may be lost: work goes on when nobody reads it any more."""
+"""Lets a command finish its work where what it prints is lost, such as in a closed pipe."""
 
 import os
 import sys

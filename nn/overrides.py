@@ -1,4 +1,4 @@
-"""Whose an optimizer's steps are: those of this package, or somebody else's."""
+"""Tells whether an optimiser steps as this package wrote it, or by code of somebody else."""
 
 from operator import attrgetter
 from typing import Any

@@ -1,4 +1,4 @@
-"""Rows in two parts at random, so that each class is among those learned from."""
+"""Splits rows in two parts at random, with each class among the rows to learn from."""
 
 from collections import Counter
 from collections.abc import Sequence

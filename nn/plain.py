@@ -1,4 +1,4 @@
-"""What is known of code without running it: that it is arithmetic, or keeps nothing of a call."""
+"""Tells, without running code, whether it is plain arithmetic, or keeps nothing from a call."""
 
 import builtins
 import math

@@ -1,4 +1,4 @@
-"""What a training on a file's rows starts from: the rows in two parts, scaled, and the net."""
+"""Prepares a training on a file's rows: splits and scales them, and chooses the net's sizes."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What stands around a long loop: a line that shows how far it is, and a Ctrl-C that waits."""
+"""What surrounds a long loop: a line that shows how far it is, and a Ctrl-C that waits."""
 
 import gc
 import math
@@ -50,7 +50,7 @@ class Interrupt:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Graphs have no cycles: looking for some in them is time lost."""
+    """Inside, the garbage collector rests: it looks for cycles, and graphs have none."""
     was_on = gc.isenabled()
     gc.disable()
     try:

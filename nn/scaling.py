@@ -1,4 +1,4 @@
-"""Columns with mean 0 and standard deviation 1, and how other rows are scaled like them."""
+"""Scales columns to mean 0 and standard deviation 1, and other rows in the same way."""
 
 import math
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A text as columns of cells: what parts them, and whether the first line names them."""
+"""Splits a text into columns of cells: finds the separator, and whether a header is there."""
 
 import csv
 import io

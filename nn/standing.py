@@ -1,4 +1,4 @@
-"""A training and where it stands: its history, its looks at other data, what a checkpoint holds."""
+"""A training on its way: its history, its looks at validation data, its checkpoints."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Validation:
 
     @property
     def tired(self) -> bool:
-        """Whether there were as many looks without a lower loss as were to be."""
+        """Whether `patience` looks have passed without a lower loss: time to stop."""
         return self.patience is not None and self.seen.looks_since >= self.patience
 
     def restore(self, losses: list[float | None]) -> int | None:
@@ -55,7 +55,7 @@ class Validation:
 
 @dataclass
 class Training:
-    """A training and where it stands: what a checkpoint holds."""
+    """A training on its way: takes its steps, and knows what a checkpoint has to hold."""
 
     model: Model
     optimizer: Optimizer

@@ -1,4 +1,4 @@
-"""The steps of a training, some at a time."""
+"""Takes the steps of a training: several in one call where nobody looks in between."""
 
 import operator
 import random

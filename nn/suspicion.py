@@ -1,4 +1,4 @@
-"""What looks wrong in rows before a net learns from them: columns that give the target away."""
+"""Warns, before training, of columns that give the target away."""
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Sequence
@@ -77,7 +77,7 @@ def _reasons(
 
 
 def _answered(values: Sequence[Any], ys: Sequence[Any]) -> float:
-    """The share of half of the rows that the other half answers; 0 where it is nothing strange."""
+    """How well one half of the rows answers the other: a share, or 0 where it is not strange."""
     if len({*values}) * ROWS_A_VALUE > len(values):
         return 0.0
     seen: dict[Hashable, Counter[Any]] = defaultdict(Counter)
@@ -98,13 +98,13 @@ def _answered(values: Sequence[Any], ys: Sequence[Any]) -> float:
 
 
 def _strange(wrong: int, wrong_without: int, count: int) -> float:
-    """The share that is right, where it is strangely large; else 0."""
+    """The share of right answers, where it is strangely large; else 0."""
     is_strange = wrong <= (1 - SURE) * count and 10 * wrong < wrong_without
     return 1 - wrong / count if is_strange else 0.0
 
 
 def _parted(pairs: Sequence[tuple[float, int]]) -> float:
-    """The share that the best threshold answers, of two classes; 0 where it is nothing strange."""
+    """How well a threshold tells two classes apart: a share, or 0 where it is not strange."""
     counts = Counter(y for _, y in pairs)
     if len(counts) != 2:
         return 0.0

@@ -1,4 +1,4 @@
-"""Data laid down once as numbers: a batch of it is row numbers."""
+"""Data as numbers in flat memory, laid out once: a batch of it is a list of row numbers."""
 
 from array import array
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Table:
         return [self.xs[i] for i in rows], [self.ys[i] for i in rows]
 
     def given(self, rows: Batch) -> Given:
-        """Them as the arguments of a loss, which can be had for the first few of them too."""
+        """Some rows as the arguments of a loss, with a way to have those of the first few alone."""
         if rows is None:
             return self._all
         latest, given = self._latest

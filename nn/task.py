@@ -118,7 +118,7 @@ class Task:
         return self.classes[best], f"{softmax(numbers)[best]:.4f}"
 
     def words(self, y: float) -> str:
-        """A target, scaled, as it stands in a file."""
+        """A scaled target, in the words that a file has for it."""
         if self.classes:
             return self.classes[int(y)]
         return f"{self._amount(y):.6g}"

@@ -1,4 +1,4 @@
-"""A training run: its steps side by side, as plain data that says what is the same only once."""
+"""A run of watched training steps, as plain data that says only once what is the same in all."""
 
 from collections.abc import Sequence
 from itertools import groupby

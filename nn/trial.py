@@ -1,4 +1,4 @@
-"""A training on a file's rows: how it begins, what it reached, and the files it leaves."""
+"""A training on a file's rows, as told: how it begins, what it reached, which files it leaves."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Why a column has nothing to learn from: constants, ids, dates, texts of their own."""
+"""Says why a column has nothing to learn from: constants, ids, dates, texts that never repeat."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a net's answers are worth: beside no net at all, class by class, and what its curves say."""
+"""Says what a net's answers are worth: beside no net at all, class by class, by its curves."""
 
 import math
 from collections import Counter

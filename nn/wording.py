@@ -1,4 +1,4 @@
-"""One message, two ways of saying an option: as the command takes it, and as Python does."""
+"""Words an option in two ways: as the command takes it, and as an argument in Python."""
 
 import re
 import shlex

@@ -511,7 +511,8 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         'save(3, "/nowhere.json")',
         TypeError,
-        "save expected an MLP, got int: write its state_dict() as JSON",
+        "save expected a Module, such as a net, got int: keep Values in attributes of a "
+        "class of your own that inherits from nn.Module",
     ),
     (
         'load("/nowhere.json")',

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from engine import ops
 from engine.functions import define
 from engine.op import enter
-from nn.module import MLP, Module
+from engine.value import Value
+from nn.module import MLP, Layer, Module, Neuron
 from nn.save import load, load_with_meta, save
 
 META = {"columns": ["a", "b"], "mean": [0.1, 2.0], "classes": ["x", "y"], "none": None}
@@ -89,16 +91,197 @@ def test_a_trained_net_is_saved_and_not_its_first_weights(model, path):
     assert load(path).layers[0].neurons[0].b.data == 0.1 + 0.2
 
 
-# --- what save refuses -----------------------------------------------------------------------
+# --- modules of one's own --------------------------------------------------------------------
 
 
 class Wider(MLP):
     pass
 
 
-@pytest.mark.parametrize("thing", [Module(), Wider(2, [1]), MLP(2, [1]).layers[0], {}, None])
-def test_only_an_mlp_is_saved(thing, path):
-    with pytest.raises(TypeError, match=f"save expected an MLP, got {type(thing).__name__}"):
+class Attention(Module):
+    """Parameters of all kinds of places: a matrix, a vector, a number, a dict, other modules."""
+
+    def __init__(self, size=2, seed=0):
+        rng = random.Random(seed)
+        self.table = [[Value(rng.random()) for _ in range(size)] for _ in range(3)]
+        self.scale = Value(rng.random())
+        self.gains = {"low": Value(rng.random()), "high": Value(rng.random())}
+        self.net = MLP(size, [2, 1], "tanh", seed=seed)
+        self.same = self.net.layers[0]  # shared: one parameter under one name
+
+
+MAKERS = {
+    "a module of one's own": Attention,
+    "a layer": lambda seed: Layer(2, 3, "tanh", seed=seed),
+    "a neuron": lambda seed: Neuron(2, seed=seed),
+    "a kind of MLP": lambda seed: Wider(2, [3, 1], seed=seed),
+    "nothing to learn": lambda seed: Module(),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_any_module_comes_back_into_one_of_the_same_structure(path, make):
+    module, twin = make(seed=1), make(seed=2)
+    save(module, path, META)
+    before = random.getstate()
+    assert load_with_meta(path, twin) == (twin, META)
+    assert random.getstate() == before
+    assert twin.state_dict() == module.state_dict()
+    save(module, path)
+    assert load(path, into=twin) is twin
+
+
+def test_a_net_comes_back_into_a_net(model, path):
+    save(model, path)
+    twin = MLP(2, [3, 2], "tanh", fused=False, seed=6)
+    assert load(path, into=twin) is twin
+    assert twin.state_dict() == model.state_dict()
+    wider = load(path, into=Wider(2, [3, 2], "tanh"))
+    assert wider.state_dict() == model.state_dict()
+
+
+def test_a_loaded_module_learns_on_as_the_saved_one(path):
+    module = Attention(seed=1)
+    save(module, path)
+    twin = load(path, into=Attention(seed=2))
+    losses = [(m.net([0.5, m.scale]) * m.table[0][1]) ** 2 for m in (module, twin)]
+    for loss in losses:
+        loss.backward()
+    assert losses[0].data == losses[1].data
+    assert [p.grad for p in twin.parameters()] == [p.grad for p in module.parameters()]
+
+
+def test_a_net_without_its_code_says_what_to_do(path):
+    save(Attention(), path)
+    with pytest.raises(ValueError, match=r"m\.json holds the weights of 'Attention', and .*into="):
+        load(path)
+
+
+def test_a_net_that_was_changed_by_hand(model, path):
+    model.layers[1].neurons.pop()
+    save(model, path)  # still the net of some sizes
+    assert repr(load(path)) == repr(model)
+    former, model.layers[0].neurons[1].nonlin = model.state_dict(), False
+    save(model, path)
+    with pytest.raises(ValueError, match=r"holds the weights of 'MLP', and .*into=module"):
+        load(path)  # MLP cannot build it
+    for parameter in model.parameters():
+        parameter.data = 0.0
+    assert load(path, into=model).state_dict() == former
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: setattr(model, "scale", Value(2.0)),
+        lambda model: model.layers.clear(),
+        lambda model: model.layers.append(Attention()),
+        lambda model: model.layers[0].neurons.clear(),
+    ],
+)
+def test_nets_of_which_mlp_could_not_build_a_twin(model, path, change):
+    change(model)
+    save(model, path)
+    assert json.loads(path.read_text())["model"] == {"class": "MLP"}
+    assert load(path, into=model) is model
+
+
+class Line(Module):
+    def __init__(self, **numbers):
+        for name, x in numbers.items():
+            setattr(self, name, [*map(Value, x)] if isinstance(x, list) else Value(x))
+
+
+@pytest.mark.parametrize(
+    ("saved", "into", "words"),
+    [
+        (Line(w=1.0, b=2.0), Line(w=1.0), "expected nothing more, got b"),
+        (Line(w=1.0), Line(w=1.0, b=2.0), "expected b, got none of it"),
+        (Line(w=1.0, c=2.0), Line(w=1.0, b=2.0), "expected b, got c"),
+        (Line(w=[1.0] * 5, b=1.0), Line(w=[1.0] * 3, b=1.0), "expected w of 3, got w of 5"),
+        (Line(w=[1.0]), Line(w=1.0), "expected w, got w of 1"),
+        (Attention(3), Attention(2), r"expected table of 3 x 2, net.*, got table of 3 x 3, net"),
+        (Line(**{f"x{k}": 1.0 for k in range(9)}), Line(), "nothing more, got x0, .* and 5 more"),
+        (MLP(2, [3, 1]), MLP(2, [4, 1]), r"MLP\(2, \[3, 1\], 'relu'\)"),
+        (MLP(2, [3, 1]), MLP(2, [3, 1], "tanh"), r"'tanh'\), got MLP\(2, \[3, 1\], 'relu'\)"),
+        (MLP(2, [3, 1]), Layer(2, 1), r"expected neurons\.0\.w of 2, neurons\.0\.b, got layers\.0"),
+    ],
+)
+def test_a_file_that_does_not_fit_changes_nothing(path, saved, into, words):
+    save(saved, path)
+    before = into.state_dict()
+    kind = type(into).__name__
+    with pytest.raises(ValueError, match=f"m.json does not fit the {kind} to load .*: .*{words}"):
+        load(path, into=into)
+    assert into.state_dict() == before
+
+
+def test_places_that_are_not_side_by_side_are_told_by_name(path):
+    def make(*keys):
+        module = Module()
+        module.rows = {key: Value(1.0) for key in keys}
+        return module
+
+    save(make(0, 5), path)
+    with pytest.raises(ValueError, match=r"expected rows\.4, got rows\.5"):
+        load(path, into=make(0, 4))
+
+
+@pytest.mark.parametrize("into", [MLP, {}, 3.0])
+def test_only_into_a_module(model, path, into):
+    save(model, path)
+    with pytest.raises(TypeError, match="load expected a Module"):
+        load(path, into=into)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "what", "message"),
+    [
+        ("model", "extra", 1, "model expected the keys class, got"),
+        ("weights", "w", None, "w expected a finite number, got None"),
+        ("weights", "w", True, "w expected a finite number, got True"),
+        ("weights", "w", 10**400, "w expected a finite number, got 1000"),
+    ],
+)
+def test_weights_of_a_module_that_are_damaged(path, part, key, what, message):
+    save(Line(w=1.0), path)
+    document = json.loads(path.read_text())
+    document[part][key] = what
+    path.write_text(json.dumps(document))
+    line = Line(w=3.0)
+    start = f"{re.escape(str(path))} is not a model that brickgrad saved: .*"
+    with pytest.raises(ValueError, match=start + message):
+        load(path, into=line)
+    assert line.w.data == 3.0
+
+
+def test_names_as_long_as_they_like(path):
+    save(Line(w=1.0), path)
+    document = json.loads(path.read_text())
+    document["weights"] = {"w" + ".1" * 200_000 + "x": 1.0, "w." + "9" * 5000: 1.0}
+    document["model"]["class"] = "x" * 100_000
+    path.write_text(json.dumps(document))
+    for into in ({}, {"into": Line(w=1.0)}):
+        with pytest.raises(ValueError, match=r"m\.json") as caught:
+            load(path, **into)
+        assert len(str(caught.value)) < 600
+
+
+# --- what save refuses -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("thing", "got"),
+    [
+        ({}, "dict"),
+        (None, "NoneType"),
+        ([MLP(2, [1])], "list"),
+        (MLP, "the class MLP"),
+        (Value(1.0), "Value"),
+    ],
+)
+def test_only_a_module_is_saved(thing, got, path):
+    with pytest.raises(TypeError, match=f"save expected a Module, such as a net, got {got}: keep"):
         save(thing, path)
     assert not path.exists()
 
@@ -108,7 +291,8 @@ def test_weights_that_are_not_finite_leave_the_former_file(model, path, number):
     save(model, path)
     before = path.read_bytes()
     model.layers[1].neurons[0].b.data = number
-    with pytest.raises(ValueError, match="finite"):
+    name = r"layers\.1\.neurons\.0\.b"
+    with pytest.raises(ValueError, match=f"{name} expected a finite number, got {number}"):
         save(model, path)
     assert path.read_bytes() == before
 
@@ -124,15 +308,6 @@ def test_meta_that_json_cannot_hold(model, path):
     with pytest.raises(TypeError, match="set"):
         save(model, path, {"x": {1}})
     assert os.listdir(path.parent) == []
-
-
-def test_a_net_that_was_changed_by_hand(model, path):
-    model.layers[1].neurons.pop()
-    save(model, path)  # still the net of some sizes
-    assert repr(load(path)) == repr(model)
-    model.layers[0].neurons[1].nonlin = False
-    with pytest.raises(ValueError, match="expected an MLP as it was built"):
-        save(model, path)
 
 
 # --- files that are broken -------------------------------------------------------------------

@@ -55,7 +55,7 @@ PRINTERS: dict[str, Callable[[Program, Iterable[tuple[str, Value]]], str]] = {
 }
 MANY = 2 * sum(FEW)  # examples; the program of more is taken from programs of a few
 FROZEN = (
-    "It reads what a recording cannot see (README, Limits): pass it as an argument, or use "
+    "It reads what a recording cannot see (docs/fast.md): pass it as an argument, or use "
     'backend="eager"'
 )
 

@@ -1,1 +1,1 @@
-"""What `engine.draw` is made of: from a graph to its outline, its picture, its layout, its text."""
+"""The parts of `engine.draw`: from a graph to boxes, a picture as data, a layout, and SVG."""

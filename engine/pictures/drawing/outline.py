@@ -1,4 +1,4 @@
-"""A graph as lists, and the box each of its nodes is in: the neurons and layers of a net."""
+"""A graph as lists, and for each of its nodes the neuron and the layer that it belongs to."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Steps and their picture as one HTML page that needs nothing from anywhere."""
+"""Writes steps and their picture as one HTML page that loads nothing from elsewhere."""
 
 import base64
 import hashlib

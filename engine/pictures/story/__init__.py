@@ -1,1 +1,1 @@
-"""The parts of `engine.steps`: the numbers of a story, its words, and its check."""
+"""The parts of `engine.steps`: the numbers of a pass, the words for them, and a check of them."""

@@ -1,4 +1,4 @@
-"""Every gradient of a record compared with what moving that number does to the loss."""
+"""Compares every gradient of a record with what moving that number a little does to the loss."""
 
 import math
 from collections.abc import Sequence

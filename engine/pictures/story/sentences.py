@@ -133,11 +133,11 @@ class Words:
 
     @cached_property
     def called(self) -> list[str]:
-        """The same, short enough for a line."""
+        """The labels, short enough for a line."""
         return [clipped(label) for label in self.labels]
 
     def d(self, place: int) -> str:
-        """A place in a derivative."""
+        """What a place is called in a derivative, such as dw or d(mul1)."""
         atom = self.record.graph.atoms[place]
         made_up = isinstance(atom, Value) and atom.op and not self.record.labels[place]
         return f"d({self.called[place]})" if made_up else d(self.called[place])
