@@ -95,23 +95,24 @@ def detect_anomaly() -> AbstractContextManager[None]:
         ...
     FloatingPointError: log(0.0) gave -inf, at ...
     """
-    return mode(_examined)
+    return mode(examine)
 
 
 def _as_leaf(v: Value) -> None:
     v.__init__(v.data)
 
 
-def _examined(v: Value) -> None:
+def examine(v: Value) -> None:
+    """Raises FloatingPointError where a new node is not finite; notes the line that made it."""
     if v.op:
         v.line = line_of_user()
         if not math.isfinite(v.data):
-            raise FloatingPointError(f"{_in_words(v)} gave {v.data}, at {v.line}")
+            raise FloatingPointError(f"{words_for(v)} gave {v.data}, at {v.line}")
 
 
 def examine_backward(order: Sequence[Value]) -> None:
     """Raises at the first step of a backward that turned finite adjoints into nan or inf."""
-    if _examined not in _active.get():
+    if examine not in _active.get():
         return
     for v in reversed(order):
         if not math.isfinite(v.adjoint):
@@ -121,12 +122,13 @@ def examine_backward(order: Sequence[Value]) -> None:
                 share = v.adjoint * slope
                 if not math.isfinite(share):
                     raise FloatingPointError(
-                        f"backward through {_in_words(v)}: {v.adjoint} * {slope} gave {share}, "
+                        f"backward through {words_for(v)}: {v.adjoint} * {slope} gave {share}, "
                         f"made at {getattr(v, 'line', 'a line outside detect_anomaly')}"
                     )
 
 
-def _in_words(v: Value) -> str:
+def words_for(v: Value) -> str:
+    """The call that made a node, with the numbers it had."""
     operands = [f"{getattr(p, 'data', p)}" for p in v.parents]
     name = v.op.name if v.op else "Value"
     shown = operands if len(operands) <= 4 else [*operands[:3], f"... {len(operands)} operands"]

@@ -34,6 +34,19 @@ class Node(Protocol):
 N = TypeVar("N", bound=Node)
 
 
+class Shares:
+    """In place of partials: gives what a backward adds to the adjoint of each operand."""
+
+    @property
+    def reach_leaves(self) -> bool:
+        """Whether there are only leaves below, each once: nothing to sort."""
+        return False
+
+    def shares(self, adjoint: float) -> Iterable[float]:
+        """What a backward that comes with an adjoint adds to that of each operand."""
+        raise NotImplementedError
+
+
 class Picked:
     """In place of the partials of a pick: 1 for the operand in `place`, and 0 for the others.
 

@@ -15,7 +15,7 @@ from engine.number import NOT_COMPUTED, number, number_in, short, shown
 from engine.op import Op
 from engine.operators import GENERATED
 from engine.ops import OPS
-from engine.sweep import Picked, are_floats, set_each, sort, summed, sweep
+from engine.sweep import Picked, Shares, are_floats, set_each, sort, summed, sweep
 
 
 @refuse_foreign_names
@@ -130,7 +130,7 @@ class Value:
             gradient = _seed(gradient)
         check_alone()
         with alone.lock:
-            if getattr(self.dx, "reach_leaves", False) and not modes:
+            if isinstance(self.dx, Shares) and self.dx.reach_leaves and not modes:
                 self._pass_to_leaves(gradient)
                 return
             order = sort(self)

@@ -25,6 +25,7 @@ from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
 from engine.replay.tape import Bound, Guard, Tape, graded
 from engine.replay.world import World
+from engine.sweep import Shares
 from engine.value import Operand, Value, data_of, node
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
@@ -498,7 +499,7 @@ class _Other(NamedTuple):
         return array("d", [adjoints[place] for place in places])
 
 
-class Slopes:
+class Slopes(Shares):
     """The partials of a replayed result, computed when a backward asks for them."""
 
     def __init__(

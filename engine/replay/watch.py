@@ -21,13 +21,15 @@ from numbers import Real
 from types import CodeType, FrameType
 from typing import Any, cast
 
-from engine import value
+from engine import modes, value
+from engine.derivatives import grad
 from engine.fork import after_fork
 from engine.integer import Integer
 from engine.modes import mode
 from engine.operators import GENERATED
 from engine.replay.tape import Escape, Recording, operands_of
-from engine.value import Operand, Value, data_of
+from engine.replay.witness import within
+from engine.value import Operand, Value, apply, data_of
 
 _recording: ContextVar[tuple[Recording, ...]] = ContextVar("recording", default=())
 _one_at_a_time = threading.RLock()  # the watch stands on the class that all threads share
@@ -90,13 +92,6 @@ def _watched() -> Iterator[None]:
 _PLAIN_INIT = Value.__init__
 _SLOTS: dict[str, Any] = {name: vars(Value)[name] for name in value.NUMBERS}
 
-# The functions of the engine that may look: what they read stays in the graph.
-_HELPERS = {"value.data_of", "value.Value.partials"}  # they look for those who call them
-_READERS = {
-    *("value.apply", "modes._examined", "modes._in_words", "derivatives.grad"),
-    *("watch._asked", "tape.Recording.tape"),
-}
-
 
 def _noted(name: str) -> property:
     """A number of a Value, noting the line of the user where somebody looks at it or sets it."""
@@ -121,9 +116,9 @@ _may_look: dict[int, CodeType] = {}
 
 def _note(what: str, frame: FrameType) -> None:
     first = frame
-    while _is_ours(frame) and _function(frame) in _HELPERS and frame.f_back:
+    while frame.f_code in _HELPERS and frame.f_back:
         frame = frame.f_back
-    if _is_ours(frame) and _function(frame) in _READERS:
+    if frame.f_code in _READERS:
         if frame is first:
             _may_look[id(frame.f_code)] = frame.f_code
         return
@@ -132,12 +127,6 @@ def _note(what: str, frame: FrameType) -> None:
     line = f"{frame.f_code.co_filename}:{frame.f_lineno}"
     for seen in _recording.get():
         seen.escapes.append(Escape(what, line))
-
-
-def _function(frame: FrameType) -> str:
-    """The name of the function that a frame runs, or a comprehension of that."""
-    file = os.path.basename(frame.f_code.co_filename).removesuffix(".py")
-    return f"{file}.{frame.f_code.co_qualname.partition('.<locals>')[0]}"
 
 
 def _is_ours(frame: FrameType) -> bool:
@@ -159,6 +148,16 @@ def _asked(left: Value, relation: str, right: Any) -> bool:
     for seen in _recording.get():
         seen.guards.append((left, relation, right, outcome))
     return outcome
+
+
+def _code(*functions: Any) -> set[CodeType]:
+    """The code of functions, that of their comprehensions too."""
+    return {code for function in functions for code in within(function.__code__)}
+
+
+# The functions of the engine that may look: what they read stays in the graph.
+_HELPERS = _code(data_of, cast(property, Value.partials).fget)  # they look for those who call them
+_READERS = _code(apply, modes.examine, modes.words_for, grad, _asked, Recording.tape)
 
 
 # --- Values that stand for floats --------------------------------------------------------------
