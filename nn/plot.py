@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate, pairwise, product
 from operator import ne
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.modes import no_grad
@@ -207,11 +206,13 @@ def boundary(
     return figure
 
 
-def write_svg(figure: "Figure", path: Path) -> None:
+def svg_of(figure: "Figure") -> str:
     """The figure as `savefig` writes it, which draws it twice."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasSVG(figure).print_svg(path)  # type: ignore[no-untyped-call]
+    text = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(text)  # type: ignore[no-untyped-call]
+    return text.getvalue()
 
 
 # --- curves -----------------------------------------------------------------------------------

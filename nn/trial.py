@@ -1,6 +1,5 @@
 """A training on a file's rows: how it begins, what it reached, and the files it leaves."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.files import write
 from engine.functions import max as largest
 from engine.ieee import fsum
 from engine.pictures.draw import Drawing, draw
@@ -16,13 +16,13 @@ from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision
 from nn.extremes import extremes
-from nn.history import INTERRUPTED, History, Step
+from nn.history import INTERRUPTED, History, Step, as_csv
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
 from nn.parting import thin_classes
 from nn.plan import Plan
-from nn.plot import boundary, plot_comparison, write_svg
+from nn.plot import boundary, plot_comparison, svg_of
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task
@@ -232,7 +232,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     plotting = find_spec("matplotlib") is not None
     plots = figures(plan, last, histories) if plotting else {}
     for name, (meaning, figure) in plots.items():
-        write_svg(figure, out / name)
+        write(out / name, svg_of(figure))
         words[name] = meaning
     for name in PLOTS:
         if name not in plots:
@@ -321,11 +321,10 @@ def write_histories(path: Path, histories: Mapping[str, History]) -> None:
     if len(histories) == 1:
         next(iter(histories.values())).to_csv(path)
         return
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(("method", *Step._fields))
-        for name, history in histories.items():
-            lines.writerows((name, *history[i]) for i in range(len(history)))
+    lines = [("method", *Step._fields)]
+    for name, history in histories.items():
+        lines += [(name, *history[i]) for i in range(len(history))]
+    write(path, as_csv(lines))
 
 
 def step_graph(

@@ -297,6 +297,25 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
     assert "accuracy on these 60 rows" in capsys.readouterr().err
 
 
+def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    assert main([*TRAIN, *QUICK]) == 0
+    former = Path("brickgrad-train/curves.svg").read_bytes()
+    real = os.replace
+
+    def fail(fresh, path):
+        if Path(path).name == "curves.svg":
+            raise OSError(28, "No space left on device")
+        real(fresh, path)
+
+    monkeypatch.setattr("os.replace", fail)
+    assert main([*TRAIN, "--steps", "40"]) == 2
+    name = os.path.realpath("brickgrad-train/curves.svg")
+    assert capsys.readouterr().err.endswith(f"brickgrad: {name}: No space left on device\n")
+    assert Path("brickgrad-train/curves.svg").read_bytes() == former
+    assert not [name for name in os.listdir("brickgrad-train") if name.startswith(".")]
+
+
 def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
     pytest.importorskip("matplotlib")
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from engine.files import check_replaceable, check_writable
 from engine.ieee import fsum
 from engine.pictures.drawing.picture import visible
 from nn import data
@@ -15,7 +16,6 @@ from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
 from nn.commands.said import INTERRUPTED, WRONG, program, remark, shortest, steadily
 from nn.data import iris
-from nn.files import check_replaceable, check_writable
 from nn.history import INTERRUPTED as STOPPED
 from nn.history import DivergedError, History
 from nn.look import line_to_type, look
