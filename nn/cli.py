@@ -33,6 +33,7 @@ from nn.commands.options import (
 )
 from nn.commands.said import BAD_INPUT, INTERRUPTED, remark
 from nn.history import LossExploded, TrainingInterrupted
+from nn.output import show_as_codes
 from nn.progress import collector_put_off
 from nn.recipe import OPTIMIZERS, SCHEDULES, USUAL
 from nn.watch import MISTAKES
@@ -202,11 +203,12 @@ def _version() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns 0, 2 for bad input, or 130 after Ctrl-C."""
+    """Runs the command; returns 0, 1 for a bad result, 2 for bad input, or 130 after Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
     known = parser()
     if given and (reason := mistyped(given)):
         known.error(reason)
+    show_as_codes(sys.stdout)
     options = known.parse_args(given or ["--help"])
     try:
         with warnings.catch_warnings(), collector_put_off():  # no step leaves a cycle to collect

@@ -146,11 +146,14 @@ def trial(
     return Trial(model, judge, history, figures, looks[""], *others)
 
 
-def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
+def print_verdict(
+    plan: Plan, done: Trial, untrained: Sequence[float], has_risen: bool = False
+) -> str:
     """Says how good the net is beside itself untrained and no net at all, and what its curves say.
 
     On the rows kept aside, where there are some. `untrained` are its parameters before training.
-    Returns a warning where the net is no better than no net, else "".
+    `has_risen` where the loss is far larger than before: then no reason is looked for in the rows, nor
+    in the curves. Returns a warning where the net is no better than no net, else "".
     """
     task, parameters = plan.task, done.model.parameters()
     rows, look = plan.testing or plan.training, done.aside or done.look
@@ -177,10 +180,10 @@ def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
         print_table(verdict.confusion(task, ys, answers))
     enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS
     said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
-    if said:
+    if said and not has_risen:
         print(*said, "", sep="\n")
     warning = verdict.beside_no_net(task, ys, answers, usual)
-    if warning and done.history.ended == INTERRUPTED:
+    if warning and (has_risen or done.history.ended == INTERRUPTED):
         return (
             f"after {many(len(done.history), 'step')} the net is not clearly better than {words!r}"
         )

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import math
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def predict(options: argparse.Namespace) -> int:
     """Prints the net's answer for each row as CSV; how many are right goes to stderr.
 
     A row that cannot be answered has an empty answer. A terminal gets texts as they can be shown; a
-    file or another program gets them as they are.
+    file or another program gets them as they are, in UTF-8.
     """
     if sys.stdout is None:
         raise ValueError("standard output is closed: there is nowhere to write the answers")
@@ -51,7 +52,10 @@ def predict(options: argparse.Namespace) -> int:
     header = ["row", task.target, *["chance"] * bool(task.classes)]
     empty = [""] * (len(header) - 1)
     lines = [header, *([str(i + 1), *answers.get(i, empty)] for i in range(len(seen.lines)))]
-    shown = visible if sys.stdout.isatty() else str
+    is_shown = sys.stdout.isatty()
+    if not is_shown and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as all files here
+    shown = visible if is_shown else str
     csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
     tell(verdict)
     reasons = list(map(seen.named, sorted(seen.faults)))
