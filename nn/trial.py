@@ -15,12 +15,10 @@ from engine.pictures.drawing.picture import many, visible
 from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision
-from nn.extremes import extremes
 from nn.history import INTERRUPTED, History, Step, as_csv
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
-from nn.parting import thin_classes
 from nn.plan import Plan
 from nn.plot import boundary, plot_comparison, svg_of
 from nn.rows import EachRow
@@ -88,9 +86,6 @@ def looks_at(plan: Plan, judge: EachRow) -> dict[str, Look]:
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
     """Says what is going to be learned, by which net, how it starts; and what looks odd in it."""
     task = plan.task
-    there = plan.aside.ys if plan.aside else []
-    odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
-    odd += [*plan.remarks, *extremes(plan.rows, plan.training)]
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
@@ -99,7 +94,7 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
         f"Learning {task.target!r} ({kinds}) from {many(len(plan.rows.xs), 'row')}.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
         f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n"
-        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in odd),
+        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in plan.odd),
         flush=True,
     )
 
@@ -152,8 +147,8 @@ def print_verdict(
     """Says how good the net is beside itself untrained and no net at all, and what its curves say.
 
     On the rows kept aside, where there are some. `untrained` are its parameters before training.
-    `has_risen` where the loss is far larger than before: then no reason is looked for in the rows, nor
-    in the curves. Returns a warning where the net is no better than no net, else "".
+    `has_risen` where the loss is far larger than before: then no reason is looked for in the rows,
+    nor in the curves. Returns a warning where the net is no better than no net, else "".
     """
     task, parameters = plan.task, done.model.parameters()
     rows, look = plan.testing or plan.training, done.aside or done.look
@@ -178,12 +173,15 @@ def print_verdict(
     if task.classes:
         print("How the rows of each class were answered; recall is the share that was found:")
         print_table(verdict.confusion(task, ys, answers))
-    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS
+    few = "" if task.classes else verdict.outweighed(task, ys, answers)
+    if few and not has_risen:
+        print(few, "", sep="\n")
+    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS and not few
     said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
     if said and not has_risen:
         print(*said, "", sep="\n")
     warning = verdict.beside_no_net(task, ys, answers, usual)
-    if warning and (has_risen or done.history.ended == INTERRUPTED):
+    if warning and (has_risen or few or done.history.ended == INTERRUPTED):
         return (
             f"after {many(len(done.history), 'step')} the net is not clearly better than {words!r}"
         )

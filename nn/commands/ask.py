@@ -105,13 +105,15 @@ def draw_row(options: argparse.Namespace) -> int:
     y = scaled.ys[place] if scaled.ys else None
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
-    out = drawing.save(options.out or beside)
+    out = Path(options.out or beside)
+    opening = to_open(out)
+    drawing.save(out)
     width, height = drawing.size
     if max(width, height) > LARGEST:
         remark(f"{out} is {width:,} x {height:,} pixels: a smaller --max-nodes collapses neurons")
     print(*str(drawing).splitlines()[:2], sep="\n")
     print(f"the net's answer: {visible(answer)}" + (f" (chance {chance})" if chance else ""))
-    print(f"Open next: {out}")
+    print(opening)
     return 0
 
 
@@ -139,10 +141,16 @@ def watch_row(options: argparse.Namespace) -> int:
         seen = watch(model, task.loss, row, optimizer)
         words = f"{many(len(seen), 'event')}, rate {lr:g}; {seen[-1]}"
     seen.about = f"row {options.row}, {task.words(row.ys[0])}"
+    opening = to_open(out)
     seen.save(out)
     print(words)
-    print(f"Open next: {out}")
+    print(opening)
     return 0
+
+
+def to_open(out: Path) -> str:
+    """Which file is to be looked at next, and whether it takes the place of a former one."""
+    return f"Open next: {out}{', in place of a former one' * out.exists()}"
 
 
 def rate_for(task: Task, model: MLP, row: Dataset) -> float:
