@@ -162,7 +162,7 @@ def boundary(
     """The same of what a model gives for the rows of the data, and for any others.
 
     `means` are those of its columns; `why` says in the title why it shows these two. Of very many
-    rows some are drawn, as the title says.
+    rows some are drawn, and of few numbers points lie on each other, as the title says.
     """
     xs = data.xs
     decide = decision(data.ys, predicted[0], threshold)
@@ -196,6 +196,9 @@ def boundary(
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right" + (
         f"\n{why}" if why else ""
     )
+    places = len({(row[features[0]], row[features[1]]) for row in xs})
+    if 2 * places < len(xs):
+        title += f"\n(the points lie on {places:,} places, many under others)"
     if every > 1:
         title += f"\n(1 point in {every} of each class is drawn)"
     fixed = [name for i, name in enumerate(names) if i not in features]
