@@ -322,7 +322,7 @@ def write_histories(path: Path, histories: Mapping[str, History]) -> None:
     if len(histories) == 1:
         next(iter(histories.values())).to_csv(path)
         return
-    lines = [("method", *Step._fields)]
+    lines: list[tuple[Any, ...]] = [("method", *Step._fields)]
     for name, history in histories.items():
         lines += [(name, *history[i]) for i in range(len(history))]
     write(path, as_csv(lines))

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -488,6 +490,21 @@ def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):
     monkeypatch.setattr(nn.commands.learn, "train_by", train_by)
     assert main([*TRAIN, *SMALL]) == 130
     assert capsys.readouterr().err == f"brickgrad: stopped by Ctrl-C: {NO_STEP}\n"
+    assert os.listdir("brickgrad-train") == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a program at once")
+def test_sigterm_leaves_no_half_written_file():
+    code = (
+        "import os, signal, sys\n"
+        "from nn.cli import main\n"
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, "-c", code, *TRAIN, *SMALL, "--steps", "3"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(IRIS).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
     assert os.listdir("brickgrad-train") == []
 
 
