@@ -8,7 +8,7 @@ from nn.columns import MOST_CATEGORIES, Column, class_name
 from nn.dataset import DataError
 from nn.looking import Look, are_plain
 from nn.numerals import PLAIN, finite_number, is_missing, looks_like_a_number, natural
-from nn.useless import FEW, listed
+from nn.useless import FEW, listed, unit_of
 
 SHARE_OF_A_CLASS = 0.05  # of the rows, for whole numbers to be classes
 
@@ -71,9 +71,10 @@ class Aim(Look):
         del counts[""]
         if len(counts) > MOST_CATEGORIES:
             kind = "numbers" if is_numeric else "texts"
+            hint = unit_of(counts) or ": is it the right column to learn?"
             raise DataError(
                 f"{path}: column {name!r} holds {len(counts)} different {kind}, more than the "
-                f"{MOST_CATEGORIES} that can be told apart: is it the right column to learn?"
+                f"{MOST_CATEGORIES} that can be told apart{hint}"
             )
         if len(counts) < 2:
             (only,) = counts or ("empty",)

@@ -173,7 +173,7 @@ def has_trial(recipe: Recipe, net: MLP, rows: Dataset) -> bool:
 class TrialInterrupted(KeyboardInterrupt):
     """Ctrl-C while two starts were tried: the net has the weights that one of them came to.
 
-    `history` has its steps, `recipe` is that start, not chosen yet.
+    `history` has its steps, `recipe` is that start, not chosen yet: it has the other as its rival.
     """
 
     def __init__(self, recipe: Recipe, history: History) -> None:
@@ -228,7 +228,8 @@ def chosen(
                 trials.append((history, [p.data for p in net.parameters()]))
                 lost.append(_losses(grounds, history))
     except KeyboardInterrupt:
-        for one, (history, weights) in zip((recipe, rival), trials, strict=False):
+        each = (recipe, replace(rival, rival=single))
+        for one, (history, weights) in zip(each, trials, strict=False):
             if len(history):
                 set_each("data", net.parameters(), weights)
                 raise TrialInterrupted(one, history) from None

@@ -12,6 +12,7 @@ from reprlib import repr as short
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from engine.files import write
 from engine.replay import backends
 from engine.replay.arguments import digest
 from engine.sweep import set_each
@@ -24,7 +25,7 @@ from nn.described import (
     first_difference,
     without_code,
 )
-from nn.files import check_format, check_keys, check_type, parse, reading, write
+from nn.files import check_format, check_keys, check_type, parse, reading
 from nn.module import Module, finite
 from nn.optim import Optimizer
 

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,6 +36,7 @@ from nn.commands.options import (
 )
 from nn.commands.said import BAD_INPUT, INTERRUPTED, remark
 from nn.history import LossExploded, TrainingInterrupted
+from nn.output import show_as_codes
 from nn.progress import collector_put_off
 from nn.recipe import OPTIMIZERS, SCHEDULES, USUAL
 from nn.watch import MISTAKES
@@ -201,15 +205,34 @@ def _version() -> str:
         return "(not installed)"
 
 
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """SIGTERM inside ends the program by an exit, which leaves no half-written file behind."""
+    is_ours = threading.current_thread() is threading.main_thread()
+    if not is_ours or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns 0, 2 for bad input, or 130 after Ctrl-C."""
+    """Runs the command; returns 0, 1 for a bad result, 2 for bad input, or 130 after Ctrl-C."""
     given = sys.argv[1:] if arguments is None else arguments
     known = parser()
     if given and (reason := mistyped(given)):
         known.error(reason)
+    show_as_codes(sys.stdout)
     options = known.parse_args(given or ["--help"])
     try:
-        with warnings.catch_warnings(), collector_put_off():  # no step leaves a cycle to collect
+        with (
+            ending_in_order(),
+            warnings.catch_warnings(),
+            collector_put_off(),
+        ):  # no step leaves a cycle to collect
             for kind in (TrainingInterrupted, LossExploded):  # the commands say so themselves
                 warnings.simplefilter("ignore", kind)
             warnings.showwarning = lambda message, *_: remark(str(message))

@@ -124,6 +124,11 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         try:
             return validate_data(self, xs, *ys, dtype=float, ensure_all_finite=finite, **settings)
         except ValueError as error:
+            if "Input X contains NaN" in str(error):
+                raise ValueError(
+                    f"Input X contains NaN: {type(self).__name__}(missing='fill') puts the median "
+                    "of the column there, with a second input that says where; or fill it before"
+                ) from error
             dtypes: Any = getattr(xs, "dtypes", None)
             kinds = dtypes.items() if hasattr(dtypes, "items") else ()
             texts = [str(name) for name, kind in kinds if _is_text(kind)]
@@ -303,7 +308,14 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
         Raises ValueError for numbers that are not finite.
         """
         xs, ys = self._numbers(X, y, y_numeric=True)
-        self._train(xs, ys.astype(float).tolist(), ())
+        try:
+            amounts = ys.astype(float)
+        except ValueError:
+            raise ValueError(
+                f"NetRegressor expected numbers to learn, got texts such as {str(ys[0])!r:.60}: "
+                "NetClassifier learns classes"
+            ) from None
+        self._train(xs, amounts.tolist(), ())
         return self
 
     def predict(self, X: Any) -> Any:  # noqa: N803

@@ -10,6 +10,8 @@ FEWEST = 20  # rows, of which a share says something
 RARE = 0.01  # of the rows, or a single one, may be extreme
 MOST_OF_IT = 0.9  # of the squared distances from the mean: the loss of a net that says the mean
 FLAT = 0.01  # of the scale: within so little the others look the same to a net
+APART = 3.0  # times the range of all others: so far out stands what may mean a gap, such as -999
+FEWEST_OTHERS = 5  # numbers that differ, for their range to say something
 SHOWN = 4  # names in a line
 
 
@@ -29,8 +31,14 @@ it a slip? Mend it, or leave out the row or the column
     if n < FEWEST:
         return []
     few = max(1, int(RARE * n))
-    flattened = list[str]()
+    flattened, marks = list[str](), list[str]()
     for k, column in enumerate(zip(*scaled.xs, strict=True)):
+        mark = _mark(column)
+        if mark is not None:
+            where = column.index(mark)
+            times = many(column.count(mark), "row")
+            marks.append(f"{_name(rows, k)} ({rows.xs[where][k]:.4g} in {times})")
+            continue
         least, most = min(column), max(column)
         far_out = max(most, -least)
         if far_out**2 * few < MOST_OF_IT * n:
@@ -38,9 +46,13 @@ it a slip? Mend it, or leave out the row or the column
         far = _farthest(column, few)
         others = [z for i, z in enumerate(column) if i not in far]
         if 0 < max(others) - min(others) < FLAT or _is_lost(rows, k, far, others):
-            name = visible(rows.features[k]) if rows.features else f"x{k}"
-            flattened.append(f"{name!r} ({rows.xs[far[0]][k]:.4g})")
+            flattened.append(f"{_name(rows, k)} ({rows.xs[far[0]][k]:.4g})")
     found = []
+    if marks:
+        found.append(
+            "far from all other numbers of a column stands one, again and again: "
+            f"{_listed(marks)}. Does it stand for a gap? Then empty these cells"
+        )
     if flattened:
         is_one = len(flattened) == 1
         found.append(
@@ -49,6 +61,28 @@ it a slip? Mend it, or leave out the row or the column
             "or the column"
         )
     return found + ([] if rows.classes else _targets(rows, scaled.ys, few))
+
+
+def _name(rows: Dataset, k: int) -> str:
+    return repr(visible(rows.features[k]) if rows.features else f"x{k}")
+
+
+def _mark(column: Sequence[float]) -> float | None:
+    """A number that comes again and again, far from all others of a column; None without one.
+
+    >>> _mark([1.0, 2.0, 3.0, 4.0, 5.0, -999.0, -999.0]), _mark([1.0, 2.0, 3.0, 4.0, 5.0, -999.0])
+    (-999.0, None)
+    """
+    for far in (min(column), max(column)):
+        if column.count(far) < 2:
+            continue
+        others = {x for x in column if x != far}
+        if len(others) < FEWEST_OTHERS:
+            return None
+        least, most = min(others), max(others)
+        if max(least - far, far - most) > APART * (most - least):
+            return far
+    return None
 
 
 def _farthest(column: Sequence[float], few: int) -> list[int]:

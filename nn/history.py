@@ -1,13 +1,15 @@
 """What a training leaves: the numbers of each step, and how it ended."""
 
 import csv
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.files import write
 from engine.ieee import fsum
 
 if TYPE_CHECKING:
@@ -108,10 +110,7 @@ class History:
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Writes one line a step under a line of names; a field that is None stays empty."""
-        with open(path, "w", encoding="utf-8", newline="") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow(Step._fields)
-            lines.writerows(zip(*self._columns(), strict=True))
+        write(path, as_csv([Step._fields, *zip(*self._columns(), strict=True)]))
 
     def plot(self, path: str | PathLike[str] | None = None) -> "Figure":
         """The curves as a matplotlib Figure; with a path, "curves.svg", it is written there."""
@@ -129,6 +128,19 @@ class DivergedError(FloatingPointError):
     """A step met nan or inf and was not taken; `history` has the steps before it."""
 
     history: History
+
+
+def as_csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as the text of a CSV file; None is an empty cell.
+
+    >>> print(as_csv([("step", "loss"), (0, 0.5), (1, None)]), end="")
+    step,loss
+    0,0.5
+    1,
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 class LossExploded(UserWarning):

@@ -6,11 +6,13 @@ from os import PathLike
 
 from engine.pictures.drawing.picture import many
 from nn.columns import Column, class_name
-from nn.dataset import DataError
+from nn.dataset import DataError, Dataset
 from nn.finding import Found, Wishes, find
 from nn.numerals import finite_number, is_missing
+from nn.plan import plan_for
 from nn.progress import Stage, no_stage
 from nn.reading import found_rows
+from nn.recipe import recipe_for
 from nn.sheet import Format, Sheet, read_sheet, some
 from nn.splitting import SEPARATORS
 from nn.suspicion import giveaways
@@ -19,6 +21,7 @@ from nn.wording import option, typed
 
 WIDTH = 30  # letters of a column's name
 MOST_SHOWN = 200  # columns
+AS_USUAL = ((16, 16), 0.2, 0, recipe_for)  # a plan as `train` has it without more options
 
 
 def look(
@@ -50,10 +53,20 @@ def look(
     if not problems:
         try:
             rows = found_rows(sheet, found)
-            warnings = [*found.lines, *(giveaways(rows) if target else ())]
         except DataError as error:
             problems.append(str(error))
+        else:
+            warnings = [*found.lines, *(_suspicions(rows) if target else ())]
     return lines, [*warnings, *(f"cannot be read: {words}" for words in problems)], not problems
+
+
+def _suspicions(rows: Dataset) -> list[str]:
+    """What `train` would say of rows, or why it would refuse them."""
+    try:
+        plan = plan_for(rows, *AS_USUAL)
+    except ValueError as error:
+        return [f"train would refuse these rows: {error}"]
+    return [*giveaways(plan.rows), *plan.odd]
 
 
 def table(sheet: Sheet, found: Found, target: str | None) -> list[str]:
@@ -61,8 +74,11 @@ def table(sheet: Sheet, found: Found, target: str | None) -> list[str]:
     aim = found.reading.target
     kinds = {column.name: column for column in [*found.reading.columns, *([aim] if aim else [])]}
     rows = [("column", "kind", "missing", "holds")]
-    for name in [*sheet.columns][:MOST_SHOWN]:
-        column = kinds.get(name)
+    shown = [*sheet.columns][:MOST_SHOWN]
+    if target is not None and target not in shown:
+        shown[-1] = target
+    for name in shown:
+        column = None if name in found.problems else kinds.get(name)
         if name == target and column:
             kind = "target: classes" if column.kind == "text" else "target: amounts"
         elif column:

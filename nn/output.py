@@ -1,5 +1,6 @@
 """Lets a command finish its work where what it prints is lost, such as in a closed pipe."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,15 @@ class Steady:
             except OSError as error:
                 self.lost = error
                 _close_quietly(self._stream)
+
+
+def show_as_codes(stream: TextIO | None) -> None:
+    """From now on a stream writes letters that its encoding lacks as codes, and does not fail.
+
+    So does stderr by itself. On Windows a file or a pipe has an old encoding of few letters.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

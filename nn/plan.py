@@ -7,9 +7,10 @@ from itertools import pairwise
 
 from engine.pictures.drawing.picture import many
 from nn.dataset import Dataset, as_rows, grid_of
+from nn.extremes import extremes
 from nn.learned import from_places
 from nn.module import MLP
-from nn.parting import parted
+from nn.parting import parted, thin_classes
 from nn.recipe import Recipe, places
 from nn.table import Table, laid
 from nn.task import Task, prepared_columns
@@ -32,6 +33,13 @@ class Plan:
     seed: int
     recipe: Recipe | None = None
     remarks: Sequence[str] = ()  # on what was learned of columns
+
+    @property
+    def odd(self) -> list[str]:
+        """What looks odd in the rows, in lines."""
+        classes, there = self.task.classes, self.aside.ys if self.aside else []
+        thin = thin_classes(classes, self.rows.ys, there) if classes else []
+        return [*thin, *self.remarks, *extremes(self.rows, self.training)]
 
     def net(self) -> MLP:
         """The net before training: the same one each time."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import accumulate, pairwise, product
 from operator import ne
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.modes import no_grad
@@ -163,7 +162,7 @@ def boundary(
     """The same of what a model gives for the rows of the data, and for any others.
 
     `means` are those of its columns; `why` says in the title why it shows these two. Of very many
-    rows some are drawn, as the title says.
+    rows some are drawn, and of few numbers points lie on each other, as the title says.
     """
     xs = data.xs
     decide = decision(data.ys, predicted[0], threshold)
@@ -197,6 +196,9 @@ def boundary(
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right" + (
         f"\n{why}" if why else ""
     )
+    places = len({(row[features[0]], row[features[1]]) for row in xs})
+    if 2 * places < len(xs):
+        title += f"\n(the points lie on {places:,} places, many under others)"
     if every > 1:
         title += f"\n(1 point in {every} of each class is drawn)"
     fixed = [name for i, name in enumerate(names) if i not in features]
@@ -207,11 +209,13 @@ def boundary(
     return figure
 
 
-def write_svg(figure: "Figure", path: Path) -> None:
+def svg_of(figure: "Figure") -> str:
     """The figure as `savefig` writes it, which draws it twice."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    FigureCanvasSVG(figure).print_svg(path)  # type: ignore[no-untyped-call]
+    text = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(text)  # type: ignore[no-untyped-call]
+    return text.getvalue()
 
 
 # --- curves -----------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ from pathlib import Path
 from reprlib import repr as short
 from typing import Any, TypeVar, overload
 
+from engine.files import write
 from engine.names import no_such
-from nn.files import check_format, check_keys, check_type, parse, reading, write
+from nn.files import check_format, check_keys, check_type, parse, reading
 from nn.module import ACTIVATIONS, MLP, Module, finite, is_activation, size
 
 FORMAT = "brickgrad model"

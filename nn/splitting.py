@@ -144,7 +144,8 @@ def _records(
                 bare[len(records) + len(bare)] = line + skipped
             line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path}: line {line + skipped}: broken CSV: {error}") from None
+        words = "its quotes are never closed" if "end of data" in str(error) else str(error)
+        raise DataError(f"{path}: line {line + skipped}: broken CSV: {words}") from None
     return lines, records, bare
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from os import PathLike
 from typing import Any, NoReturn
 
+from engine.files import check_writable
 from engine.names import no_such
 from engine.replay.replay import Replay
 from engine.replay.witness import outside
@@ -17,7 +18,6 @@ from engine.value import Value
 from nn import checkpoint as checkpoints
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
-from nn.files import check_writable
 from nn.ground import Ground, ground
 from nn.history import (
     ALL_DONE,

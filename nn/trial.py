@@ -1,6 +1,5 @@
 """A training on a file's rows, as told: how it begins, what it reached, which files it leaves."""
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine.files import write
 from engine.functions import max as largest
 from engine.ieee import fsum
 from engine.pictures.draw import Drawing, draw
@@ -16,14 +16,12 @@ from engine.sweep import set_each
 from engine.value import Value
 from nn import verdict
 from nn.data import Dataset, Rows, decision
-from nn.extremes import extremes
-from nn.history import INTERRUPTED, History, Step
+from nn.history import INTERRUPTED, History, Step, as_csv
 from nn.judging import judging, mean_and_accuracy
 from nn.module import MLP
 from nn.optim import SGD
-from nn.parting import thin_classes
 from nn.plan import Plan
-from nn.plot import boundary, plot_comparison, write_svg
+from nn.plot import boundary, plot_comparison, svg_of
 from nn.rows import EachRow
 from nn.save import save
 from nn.task import Task
@@ -89,9 +87,6 @@ def looks_at(plan: Plan, judge: EachRow) -> dict[str, Look]:
 def introduce(plan: Plan, net: MLP, start: Look) -> None:
     """Says what is going to be learned, by which net, how it starts; and what looks odd in it."""
     task = plan.task
-    there = plan.aside.ys if plan.aside else []
-    odd = thin_classes(task.classes, plan.rows.ys, there) if task.classes else []
-    odd += [*plan.remarks, *extremes(plan.rows, plan.training)]
     kinds = visible(", ".join(task.classes)) or "an amount"
     others = many(len(plan.aside.xs), "other") if plan.aside else ""
     aside = f" {others} kept aside for testing." if others else ""
@@ -100,7 +95,7 @@ def introduce(plan: Plan, net: MLP, start: Look) -> None:
         f"Learning {task.target!r} ({kinds}) from {many(len(plan.rows.xs), 'row')}.{aside}\n"
         f"The net: {' -> '.join(map(str, plan.sizes))}, {len(net.parameters())} parameters; "
         f"untrained: loss {start.loss:.4g}, {task.measure} {quality}.\n"
-        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in odd),
+        + "".join(f"{visible(line[0].upper() + line[1:])}.\n" for line in plan.odd),
         flush=True,
     )
 
@@ -147,11 +142,14 @@ def trial(
     return Trial(model, judge, history, figures, looks[""], *others)
 
 
-def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
+def print_verdict(
+    plan: Plan, done: Trial, untrained: Sequence[float], has_risen: bool = False
+) -> str:
     """Says how good the net is beside itself untrained and no net at all, and what its curves say.
 
     On the rows kept aside, where there are some. `untrained` are its parameters before training.
-    Returns a warning where the net is no better than no net, else "".
+    `has_risen` where the loss is far larger than before: then no reason is looked for in the rows,
+    nor in the curves. Returns a warning where the net is no better than no net, else "".
     """
     task, parameters = plan.task, done.model.parameters()
     rows, look = plan.testing or plan.training, done.aside or done.look
@@ -176,12 +174,15 @@ def print_verdict(plan: Plan, done: Trial, untrained: Sequence[float]) -> str:
     if task.classes:
         print("How the rows of each class were answered; recall is the share that was found:")
         print_table(verdict.confusion(task, ys, answers))
-    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS
+    few = "" if task.classes else verdict.outweighed(task, ys, answers)
+    if few and not has_risen:
+        print(few, "", sep="\n")
+    enough = done.aside is not None and len(ys) >= verdict.FEWEST_ROWS and not few
     said = verdict.remarks(done.history, done.look.loss, look.loss if enough else None)
-    if said:
+    if said and not has_risen:
         print(*said, "", sep="\n")
     warning = verdict.beside_no_net(task, ys, answers, usual)
-    if warning and done.history.ended == INTERRUPTED:
+    if warning and (has_risen or few or done.history.ended == INTERRUPTED):
         return (
             f"after {many(len(done.history), 'step')} the net is not clearly better than {words!r}"
         )
@@ -233,7 +234,7 @@ def leave(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     plotting = find_spec("matplotlib") is not None
     plots = figures(plan, last, histories) if plotting else {}
     for name, (meaning, figure) in plots.items():
-        write_svg(figure, out / name)
+        write(out / name, svg_of(figure))
         words[name] = meaning
     for name in PLOTS:
         if name not in plots:
@@ -322,11 +323,10 @@ def write_histories(path: Path, histories: Mapping[str, History]) -> None:
     if len(histories) == 1:
         next(iter(histories.values())).to_csv(path)
         return
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(("method", *Step._fields))
-        for name, history in histories.items():
-            lines.writerows((name, *history[i]) for i in range(len(history)))
+    lines: list[tuple[Any, ...]] = [("method", *Step._fields)]
+    for name, history in histories.items():
+        lines += [(name, *history[i]) for i in range(len(history))]
+    write(path, as_csv(lines))
 
 
 def step_graph(

@@ -120,9 +120,7 @@ def useless_texts(name: str, counts: Counter[str]) -> str:
     rows = counts.total()
     if sum(n for text, n in counts.items() if _is_date(text)) >= NEARLY * rows:
         return DATES.format(f"({option('text', name)} learns them as texts)")
-    unit = ""
-    if sum(n for text, n in counts.items() if _MEASURE.fullmatch(text)) >= NEARLY * rows:
-        unit = ": numbers with a unit? Without it they are numbers"
+    unit = unit_of(counts)
     if rows >= FEW and len(counts) >= NEARLY * rows:
         return f"is another text in nearly every row ({option('text', name)} learns from it){unit}"
     covered = sum(n for _, n in counts.most_common(MOST_CATEGORIES - 1))
@@ -132,6 +130,17 @@ def useless_texts(name: str, counts: Counter[str]) -> str:
             f"{MOST_CATEGORIES - 1} most frequent){unit}"
         )
     return ""
+
+
+def unit_of(counts: Counter[str]) -> str:
+    """What to say of texts that are numbers with a unit behind them; "" of others.
+
+    >>> unit_of(Counter(["12 kg", "13 kg"])), unit_of(Counter(["red", "blue"]))
+    (': numbers with a unit? Without it they are numbers', '')
+    """
+    measures = sum(n for text, n in counts.items() if _MEASURE.fullmatch(text))
+    are_measures = measures >= NEARLY * counts.total()
+    return ": numbers with a unit? Without it they are numbers" if are_measures else ""
 
 
 def _counts(numbers: Sequence[float]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from engine.ieee import fsum
 from engine.pictures.drawing.picture import many, visible
 from nn.data import Decision
+from nn.extremes import MOST_OF_IT, RARE
 from nn.history import ALL_DONE, INTERRUPTED, History
 from nn.task import Task
 
@@ -102,6 +103,29 @@ def gain(
     mean = fsum(saved) / len(saved)
     spread = fsum([(x - mean) ** 2 for x in saved])
     return mean, math.sqrt(spread / max(1, len(saved) - 1) / len(saved))
+
+
+def outweighed(task: Task, ys: Sequence[float], answers: Sequence[float]) -> str:
+    """A line where so few rows make nearly all of the squared error that it says little of others.
+
+    Else "".
+
+    >>> from nn.data import Dataset
+    >>> from nn.task import learn
+    >>> task = learn(Dataset([[1.0], [2.0]], [-1.0, 1.0], ("a",), (), "y"))
+    >>> outweighed(task, [0.0] * 20, [0.5] * 19 + [100.0])
+    'Of the squared error 100% is that of 1 row in 20; without it the typical error is 0.5.'
+    """
+    lost = sorted([(y - answer) ** 2 for y, answer in zip(ys, answers, strict=True)])
+    few = max(1, int(RARE * len(ys)))
+    others, whole = fsum(lost[:-few]), fsum(lost)
+    if len(ys) < FEWEST_ROWS or not whole - others > MOST_OF_IT * whole:
+        return ""
+    return (
+        f"Of the squared error {(whole - others) / whole:.0%} is that of {many(few, 'row')} in "
+        f"{len(ys):,}; without {'it' if few == 1 else 'them'} the typical error is "
+        f"{task.quality(others / (len(ys) - few), None)}."
+    )
 
 
 def beside_no_net(task: Task, ys: Sequence[Any], answers: Sequence[Any], usual: Any) -> str:

@@ -381,7 +381,11 @@ BAD = [  # as in test_bad_input.py: what is typed, the error, its message
         "a.csv: line 1 is not ASCII text: save the file as UTF-8, or say in which "
         "encoding it is, such as encoding='cp1252'",
     ),
-    ("table('a,y\\n\"1,2\\n')", DataError, "a.csv: line 2: broken CSV: unexpected end of data"),
+    (
+        "table('a,y\\n\"1,2\\n')",
+        DataError,
+        "a.csv: line 2: broken CSV: its quotes are never closed",
+    ),
     ("table('a,y\\n\"1\"2,3\\n')", DataError, "a.csv: line 2: broken CSV: ',' expected after '\"'"),
     (
         'load_csv("/dev/zero", "y")',

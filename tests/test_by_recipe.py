@@ -143,6 +143,18 @@ def test_ctrl_c_in_the_second_trial_keeps_the_net_of_the_first(monkeypatch):
     assert net.state_dict() == weights[0]
 
 
+def test_ctrl_c_in_the_second_trial_after_one_that_diverged_has_chosen_nothing(monkeypatch):
+    weights, net = [], net_of(4, 3, 3)
+    stopping_in(monkeypatch, 0, weights)  # the one that diverges leaves none
+    recipe = recipe_for(60, steps=200, schedule="constant")
+    wild = replace(recipe, lr=1e300)
+    with pytest.raises(TrialInterrupted, match=r"the usual one after 8 steps") as stop:
+        chosen(wild, net, cross_entropy, iris(), 0, "numpy")
+    found = stop.value.recipe
+    assert (found.start, found.lr, found.rival.start) == ("usual", recipe.rival.lr, "straight")
+    assert net.state_dict() == weights[0]
+
+
 def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
     def stopped(*arguments):
         raise KeyboardInterrupt

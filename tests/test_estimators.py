@@ -162,6 +162,8 @@ def test_texts_are_told_of_with_what_to_do():
         NetClassifier().fit(frame, [0, 1])
     with pytest.raises(ValueError, match=r"expected numbers, got texts: .*OneHotEncoder"):
         NetRegressor().fit([["red"], ["blue"]], [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"numbers to learn, got texts such as 'setosa': NetCl"):
+        NetRegressor().fit(XS, NAMES)
 
 
 def test_a_number_that_hides_all_others_is_warned_of():

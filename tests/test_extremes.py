@@ -28,6 +28,18 @@ def test_skewed_columns_and_rare_texts_are_not_extreme(scale):
     assert said([float(scale(z)) for z in USUAL]) == []
 
 
+@pytest.mark.parametrize("mark", [-999.0, 9999.0])
+def test_a_number_that_may_mean_a_gap_is_said(mark):
+    (line,) = said([mark if k % 9 == 3 else z for k, z in enumerate(USUAL)])
+    assert line.startswith("far from all other numbers of a column stands one, again and again: ")
+    assert f"'a' ({mark:.4g} in 33 rows). Does it stand for a gap?" in line
+
+
+@pytest.mark.parametrize("mark", [0.0, -5.0])
+def test_a_number_among_the_others_is_no_gap(mark):
+    assert said([mark if k % 9 == 3 else z for k, z in enumerate(USUAL)]) == []
+
+
 def test_few_rows_say_nothing():
     assert said([1e9, *USUAL[:9]]) == []
 

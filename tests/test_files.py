@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from nn.files import check_format, check_keys, check_type, check_writable, parse, reading, write
+from engine.files import check_writable, write
+from engine.pictures.draw import draw
+from engine.pictures.steps import steps
+from engine.value import Value
+from nn.files import check_format, check_keys, check_type, parse, reading
+from nn.history import History
 
 ROOT = Path(__file__).parents[1]
 
@@ -177,6 +182,38 @@ def test_a_folder_that_cannot_be_put_on_the_disk_is_no_error(path, monkeypatch, 
     assert os.listdir(path.parent) == ["a.json"]
 
 
+def _steps():
+    w = Value(2.0, "w")
+    return steps((w * 3 - 1) ** 2)
+
+
+LEFT = {
+    "graph.svg": lambda path: draw(Value(2.0) * 3).save(path),
+    "step.html": lambda path: _steps().save(path),
+    "history.csv": lambda path: History().to_csv(path),
+}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_pictures_and_tables_are_whole_too(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    LEFT[name](path)
+    whole = path.read_bytes()
+    path.write_text("former")
+
+    def fail(*names):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        LEFT[name](path)
+    assert caught.value.filename == str(path)
+    assert (path.read_text(), os.listdir(tmp_path)) == ("former", [name])
+    monkeypatch.undo()
+    LEFT[name](path)
+    assert path.read_bytes() == whole
+
+
 # --- what has the name already ----------------------------------------------------------------
 
 
@@ -291,7 +328,7 @@ def test_a_file_size_limit_leaves_the_former_file(path):
     """A real limit, in a process of its own."""
     resource = pytest.importorskip("resource")
     write(path, "former")
-    code = "import sys; from nn.files import write; write(sys.argv[1], 'x' * 100_000)"
+    code = "import sys; from engine.files import write; write(sys.argv[1], 'x' * 100_000)"
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
@@ -309,7 +346,7 @@ def test_a_file_size_limit_leaves_the_former_file(path):
 def test_a_full_disk_leaves_the_former_file(figure):
     """A real one of 1 MB, where one may be mounted."""
     code = (
-        "from nn.files import write\n"
+        "from engine.files import write\n"
         "path = '/mnt/a.json'\n"
         "write(path, 'former')\n"
         "try:\n"

@@ -5,6 +5,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from commands import IRIS, QUICK, SMALL, TRAIN, fails, figures
 
+import nn.commands.ask
 import nn.commands.learn
 from engine.replay import backends
 from nn.cli import main
@@ -22,6 +25,8 @@ from nn.optim import SGD
 from nn.plan import plan_for
 from nn.task import load_task
 from nn.train import fit
+
+NO_STEP = "no step was done yet, and nothing was saved"
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -269,10 +274,25 @@ def test_training_that_diverges(capsys):
 @pytest.mark.usefixtures("plain")
 def test_training_that_ends_higher_than_it_began(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
-    assert main(["train", "data.csv", "--target", "y", "--lr", "3", "--steps", "50"]) == 0
+    assert main(["train", "data.csv", "--target", "y", "--lr", "3", "--steps", "50"]) == 1
     error = capsys.readouterr().err
     found = re.search(r"larger than before training \((.*) -> (.*)\): try a smaller --lr", error)
     assert float(found[1]) < float(found[2])
+
+
+@pytest.mark.usefixtures("plain")
+def test_of_a_loss_that_rose_the_rate_is_to_blame_and_not_the_rows(capsys):
+    Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(150)))
+    assert main(["train", "data.csv", "--target", "y", "--lr", "1e9", "--steps", "120"]) == 1
+    out, error = capsys.readouterr()
+    *_, first, second = error.splitlines()
+    assert re.fullmatch(
+        r"brickgrad: after 120 steps the net is not clearly better than 'always \S+, the mean'",
+        first,
+    )
+    assert second.endswith("): try a smaller --lr (now 1e+09) or more --steps")
+    assert "may help" not in out + error
+    assert "still falling" not in out
 
 
 @pytest.mark.usefixtures("plain")
@@ -295,6 +315,25 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
     assert "the loss is larger than before training" in second
     assert main(["predict", "brickgrad-train/model.json", "data.csv"]) == 0
     assert "accuracy on these 60 rows" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monkeypatch):
+    pytest.importorskip("matplotlib")
+    assert main([*TRAIN, *QUICK]) == 0
+    former = Path("brickgrad-train/curves.svg").read_bytes()
+    real = os.replace
+
+    def fail(fresh, path):
+        if Path(path).name == "curves.svg":
+            raise OSError(28, "No space left on device")
+        real(fresh, path)
+
+    monkeypatch.setattr("os.replace", fail)
+    assert main([*TRAIN, "--steps", "40"]) == 2
+    name = os.path.realpath("brickgrad-train/curves.svg")
+    assert capsys.readouterr().err.endswith(f"brickgrad: {name}: No space left on device\n")
+    assert Path("brickgrad-train/curves.svg").read_bytes() == former
+    assert not [name for name in os.listdir("brickgrad-train") if name.startswith(".")]
 
 
 def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
@@ -394,9 +433,30 @@ def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
     def stop():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nn.commands.learn, "iris", stop)
-    assert main(["demo"]) == 130
+    monkeypatch.setattr(nn.commands.ask, "opened", lambda options: stop())
+    assert main(["predict", "m.json", "d.csv"]) == 130
     assert capsys.readouterr().err == "brickgrad: stopped by Ctrl-C\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "moment"), [(["demo"], "plan_for"), (TRAIN, "read_rows"), (TRAIN, "look_at")]
+)
+def test_ctrl_c_before_there_is_a_net_says_that_nothing_was_saved(
+    monkeypatch, capsys, command, moment
+):
+    monkeypatch.setattr(nn.commands.learn, moment, no_training)
+    assert main(command) == 130
+    assert capsys.readouterr().err == f"brickgrad: stopped by Ctrl-C: {NO_STEP}\n"
+
+
+@pytest.mark.usefixtures("plain")
+def test_ctrl_c_at_the_start_of_the_second_way_of_the_demo_says_what_is_kept(monkeypatch, capsys):
+    slow, _ = nn.commands.learn.DEMO.items()
+    ways = {slow[0]: (*slow[1][:2], 3), "none": (no_training, 0.1, 3)}
+    monkeypatch.setattr(nn.commands.learn, "DEMO", ways)
+    assert main(["demo"]) == 130
+    assert "model.json and brickgrad-demo" in capsys.readouterr().err
+    load_task("brickgrad-demo/model.json")
 
 
 @pytest.mark.usefixtures("plain")
@@ -429,9 +489,22 @@ def no_training(*arguments, **settings):
 def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):
     monkeypatch.setattr(nn.commands.learn, "train_by", train_by)
     assert main([*TRAIN, *SMALL]) == 130
-    assert capsys.readouterr().err == (
-        "brickgrad: stopped by Ctrl-C: no step was done yet, and nothing was saved\n"
+    assert capsys.readouterr().err == f"brickgrad: stopped by Ctrl-C: {NO_STEP}\n"
+    assert os.listdir("brickgrad-train") == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows ends a program at once")
+def test_sigterm_leaves_no_half_written_file():
+    code = (
+        "import os, signal, sys\n"
+        "from nn.cli import main\n"
+        "os.replace = lambda *names: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.exit(main(sys.argv[1:]))\n"
     )
+    command = [sys.executable, "-c", code, *TRAIN, *SMALL, "--steps", "3"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(IRIS).parents[1])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
     assert os.listdir("brickgrad-train") == []
 
 

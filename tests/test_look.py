@@ -1,3 +1,4 @@
+import re
 import shlex
 
 import pytest
@@ -135,3 +136,37 @@ def test_names_that_begin_like_options(tmp_path, monkeypatch, capsys, name, targ
         with pytest.raises(SystemExit):
             main(["look", name])
         assert "a file whose name begins with - is written ./-d.csv" in capsys.readouterr().err
+
+
+def seen(tmp_path, text, target="y"):
+    path = tmp_path / "seen.csv"
+    path.write_text(text)
+    lines, warnings, is_readable = look(path, target, Wishes(missing="fill"), FOUND)
+    cells = [re.split(" {3,}", line.strip()) for line in lines[3:-1]]
+    return {name: (*kind, "")[0] for name, *kind in cells}, warnings, is_readable
+
+
+def test_what_is_to_be_decided_has_no_kind_yet(tmp_path):
+    rows = "".join(f"{k},5;{k + 100}.017\n" for k in range(30))
+    kinds, _, is_readable = seen(tmp_path, f"a;y\n{rows}")
+    assert not is_readable
+    assert (kinds["a"], kinds["y"]) == ("numbers", "to be decided")
+
+
+def test_the_target_of_a_wide_file_is_shown(tmp_path):
+    names = ",".join(f"x{k}" for k in range(250))
+    rows = "".join(
+        ",".join(str((k * j) % 7) for j in range(2, 252)) + f",{k % 2}\n" for k in range(9)
+    )
+    kinds, _, _ = seen(tmp_path, f"{names},y\n{rows}")
+    assert kinds["y"] == "target: classes"
+    assert len(kinds) == 201  # with the line that says how many more there are
+
+
+def test_what_train_says_of_odd_rows_is_said(tmp_path):
+    rows = "".join(f"{-999 if k % 8 == 1 else k * 7 % 31},{k * 5 % 17}\n" for k in range(100))
+    _, (line,), is_readable = seen(tmp_path, f"a,y\n{rows}")
+    assert is_readable
+    assert "'a' (-999 in " in line
+    _, (line,), _ = seen(tmp_path, "a,y\n1,2\n2,4\n")
+    assert line.startswith("train would refuse these rows: --keep-aside 0.2 of 2 rows leaves none")

@@ -54,6 +54,31 @@ def test_no_stream_is_no_error(monkeypatch):
         assert lost() is None
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_letters_that_the_output_lacks_do_not_stop_a_command(tmp_path, encoding):
+    """As on Windows, where what goes into a file or a pipe is cp1252."""
+    rows = "".join(f"{k},{('да', 'нет')[k % 2]}\n" for k in range(40))
+    (tmp_path / "data.csv").write_text(f"счёт,ответ\n{rows}", encoding="utf-8")
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": encoding}
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "nn.cli", *arguments]
+        return subprocess.run(
+            command, capture_output=True, cwd=tmp_path, env=environment, check=False
+        )
+
+    done = run("train", "data.csv", "--target", "ответ", "--steps", "3", "--layers", "2")
+    assert done.returncode in (0, 1)
+    assert rb"Learning '\u043e\u0442\u0432\u0435\u0442' (\u0434\u0430, " in done.stdout
+    assert b"model.json   " in done.stdout
+    done = run("look", "data.csv", "--target", "ответ")
+    assert (done.returncode, done.stderr) == (0, b"")
+    done = run("predict", "brickgrad-train/model.json", "data.csv")
+    lines = done.stdout.decode("utf-8").splitlines()  # as all files here
+    assert (done.returncode, lines[0], len(lines)) == (0, "row,ответ,chance", 41)
+    assert {line.split(",")[1] for line in lines[1:]} <= {"да", "нет"}
+
+
 @pytest.fixture
 def _data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -313,6 +313,14 @@ def test_other_features_stand_at_their_mean():
     assert legend(axes)[:3] == ["setosa", "versicolor", "virginica"]
 
 
+def test_points_that_lie_on_each_other_are_counted():
+    data = [[float(k % 3), float(k % 2)] for k in range(60)], [k % 2 for k in range(60)]
+    (axes,) = plot_decision_boundary(lambda x: x[1] - 0.5, data).axes
+    assert "\n(the points lie on 6 places, many under others)" in axes.get_title()
+    (axes,) = plot_decision_boundary(left_or_right, SIDES).axes
+    assert "places" not in axes.get_title()
+
+
 def test_one_hot_targets_have_a_boundary():
     data = SIDES[0], [[1, 0], [1, 0], [0, 1], [0, 1]]
     figure = plot_decision_boundary(lambda x: [Value(-x[0]), Value(x[0])], data)

@@ -14,6 +14,7 @@ from nn.verdict import (
     figures,
     gain,
     in_words,
+    outweighed,
     remarks,
     usual_answer,
 )
@@ -157,3 +158,14 @@ def test_what_the_rows_held_out_say_counts_more_than_the_loss_of_learning():
 def test_a_plateau_does_not_say_that_more_steps_are_useless():
     (words,) = remarks(history([0.5] * 200), 0.5)
     assert "more --steps would tell" in words
+
+
+def test_a_row_that_makes_all_of_the_error_is_said():
+    rows = Dataset([[float(k)] for k in range(9)], [float(k) for k in range(9)], ("a",), (), "y")
+    task = learn(rows)
+    scale = task.answers.scales[0]
+    said = outweighed(task, [0.0] * 30, [0.5] * 29 + [-40.0])
+    assert said.endswith(f"1 row in 30; without it the typical error is {0.5 * scale:.4g}.")
+    assert outweighed(task, [0.0] * 30, [0.5] * 30) == ""
+    assert outweighed(task, [0.0] * 30, [0.0] * 30) == ""
+    assert outweighed(task, [0.0] * 5, [0.5] * 4 + [-40.0]) == ""  # of few rows that is usual

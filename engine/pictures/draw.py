@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
+from engine.files import write
 from engine.pictures.drawing.digraph import digraph
 from engine.pictures.drawing.outline import Names
 from engine.pictures.drawing.picture import Picture, picture
@@ -91,15 +92,16 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Writes a file of the kind its ending says: .svg, .gv, .png, .pdf.
 
+        The file is whole, or as it was before; OSError names it where it cannot be written.
         RuntimeError where .png or .pdf needs a Graphviz that is not there; ValueError for any
         other ending.
         """
         path = Path(path)
-        write = WRITERS.get(path.suffix.lower())
-        if write is None:
+        rendered = WRITERS.get(path.suffix.lower())
+        if rendered is None:
             endings = ", ".join(WRITERS)
             raise ValueError(f"save expected a name ending in {endings}, got {path.name!r}")
-        path.write_bytes(write(self))
+        write(path, rendered(self))
         return path
 
     def __repr__(self) -> str:

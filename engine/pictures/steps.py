@@ -12,6 +12,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
+from engine.files import write
 from engine.names import no_such
 from engine.pictures.drawing.collapse import around
 from engine.pictures.drawing.outline import Names, boxes_of, named
@@ -92,11 +93,11 @@ class Watchable(ABC):
         return page(self.to_json(), svg(self.picture))
 
     def save(self, path: str | Path) -> Path:
-        """Writes the page; ValueError unless the name ends in .html."""
+        """Writes the page, whole or not at all; ValueError unless the name ends in .html."""
         path = Path(path)
         if path.suffix.lower() != ".html":
             raise ValueError(f"save expected a name ending in .html, got {path.name!r}")
-        path.write_bytes(self.html.encode())
+        write(path, self.html)
         return path
 
     def play(self) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import io
 import math
 import sys
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ def predict(options: argparse.Namespace) -> int:
     """Prints the net's answer for each row as CSV; how many are right goes to stderr.
 
     A row that cannot be answered has an empty answer. A terminal gets texts as they can be shown; a
-    file or another program gets them as they are.
+    file or another program gets them as they are, in UTF-8.
     """
     if sys.stdout is None:
         raise ValueError("standard output is closed: there is nowhere to write the answers")
@@ -51,7 +52,10 @@ def predict(options: argparse.Namespace) -> int:
     header = ["row", task.target, *["chance"] * bool(task.classes)]
     empty = [""] * (len(header) - 1)
     lines = [header, *([str(i + 1), *answers.get(i, empty)] for i in range(len(seen.lines)))]
-    shown = visible if sys.stdout.isatty() else str
+    is_shown = sys.stdout.isatty()
+    if not is_shown and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as all files here
+    shown = visible if is_shown else str
     csv.writer(sys.stdout, lineterminator="\n").writerows(map(shown, line) for line in lines)
     tell(verdict)
     reasons = list(map(seen.named, sorted(seen.faults)))
@@ -101,13 +105,15 @@ def draw_row(options: argparse.Namespace) -> int:
     y = scaled.ys[place] if scaled.ys else None
     drawing = step_graph(task, model, scaled.xs[place], y, options.row, options.max_nodes)
     beside = Path(options.model).with_name(f"row-{options.row}.svg")
-    out = drawing.save(options.out or beside)
+    out = Path(options.out or beside)
+    opening = to_open(out)
+    drawing.save(out)
     width, height = drawing.size
     if max(width, height) > LARGEST:
         remark(f"{out} is {width:,} x {height:,} pixels: a smaller --max-nodes collapses neurons")
     print(*str(drawing).splitlines()[:2], sep="\n")
     print(f"the net's answer: {visible(answer)}" + (f" (chance {chance})" if chance else ""))
-    print(f"Open next: {out}")
+    print(opening)
     return 0
 
 
@@ -135,10 +141,16 @@ def watch_row(options: argparse.Namespace) -> int:
         seen = watch(model, task.loss, row, optimizer)
         words = f"{many(len(seen), 'event')}, rate {lr:g}; {seen[-1]}"
     seen.about = f"row {options.row}, {task.words(row.ys[0])}"
+    opening = to_open(out)
     seen.save(out)
     print(words)
-    print(f"Open next: {out}")
+    print(opening)
     return 0
+
+
+def to_open(out: Path) -> str:
+    """Which file is to be looked at next, and whether it takes the place of a former one."""
+    return f"Open next: {out}{', in place of a former one' * out.exists()}"
 
 
 def rate_for(task: Task, model: MLP, row: Dataset) -> float:

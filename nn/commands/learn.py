@@ -1,13 +1,14 @@
 """The commands on a file to learn from: `look` at it, `train` a net by it; and the `demo`."""
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from engine.files import check_replaceable, check_writable
 from engine.ieee import fsum
 from engine.pictures.drawing.picture import visible
 from nn import data
@@ -15,7 +16,6 @@ from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
 from nn.commands.said import INTERRUPTED, WRONG, program, remark, shortest, steadily
 from nn.data import iris
-from nn.files import check_replaceable, check_writable
 from nn.history import INTERRUPTED as STOPPED
 from nn.history import DivergedError, History
 from nn.look import line_to_type, look
@@ -30,6 +30,7 @@ from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
     FILES,
     SAMPLE,
+    Look,
     Trial,
     goal,
     interrupted,
@@ -50,6 +51,7 @@ ANOTHER_START = (
     "Give the options it began with (--steps too, unless --schedule is constant); one that began "
     "with other defaults, before Adam was the usual, starts anew without --resume"
 )
+FAILED = 2.0  # times the loss before training: one that ends higher did not just find nothing
 DEMO_LAYERS = (8,)
 DEMO_LOSS = 0.1  # the demo counts the points looked at until the loss is below this
 DEMO: dict[str, tuple[Callable[..., History], float, int]] = {  # with learning rate and steps
@@ -63,32 +65,34 @@ def demo(options: argparse.Namespace) -> int:
     """Trains twice on iris: by gradient descent and by stochastic gradient descent."""
     check_files(options.out)
     out = writable(options.out)
-    plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
-    net = plan.net()
-    introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
+    with saying(NO_STEP):
+        plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
+        net = plan.net()
+        introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
     trials: dict[str, Trial] = {}
     for name, (method, lr, steps) in DEMO.items():
         print(f"{name}: {steps:,} steps", flush=True)
         model, reached = plan.net(), dict[str, int]()
-        history = method(
-            model,
-            plan.task.loss,
-            plan.training,
-            lr=lr,
-            steps=steps,
-            seed=options.seed,
-            callbacks=[goal(plan, model, DEMO_LOSS, reached)],
-        )
-        refuse_no_step(history)
+        with saying(kept_in(out) if trials else NO_STEP):
+            history = method(
+                model,
+                plan.task.loss,
+                plan.training,
+                lr=lr,
+                steps=steps,
+                seed=options.seed,
+                callbacks=[goal(plan, model, DEMO_LOSS, reached)],
+            )
+            refuse_no_step(history)
         earlier = {name: trial.history for name, trial in trials.items()}
         keep(out, plan, model, {**earlier, name: history})
-        with saying_what_is_kept(out):
+        with saying(kept_in(out)):
             looked_at = f"{reached['points']:,}" if reached else "not reached"
             more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
             trials[name] = trial(plan, model, judging_net(plan.task, model), history, more)
         if interrupted(trials):
             break
-    with saying_what_is_kept(out):
+    with saying(kept_in(out)):
         print_table({name: trial.figures for name, trial in trials.items()})
         leave(out, plan, trials)
     flowers = typed(str(shortest(data.__file__).with_name("iris.csv")))
@@ -107,42 +111,45 @@ def train(options: argparse.Namespace) -> int:
     if options.every and not (options.checkpoint or options.resume):
         raise ValueError("--every says how often a checkpoint is written: give --checkpoint too")
     check_files(options.out, options.checkpoint, options.resume, options.data)
-    print(f"Reading {visible(options.data)}.", flush=True)
-    rows, assumed = read_rows(
-        options.data, options.target, wishes_of(options), format_of(options), stages()
-    )
-    for line in assumed:
-        remark(line)
-    out = writable(options.out)
-    wishes = ("lr", "schedule", "batch", "steps", "hold_out")
-    given = {name: getattr(options, name) for name in wishes}
-    recipe_of: Callable[[int], Recipe] = partial(recipe_for, optimizer=options.optimizer, **given)
-    plan = plan_for(rows, options.layers, options.keep_aside, options.seed, recipe_of)
-    for line in giveaways(plan.rows):
-        remark(line)
-    model = plan.net()
-    judge = judging_net(plan.task, model)
-    every = max(1, len(plan.training.xs) // SAMPLE)  # of many rows some tell how it starts
-    sample = plan.training.pick(range(0, len(plan.training.xs), every))
-    start = look_at(plan.task, judge, sample)
-    introduce(plan, model, start)
-    untrained = [p.data for p in model.parameters()]
-    history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model, judge)
+    with saying(NO_STEP):
+        print(f"Reading {visible(options.data)}.", flush=True)
+        rows, assumed = read_rows(
+            options.data, options.target, wishes_of(options), format_of(options), stages()
+        )
+        for line in assumed:
+            remark(line)
+        out = writable(options.out)
+        wishes = ("lr", "schedule", "batch", "steps", "hold_out")
+        given = {name: getattr(options, name) for name in wishes}
+        recipe_of: Callable[[int], Recipe] = partial(
+            recipe_for, optimizer=options.optimizer, **given
+        )
+        plan = plan_for(rows, options.layers, options.keep_aside, options.seed, recipe_of)
+        for line in giveaways(plan.rows):
+            remark(line)
+        model = plan.net()
+        judge = judging_net(plan.task, model)
+        every = max(1, len(plan.training.xs) // SAMPLE)  # of many rows some tell how it starts
+        sample = plan.training.pick(range(0, len(plan.training.xs), every))
+        start = look_at(plan.task, judge, sample)
+        introduce(plan, model, start)
+        history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model, judge)
     keep(out, plan, model, {options.optimizer: history})
-    with saying_what_is_kept(out):
-        done = judged(options, plan, model, judge, history, untrained)
+    with saying(kept_in(out)):
+        done, before, after = judged(options, plan, model, judge, history, start, every)
         print("Drawing the pictures.", flush=True)
         leave(out, plan, {options.optimizer: done})
     kept = None if recipe.rival else options.checkpoint or options.resume  # no start was chosen yet
     if kept and history.ended == STOPPED:
         print(f"To go on: the same command with --resume {typed(kept)}")
-    before, after = start.loss, fsum(done.look.losses[::every]) / len(sample.xs)
     if after > before:
         remark(
             f"the loss is larger than before training ({before:.4g} -> {after:.4g}): "
             f"try a smaller --lr (now {recipe.lr:g}) or more --steps"
         )
-    return INTERRUPTED if history.ended == STOPPED else 0
+    if history.ended == STOPPED:
+        return INTERRUPTED
+    return WRONG if after > FAILED * before else 0
 
 
 def learned(
@@ -167,8 +174,6 @@ def learned(
     except TrialInterrupted as stopped:
         remark(str(stopped))
         return stopped.history, stopped.recipe
-    except KeyboardInterrupt:  # later ones end the training as if all was done
-        raise KeyboardInterrupt(NO_STEP) from None
     except DivergedError as error:
         raise ValueError(
             f"step {len(error.history) + 1}: {error.__cause__}. Try a smaller --lr (now "
@@ -184,17 +189,22 @@ def learned(
 def refuse_no_step(history: History) -> None:
     """KeyboardInterrupt where it came before the first step: there is nothing to keep."""
     if not len(history):
-        raise KeyboardInterrupt(NO_STEP)
+        raise KeyboardInterrupt
 
 
 @contextmanager
-def saying_what_is_kept(out: Path) -> Iterator[None]:
-    """A Ctrl-C inside says which files are there already."""
+def saying(words: str) -> Iterator[None]:
+    """A Ctrl-C inside, where no training ends by it, says what there is already."""
     try:
         yield
     except KeyboardInterrupt:
-        kept = f"{typed(str(out / 'model.json'))} and {typed(str(out / 'history.csv'))}"
-        raise KeyboardInterrupt(f"{kept} are written, the pictures may be missing") from None
+        raise KeyboardInterrupt(words) from None
+
+
+def kept_in(out: Path) -> str:
+    """What a training has left when it is done, before its pictures."""
+    kept = f"{typed(str(out / 'model.json'))} and {typed(str(out / 'history.csv'))}"
+    return f"{kept} are written, the pictures may be missing"
 
 
 def judged(
@@ -203,15 +213,21 @@ def judged(
     model: MLP,
     judge: EachRow,
     history: History,
-    untrained: Sequence[float],
-) -> Trial:
-    """What a training reached, printed."""
+    start: Look,
+    every: int,
+) -> tuple[Trial, float, float]:
+    """What a training reached, printed; its loss before, as `start` looked at it, and after.
+
+    `start` was a look at each `every`-th row.
+    """
     print("Judging the net.", flush=True)
     done = trial(plan, model, judge, history, {})
     print_table({options.optimizer: done.figures})
-    if warning := print_verdict(plan, done, untrained):
+    before, after = start.loss, fsum(done.look.losses[::every]) / len(start.losses)
+    untrained = [p.data for p in plan.net().parameters()]
+    if warning := print_verdict(plan, done, untrained, after > FAILED * before):
         remark(warning)
-    return done
+    return done, before, after
 
 
 def check_files(
