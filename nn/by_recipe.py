@@ -11,7 +11,7 @@ from os import PathLike
 from typing import Any, NamedTuple, cast
 
 from engine.ieee import fsum
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from engine.replay import backends
 from engine.replay.witness import outside
 from engine.value import Value, set_each

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.columns import Column, class_name
 from nn.dataset import DataError
 from nn.finding import Found, Wishes, find

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.dataset import Dataset, as_rows, grid_of
 from nn.learned import from_places
 from nn.module import MLP

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine.modes import no_grad
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn.data import Data, Dataset, Rows, as_dataset, decision, is_apart
 from nn.rows import EachRow, with_floats
 

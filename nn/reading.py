@@ -8,7 +8,7 @@ from functools import partial
 from os import PathLike, fspath
 from typing import Any
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid, plain
 from nn.dataset import DataError, Dataset, DataWarning, by_rows, names_of
 from nn.doubt import doubts

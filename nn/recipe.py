@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from engine.names import no_such
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from engine.value import Value
 from nn.data import Dataset
 from nn.loss import l2

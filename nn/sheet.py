@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.names import no_such
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.dataset import DataError
 from nn.numerals import SEPARATORS, looks_like_a_number
 from nn.progress import Stage, no_stage

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.functions import max as largest
 from engine.ieee import fsum
 from engine.pictures.draw import Drawing, draw
-from engine.pictures.drawing.picture import many, visible
+from engine.pictures.texts import many, visible
 from engine.value import Value, set_each
 from nn import verdict
 from nn.data import Dataset, Rows, decision

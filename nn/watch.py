@@ -12,11 +12,14 @@ from typing import Any, overload
 
 from engine.modes import no_grad
 from engine.names import no_such
-from engine.pictures.drawing.picture import short
-from engine.pictures.steps import MISTAKES as BACKWARD_MISTAKES
-from engine.pictures.steps import Event, Mistake, Steps, recorded_with_words
+from engine.pictures.steps import recorded_with_words
+from engine.pictures.story.mistake import MISTAKES as BACKWARD_MISTAKES
+from engine.pictures.story.mistake import Mistake
 from engine.pictures.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.pictures.story.sentences import Words
+from engine.pictures.story.steps import Steps
+from engine.pictures.story.watchable import Event
+from engine.pictures.texts import short
 from engine.replay.kinds import is_the_same, kind_asked
 from engine.replay.reach import reach
 from engine.replay.undo import chances_in, put_back, settle, undone

@@ -10,8 +10,9 @@ from typing import Any
 
 from engine.check import GradientError, check_grads
 from engine.modes import no_grad
-from engine.pictures.drawing.picture import many, visible
-from engine.pictures.steps import Mistake, Steps
+from engine.pictures.story.mistake import Mistake
+from engine.pictures.story.steps import Steps
+from engine.pictures.texts import many, visible
 from engine.value import Value
 from nn.commands.options import format_of
 from nn.commands.said import WRONG, remark, tell

@@ -9,7 +9,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from engine.ieee import fsum
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn import data
 from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_trial, train_by
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of

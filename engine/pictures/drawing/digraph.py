@@ -9,8 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from engine.pictures.drawing.collapse import around
-from engine.pictures.drawing.picture import UNKNOWN, Edge, Node, Picture
-from engine.pictures.drawing.svg import (
+from engine.pictures.drawing.looks import (
     FRAME,
     GREY,
     INK,
@@ -20,9 +19,10 @@ from engine.pictures.drawing.svg import (
     UPRIGHT,
     VIOLET,
     Entry,
-    clipped,
     entries,
 )
+from engine.pictures.drawing.picture import UNKNOWN, Edge, Node, Picture
+from engine.pictures.texts import clipped
 
 if TYPE_CHECKING:
     from graphviz import Digraph
