@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from engine.replay import backends
 from engine.replay.arguments import digest
 from engine.value import Value, set_each
+from nn.checks import finite
 from nn.described import (
     PYTHON,
     counted,
@@ -24,7 +25,7 @@ from nn.described import (
     without_code,
 )
 from nn.files import check_format, check_keys, check_type, parse, reading, write
-from nn.module import Module, finite
+from nn.module import Module
 from nn.optim import Optimizer
 
 FORMAT = "brickgrad checkpoint"

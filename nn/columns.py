@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from engine.names import no_such
-from nn.module import finite
+from nn.checks import finite
 from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing, other_ways
 from nn.sheet import FOUND, Format, Sheet
 

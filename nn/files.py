@@ -15,7 +15,7 @@ from reprlib import repr as short
 from tempfile import TemporaryFile
 from typing import Any, NoReturn
 
-from nn.module import finite
+from nn.checks import finite
 
 _JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 

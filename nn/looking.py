@@ -7,9 +7,9 @@ from functools import cached_property
 from itertools import takewhile
 
 from engine.names import no_such
+from nn.checks import switch
 from nn.columns import MISSING, MOST_CATEGORIES, OTHER, POLICIES, Column, Reading, free, plain
 from nn.dataset import names_of
-from nn.module import switch
 from nn.numerals import (
     BRACKETS,
     PERCENT,

@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 
 from engine.functions import sqrt as sqrt_of_value
 from engine.value import NOT_COMPUTED, Value, forget_each, set_each
-from nn.module import finite, size, switch
+from nn.checks import finite, size, switch
 
 Schedule = Callable[[int], float]
 Numbers = Sequence[Any]  # floats, or Values

@@ -9,8 +9,9 @@ from reprlib import repr as short
 from typing import Any
 
 from engine.names import no_such
+from nn.checks import size
 from nn.files import check_format, check_keys, check_type, parse, reading, write
-from nn.module import ACTIVATIONS, MLP, is_activation, size
+from nn.module import ACTIVATIONS, MLP, is_activation
 
 FORMAT = "brickgrad model"
 VERSION = 1

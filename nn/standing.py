@@ -8,12 +8,12 @@ from typing import Any
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
 from nn.checkpoint import Identity, Standing, Watched
+from nn.checks import size
 from nn.data import Decision
 from nn.descent import Descent
 from nn.ground import Ground
 from nn.history import ALL_DONE, INTERRUPTED, History, Step
 from nn.judging import Model, mean_and_accuracy
-from nn.module import size
 from nn.optim import Optimizer
 from nn.stepping import Stepping
 

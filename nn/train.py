@@ -15,6 +15,7 @@ from engine.replay.replay import Replay
 from engine.replay.witness import outside
 from engine.value import Value
 from nn import checkpoint as checkpoints
+from nn.checks import check_model, finite, size, switch
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
 from nn.files import check_writable
@@ -39,7 +40,6 @@ from nn.judging import (
     with_rows,
 )
 from nn.loss import check_loss
-from nn.module import check_model, finite, size, switch
 from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
 from nn.progress import Interrupt, reporting
 from nn.standing import Training, validation_of

@@ -27,10 +27,10 @@ from engine.replay.watch import record, standing_in
 from engine.replay.witness import Witness
 from engine.replay.world import written
 from engine.value import Value, data_of, set_each
+from nn.checks import size
 from nn.data import Dataset, as_dataset
 from nn.judging import Loss, Model, as_floats, with_rows
 from nn.loss import check_loss
-from nn.module import size
 from nn.mover import NOTHING_TO_MOVE
 from nn.optim import SGD, Adam, Optimizer, check_optimizer, check_rate
 from nn.plain import is_stateless
