@@ -21,9 +21,9 @@ from nn.ground import Ground, ground, ground_of
 from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import Loss
 from nn.module import MLP
-from nn.optim import Schedule
 from nn.recipe import OPTIMIZERS, SCHEDULES, Recipe, begin, bending, places
 from nn.rows import EachRow
+from nn.schedules import Schedule
 from nn.table import Table
 from nn.train import fit
 

@@ -3,13 +3,14 @@
 import builtins
 import math
 import sys
+from os.path import dirname
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from engine.replay.witness import names_of, within
 from nn.loss import LOSSES
 from nn.module import ACTIVATIONS, MLP, Layer, Neuron
-from nn.optim import constant
+from nn.schedules import constant
 
 _SCHEDULES = constant.__code__.co_filename  # whose code is this package's
 _NUMBERS = {float, int, bool, str, type(None)}
@@ -121,13 +122,14 @@ def _function_of(thing: Any) -> Any:
 
 
 def is_of(kind: type, function: Any) -> bool:
-    """Whether a function was written in the file of a class, and is not wrapped by another.
+    """Whether a function was written in the folder of a class, and is not wrapped by another.
 
     >>> is_of(MLP, MLP.__call__), is_of(MLP, len)
     (True, False)
     """
     code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename == sys.modules[kind.__module__].__file__
+    folder = dirname(str(sys.modules[kind.__module__].__file__))
+    return code is not None and dirname(code.co_filename) == folder
 
 
 def is_stateless(model: Any, loss: Any) -> bool:

@@ -19,8 +19,8 @@ from nn.descent import BatchLoss, Descent, Taken
 from nn.history import DivergedError, History, Step
 from nn.judging import Loss, Model
 from nn.link import Aims
-from nn.optim import Schedule
 from nn.plain import is_arithmetic
+from nn.schedules import Schedule
 from nn.table import Batch, Table
 
 UNSEEN = 0.005  # seconds of steps between two looks at the world, as Python's threads take turns

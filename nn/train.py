@@ -40,8 +40,9 @@ from nn.judging import (
     with_rows,
 )
 from nn.loss import check_loss
-from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
+from nn.optim import SGD, Optimizer, check_optimizer, check_rate
 from nn.progress import Interrupt, reporting
+from nn.schedules import Schedule, constant
 from nn.standing import Training, validation_of
 from nn.stepping import Stepping, batches, mean_loss
 

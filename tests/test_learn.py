@@ -400,7 +400,7 @@ def test_ctrl_c_elsewhere_says_so(monkeypatch, capsys):
 
 
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("moment", ["trial", "print_verdict", "leave"])
+@pytest.mark.parametrize("moment", ["trial", "print_verdict", "write_results"])
 def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
     def stop(*arguments):
         raise KeyboardInterrupt

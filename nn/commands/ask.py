@@ -23,10 +23,10 @@ from nn.module import MLP
 from nn.optim import SGD
 from nn.progress import reporting, stages
 from nn.reading import Seen
+from nn.results import step_graph
 from nn.rows import EachRow
 from nn.sheet import some
 from nn.task import Task, load_task
-from nn.trial import step_graph
 from nn.watch import watch
 
 MANY = 10_000  # rows: with more, it is shown how far a command is
