@@ -57,7 +57,7 @@ class Identity(NamedTuple):
     former_data: Callable[[], object] = lambda: None
 
 
-class Watched(NamedTuple):
+class EarlyStop(NamedTuple):
     """What an early stop remembers: the lowest loss, looks since then, the parameters there."""
 
     lowest: float = math.inf
@@ -65,7 +65,7 @@ class Watched(NamedTuple):
     best: tuple[float, ...] = ()
 
 
-class Standing(NamedTuple):
+class TrainingState(NamedTuple):
     """Where a training stands, besides its weights and its optimiser.
 
     `columns` are those of the history; their length is the number of steps. `backend` is what
@@ -73,7 +73,7 @@ class Standing(NamedTuple):
     """
 
     columns: Mapping[str, list[Any]]
-    watched: Watched
+    early_stop: EarlyStop
     backend: str
     recorded: Sequence[str] = ()
 
@@ -158,17 +158,17 @@ def save(
     identity: Identity,
     weights: Weights,
     optimizer: Optimizer,
-    standing: Standing,
+    state: TrainingState,
 ) -> None:
     """Writes where a training stands; after an error the former file is there, as it was."""
-    lowest, looks_since, best = standing.watched
+    lowest, looks_since, best = state.early_stop
     document = {
         "format": FORMAT,
         "version": VERSION,
         "training": dict(identity.start),
         "training_now": _changed(identity),
-        "backend": standing.backend,
-        "recorded": standing.recorded,
+        "backend": state.backend,
+        "recorded": state.recorded,
         "weights": {name: p.data for name, p in weights.items()},
         "optimizer": optimizer.state_dict(),
         "early_stop": {
@@ -177,8 +177,8 @@ def save(
             "best": best,
         },
         "history": {
-            **standing.columns,
-            "validation_loss": [*map(_written, standing.columns["validation_loss"])],
+            **state.columns,
+            "validation_loss": [*map(_written, state.columns["validation_loss"])],
         },
     }
     document["checksum"] = _checksum(document)
@@ -191,7 +191,7 @@ def resume(
     weights: Weights,
     optimizer: Optimizer,
     most: int,
-) -> Standing:
+) -> TrainingState:
     """Sets weights and optimizer as they were when the file was written, or, on an error, neither.
 
     Raises ValueError, naming the file, where it is damaged, belongs to another training, or has
@@ -205,8 +205,8 @@ def resume(
         if saved.keys() != weights.keys():
             raise ValueError(f"its weights are {short(list(saved))}, here {short(list(weights))}")
         numbers = [finite(name, saved[name]) for name in weights]
-        standing = _standing(document, len(optimizer.parameters))
-        done = len(standing.columns["step"])
+        state = _state_of(document, len(optimizer.parameters))
+        done = len(state.columns["step"])
         if done > most:
             raise ValueError(
                 f"it has {done} steps already, which is more than the {most} asked for"
@@ -226,7 +226,7 @@ def resume(
             stacklevel=4,
         )
     set_each("data", weights.values(), numbers)
-    return standing
+    return state
 
 
 def _changed(identity: Identity) -> Facts:
@@ -284,10 +284,10 @@ def _document(text: str) -> dict[str, Any]:
     return document
 
 
-def _standing(document: Mapping[str, Any], parameters: int) -> Standing:
+def _state_of(document: Mapping[str, Any], parameters: int) -> TrainingState:
     history, stop = document["history"], document["early_stop"]
     check_keys("history", history, tuple(_COLUMNS))
-    check_keys("early_stop", stop, Watched._fields)
+    check_keys("early_stop", stop, EarlyStop._fields)
     check_type("best", stop["best"], list)
     columns = {}
     for name, read in _COLUMNS.items():
@@ -300,8 +300,8 @@ def _standing(document: Mapping[str, Any], parameters: int) -> Standing:
     if len(best) not in (0, parameters):
         raise ValueError(f"best expected {parameters} numbers or none, got {len(best)}")
     lowest, looks = _loss("lowest", stop["lowest"]), _whole("looks_since", stop["looks_since"])
-    watched = Watched(lowest, looks, best)
-    return Standing(columns, watched, document["backend"], document["recorded"])
+    early_stop = EarlyStop(lowest, looks, best)
+    return TrainingState(columns, early_stop, document["backend"], document["recorded"])
 
 
 def _whole(name: str, x: object) -> int:

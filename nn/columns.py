@@ -175,7 +175,7 @@ def class_name(x: float) -> str:
 Noted = dict[str, dict[str, Sequence[int]]]  # what is said: of columns, the places in the file
 
 
-class Laid(NamedTuple):
+class Features(NamedTuple):
     """A list of numbers for each feature, nan in a gap that is to be filled.
 
     Of rows that cannot be read, by place: what is wrong with them, and which gap they have. `noted`
@@ -193,7 +193,7 @@ USUAL_TEXT = "empty cells are the most frequent text"
 THE_REST = "texts that were not learned one by one"
 
 
-def laid(sheet: Sheet, reading: Reading) -> Laid:
+def features_of(sheet: Sheet, reading: Reading) -> Features:
     """The columns of a sheet, as a reading has them."""
     found: list[list[float]] = []
     faults, lacking = dict(sheet.ragged), dict[int, str]()
@@ -228,7 +228,7 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
         for i, words in wrong.items():
             faults.setdefault(i, f"{column.name!r} is {words}")
     gone = {i: words for i, words in lacking.items() if i not in faults}
-    return Laid(found, faults, gone, noted)
+    return Features(found, faults, gone, noted)
 
 
 def gaps_of(numbers: Sequence[float]) -> list[int]:

@@ -11,7 +11,7 @@ from nn.learned import from_places
 from nn.module import MLP
 from nn.parting import parted
 from nn.recipe import Recipe, places
-from nn.table import Table, laid
+from nn.table import Table, table_of
 from nn.task import Task, prepared_columns
 
 MOST_PARAMETERS = 1_000_000
@@ -83,7 +83,7 @@ def plan_for(
         task,
         rows.pick(here),
         training,
-        laid(training.xs, training.ys, grid[: len(columns) * len(learned)]),
+        table_of(training.xs, training.ys, grid[: len(columns) * len(learned)]),
         rows.pick(there) if others else None,
         scaled.pick(there) if others else None,
         numbers,

@@ -8,9 +8,9 @@ from os import PathLike
 from typing import Any
 
 from engine.pictures.texts import many
-from nn.columns import EMPTY, Column, Laid, Noted, Reading, gaps_of, laid, plain
+from nn.columns import EMPTY, Column, Features, Noted, Reading, features_of, gaps_of, plain
 from nn.dataset import DataError, Dataset, by_rows
-from nn.doubt import doubts
+from nn.doubt import column_warnings
 from nn.finding import Found, Wishes, find
 from nn.learned import filled
 from nn.looking import are_plain
@@ -83,7 +83,7 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     """The rows of a sheet as they were found to be; DataError where one is at fault."""
     reading, target = found.reading, found.reading.target
     refuse_twice(sheet.path, reading.features, "features", "a column, or a text in it")
-    told = laid(sheet, reading)
+    told = features_of(sheet, reading)
     ys, wrong, without = _targets(sheet, target)
     faults, gaps = {**wrong, **told.faults}, told.gaps
     if reading.missing == "error":
@@ -106,7 +106,7 @@ def found_rows(sheet: Sheet, found: Found) -> Dataset:
     return replace(rows, numbers=[sheet.places[i - 1] + 1 for i in rows.numbers])
 
 
-def _say_fills(told: Laid, reading: Reading, found: Found, out: Collection[int]) -> None:
+def _say_fills(told: Features, reading: Reading, found: Found, out: Collection[int]) -> None:
     """Notes what becomes of gaps, with how many there are in the rows that are not left out."""
     spans = reading.spans
     for column in sorted(reading.columns, key=lambda column: column.kind, reverse=True):
@@ -154,7 +154,9 @@ def _targets(
     return ys, {i: f"{target.name!r} is {words}" for i, words in wrong.items()}, dict.fromkeys(gone)
 
 
-def _dataset(told: Laid, reading: Reading, ys: list[Any], kept: Sequence[int] | None) -> Dataset:
+def _dataset(
+    told: Features, reading: Reading, ys: list[Any], kept: Sequence[int] | None
+) -> Dataset:
     columns: Any = told.columns
     if kept is not None:
         columns = [[column[i] for i in kept] for column in columns]
@@ -189,7 +191,7 @@ def read_again(
     columns, aim = tuple(map(spelt, reading.columns)), reading.target
     unscored, remarks = _doubted(sheet, columns, aim, format)
     reading = replace(reading, columns=columns, target=None)
-    told = laid(sheet, reading)
+    told = features_of(sheet, reading)
     faults = {**told.gaps, **told.faults}
     places = [i for i in range(len(sheet.lines)) if i not in faults]
     target, ys, wrong = None, list[Any](), dict[int, str]()
@@ -217,7 +219,7 @@ def _doubted(
     if format.decimal or format.points_part:
         return "", []
     read = [*columns, *([target] if target and target.name in sheet.columns else [])]
-    problems, remarks = doubts(sheet, read, is_known=True)
+    problems, remarks = column_warnings(sheet, read, is_known=True)
     unscored = problems.pop(target.name, "") if target else ""
     if problems:
         raise DataError(f"{sheet.path}: {'; '.join(problems.values())}")

@@ -43,8 +43,8 @@ from nn.loss import check_loss
 from nn.optim import SGD, Optimizer, check_optimizer, check_rate
 from nn.progress import Interrupt, reporting
 from nn.schedules import Schedule, constant
-from nn.standing import Training, validation_of
 from nn.stepping import Stepping, batches, mean_loss
+from nn.training import Training, validation_of
 
 USUAL_PAUSE = 100  # steps between two checkpoints
 EXPLODED = 1e6  # times the loss at the start

@@ -8,7 +8,7 @@ import pytest
 import nn.results
 from nn.cli import main
 from nn.columns import Column
-from nn.doubt import doubts
+from nn.doubt import column_warnings
 from nn.numerals import Spelling
 from nn.sheet import Sheet
 
@@ -21,7 +21,7 @@ def sheet(separator=";", **columns):
 
 
 def found(columns, separator=";", is_known=False, **cells):
-    return doubts(sheet(separator, **cells), columns, is_known)
+    return column_warnings(sheet(separator, **cells), columns, is_known)
 
 
 @pytest.mark.parametrize(
