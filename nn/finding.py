@@ -7,7 +7,7 @@ from nn.aims import Aim
 from nn.columns import Column, Reading
 from nn.dataset import DataError
 from nn.doubt import column_warnings
-from nn.looking import Found, Wishes
+from nn.found import Found, Wishes
 from nn.progress import Stage, no_stage
 from nn.sheet import Format, Sheet
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from nn.columns import Reading
 from nn.dataset import DataError, Dataset, DataWarning, names_of
-from nn.finding import Wishes, find
+from nn.finding import find
+from nn.found import Wishes
 from nn.learned import filled, learned
 from nn.progress import collector_paused
 from nn.reading import BARE, found_rows, named, read_again, read_rows, refuse_twice, respelt

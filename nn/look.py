@@ -7,7 +7,8 @@ from os import PathLike
 from engine.pictures.texts import many
 from nn.columns import Column, class_name
 from nn.dataset import DataError
-from nn.finding import Found, Wishes, find
+from nn.finding import find
+from nn.found import Found, Wishes
 from nn.numerals import finite_number, is_missing
 from nn.progress import Stage, no_stage
 from nn.reading import found_rows

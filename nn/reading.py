@@ -11,7 +11,8 @@ from engine.pictures.texts import many
 from nn.columns import EMPTY, Column, Features, Noted, Reading, features_of, gaps_of, plain
 from nn.dataset import DataError, Dataset, by_rows
 from nn.doubt import column_warnings
-from nn.finding import Found, Wishes, find
+from nn.finding import find
+from nn.found import Found, Wishes
 from nn.learned import filled
 from nn.looking import are_plain
 from nn.numerals import PERCENT, PLAIN, is_missing, spellings

@@ -85,9 +85,7 @@ def load_with_meta(path: str | Path) -> tuple[MLP, dict[str, Any]]:
 
 def _document(text: str) -> dict[str, Any]:
     document: dict[str, Any] = parse(text)
-    check_format(document, FORMAT, VERSION, ("model", "weights", "meta"))
-    for key in ("model", "weights", "meta"):
-        check_type(key, document[key], dict)
+    check_format(document, FORMAT, VERSION, {"model": dict, "weights": dict, "meta": dict})
     return document
 
 

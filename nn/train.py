@@ -14,7 +14,6 @@ from engine.names import no_such
 from engine.replay.replay import Replay
 from engine.replay.witness import outside
 from engine.value import Value
-from nn import checkpoint as checkpoints
 from nn.checks import check_model, finite, size, switch
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
@@ -29,6 +28,7 @@ from nn.history import (
     Step,
     TrainingInterrupted,
 )
+from nn.identity import identity
 from nn.judging import (
     Loss,
     Model,
@@ -164,7 +164,7 @@ def fit(
     run = Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
-        run.identity = checkpoints.identity(
+        run.identity = identity(
             *training,
             lr=optimizer.lr if lr is None else lr,
             batch_size=batch,

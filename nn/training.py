@@ -7,12 +7,13 @@ from typing import Any
 
 from engine.value import Value, set_each
 from nn import checkpoint as checkpoints
-from nn.checkpoint import EarlyStop, Identity, TrainingState
+from nn.checkpoint import EarlyStop, TrainingState
 from nn.checks import size
 from nn.data import Decision
 from nn.descent import Descent
 from nn.ground import Ground
 from nn.history import ALL_DONE, INTERRUPTED, History, Step
+from nn.identity import Identity, weights_of
 from nn.judging import Model, mean_and_accuracy
 from nn.optim import Optimizer
 from nn.stepping import Stepping
@@ -123,13 +124,13 @@ class Training:
                 seen = self.validation.before
             for name in ("validation_loss", "validation_accuracy"):
                 columns[name] = [*columns[name][:-1], None]
-        weights = checkpoints.weights_of(self.model, self.optimizer)
+        weights = weights_of(self.model, self.optimizer)
         state = TrainingState(columns, seen, descent.backend, descent.recorded)
         checkpoints.save(path, self.identity, weights, self.optimizer, state)
 
     def go_on(self, path: str | PathLike[str], backend: str) -> str:
         """Goes back to where the file stands; the backend to go on with."""
-        weights = checkpoints.weights_of(self.model, self.optimizer)
+        weights = weights_of(self.model, self.optimizer)
         training = self.identity, weights, self.optimizer
         state = checkpoints.resume(path, *training, most=self.total)
         self.history = History()

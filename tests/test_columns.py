@@ -11,9 +11,9 @@ from nn.columns import (
     Column,
     Reading,
     features_of,
-    reading_of,
 )
 from nn.numerals import Spelling
+from nn.readings import reading_of
 from nn.sheet import Format, Sheet
 
 NAN = math.nan

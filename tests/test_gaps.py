@@ -11,7 +11,7 @@ from mutated import mutated_json
 
 import nn.results
 from nn.cli import main
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.parting import parted
 from nn.plan import plan_for
 from nn.reading import read_rows

@@ -9,7 +9,7 @@ import pytest
 import nn.results
 from nn.cli import main
 from nn.dataset import DataError
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.reading import read_rows
 from nn.sheet import Format
 
