@@ -20,22 +20,10 @@ from typing import Any, ClassVar
 from engine.functions import sqrt as sqrt_of_value
 from engine.pictures.texts import short
 from engine.value import NOT_COMPUTED, Value
-from nn.optimizer import Numbers, Optimizer, check_optimizer, check_rate, numbers_of
+from nn.optimizer import Numbers, Optimizer, check_rate, numbers_of
 from nn.schedules import Schedule, constant, cosine, linear, step
 
-__all__ = [
-    "SGD",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "Schedule",
-    "check_optimizer",
-    "check_rate",
-    "constant",
-    "cosine",
-    "linear",
-    "step",
-]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "Schedule", "constant", "cosine", "linear", "step"]
 
 
 class SGD(Optimizer):

@@ -40,7 +40,8 @@ from nn.judging import (
     with_rows,
 )
 from nn.loss import check_loss
-from nn.optim import SGD, Optimizer, check_optimizer, check_rate
+from nn.optim import SGD
+from nn.optimizer import Optimizer, check_optimizer, check_rate
 from nn.progress import Interrupt, reporting
 from nn.schedules import Schedule, constant
 from nn.stepping import Stepping, batches, mean_loss

@@ -18,7 +18,7 @@ from nn.checks import size
 from nn.data import Dataset, as_dataset
 from nn.judging import Loss, Model, as_floats, with_rows
 from nn.loss import check_loss
-from nn.optim import Optimizer, check_optimizer, check_rate
+from nn.optimizer import Optimizer, check_optimizer, check_rate
 from nn.scene import Scene
 from nn.stepping import batches
 from nn.timeline import Run

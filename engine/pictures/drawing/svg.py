@@ -5,36 +5,9 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from engine.pictures.drawing import looks
 from engine.pictures.drawing.layout import layout
-from engine.pictures.drawing.looks import (
-    CIRCLE,
-    CROWD,
-    FONT,
-    FRAME,
-    GREY,
-    INK,
-    LEGEND_ROW,
-    LINE,
-    LOOKS,
-    MARGIN,
-    NUMBER,
-    PADDING,
-    PAPER,
-    PORT,
-    ROW,
-    SHADE,
-    SIGN,
-    SLOPE,
-    SMALL,
-    STEM,
-    TEXT,
-    TITLE,
-    UPRIGHT,
-    VIOLET,
-    entries,
-    is_count,
-    width_of,
-)
+from engine.pictures.drawing.looks import LOOKS, entries, is_count, width_of
 from engine.pictures.drawing.picture import UNKNOWN, Edge, Kind, Node, Picture
 from engine.pictures.drawing.places import Item, Layout, Point, Rectangle
 from engine.pictures.texts import clipped
@@ -45,13 +18,13 @@ def svg(picture: Picture, direction: str = "LR") -> str:
     partials: list[list[str]] = [[] for _ in picture.nodes]
     for edge in picture.edges:
         partials[edge.head].append(edge.text)
-    measure = _upright if direction in UPRIGHT else _lying
+    measure = _upright if direction in looks.UPRIGHT else _lying
     shapes = [measure(n, texts) for n, texts in zip(picture.nodes, partials, strict=True)]
     placed = layout(
         [shape.item() for shape in shapes],
         [(edge.tail, edge.head) for edge in picture.edges],
         [box.parent for box in picture.boxes],
-        PADDING[direction],
+        looks.PADDING[direction],
     )
     return "\n".join(_document(picture, shapes, placed, _Page(direction, placed)))
 
@@ -71,7 +44,7 @@ class Shape:
 
     def item(self) -> Item:
         """What the layout has to place."""
-        stem = STEM if self.node.op else 0.0
+        stem = looks.STEM if self.node.op else 0.0
         length = self.partials + self.op[0] + stem + self.card[0]
         return Item(length, max(self.card[1], self.op[1]), self.node.box, self.entries)
 
@@ -81,8 +54,8 @@ def _lying(node: Node, partials: Sequence[str]) -> Shape:
     width, height = _card_size(node)
     if not node.op:
         return Shape(node, (width, height))
-    entries = _entries(len(partials), PORT)
-    op = (_sign_width(node.op), max(CIRCLE, entries[-1] * 2 + 16))
+    entries = _entries(len(partials), looks.PORT)
+    op = (_sign_width(node.op), max(looks.CIRCLE, entries[-1] * 2 + 16))
     return Shape(node, (width, height), op, _widest(partials) + 14, entries)
 
 
@@ -92,13 +65,13 @@ def _upright(node: Node, partials: Sequence[str]) -> Shape:
     if not node.op:
         return Shape(node, (height, width))
     entries = _entries(len(partials), _widest(partials) + 12)
-    op = (CIRCLE, max(_sign_width(node.op), entries[-1] * 2 + 16))
+    op = (looks.CIRCLE, max(_sign_width(node.op), entries[-1] * 2 + 16))
     return Shape(node, (height, width), op, 16, entries)
 
 
 def _widest(partials: Sequence[str]) -> float:
     """The room for slopes; counts of arrows take what they need."""
-    return max(width_of(text if is_count(text) else SLOPE, SMALL) for text in partials)
+    return max(width_of(text if is_count(text) else looks.SLOPE, looks.SMALL) for text in partials)
 
 
 def _entries(count: int, apart: float) -> list[float]:
@@ -106,25 +79,25 @@ def _entries(count: int, apart: float) -> list[float]:
 
 
 def _sign_width(op: str) -> float:
-    return max(CIRCLE, width_of(clipped(op, 12), TEXT) + 12)
+    return max(looks.CIRCLE, width_of(clipped(op, 12), looks.TEXT) + 12)
 
 
 def _card_size(node: Node) -> Point:
-    title = width_of(clipped(node.title), TITLE) * 1.06  # bold
+    title = width_of(clipped(node.title), looks.TITLE) * 1.06  # bold
     if node.kind == "constant":
-        return width_of(SLOPE, TITLE) + 4, 14.0
+        return width_of(looks.SLOPE, looks.TITLE) + 4, 14.0
     rows = [_row_width(key, text) + 4 for key, text in node.rows]
     behind = 3.0 if node.kind == "summary" else 0.0
-    height = ROW * (len(node.rows) + bool(node.title)) + 8 + behind
+    height = looks.ROW * (len(node.rows) + bool(node.title)) + 8 + behind
     return max([title, *rows]) + 14 + behind, height
 
 
 def _row_width(key: str, text: str) -> float:
     """The width of a row: of words what they need, of numbers (two in a range) what any needs."""
     if not key:
-        return width_of(text, TEXT)
-    numbers = " to ".join(NUMBER for _ in text.split(" to "))
-    return max(width_of(f"{key} {words}", TEXT) for words in (numbers, UNKNOWN))
+        return width_of(text, looks.TEXT)
+    numbers = " to ".join(looks.NUMBER for _ in text.split(" to "))
+    return max(width_of(f"{key} {words}", looks.TEXT) for words in (numbers, UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +110,8 @@ class _Page:
     def point(self, x: float, y: float) -> Point:
         """A point on the page."""
         x = self.placed.length - x if self.direction in ("RL", "BT") else x
-        x, y = x + MARGIN, y + MARGIN
-        return (y, x) if self.direction in UPRIGHT else (x, y)
+        x, y = x + looks.MARGIN, y + looks.MARGIN
+        return (y, x) if self.direction in looks.UPRIGHT else (x, y)
 
     def area(self, r: Rectangle) -> Rectangle:
         """The same for a rectangle."""
@@ -151,13 +124,16 @@ class _Page:
 
 def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page) -> Iterator[str]:
     sizes = placed.length, placed.breadth
-    width, height = (2 * MARGIN + n for n in (sizes[::-1] if page.direction in UPRIGHT else sizes))
+    width, height = (
+        2 * looks.MARGIN + n for n in (sizes[::-1] if page.direction in looks.UPRIGHT else sizes)
+    )
     legend, below = _legend(picture, width, height - 4)
     height += below
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'font-family="{FONT}, Arial, sans-serif" font-size="{TEXT:g}" fill="{INK}">'
+        f'font-family="{looks.FONT}, Arial, sans-serif" font-size="{looks.TEXT:g}" '
+        f'fill="{looks.INK}">'
     )
     yield f"<title>{escape(picture.text.partition(chr(10))[0])}</title>"
     yield f"<desc>{escape(picture.text)}</desc>"
@@ -166,12 +142,14 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
         r = page.area(frame)
         parent = "" if box.parent is None else f' data-parent="b{box.parent}"'
         yield f'<g class="box" id="b{n}"{parent}><title>{escape(box.name)}</title>'
-        yield _rect(r, 8, f'fill="{PAPER if box.parent is None else "white"}" stroke="{FRAME}"')
-        title = clipped(box.title, int(r.length / (TITLE * 0.6)))
-        yield _text(r.x + 8, r.y + 14, title, TITLE, fill=GREY, weight="bold")
+        yield _rect(
+            r, 8, f'fill="{looks.PAPER if box.parent is None else "white"}" stroke="{looks.FRAME}"'
+        )
+        title = clipped(box.title, int(r.length / (looks.TITLE * 0.6)))
+        yield _text(r.x + 8, r.y + 14, title, looks.TITLE, fill=looks.GREY, weight="bold")
         yield "</g>"
-    weight = 1.1 if len(placed.wires) < CROWD else 0.5
-    stroke = f'fill="none" stroke="{LINE}" stroke-width="{weight}"'
+    weight = 1.1 if len(placed.wires) < looks.CROWD else 0.5
+    stroke = f'fill="none" stroke="{looks.LINE}" stroke-width="{weight}"'
     for n, (edge, wire) in enumerate(zip(picture.edges, placed.wires, strict=True)):
         yield from _edge(n, edge, wire, shapes[edge.head], stroke, page)
     for n, (shape, place) in enumerate(zip(shapes, placed.items, strict=True)):
@@ -190,16 +168,18 @@ def _edge(
     title = f"{edge.tail} to {edge.head} {edge.text}".strip()
     yield f'<g class="edge" id="e{n}"><title>{escape(title)}</title>'
     yield f'<path d="{_curve([*wire, (stop, y)], page)}" {stroke}/>'
-    yield f'<polygon points="{corners}" fill="{GREY}"/>'
+    yield f'<polygon points="{corners}" fill="{looks.GREY}"/>'
     if edge.text and shape.node.op:
-        room = 0.0 if is_count(edge.text) else width_of(SLOPE, SMALL)
-        if page.direction in UPRIGHT:
+        room = 0.0 if is_count(edge.text) else width_of(looks.SLOPE, looks.SMALL)
+        if page.direction in looks.UPRIGHT:
             a, b = page.point(stop - 8, y)
-            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET, name="partial", room=room)
+            yield _text(
+                a + 3, b + 3, edge.text, looks.SMALL, fill=looks.VIOLET, name="partial", room=room
+            )
         else:
             a, b = page.point((start + stop - 6) / 2, y)
             place = {"anchor": "middle", "name": "partial"}
-            yield _text(a, b - 2.5, edge.text, SMALL, fill=VIOLET, room=room, **place)
+            yield _text(a, b - 2.5, edge.text, looks.SMALL, fill=looks.VIOLET, room=room, **place)
     yield "</g>"
 
 
@@ -224,11 +204,11 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
         r = page.area(Rectangle(start, middle - across / 2, along, across))
         stem = page.point(start + along, middle), page.point(end - length, middle)
         line = "M{:.1f},{:.1f}L{:.1f},{:.1f}".format(*stem[0], *stem[1])
-        size = TEXT if node.op[0].isalnum() else SIGN
+        size = looks.TEXT if node.op[0].isalnum() else looks.SIGN
         x, y = r.x + r.length / 2, r.y + r.breadth / 2 + size * 0.35
-        yield f'<g class="edge stem"><path d="{line}" stroke="{INK}"/></g>'
+        yield f'<g class="edge stem"><path d="{line}" stroke="{looks.INK}"/></g>'
         yield f'<g class="node op" id="o{n}"><title>{escape(node.op)}</title>'
-        yield _rect(r, CIRCLE / 2, f'fill="{INK}"')
+        yield _rect(r, looks.CIRCLE / 2, f'fill="{looks.INK}"')
         sign = clipped(node.op, 12)
         yield _text(x, y, sign, size, fill="white", anchor="middle", weight="bold") + "</g>"
     card = page.area(Rectangle(end - length, middle - breadth / 2, length, breadth))
@@ -239,8 +219,8 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
 
 
 def _constant(node: Node, r: Rectangle) -> Iterator[str]:
-    room = width_of(SLOPE, TITLE)
-    yield _text(r.x + r.length - 2, r.y + 11, node.title, TITLE, anchor="end", room=room)
+    room = width_of(looks.SLOPE, looks.TITLE)
+    yield _text(r.x + r.length - 2, r.y + 11, node.title, looks.TITLE, anchor="end", room=room)
 
 
 def _card(node: Node, r: Rectangle) -> Iterator[str]:
@@ -249,19 +229,21 @@ def _card(node: Node, r: Rectangle) -> Iterator[str]:
     yield from _outline(node.kind, r)
     y = r.y + 1
     if node.title:
-        y += ROW
+        y += looks.ROW
         title = clipped(node.title)
-        yield _text(r.x + r.length / 2, y, title, TITLE, anchor="middle", weight="bold")
+        yield _text(r.x + r.length / 2, y, title, looks.TITLE, anchor="middle", weight="bold")
     for key, text in node.rows:
-        y += ROW
+        y += looks.ROW
         if key and text != UNKNOWN:
-            yield _text(r.x + 7, y, key, TEXT, fill=GREY)
-            yield _text(r.x + r.length - 7, y, text, TEXT, anchor="end", name=key)
+            yield _text(r.x + 7, y, key, looks.TEXT, fill=looks.GREY)
+            yield _text(r.x + r.length - 7, y, text, looks.TEXT, anchor="end", name=key)
         else:
             style = "italic" if key else ""
             both = f"{key} {text}".strip()
             x = r.x + r.length / 2
-            yield _text(x, y, both, TEXT, fill=GREY, anchor="middle", style=style, name=key)
+            yield _text(
+                x, y, both, looks.TEXT, fill=looks.GREY, anchor="middle", style=style, name=key
+            )
 
 
 def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
@@ -270,7 +252,7 @@ def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
     if look.dash:
         stroke += f' stroke-dasharray="{look.dash}"'
     if kind == "summary":
-        yield _rect(r.moved(3, -3), look.radius, f'fill="{SHADE}" {stroke}')
+        yield _rect(r.moved(3, -3), look.radius, f'fill="{looks.SHADE}" {stroke}')
     yield _rect(r, look.radius, f'fill="{look.fill}" {stroke}')
     if look.double:
         inner = Rectangle(r.x + 3, r.y + 3, r.length - 6, r.breadth - 6)
@@ -279,21 +261,21 @@ def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
 
 def _legend(picture: Picture, width: float, y: float) -> tuple[list[str], float]:
     """Lines under the picture, and their height; an entry that is too wide is left out."""
-    x, top, lines = MARGIN, y, list[str]()
+    x, top, lines = looks.MARGIN, y, list[str]()
     for entry in entries(picture):
         mark = 25.0 if entry.kind else 18.0 if entry.sample else 0.0
-        wide = mark + width_of(entry.words, SMALL)
-        if wide > width - 2 * MARGIN:
+        wide = mark + width_of(entry.words, looks.SMALL)
+        if wide > width - 2 * looks.MARGIN:
             continue
-        if x + wide > width - MARGIN:
-            x, y = MARGIN, y + LEGEND_ROW
+        if x + wide > width - looks.MARGIN:
+            x, y = looks.MARGIN, y + looks.LEGEND_ROW
         sign = "".join(_outline(entry.kind, Rectangle(x, y, 18, 12))) if entry.kind else ""
         if entry.sample:
-            sign = _text(x, y + 9.5, entry.sample, SMALL, fill=VIOLET)
-        words = _text(x + mark, y + 9.5, entry.words, SMALL, fill=GREY)
+            sign = _text(x, y + 9.5, entry.sample, looks.SMALL, fill=looks.VIOLET)
+        words = _text(x + mark, y + 9.5, entry.words, looks.SMALL, fill=looks.GREY)
         lines.append(f'<g class="legend">{sign}{words}</g>')
         x += wide + 17
-    return lines, y - top + LEGEND_ROW + 4 if lines else 0.0
+    return lines, y - top + looks.LEGEND_ROW + 4 if lines else 0.0
 
 
 def _rect(r: Rectangle, radius: float, paint: str) -> str:
@@ -310,7 +292,7 @@ def _text(
     text: str,
     size: float,
     *,
-    fill: str = INK,
+    fill: str = looks.INK,
     anchor: str = "start",
     weight: str = "",
     style: str = "",
@@ -321,8 +303,8 @@ def _text(
     long = room and width_of(text, size) > room
     attributes = {
         "class": name,
-        "font-size": f"{size:g}" if size != TEXT else "",
-        "fill": fill if fill != INK else "",
+        "font-size": f"{size:g}" if size != looks.TEXT else "",
+        "fill": fill if fill != looks.INK else "",
         "text-anchor": anchor if anchor != "start" else "",
         "font-weight": weight,
         "font-style": style,
