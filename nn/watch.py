@@ -1,4 +1,4 @@
-"""A whole training step to watch: forward, loss, backward, update, and forward again."""
+"""`watch`: a training step to look at, a run of steps, or a mistake beside the right step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

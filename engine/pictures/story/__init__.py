@@ -1,1 +1,1 @@
-"""The parts of `engine.steps`: the numbers of a story, its words, and its check."""
+"""The parts of `engine.steps`: a pass in numbers, its words, its events, its check, and mistakes."""
