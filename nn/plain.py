@@ -2,8 +2,9 @@
 
 import builtins
 import math
+import os
 import sys
-from os.path import dirname
+from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
@@ -128,8 +129,12 @@ def is_of(kind: type, function: Any) -> bool:
     (True, False)
     """
     code = getattr(function, "__code__", None)
-    folder = dirname(str(sys.modules[kind.__module__].__file__))
-    return code is not None and dirname(code.co_filename) == folder
+    return code is not None and code.co_filename.startswith(_folder_of(kind.__module__))
+
+
+@cache
+def _folder_of(module: str) -> str:
+    return os.path.join(os.path.dirname(str(sys.modules[module].__file__)), "")
 
 
 def is_stateless(model: Any, loss: Any) -> bool:

@@ -1,1 +1,1 @@
-"""The parts of `engine.steps`: a pass in numbers, its words, its events, its check, and mistakes."""
+"""The parts of `engine.steps`: a pass in numbers, words and events; its check; mistakes."""
