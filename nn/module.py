@@ -5,13 +5,13 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
 from reprlib import repr as short
 from typing import Any, NoReturn, cast
 
 from engine.functions import dot
 from engine.names import no_such
 from engine.ops import OPS
+from engine.pictures.texts import in_runs
 from engine.replay.arguments import holds_objects
 from engine.replay.cells import Observed, attributes_of
 from engine.value import Value, apply, set_each
@@ -19,7 +19,6 @@ from nn.checks import Seed, finite, generator, size, switch
 
 Inputs = Sequence[Value | float]
 USUAL = "".join("relu")  # no other "relu" is this object: whether one was given can be told
-WRITTEN_OUT = 4  # things that are alike and side by side; more of them are counted
 
 
 class Module(Observed):
@@ -193,7 +192,7 @@ class Layer(Module):
         return [neuron(x) for neuron in self.neurons]
 
     def __repr__(self) -> str:
-        return f"Layer of [{_listed(self.neurons)}]"
+        return f"Layer of [{in_runs(map(repr, self.neurons))}]"
 
 
 class MLP(Module):
@@ -244,7 +243,7 @@ class MLP(Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def __repr__(self) -> str:
-        return f"MLP of [{_listed(self.layers)}]"
+        return f"MLP of [{in_runs(map(repr, self.layers))}]"
 
 
 def activation_named(name: str) -> Callable[[Value], Value]:
@@ -281,14 +280,6 @@ def _not_a_list(kind: str, *given: object) -> TypeError:
     return TypeError(
         f"{kind} expected its inputs as one list, such as net([{numbers}{more}]), "
         f"got {len(given)} arguments"
-    )
-
-
-def _listed(things: Iterable[object]) -> str:
-    """All of them, those that are alike and side by side counted where they are many."""
-    runs = [(words, len(list(run))) for words, run in groupby(map(repr, things))]
-    return ", ".join(
-        ", ".join([words] * n) if n <= WRITTEN_OUT else f"{n} x {words}" for words, n in runs
     )
 
 

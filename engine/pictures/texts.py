@@ -1,6 +1,10 @@
 """Texts that are shown: numbers in few digits, counts, and names cut to what can be read."""
 
+from collections.abc import Iterable
+from itertools import groupby
+
 LONGEST = 32  # characters of a title that are shown
+WRITTEN_OUT = 4  # texts that are alike and side by side; more of them are counted
 
 
 def visible(text: str) -> str:
@@ -52,3 +56,15 @@ def many(count: int, noun: str) -> str:
 def clipped(text: str, longest: int = LONGEST) -> str:
     """The start of a long text; the tooltip has all of it."""
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
+
+
+def in_runs(texts: Iterable[str]) -> str:
+    """Texts in a row; those that are alike and side by side are counted where they are many.
+
+    >>> in_runs("abbbbb")
+    'a, 5 x b'
+    """
+    runs = [(text, len(list(run))) for text, run in groupby(texts)]
+    return ", ".join(
+        ", ".join([text] * n) if n <= WRITTEN_OUT else f"{n} x {text}" for text, n in runs
+    )
