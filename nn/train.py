@@ -242,7 +242,7 @@ def _replayed(
     return learned.replays.setdefault(backend, replay_of(run, backend))
 
 
-# --- one step ---------------------------------------------------------------------------------
+# --- what they are given, and how they end ----------------------------------------------------
 
 
 def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:

@@ -66,9 +66,6 @@ def _entries(items: Sequence[Item], edges: Sequence[tuple[int, int]]) -> list[fl
     return [next(taken[head], 0.0) for _, head in edges]
 
 
-# ---- order and positions
-
-
 # ---- sizes
 
 
