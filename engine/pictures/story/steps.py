@@ -1,19 +1,18 @@
 """One pass as its events: forward, the loss, and backward, with the graph that they are about."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from copy import deepcopy
 from functools import cached_property
 from typing import Any, overload
 
 from engine.pictures.drawing.collapse import around
 from engine.pictures.drawing.outline import boxes_of
-from engine.pictures.drawing.picture import Picture, picture
+from engine.pictures.drawing.picture import Numbers, Picture, picture_of
 from engine.pictures.story.differences import checks
 from engine.pictures.story.record import Record, Sweep
 from engine.pictures.story.sentences import Words
 from engine.pictures.story.watchable import Event, Watchable
 from engine.pictures.texts import visible
-from engine.value import Value, toposort
+from engine.value import Value
 
 WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons and layers collapsed
 ARROWS = 6000  # the same
@@ -98,18 +97,13 @@ class Steps(Watchable, Sequence[Event]):
     @cached_property
     def picture(self) -> Picture:
         """The graph with its numbers at the end of the backward pass."""
-        record = self.record
-        copies = [Value(0.0) for _ in range(record.outside)]
-        copies += toposort(deepcopy(record.graph.atoms[-1]))  # type: ignore[arg-type]
-        at = dict(zip(record.place_of().values(), copies, strict=True))
-        for place, copy in at.items():
-            copy.data, copy.label = record.data[place], record.labels[place]
-            if place not in self.words.names and not copy.label:
-                copy.label = self.words.labels[place]
-            copy.grad = self.sweep.grads[place]
-        names = [(name, at[place]) for place, name in self.words.names.items()]
-        limit = None if self._whole else COLLAPSED
-        return picture(copies[-1], names, False, limit, copies[: record.outside])
+        record, words = self.record, self.words
+        labels = [
+            label or ("" if place in words.names else words.labels[place])
+            for place, label in enumerate(record.labels)
+        ]
+        numbers = Numbers(record.data, self.sweep.grads, labels)
+        return picture_of(record.graph, numbers, self._named(), None if self._whole else COLLAPSED)
 
     @property
     def _whole(self) -> bool:
