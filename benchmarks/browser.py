@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.turns import Measured, Step
-from engine.pictures.steps import Watchable
+from engine.pictures.story.watchable import Watchable
 from nn.loss import mse
 from nn.module import MLP
 from nn.optim import SGD

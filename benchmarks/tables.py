@@ -223,7 +223,7 @@ def by_command(table: Table, here: Sequence[int], there: Sequence[int], steps: i
     answer counts as wrong, or as the mean.
     """
     from nn.by_recipe import train_by
-    from nn.finding import Wishes
+    from nn.found import Wishes
     from nn.plan import plan_for
     from nn.reading import read_rows
     from nn.recipe import recipe_for

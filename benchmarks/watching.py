@@ -8,10 +8,13 @@ from statistics import median
 from typing import Any
 
 from benchmarks.turns import Measured, Step
-from engine.pictures.drawing.layout import Item, layout
-from engine.pictures.drawing.picture import many, picture
-from engine.pictures.drawing.svg import PADDING, svg
+from engine.pictures.drawing.layout import layout
+from engine.pictures.drawing.looks import PADDING
+from engine.pictures.drawing.picture import picture
+from engine.pictures.drawing.places import Item
+from engine.pictures.drawing.svg import svg
 from engine.pictures.steps import steps
+from engine.pictures.texts import many
 from nn.data import moons
 from nn.loss import mse
 from nn.module import MLP

@@ -44,10 +44,10 @@ from engine.modes import enable_grad as enable_grad
 from engine.modes import no_grad as no_grad
 from engine.pictures.draw import Drawing as Drawing
 from engine.pictures.draw import draw as draw
-from engine.pictures.steps import Mistake as Mistake
-from engine.pictures.steps import Steps as Steps
 from engine.pictures.steps import mistake as mistake
 from engine.pictures.steps import steps as steps
+from engine.pictures.story.mistake import Mistake as Mistake
+from engine.pictures.story.steps import Steps as Steps
 from engine.replay.replay import replay as replay
 from engine.value import Value as Value
 from engine.value import toposort as toposort

@@ -5,43 +5,33 @@ reaches `f` as Values: `f(x, [y, z])` for `[1.0, [2.0, 3.0]]`. A point of Values
 (name, Value) as `model.named_parameters()` gives, is moved in place, and `f()` takes nothing.
 """
 
-import cmath
-import inspect
 import math
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
-from itertools import pairwise
+from functools import cache
 from numbers import Real
-from operator import mul
-from typing import Any, cast
+from typing import Any
 
-from engine import formula as formulas
-from engine import ieee
+from engine.complexes import IMAGINARY, graphs_around, slope_by, slope_of_graphs
 from engine.derivatives import jacobian
+from engine.differences import (
+    FINE,
+    NOTHING,
+    ROUNDING,
+    doubt,
+    estimates,
+    kink_near,
+    scales_of,
+    sizes_of,
+)
 from engine.number import number
-from engine.op import Op, kept_by_row
-from engine.value import Operand, Value, toposort
+from engine.points import Input, Outputs, prepared, single
+from engine.value import Value, toposort
 
-Input = tuple[str, Value]
-Outputs = Callable[[], list[Value]]
-
-NOTHING = (math.inf, math.nan)  # an estimate that knows no slope, with its error
-
-STEPS = (1e-2, 1.25e-3, 1.5625e-4, 1.953125e-5)  # of the differences; each 8 times smaller
-PROBE = 2.44140625e-6  # the step of one more slope, which may contradict the others
-FINE = 1e-8  # of a large number: the size of steps that its rounding hardly changes
-ROUNDING = 8 * sys.float_info.epsilon  # of a result, for each unit of its size
 SURE = 0.01  # differences that may be off by a larger part of a slope do not tell its size
 ASIDE = [7.3e-3 / 8**k for k in range(12)]  # steps to a neighbour; round ones might meet a kink
 GOLDEN = 0.6180339887498949  # its multiples have fractions that are far from each other
-IMAGINARY = 1e-20  # a part so small that its square vanishes
-HIDDEN = 1e-60  # the same beside gradients that are far below the numbers on the way
 NOUGHT = 1e-110  # what its square may leave of a slope that is 0
-
-# What may jump at a kink, as weights of the values 0, 1 and 2 steps to a side.
-JUMPS = {"value": (0.0, 1.0, 0.0), "slope": (-1.0, 1.0, 0.0), "curvature": (1.0, -2.0, 1.0)}
 
 
 class GradientError(AssertionError):
@@ -77,7 +67,7 @@ def check_grads(f: Callable[..., Any], point: Any, order: int = 2, tolerance: fl
 0.500000406; f has a kink near this point: the slope is 5.12e-05 to the left and 1 to the right; \
 choose a point further away
     """
-    outputs, inputs = _prepared("check_grads", f, point)
+    outputs, inputs = prepared("check_grads", f, point)
     if not isinstance(order, int) or isinstance(order, bool):
         raise TypeError(
             f"check_grads expected a whole number as order, got {order!r:.40}: several inputs are "
@@ -105,11 +95,11 @@ def finite_difference(f: Callable[..., Any], x: Any) -> Any:
     Raises ValueError for more than one result, GradientError where `f` gives other numbers at each
     call, TypeError for what is no function or no point.
     """
-    outputs, inputs = _prepared("finite_difference", f, x)
-    _single(outputs())
+    outputs, inputs = prepared("finite_difference", f, x)
+    single(outputs())
     _check_repeats("finite_difference", outputs)
     slopes = [
-        min((_differences(outputs, value, scale)[0] for scale in _scales(value)), key=_doubt)[1]
+        min((estimates(outputs, value, scale)[0] for scale in scales_of(value)), key=doubt)[1]
         for _, value in inputs
     ]
     return slopes[0] if isinstance(x, Real) else slopes
@@ -127,81 +117,10 @@ def complex_step(f: Callable[..., Any], x: Any) -> Any:
     >>> complex_step(lambda x: x**3, 2.0)
     12.0
     """
-    outputs, inputs = _prepared("complex_step", f, x)
-    order = toposort(_single(outputs()))
-    slopes = [_slope_by(order, value, IMAGINARY) for _, value in inputs]
+    outputs, inputs = prepared("complex_step", f, x)
+    order = toposort(single(outputs()))
+    slopes = [slope_by(order, value, IMAGINARY) for _, value in inputs]
     return slopes[0] if isinstance(x, Real) else slopes
-
-
-# --- points ---------------------------------------------------------------------------------------
-
-
-def _prepared(name: str, f: Callable[..., Any], point: Any) -> tuple[Outputs, list[Input]]:
-    """`f` as a function of nothing that returns a list, and its inputs with their names."""
-    if not callable(f):
-        kinds = type(f).__name__, type(point).__name__
-        raise TypeError(
-            f"{name} expected a function and then a point, got {kinds[0]} and {kinds[1]}: write "
-            f"{name}(f, [2.0, 3.0]) for f(x, y), or {name}(lambda: loss(), [x]) for a Value x"
-        )
-    operands = _operands(name, point)
-    inputs = [named for i, operand in enumerate(operands) if (named := _named(operand, i))]
-    arguments: list[Any] = []
-    if not inputs:
-        names = _names(f, len(operands))
-        arguments = [_as_values(x, name, inputs) for x, name in zip(operands, names, strict=True)]
-    elif len(inputs) < len(operands):
-        raise TypeError("expected a point of numbers, or of Values, got both")
-    _check_arguments(name, f, arguments)
-
-    def outputs() -> list[Value]:
-        result = f(*arguments)
-        results = result if isinstance(result, list | tuple) else [result]
-        for y in results:
-            if not isinstance(y, Value | Real):
-                raise TypeError(
-                    f"{name} expected f to return a Value or a list of Values, "
-                    f"got {type(y).__name__} ({y!r:.40})"
-                )
-        return [y if isinstance(y, Value) else Value(y) for y in results]
-
-    return outputs, inputs
-
-
-def _operands(name: str, point: Any) -> list[Any]:
-    """The parts of a point."""
-    if isinstance(point, Real):
-        return [point]
-    if not isinstance(point, Iterable):
-        raise TypeError(
-            f"{name} expected a point, a number or a list, got {type(point).__name__}: write "
-            f"{name}(f, [2.0, 3.0]) for f(x, y), or {name}(lambda: loss(), [x]) for a Value x"
-        )
-    operands = list(point)
-    if not operands:
-        raise ValueError("expected a point of at least one number or Value, got none")
-    return operands
-
-
-def _check_arguments(name: str, f: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """TypeError where `f` cannot be called with the parts of the point."""
-    try:
-        signature = inspect.signature(f)
-    except (TypeError, ValueError):  # some builtins have none
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        remedy = (
-            f"several inputs are one list, {name}(f, [2.0, 3.0]), and a list among them is a list "
-            f"in it, {name}(f, [2.0, [3.0, 4.0]])"
-            if arguments
-            else f"Values are moved in place and f takes nothing, {name}(lambda: f(x), [x])"
-        )
-        raise TypeError(
-            f"{name} calls f with {len(arguments)} arguments, one for each part of a point of "
-            f"numbers, and f{signature} does not take them ({error}): {remedy}"
-        ) from None
 
 
 def _check_repeats(name: str, outputs: Outputs) -> None:
@@ -217,45 +136,7 @@ def _check_repeats(name: str, outputs: Outputs) -> None:
         )
 
 
-def _named(operand: Any, index: int) -> Input | None:
-    """The name and the Value of an operand that is moved in place; None for others."""
-    match operand:
-        case Value():
-            name, x = operand.label or f"input {index}", operand
-        case (str(name), Value() as x):
-            pass
-        case _:
-            return None
-    if x.op:
-        raise ValueError(f"expected leaves, got the result of an operation ({x.op.name}): {name}")
-    return name, x
-
-
-def _names(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of the operands: those of the parameters of `f`, where it tells them."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [*names[:count], *(f"input {i}" for i in range(len(names), count))]
-
-
-def _as_values(operand: Any, name: str, inputs: list[Input]) -> Any:
-    """An operand with a Value in place of each number; all of them join `inputs`."""
-    if isinstance(operand, list | tuple):
-        return [_as_values(part, f"{name}[{i}]", inputs) for i, part in enumerate(operand)]
-    inputs.append((name, Value(operand)))
-    return inputs[-1][1]
-
-
-def _single(outputs: Sequence[Value]) -> Value:
-    if len(outputs) != 1:
-        raise ValueError(f"expected a function with one result, got {len(outputs)} results")
-    return outputs[0]
-
-
-# --- differences ----------------------------------------------------------------------------------
+# --- what is exact beside what is found ---------------------------------------------------------
 
 
 def _check(outputs: Outputs, inputs: Sequence[Input], order: int, tolerance: float) -> None:
@@ -302,15 +183,15 @@ def _compare(
     tolerance: float,
 ) -> None:
     """Raises GradientError where an exact derivative by `x` is not what differences say."""
-    found, scales = [NOTHING] * len(exact), _scales(x)
-    graphs = cache(lambda: _graphs(outputs, x))
+    found, scales = [NOTHING] * len(exact), scales_of(x)
+    graphs = cache(lambda: graphs_around(outputs, x))
     for scale in scales:
-        tried = _differences(outputs, x, scale)
-        found = [min(pair, key=_doubt) for pair in zip(found, tried, strict=True)]
+        tried = estimates(outputs, x, scale)
+        found = [min(pair, key=doubt) for pair in zip(found, tried, strict=True)]
         pairs = list(zip(exact, found, strict=True))
         judged = [_verdict(g, *estimate, tolerance) for g, estimate in pairs]
         wrong = [i for i, words in enumerate(judged) if words]
-        if wrong and scale == scales[0] and (kink := _kink(outputs, x, scale, wrong[0])):
+        if wrong and scale == scales[0] and (kink := kink_near(outputs, x, scale, wrong[0])):
             g, (_, y) = pairs[wrong[0]]
             raise GradientError(f"{questions[wrong[0]]}: {_said(g, y)}{kink}")
         # That both are 0 tells nothing where the steps leave the part of f that is not flat.
@@ -329,7 +210,7 @@ def _decided(
     """Words where the complex step does not find the gradient that differences cannot see."""
     exact, found, error = numbers
     order = toposort(graphs[0])
-    slope, paths = _complex_slope(graphs, x), _sizes(order).get(x, 0.0)
+    slope, paths = slope_of_graphs(graphs, x), sizes_of(order).get(x, 0.0)
     if slope is None:
         return _hidden(exact, found, error) if error > tolerance * paths else ""
     rounding = ROUNDING * len(order) * paths
@@ -363,266 +244,3 @@ def _verdict(exact: float, error: float, found: float, tolerance: float) -> str:
     if exact != found and error > max(SURE * abs(exact), SURE * abs(found), tolerance):
         return _hidden(exact, found, error)
     return ""
-
-
-def _doubt(estimate: tuple[float, float]) -> tuple[float, float]:
-    """What to sort estimates by, the surest first: the error relative to the slope, then itself."""
-    error, slope = estimate
-    return error / abs(slope) if error < abs(slope) else 1.0, error
-
-
-def _scales(x: Value) -> list[float]:
-    """The sizes of a change of `x` to try: that of the numbers around 1, then that of `x`."""
-    size = abs(x.data) or 1.0
-    return [max(1.0, FINE * size), max(size, 1e-150)]
-
-
-def _differences(outputs: Outputs, x: Value, scale: float) -> list[tuple[float, float]]:
-    """For each output, an estimate of the error of its derivative by `x`, and the derivative."""
-    sizes = [_largest(y) for y in outputs()]
-    slopes, roundings = [], []
-    for step in _steps(outputs, x, scale):
-        left, right = x.data - step, x.data + step
-        sides = list(zip(_moved(outputs, x, left), _moved(outputs, x, right), strict=True))
-        slopes.append([ieee.div(high - low, right - left) for low, high in sides])
-        largest = [
-            max(size, abs(low), abs(high)) for size, (low, high) in zip(sizes, sides, strict=True)
-        ]
-        roundings.append([ROUNDING * size / step for size in largest])
-    return list(map(_extrapolated, zip(*slopes, strict=True), zip(*roundings, strict=True)))
-
-
-def _largest(y: Value) -> float:
-    """The size of the largest result on the way to `y`, as `y` sees it: each was rounded."""
-    sizes = _sizes(toposort(y))
-    seen = (size * abs(v.data) for v, size in sizes.items() if v.op)
-    return max(filter(math.isfinite, seen), default=0.0)
-
-
-def _sizes(order: Sequence[Value]) -> dict[Value, float]:
-    """Of each value of a sorted graph the size of its paths: products of slopes, without signs."""
-    sizes = dict.fromkeys(order, 0.0)
-    sizes[order[-1]] = 1.0
-    for v in reversed(order):
-        size = sizes[v]
-        if v.op and size:
-            for parent, slope in zip(v.parents, v.partials, strict=True):
-                if slope:  # neither 0, through which nothing goes, nor that of a constant
-                    sizes[cast(Value, parent)] += size * abs(slope)
-    return sizes
-
-
-def _extrapolated(slopes: Sequence[float], roundings: Sequence[float]) -> tuple[float, float]:
-    """The error and the value of the slope for a step of 0.
-
-    Ridders' method: the slopes for smaller and smaller steps, extrapolated as a polynomial in
-    step ** 2; the best of all extrapolations is the one that differs least from those it was made
-    of, and from the slope for the last step, rounding included. That step takes no other part: it
-    tells where the others are too large to see what `f` does.
-    """
-    best = NOTHING
-    former: list[float] = []
-    *slopes, probe = slopes
-    *roundings, blur = roundings
-    for slope, rounding in zip(slopes, roundings, strict=True):
-        latest = [slope]
-        for k, coarse in enumerate(former):
-            fine = latest[k]
-            better = fine + (fine - coarse) / ((STEPS[0] / STEPS[1]) ** (2 * k + 2) - 1)
-            latest.append(better)
-            error = 2 * max(abs(better - coarse), abs(better - fine)) + rounding
-            missed = abs(better - probe)
-            if missed > blur:
-                error += missed
-            best = min(best, (error, better))
-        former = latest
-    return best
-
-
-def _steps(outputs: Outputs, x: Value, scale: float) -> list[float]:
-    """The steps to take, and that of the probe."""
-    steps = _inside(outputs, x, scale)
-    return [*steps, min(PROBE * min(_scales(x)), steps[-1] / 8)]
-
-
-def _inside(outputs: Outputs, x: Value, scale: float) -> list[float]:
-    """The steps to take, small enough to stay where the outputs are finite."""
-    for _ in range(12):
-        step = STEPS[0] * scale
-        sides = (_moved(outputs, x, x.data + side) for side in (-step, step))
-        if all(math.isfinite(y) for side in sides for y in side):
-            break
-        scale *= STEPS[1] / STEPS[0]
-    return [step * scale for step in STEPS]
-
-
-@contextmanager
-def _at(x: Value, data: float) -> Iterator[None]:
-    """Inside, the number of `x` is `data`; afterwards it is what it was."""
-    home = x.data
-    x.data = data
-    try:
-        yield
-    finally:
-        x.data = home
-
-
-def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
-    """The numbers of the outputs where that of `x` is `data`."""
-    with _at(x, data):
-        return [y.data for y in outputs()]
-
-
-def _aside(outputs: Outputs, x: Value, side: float, index: int) -> list[float]:
-    """An output where `x` is, and 1 and 2 steps to a side."""
-    return [_moved(outputs, x, x.data + k * side)[index] for k in range(3)]
-
-
-def _kink(outputs: Outputs, x: Value, scale: float, index: int) -> str:
-    """Words for a kink near `x`: what does not get closer on its two sides as steps shrink."""
-    steps = _inside(outputs, x, scale)[-3:]
-    sides = [[(side, _aside(outputs, x, side, index)) for side in (-step, step)] for step in steps]
-    for power, (name, weights) in enumerate(JUMPS.items()):
-        found = [
-            [
-                ieee.div(sum(map(mul, weights, values)), ieee.pow(side, power)) + 0.0  # no -0.0
-                for side, values in both
-            ]
-            for both in sides
-        ]
-        (left, right), gaps = found[-1], [abs(right - left) for left, right in found]
-        size = max(abs(y) for _, values in sides[-1] for y in values)
-        blur = 1e-3 * max(abs(left), abs(right)) + ieee.div(
-            ROUNDING * size, ieee.pow(steps[-1], power)
-        )
-        if gaps[-1] > blur and all(0.5 * g < h < 2 * g for g, h in pairwise(gaps)):
-            return (
-                f"; f has a kink near this point: the {name} is {left:.3g} to the left and "
-                f"{right:.3g} to the right; choose a point further away"
-            )
-    return ""
-
-
-# --- the complex step -----------------------------------------------------------------------------
-
-
-def _graphs(outputs: Outputs, x: Value) -> list[list[Value]]:
-    """The outputs where `x` is, and a small step to both sides."""
-    step = _steps(outputs, x, _scales(x)[0])[-1]
-    made = [outputs()]
-    for data in (x.data - step, x.data + step):
-        with _at(x, data):
-            made.append(outputs())
-    return made
-
-
-def _complex_slope(graphs: Sequence[Value], x: Value) -> float | None:
-    """The derivative of an output by `x`; None where its graph does not tell it.
-
-    It does not where a constant or a leaf of it is another one when `x` moves: a number that left
-    the graph, as by `detach()`.
-    """
-    home, *sides = (_constants(y, x) for y in graphs)
-    if any(side != home for side in sides):
-        return None
-    try:
-        slope = _slope_by(toposort(graphs[0]), x, HIDDEN, with_rules=True)
-    except (ArithmeticError, ValueError):  # cmath has no inf where a number is too large
-        return None
-    return slope if math.isfinite(slope) else None
-
-
-def _constants(y: Value, x: Value) -> list[object]:
-    """The operations below `y` with their constants, and the leaves but `x`."""
-    return [
-        (v.op, [p for p in v.parents if type(p) is float]) if v.op else v.data
-        for v in toposort(y)
-        if v is not x
-    ]
-
-
-def _slope_by(order: Iterable[Value], x: Value, step: float, with_rules: bool = False) -> float:
-    """The derivative of the last value of a sorted graph by `x`."""
-    step *= min(1.0, abs(x.data) or 1.0)
-    numbers: dict[Operand, complex] = {}
-    for v in order:
-        if v.op is None:
-            numbers[v] = complex(v.data, step if v is x else 0.0)
-        elif math.isnan(v.data):  # cmath goes on where real functions end
-            numbers[v] = complex(v.data, v.data)
-        else:
-            operands = [numbers[p] if isinstance(p, Value) else complex(p) for p in v.parents]
-            numbers[v] = _row(v.op, with_rules, *v.op.arguments(operands))
-    return numbers[v].imag / step
-
-
-def _row(op: Op, with_rules: bool, *arguments: Any) -> complex:
-    return _compiled(op, with_rules)(*arguments)
-
-
-@kept_by_row
-def _compiled(op: Op, with_rules: bool) -> Callable[..., complex]:
-    """A row's formula as a function of complex numbers."""
-    rows = {name: partial(_row, row, with_rules) for name, row in op.callees.items()}
-    text = f"lambda {op.variables}: {formulas.generic(op.formula)}"
-    names = {**rows, **COMPLEX, **(RULES if with_rules else {})}
-    return eval(text, names)  # type: ignore[no-any-return]
-
-
-def _abs(x: complex) -> complex:
-    return -x if x.real < 0 else x
-
-
-def _expm1(x: complex) -> complex:
-    return complex(math.expm1(x.real), math.exp(x.real) * x.imag)
-
-
-def _log1p(x: complex) -> complex:
-    return complex(math.log1p(x.real), x.imag / (1 + x.real))
-
-
-def _pow(x: complex, y: complex) -> complex:
-    if x.real < 0 and y.imag == 0 and y.real == round(y.real):  # a power without a logarithm
-        return _pow(-x, y) * (1 - 2 * math.fmod(abs(y.real), 2))
-    return x**y
-
-
-def _fsum(xs: Sequence[complex]) -> complex:
-    return complex(ieee.fsum([x.real for x in xs]), ieee.fsum([x.imag for x in xs]))
-
-
-def _logsumexp(xs: Sequence[complex]) -> complex:
-    top = max(xs, key=lambda x: x.real)
-    return top + cmath.log(_fsum([cmath.exp(x - top) for x in xs]))
-
-
-def _no_complex_form(x: complex) -> complex:
-    raise NotImplementedError(
-        "complex_step has no complex erf, erfc and gelu: use finite_difference"
-    )
-
-
-def _by_rule(f: Callable[[float], float], slope: float) -> Callable[[complex], complex]:
-    return lambda x: complex(f(x.real), slope * math.exp(-x.real * x.real) * x.imag)
-
-
-# For numbers with a tiny imaginary part alone, and with a slope that is known: no part of what
-# `complex_step` promises, but another text than that of the row.
-RULES = {
-    "erf": _by_rule(math.erf, 2 / math.sqrt(math.pi)),
-    "erfc": _by_rule(math.erfc, -2 / math.sqrt(math.pi)),
-}
-COMPLEX: dict[str, Callable[..., Any]] = {
-    **{name: getattr(cmath, name) for name in ieee.FUNCTIONS if hasattr(cmath, name)},
-    "abs": _abs,
-    "div": lambda x, y: x / y,
-    "erf": _no_complex_form,
-    "erfc": _no_complex_form,
-    "expm1": _expm1,
-    "fsum": _fsum,
-    "inner": ieee.inner,
-    "log1p": _log1p,
-    "logsumexp": _logsumexp,
-    "pow": _pow,
-    "_key": lambda x: x.real,
-}

@@ -1,5 +1,6 @@
 """Neural nets of Values: models, losses, optimisers, data, training, plots, saving."""
 
+from nn.boundary import plot_decision_boundary as plot_decision_boundary
 from nn.data import DataError as DataError
 from nn.data import Dataset as Dataset
 from nn.data import DataWarning as DataWarning
@@ -33,16 +34,15 @@ from nn.module import Neuron as Neuron
 from nn.optim import SGD as SGD
 from nn.optim import Adam as Adam
 from nn.optim import AdamW as AdamW
-from nn.optim import constant as constant
-from nn.optim import cosine as cosine
-from nn.optim import linear as linear
-from nn.optim import step as step
 from nn.plot import plot_comparison as plot_comparison
-from nn.plot import plot_decision_boundary as plot_decision_boundary
 from nn.plot import plot_history as plot_history
 from nn.save import load as load
 from nn.save import load_with_meta as load_with_meta
 from nn.save import save as save
+from nn.schedules import constant as constant
+from nn.schedules import cosine as cosine
+from nn.schedules import linear as linear
+from nn.schedules import step as step
 from nn.timeline import Run as Run
 from nn.train import evaluate as evaluate
 from nn.train import fit as fit

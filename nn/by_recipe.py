@@ -11,7 +11,7 @@ from os import PathLike
 from typing import Any, NamedTuple, cast
 
 from engine.ieee import fsum
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from engine.replay import backends
 from engine.replay.witness import outside
 from engine.sweep import set_each
@@ -22,9 +22,9 @@ from nn.ground import Ground, ground, ground_of
 from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
 from nn.judging import Loss
 from nn.module import MLP
-from nn.optim import Schedule
 from nn.recipe import OPTIMIZERS, SCHEDULES, Recipe, begin, bending, places
 from nn.rows import EachRow
+from nn.schedules import Schedule
 from nn.table import Table
 from nn.train import fit
 

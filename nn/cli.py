@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from engine.names import no_such
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn.commands.ask import STEEPEST, check, draw_row, predict, watch_row
 from nn.commands.learn import demo, look_at_file, train
 from nn.commands.options import (

@@ -2,14 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
-from engine.names import no_such
-from nn.module import finite
-from nn.numerals import PLAIN, SEPARATORS, Spelling, finite_number, is_missing, other_ways
+from nn.numerals import PLAIN, Spelling, finite_number, is_missing, other_ways
 from nn.sheet import FOUND, Format, Sheet
 
 VERSION = 2  # 1 told by the name of a text whether it stood for gaps, or for the rest
@@ -175,7 +173,7 @@ def class_name(x: float) -> str:
 Noted = dict[str, dict[str, Sequence[int]]]  # what is said: of columns, the places in the file
 
 
-class Laid(NamedTuple):
+class Features(NamedTuple):
     """A list of numbers for each feature, nan in a gap that is to be filled.
 
     Of rows that cannot be read, by place: what is wrong with them, and which gap they have. `noted`
@@ -193,7 +191,7 @@ USUAL_TEXT = "empty cells are the most frequent text"
 THE_REST = "texts that were not learned one by one"
 
 
-def laid(sheet: Sheet, reading: Reading) -> Laid:
+def features_of(sheet: Sheet, reading: Reading) -> Features:
     """The columns of a sheet, as a reading has them."""
     found: list[list[float]] = []
     faults, lacking = dict(sheet.ragged), dict[int, str]()
@@ -228,105 +226,9 @@ def laid(sheet: Sheet, reading: Reading) -> Laid:
         for i, words in wrong.items():
             faults.setdefault(i, f"{column.name!r} is {words}")
     gone = {i: words for i, words in lacking.items() if i not in faults}
-    return Laid(found, faults, gone, noted)
+    return Features(found, faults, gone, noted)
 
 
 def gaps_of(numbers: Sequence[float]) -> list[int]:
     """The places of the gaps among numbers, fast where there are none."""
     return [i for i, x in enumerate(numbers) if x != x] if math.isnan(sum(numbers)) else []
-
-
-# --- from JSON --------------------------------------------------------------------------------
-
-
-def reading_of(meta: Mapping[str, Any]) -> Reading:
-    """The reading that `meta` tells of; ValueError, TypeError or KeyError where it is damaged."""
-    version, target = meta["version"], meta["target"]
-    if version not in (1, VERSION) or version is True:
-        raise ValueError(f"its reading is of version {version!r:.20}, expected {VERSION}")
-    told = [*meta["columns"], *([] if target is None else [target])]
-    if version == 1:
-        told = [_since_1(column, column is target) for column in told]
-    columns = tuple(map(_column, told))
-    columns, aim = (columns, None) if target is None else (columns[:-1], columns[-1])
-    for column in columns:
-        if meta["missing"] == "fill" and column.kind == "number" and column.fill is None:
-            raise ValueError(f"expected a fill for {column.name!r}, got none")
-    return Reading(
-        columns=columns,
-        target=aim,
-        missing=_one_of("missing", meta["missing"], POLICIES),
-        format=Format(
-            _text(meta["format"]["encoding"]),
-            _true_or_false(meta["format"]["header"]),
-            _one_of("decimal", meta["format"]["decimal"], ("", *SEPARATORS["--decimal"])),
-            _one_of("thousands", meta["format"]["thousands"], ("", *SEPARATORS["--thousands"])),
-            _text(meta["format"]["usual"]),
-        ),
-    )
-
-
-def _column(meta: Mapping[str, Any]) -> Column:
-    decimal, thousands, sign = meta["spelling"]
-    fill, usual, texts = meta["fill"], meta["usual"], tuple(map(_text, _list(meta["texts"])))
-    if meta["kind"] == "text":
-        _one_of("gap", meta["gap"], ("", *texts))
-    return Column(
-        name=_text(meta["name"]),
-        kind=_one_of("kind", meta["kind"], KINDS),
-        spelling=Spelling(
-            _one_of("decimal", decimal, SEPARATORS["--decimal"]),
-            _one_of("thousands", thousands, ("", *SEPARATORS["--thousands"])),
-            _text(sign),
-        ),
-        fill=None if fill is None else finite("fill", fill),
-        gap=_text(meta["gap"]),
-        texts=texts,
-        rest=_one_of("rest", meta["rest"], ("", *texts)),
-        usual=None if usual is None else _text(usual),
-        is_numeric=bool(_true_or_false(meta["is_numeric"])),
-        is_lenient=bool(_true_or_false(meta["is_lenient"])),
-    )
-
-
-def _since_1(column: Mapping[str, Any], is_target: bool) -> dict[str, Any]:
-    """A column of version 1 as one of today.
-
-    Its last text stood for the rest if it was "other", after the most frequent of many texts.
-    """
-    name, texts, is_text = column["name"], _list(column["texts"]), column["kind"] == "text"
-    has_rest = texts[-1:] == [OTHER] and len(texts) >= MOST_CATEGORIES - 1 and not is_target
-    gap = MISSING if MISSING in texts else ""
-    if not is_text:
-        gap = f"{name} was missing" if _true_or_false(column["gaps"]) else ""
-    return {
-        **column,
-        "gap": gap,
-        "rest": OTHER if has_rest else "",
-        "is_numeric": column["lenient"] if is_text else False,
-        "is_lenient": False if is_text else column["lenient"],
-    }
-
-
-def _checked(expected: str, holds: Callable[[Any], bool]) -> Callable[[Any], Any]:
-    def check(x: Any) -> Any:
-        if not holds(x):
-            raise ValueError(f"expected {expected}, got {x!r:.60}")
-        return x
-
-    return check
-
-
-def _utf8(x: Any) -> bool:
-    return isinstance(x, str) and bool(x.encode() or True)
-
-
-_text = _checked("a text", _utf8)
-_list = _checked("a list", lambda x: isinstance(x, list))
-_true_or_false = _checked("true, false or null", lambda x: x is None or isinstance(x, bool))
-
-
-def _one_of(what: str, x: Any, names: Sequence[str]) -> str:
-    if x not in names:
-        raise ValueError(no_such(what, x, names))
-    return str(x)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from engine.value import data_of
+from nn.checks import finite, generator, size
 from nn.dataset import Data, DataError, Dataset, DataWarning, Rows, as_dataset, is_apart
-from nn.module import finite, generator, size
-from nn.reading import load_csv
+from nn.loading import load_csv
 from nn.scaling import Scaler, is_finite, standardise
 
 __all__ = [

@@ -8,7 +8,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from engine.pictures.drawing.picture import many, visible
+from engine.pictures.texts import many, visible
 
 ROUNDING = 8 * sys.float_info.epsilon  # of a number that a few operations computed, as a part of it
 

@@ -6,12 +6,12 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
-from itertools import groupby
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from types import SimpleNamespace as Namespace
 from typing import Any
 
 from engine.op import Op
+from engine.pictures.texts import WRITTEN_OUT, in_runs
 from engine.value import Value
 from nn.optim import Optimizer
 
@@ -19,7 +19,6 @@ PYTHON = str(sys.implementation.cache_tag)  # the digests of code are those of o
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), range, slice)
 DEEPEST = 30  # things in things
 LONGEST = 2000  # letters that are kept as they are
-MANY = 4  # things that are alike and side by side; more of them are counted
 LIBRARY = ("engine", "nn")
 DIGEST = re.compile("#[0-9a-f]{12}")
 
@@ -101,10 +100,7 @@ class _Teller:
         return [f"{name}={self.tell(thing)}" for name, thing in things.items()]
 
     def row(self, things: Iterable[object]) -> str:
-        runs = [(words, len([*run])) for words, run in groupby(map(self.tell, things))]
-        parts = [[words] * n if n <= MANY else [f"{n} x {words}"] for words, n in runs]
-        inside = ", ".join([words for part in parts for words in part])
-        return f"[{inside}]"
+        return f"[{in_runs(map(self.tell, things))}]"
 
     def sequence(self, things: Sequence[object]) -> str:
         kind = "" if type(things) is list else type(things).__qualname__
@@ -259,6 +255,6 @@ def counted(text: str) -> str:
     'Layer of [6 x ReLUNeuron(2)]'
     """
     for one in (r"\w+Neuron\(\d+\)", r"Layer of \[[^\[\]]*\]"):
-        alike = re.compile(rf"({one})((?:, \1){{{MANY},}})")
+        alike = re.compile(rf"({one})((?:, \1){{{WRITTEN_OUT},}})")
         text = alike.sub(lambda run: f"{run[0].count(run[1])} x {run[1]}", text)
     return text

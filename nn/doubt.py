@@ -12,14 +12,16 @@ _GROUPS = re.compile(r"[^\d.,]*[1-9]\d{0,2}(\.\d{3})+[^\d.,]*")  # one point, or
 _GROUP = re.compile(r"[^\d.,]*[1-9]\d{0,2}\.\d{3}[^\d.,]*")
 
 
-class Doubts(NamedTuple):
+class ColumnWarnings(NamedTuple):
     """What has to be decided, and what is worth a line, by the names of columns."""
 
     problems: dict[str, str]
     remarks: dict[str, str]
 
 
-def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> Doubts:
+def column_warnings(
+    sheet: Sheet, columns: Sequence[Column], is_known: bool = False
+) -> ColumnWarnings:
     """What to say of each column whose points may mean what they were not read as.
 
     Such a number is 1.234. What the other numbers of the sheet are like speaks against one meaning;
@@ -55,7 +57,7 @@ def doubts(sheet: Sheet, columns: Sequence[Column], is_known: bool = False) -> D
             )
         elif not parts and not any(_has_points(sheet, other) for other in read):
             found[column.name] = f"{column.name!r} holds {example!r}: say {way}"
-    return Doubts(found, remarks)
+    return ColumnWarnings(found, remarks)
 
 
 def _different(sheet: Sheet, column: Column) -> set[str]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from engine.pictures.drawing.picture import many, visible
+from engine.pictures.texts import many, visible
 from nn.data import Dataset
 
 FEWEST = 20  # rows, of which a share says something

@@ -2,15 +2,18 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as short
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from nn.module import finite
+from nn.checks import finite
 
+T = TypeVar("T")
+Reader = Callable[[str, Any], Any]  # takes the name of a part and what stands there
+Readers = Mapping[str, Reader]
 _JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
 
 
@@ -28,8 +31,8 @@ def parse(text: str) -> Any:
     )
 
 
-def check_format(document: Any, kind: str, version: int, keys: Sequence[str]) -> None:
-    """ValueError unless it is a document of this kind and version, with these keys alone."""
+def check_format(document: Any, kind: str, version: int, parts: Mapping[str, type]) -> None:
+    """ValueError unless it is a document of this kind and version, of these parts alone."""
     check_type("the file", document, dict)
     got = document.get("format"), document.get("version")
     if got != (kind, version) or got[1] is True:
@@ -37,7 +40,9 @@ def check_format(document: Any, kind: str, version: int, keys: Sequence[str]) ->
             f"expected format {kind!r} version {version},"
             f" got {short(got[0])} version {short(got[1])}"
         )
-    check_keys("the file", document, ("format", "version", *keys))
+    check_keys("the file", document, ("format", "version", *parts))
+    for part, expected in parts.items():
+        check_type(part, document[part], expected)
 
 
 def check_type(name: str, thing: object, expected: type) -> None:
@@ -51,6 +56,30 @@ def check_keys(name: str, thing: dict[str, Any], expected: Sequence[str]) -> Non
     if sorted(thing) != sorted(expected):
         keys = ", ".join(expected)
         raise ValueError(f"{name} expected the keys {keys}, got {short(list(thing))}")
+
+
+def read_as(kind: Callable[..., T], thing: Mapping[str, Any], readers: Readers) -> T:
+    """What an object of a file tells of, each of its parts read by a reader of its own.
+
+    >>> read_as(dict, {"lr": 1}, {"lr": finite})
+    {'lr': 1.0}
+    """
+    return kind(**{name: read(name, thing[name]) for name, read in readers.items()})
+
+
+def list_of(read: Reader) -> Reader:
+    """The reader of a list of what `read` reads."""
+
+    def read_list(name: str, things: Any) -> list[Any]:
+        check_type(name, things, list)
+        return [read(name, x) for x in things]
+
+    return read_list
+
+
+def or_none(read: Reader) -> Reader:
+    """The reader of what `read` reads, or of null, which is None."""
+    return lambda name, x: None if x is None else read(name, x)
 
 
 @contextmanager

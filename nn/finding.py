@@ -6,8 +6,8 @@ from dataclasses import replace
 from nn.aims import Aim
 from nn.columns import Column, Reading
 from nn.dataset import DataError
-from nn.doubt import doubts
-from nn.looking import Found, Wishes
+from nn.doubt import column_warnings
+from nn.found import Found, Wishes
 from nn.progress import Stage, no_stage
 from nn.sheet import Format, Sheet
 
@@ -48,7 +48,7 @@ def find(
         aim = known if classes else look.target(target)
     read = [*columns, *([aim] if aim else [])]
     if not (format.decimal or format.points_part):
-        found.problems |= doubts(sheet, read).problems
+        found.problems |= column_warnings(sheet, read).problems
     for name in sheet.nameless:
         if any(column.name == name for column in read):
             found.say("has no name in the file", repr(name))

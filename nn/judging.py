@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from engine.ieee import fsum
 from engine.replay.undo import trial
 from engine.value import Value
+from nn.checks import finite
 from nn.data import Data, Decision, as_dataset, decision, one_hot
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, mae, mse
-from nn.module import MLP, finite
+from nn.module import MLP
 from nn.plain import is_stateless
 from nn.progress import collector_paused
 from nn.rows import EachRow, with_floats

@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.columns import Column, class_name
 from nn.dataset import DataError, Dataset
-from nn.finding import Found, Wishes, find
+from nn.finding import find
+from nn.found import Found, Wishes
 from nn.numerals import finite_number, is_missing
 from nn.plan import plan_for
 from nn.progress import Stage, no_stage

@@ -70,7 +70,7 @@ def binary_cross_entropy(logit: Prediction, target: Target) -> Value:
     name = "binary_cross_entropy"
     pairs = _pairs(name, logit, target)
     _check_targets(name, pairs, "from 0 to 1", lambda t: 0 <= t <= 1)
-    return _mean([_surprise(z, t) for z, t in pairs])
+    return _mean([_bce_of_logit(z, t) for z, t in pairs])
 
 
 def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
@@ -95,7 +95,7 @@ def cross_entropy(logits: Sequence[Any], target: Any) -> Value:
             " for two classes told apart by one logit there is binary_cross_entropy"
         )
     if _is_many(target) and not isinstance(target, Mapping | Set) and len(target) == len(logits):
-        return _surprise_of_chances(logits, target)
+        return _cross_entropy_of_chances(logits, target)
     loss: Value = cross_entropy_of_one(logits, target)
     return loss
 
@@ -128,7 +128,8 @@ def _named(thing: object) -> str:
     return str(getattr(thing, "__name__", type(thing).__name__))
 
 
-def _surprise(z: Value, t: Value | float) -> Value:
+def _bce_of_logit(z: Value, t: Value | float) -> Value:
+    """-log of the chance that sigmoid(z) gives t."""
     if isinstance(t, Value):  # also where `fit` made a number of a class one
         some: Value = call(SHARE, t, (-z).softplus()) + call(SHARE, 1 - t, z.softplus())
         return some
@@ -137,7 +138,8 @@ def _surprise(z: Value, t: Value | float) -> Value:
     return (-z if t else z).softplus()
 
 
-def _surprise_of_chances(logits: Sequence[Any], chances: Sequence[Any]) -> Value:
+def _cross_entropy_of_chances(logits: Sequence[Any], chances: Sequence[Any]) -> Value:
+    """The mean of -log softmax(logits), weighted by the chances of the classes."""
     total = logsumexp(logits)
     gaps = [total - z for z in logits]
     if any(isinstance(chance, Value) for chance in chances):

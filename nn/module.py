@@ -5,24 +5,21 @@ import random
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import groupby
-from operator import index
 from reprlib import repr as short
 from typing import Any, NoReturn, cast
 
 from engine.functions import dot
 from engine.names import no_such
-from engine.number import number
 from engine.ops import OPS
+from engine.pictures.texts import in_runs
 from engine.replay.arguments import holds_objects
 from engine.replay.cells import Observed, attributes_of
 from engine.sweep import set_each
 from engine.value import Value, apply
+from nn.checks import Seed, finite, generator, size, switch
 
 Inputs = Sequence[Value | float]
-Seed = int | random.Random | None
 USUAL = "".join("relu")  # no other "relu" is this object: whether one was given can be told
-WRITTEN_OUT = 4  # things that are alike and side by side; more of them are counted
 
 
 class Module(Observed):
@@ -196,7 +193,7 @@ class Layer(Module):
         return [neuron(x) for neuron in self.neurons]
 
     def __repr__(self) -> str:
-        return f"Layer of [{_listed(self.neurons)}]"
+        return f"Layer of [{in_runs(map(repr, self.neurons))}]"
 
 
 class MLP(Module):
@@ -247,7 +244,7 @@ class MLP(Module):
         return outputs[0] if len(outputs) == 1 else outputs
 
     def __repr__(self) -> str:
-        return f"MLP of [{_listed(self.layers)}]"
+        return f"MLP of [{in_runs(map(repr, self.layers))}]"
 
 
 def activation_named(name: str) -> Callable[[Value], Value]:
@@ -261,61 +258,6 @@ def activation_named(name: str) -> Callable[[Value], Value]:
 def is_activation(name: object) -> bool:
     """Whether there is an operation of one operand of that name, one that was defined too."""
     return isinstance(name, str) and (name in ACTIVATIONS or (name in OPS and OPS[name].arity == 1))
-
-
-def switch(name: str, x: Any) -> bool:
-    """`x` as True or False, where it is one of them, or 1 or 0, as micrograd's code has; TypeError.
-
-    A text is refused: any text, "False" too, would count as true.
-    """
-    try:
-        known = (0, 1).index(x)  # NumPy's True is 1 as well
-    except ValueError:  # it is neither, or an array
-        raise TypeError(f"{name} expected True or False, got {short(x)}") from None
-    return known == 1
-
-
-def size(what: str, n: int) -> int:
-    """`n`, where it is an int of at least 1."""
-    if isinstance(n, bool) or not hasattr(n, "__index__"):
-        raise TypeError(f"the number of {what} must be an int, got {short(n)}")
-    if index(n) < 1:
-        raise ValueError(f"the number of {what} must be at least 1, got {short(n)}")
-    return index(n)
-
-
-def finite(
-    name: str,
-    x: object,
-    least: float = -math.inf,
-    below: float = math.inf,
-    most: float = math.inf,
-) -> float:
-    """`x` as a float, where it is finite, `least <= x < below` and `x <= most`; else ValueError."""
-    try:
-        z = math.nan if isinstance(x, bool) else number(x)
-    except (TypeError, OverflowError):
-        z = math.nan
-    if not (math.isfinite(z) and least <= z < below and z <= most):
-        bounds = f" of at least {least:g}" if least > -math.inf else ""
-        bounds += f" and below {below:g}" if below < math.inf else ""
-        bounds += f" and at most {most:g}" if most < math.inf else ""
-        raise ValueError(f"{name} expected a finite number{bounds}, got {short(x)}")
-    return z
-
-
-def check_model(who: str, model: object) -> None:
-    """TypeError for what cannot be called with an example, as a model is."""
-    if isinstance(model, type):
-        raise TypeError(
-            f"{who} expected a model, got the class {model.__name__}: make one, such as "
-            "net = MLP(2, [16, 1])"
-        )
-    if not callable(model):
-        has_forward = callable(getattr(model, "forward", None))
-        words = "name its method forward __call__" if has_forward else "got no function and no net"
-        kind = type(model).__name__
-        raise TypeError(f"{who} expected a model to call with one example, {kind}: {words}")
 
 
 def _same(x: Value) -> Value:
@@ -340,24 +282,6 @@ def _not_a_list(kind: str, *given: object) -> TypeError:
         f"{kind} expected its inputs as one list, such as net([{numbers}{more}]), "
         f"got {len(given)} arguments"
     )
-
-
-def _listed(things: Iterable[object]) -> str:
-    """All of them, those that are alike and side by side counted where they are many."""
-    runs = [(words, len(list(run))) for words, run in groupby(map(repr, things))]
-    return ", ".join(
-        ", ".join([words] * n) if n <= WRITTEN_OUT else f"{n} x {words}" for words, n in runs
-    )
-
-
-def generator(seed: Seed) -> random.Random:
-    """The generator of random numbers that a seed stands for, itself where it is one."""
-    if isinstance(seed, random.Random):
-        return seed
-    try:
-        return random.Random(seed)
-    except TypeError:
-        raise TypeError(f"seed expected an int or a random.Random, got {short(seed)}") from None
 
 
 def _reach(init: str | float, nin: int, nout: int) -> float:

@@ -232,16 +232,17 @@ def spellings(
     {Spelling(decimal=',', thousands='', sign=''): [1.234, 5.0]}
     """
     found: dict[Spelling, list[float]] = {}
-    for way, numbers in _fitting(cells):
+    for way, numbers in _readings(cells):
         is_asked = decimal in ("", way.decimal) and thousands in ("", way.thousands)
         if (is_asked or not (decimal or thousands)) and numbers not in found.values():
             found[way] = numbers
     if found or not (decimal or thousands):
         return found
-    return dict([*_fitting(cells)][:1])
+    return dict([*_readings(cells)][:1])
 
 
-def _fitting(cells: Collection[str]) -> Iterator[tuple[Spelling, list[float]]]:
+def _readings(cells: Collection[str]) -> Iterator[tuple[Spelling, list[float]]]:
+    """Each way in which all of the cells are numbers, with the numbers."""
     cells = list(cells)
     text = "\n".join(cells)
     signs = {""} if _UNSIGNED.fullmatch(text) else {_bare(cell)[0] for cell in cells}

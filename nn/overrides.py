@@ -3,9 +3,10 @@
 from operator import attrgetter
 from typing import Any
 
-from nn.optim import Optimizer
+from nn.optim import SGD, Optimizer
 from nn.plain import is_arithmetic, is_of
 
+_OURS = (Optimizer.__module__, SGD.__module__)
 _STEP = ("step", "take", "zero_grad", "check", "columns", "check_lengths")
 _methods_of = attrgetter(*_STEP, "rates")
 _ACCESS = ("__setattr__", "__getattribute__", "__getattr__", "__delattr__")
@@ -22,11 +23,7 @@ def is_ours(optimizer: Optimizer) -> bool:
     """Whether nothing in it is the user's, so that one look is enough."""
     kind, own = type(optimizer), vars(optimizer)
     are_ours = all(is_of(Optimizer, getattr(kind, name)) for name in (*_STEP, "rates", "moved"))
-    return (
-        are_ours
-        and kind.__module__ == Optimizer.__module__
-        and not any(map(callable, own.values()))
-    )
+    return are_ours and kind.__module__ in _OURS and not any(map(callable, own.values()))
 
 
 def is_overridden(optimizer: Optimizer) -> bool:
@@ -40,7 +37,7 @@ def is_overridden(optimizer: Optimizer) -> bool:
         return True
     if "moved" in own:
         return True
-    others = [c for c in kind.__mro__ if c.__module__ != Optimizer.__module__ and c is not object]
+    others = [c for c in kind.__mro__ if c.__module__ not in _OURS and c is not object]
     found = {name: thing for c in others for name, thing in vars(c).items()}
     if found.keys() & set(_ACCESS):
         return True

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from nn.checks import generator
 from nn.data import Dataset, shuffled
-from nn.module import generator
 
 
 def parted(rows: Dataset, share: float, seed: int) -> tuple[list[int], list[int]]:

@@ -2,14 +2,16 @@
 
 import builtins
 import math
+import os
 import sys
+from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType
 from typing import Any
 
 from engine.replay.witness import names_of, within
 from nn.loss import LOSSES
 from nn.module import ACTIVATIONS, MLP, Layer, Neuron
-from nn.optim import constant
+from nn.schedules import constant
 
 _SCHEDULES = constant.__code__.co_filename  # whose code is this package's
 _NUMBERS = {float, int, bool, str, type(None)}
@@ -121,13 +123,18 @@ def _function_of(thing: Any) -> Any:
 
 
 def is_of(kind: type, function: Any) -> bool:
-    """Whether a function was written in the file of a class, and is not wrapped by another.
+    """Whether a function was written in the folder of a class, and is not wrapped by another.
 
     >>> is_of(MLP, MLP.__call__), is_of(MLP, len)
     (True, False)
     """
     code = getattr(function, "__code__", None)
-    return code is not None and code.co_filename == sys.modules[kind.__module__].__file__
+    return code is not None and code.co_filename.startswith(_folder_of(kind.__module__))
+
+
+@cache
+def _folder_of(module: str) -> str:
+    return os.path.join(os.path.dirname(str(sys.modules[module].__file__)), "")
 
 
 def is_stateless(model: Any, loss: Any) -> bool:

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.dataset import Dataset, as_rows, grid_of
 from nn.extremes import extremes
 from nn.learned import from_places
 from nn.module import MLP
 from nn.parting import parted, thin_classes
 from nn.recipe import Recipe, places
-from nn.table import Table, laid
+from nn.table import Table, table_of
 from nn.task import Task, prepared_columns
 
 MOST_PARAMETERS = 1_000_000
@@ -91,7 +91,7 @@ def plan_for(
         task,
         rows.pick(here),
         training,
-        laid(training.xs, training.ys, grid[: len(columns) * len(learned)]),
+        table_of(training.xs, training.ys, grid[: len(columns) * len(learned)]),
         rows.pick(there) if others else None,
         scaled.pick(there) if others else None,
         numbers,

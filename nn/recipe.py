@@ -15,13 +15,14 @@ from functools import partial
 from typing import Any
 
 from engine.names import no_such
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from engine.value import Value
 from nn.data import Dataset
 from nn.loss import l2
 from nn.module import MLP
-from nn.optim import SGD, Adam, AdamW, Optimizer, Schedule, constant, cosine, linear
+from nn.optim import SGD, Adam, AdamW, Optimizer
 from nn.parting import parted
+from nn.schedules import Schedule, constant, cosine, linear
 
 ENOUGH = 200  # rows to learn from, of which some can be held out
 MOST_HELD_OUT = 2000  # rows: more would tell little more, and cost a look at each pass

@@ -1,22 +1,21 @@
 """A function of one row over many rows: in blocks that are replayed, or else row by row."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, chain
-from operator import itemgetter
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from engine.functions import sum as sum_of
 from engine.modes import enable_grad, is_watched, mode
 from engine.replay import backends
-from engine.replay.arguments import Given, Shape, flatten, numbers_of, read, rebuild
-from engine.replay.backends.kernel import fill
+from engine.replay.arguments import Given, Shape, numbers_of, read, rebuild
 from engine.replay.compare import ReplayError, gradients
 from engine.replay.recorded import Leaves, Recorded
 from engine.replay.replay import Replay
 from engine.replay.watch import turn
 from engine.replay.witness import outside
 from engine.value import Value, data_of
+from nn.block import Block, Results, no_leaves
 from nn.module import MLP
 from nn.progress import collector_paused
 
@@ -26,7 +25,6 @@ PAYS = 20  # to record a block takes as long as to compute so many of them row b
 
 Function = Callable[..., Any]
 Columns = Sequence[Sequence[Any]]
-Results = list[Any]
 
 
 class EachRow:
@@ -60,7 +58,7 @@ class EachRow:
         self._replay = Replay(block, backend=_usual() if backend == "auto" else backend, main=0)
         self._most = 0  # rows of a block; 0: nobody knows yet
         self._shapes: dict[Shape, Shape] = {}  # of a block; and as it was recorded
-        self._runs: dict[Recorded, _Run] = {}
+        self._runs: dict[Recorded, Block] = {}
         self._tries = self._answered = 0  # recordings, and the rows that they computed
 
     def __call__(self, *columns: Sequence[Any], before: int = 0) -> Results:
@@ -122,7 +120,7 @@ class EachRow:
 
     def _by_blocks(self, columns: Columns, size: int, found: Results, way: "_Way") -> None:
         """Adds what is still to be found, until no more can be replayed."""
-        n, leaves = len(columns[0]), _no_leaves()
+        n, leaves = len(columns[0]), no_leaves()
         while len(found) < n and not self._is_eager:
             done = len(found)
             start, stop = min(done, n - size), done + size
@@ -150,7 +148,7 @@ class EachRow:
             if not (recorded.suits(given.numbers) and recorded.world.holds()):
                 continue
             run = self._runs.get(recorded)
-            run = run or self._runs.setdefault(recorded, _Run(recorded, given))
+            run = run or self._runs.setdefault(recorded, Block(recorded, given))
             with recorded.lock:
                 part = way.of_run(run, leaves) if run.forward(given.numbers, leaves) else None
             if part is None:
@@ -195,65 +193,11 @@ class EachRow:
         return read((rebuild(first, iter(_values(first))), *others), {})
 
 
-class _Run:
-    """A recording of a block, and how to read its memory."""
-
-    def __init__(self, recorded: Recorded, given: Given) -> None:
-        self._recorded = recorded
-        _, forms = recorded.forms[0]
-        count = len(numbers_of(forms))
-        self._results = itemgetter(*recorded.program.outputs[: 1 + count])
-        self._read = _reader(forms)
-        widths = [len(numbers_of(thing)) for thing in given.arguments[0]]
-        self._slices = list(zip(accumulate(widths), widths, strict=True))
-        self._numbers: Sequence[float] = ()
-
-    def leaves(self, numbers: Sequence[Any]) -> Leaves:
-        """The numbers that a forward pass begins with."""
-        recorded = self._recorded
-        inputs = list(map(float, [*numbers, *recorded.world.numbers()]))
-        return inputs, [p.data for p in recorded.program.parameters]
-
-    def forward(self, numbers: Sequence[Any], leaves: Leaves) -> bool:
-        """The forward pass; False where the recording does not fit.
-
-        The numbers of the parameters are read once for the same `leaves`.
-        """
-        recorded, self._numbers = self._recorded, numbers
-        values = recorded.kernel.values
-        if recorded.leaves is not leaves:
-            recorded.leaves = _no_leaves()
-            parameters = [p.data for p in recorded.program.parameters]
-            fill(values, recorded.parameters.start, parameters)
-        if isinstance(values, list):
-            numbers = list(map(float, numbers))
-        fill(values, recorded.inputs.start, [*numbers, *recorded.world.numbers()])
-        recorded.leaves = leaves
-        return recorded.run()
-
-    def results(self, leaves: Leaves) -> Results:
-        """The results of the rows; sets what the function sets beside them."""
-        recorded = self._recorded
-        values = recorded.kernel.values
-        if recorded.sets:
-            outputs = [values[place] for place in recorded.program.outputs]
-            recorded.result(self._numbers, self.leaves(self._numbers), outputs)
-        _, *found = self._results(values)
-        return self._read(found)
-
-    def slopes(self, leaves: Leaves) -> Results:
-        """The gradients of the rows' own results."""
-        kernel = self._recorded.kernel
-        kernel.backward(self._recorded.seeds(0))
-        gradient = list(kernel.adjoints[self._recorded.inputs])
-        return [gradient[stop - width : stop] for stop, width in self._slices]
-
-
 class _Way(NamedTuple):
     """How to come to what is wanted of a row: with the function, a run, or its own results."""
 
     of_row: Callable[[Function, Sequence[Any]], Any]
-    of_run: Callable[[_Run, Leaves], Results]
+    of_run: Callable[[Block, Leaves], Results]
     of_own: Callable[[Any], Results | None]
 
 
@@ -274,8 +218,8 @@ def _values(thing: Any) -> list[Value]:
     return [Value(data_of(x)) for x in numbers_of(thing)]
 
 
-RESULTS = _Way(_result, _Run.results, lambda own: _plain(own[1]))
-SLOPES = _Way(_slopes, _Run.slopes, lambda own: None)
+RESULTS = _Way(_result, Block.results, lambda own: _plain(own[1]))
+SLOPES = _Way(_slopes, Block.slopes, lambda own: None)
 
 
 def with_floats(model: object, xs: Sequence[Any]) -> Sequence[Any]:
@@ -306,10 +250,6 @@ def _usual() -> str:
         return "python"
 
 
-def _no_leaves() -> Leaves:
-    return ([], [])  # another one each time
-
-
 def _leading(result: Any) -> list[Any]:
     """The numbers of a result, or of the first part of a tuple."""
     return numbers_of(result[:1] if type(result) is tuple else result)
@@ -325,37 +265,3 @@ def _plain(result: Any) -> Any:
     if kind is dict:
         return {key: _plain(part) for key, part in result.items()}
     return result
-
-
-def _reader(forms: Sequence[Any]) -> Callable[[Sequence[float]], Results]:
-    """What makes results of one form each of the numbers in a block."""
-    count = len(forms)
-    shapes = [flatten(form, []) for form in forms]
-    if shapes.count(shapes[0]) < count or not _is_plain(forms[0]):
-        return lambda numbers: list(rebuild(list(forms), iter(numbers)))
-    width = len(numbers_of(forms[0]))
-
-    def read(numbers: Sequence[float]) -> Results:
-        columns = (numbers[k::width] for k in range(width))
-        return list(_joined(forms[0], columns, count))
-
-    return read
-
-
-def _is_plain(form: Any) -> bool:
-    parts = form.values() if type(form) is dict else form if type(form) in (list, tuple) else ()
-    return not hasattr(form, "tolist") and all(map(_is_plain, parts))
-
-
-def _joined(form: Any, columns: Iterator[Sequence[float]], count: int) -> Sequence[Any]:
-    """`count` results of a form: its k-th number from the k-th column."""
-    kind = type(form)
-    if kind is float:
-        return next(columns)
-    if kind not in (list, tuple, dict) or not form:
-        return [rebuild(form, iter(())) for _ in range(count)]
-    parts = form.values() if kind is dict else form
-    rows = zip(*[_joined(part, columns, count) for part in parts], strict=True)
-    if kind is dict:
-        return [dict(zip(form, row, strict=True)) for row in rows]
-    return list(rows) if kind is tuple else list(map(list, rows))

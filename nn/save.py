@@ -11,8 +11,9 @@ from typing import Any, TypeVar, overload
 
 from engine.files import write
 from engine.names import no_such
+from nn.checks import finite, size
 from nn.files import check_format, check_keys, check_type, parse, reading
-from nn.module import ACTIVATIONS, MLP, Module, finite, is_activation, size
+from nn.module import ACTIVATIONS, MLP, Module, is_activation
 
 FORMAT = "brickgrad model"
 VERSION = 1
@@ -124,9 +125,7 @@ def _check_module(who: str, module: object) -> None:
 
 def _document(text: str) -> dict[str, Any]:
     document: dict[str, Any] = parse(text)
-    check_format(document, FORMAT, VERSION, ("model", "weights", "meta"))
-    for key in ("model", "weights", "meta"):
-        check_type(key, document[key], dict)
+    check_format(document, FORMAT, VERSION, {"model": dict, "weights": dict, "meta": dict})
     model = document["model"]
     check_keys("model", model, ("class",) if "class" in model else SETTINGS)
     for name, weight in document["weights"].items():

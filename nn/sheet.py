@@ -2,48 +2,23 @@
 
 import math
 import re
-import stat
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from os import PathLike, fspath
-from pathlib import Path
 from typing import NamedTuple
 
 from engine.names import no_such
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.dataset import DataError
+from nn.encoding import ENCODING, text_of
 from nn.numerals import SEPARATORS, looks_like_a_number
 from nn.progress import Stage, no_stage
 from nn.splitting import Columns, blanks_as_tabs, columns_of, names_columns, separator_of
 
-LARGEST = 2_000_000_000  # bytes of a file
 MANY_LETTERS = 50_000_000  # take more than a second to split
 MOST_PROBLEMS_SHOWN = 5
-BYTE_ORDER_MARKS = {  # the longer one first: that of utf-16 begins like that of utf-32
-    b"\xff\xfe\0\0": "utf-32",
-    b"\0\0\xfe\xff": "utf-32",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-    b"\xef\xbb\xbf": "utf-8-sig",
-}
-FEWEST_BYTES = 64  # that show whether a file is a text
-OTHER_FILES = {
-    b"PK\x03\x04": "an Excel or zip file",
-    b"\xd0\xcf\x11\xe0": "an Excel file",
-    b"%PDF": "a PDF",
-    b"\x1f\x8b": "a gzip file",
-    b"PAR1": "a Parquet file",
-    b"\x89PNG": "a PNG picture",
-    b"\xff\xd8\xff": "a JPEG picture",
-    b"GIF8": "a GIF picture",
-    b"SQLite format 3\0": "an SQLite database",
-    b"\x93NUMPY": "a NumPy file",
-    b"\x89HDF": "an HDF5 file",
-    b"BZh": "a bzip2 file",
-    b"\xfd7zXZ": "an xz file",
-}
 
 
 @dataclass(frozen=True)
@@ -91,7 +66,6 @@ class Format:
         return self.decimal == "," or self.thousands == "."
 
 
-ENCODING = "--encoding expected a name such as cp1252, latin-1 or utf-16, got {!r:.60}"
 FOUND = Format()
 OR_HEADER = "; or say --header"
 
@@ -168,6 +142,7 @@ def refuse(path: str, problems: Sequence[str], hint: str = "") -> None:
 def read_sheet(path: str | PathLike[str], format: Format = FOUND, stage: Stage = no_stage) -> Sheet:
     """The columns of a file, as texts; DataError, with the line, for what is no table.
 
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     _ = Path(folder, "a.csv").write_text("# by hand\\na;b\\n1,5;x\\n")
@@ -176,7 +151,7 @@ def read_sheet(path: str | PathLike[str], format: Format = FOUND, stage: Stage =
     (['1,5'], ['x'], range(3, 4), ';')
     """
     path = fspath(path)
-    text = _decoded(path, _bytes(path), format)
+    text = text_of(path, format.encoding, format.usual)
     stage(f"splitting {len(text):,} letters into cells", len(text) > MANY_LETTERS)
     text, skipped, told, comment = _without_preamble(text)
     separator = told or separator_of(text)
@@ -278,62 +253,6 @@ def _inside(bare: Mapping[int, int], rows: int) -> dict[int, int]:
 
 def _nth(k: int) -> str:
     return f"column {k}"
-
-
-# --- from bytes to text -----------------------------------------------------------------------
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            is_device = stat.S_ISCHR(Path(path).stat().st_mode) and not file.isatty()
-            raw = b"" if is_device else file.read(LARGEST + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot read it: {error.strerror or error}") from None
-    except ValueError as error:  # a name with a NUL in it
-        raise DataError(f"{path}: cannot read it: {error}") from None
-    if is_device:
-        raise DataError(f"{path}: cannot read it: it is a device, expected a file")
-    if len(raw) > LARGEST:
-        raise DataError(f"{path}: expected at most {LARGEST:,} bytes: give a part of its rows")
-    return raw
-
-
-def _decoded(path: str, raw: bytes, format: Format) -> str:
-    for magic, kind in OTHER_FILES.items():
-        if raw.startswith(magic):
-            raise DataError(f"{path}: it is {kind}, expected text: save the table as CSV")
-    if _is_binary(raw[:1000]):
-        raise DataError(f"{path}: it is not a text file: save the table as CSV")
-    marked = next((name for mark, name in BYTE_ORDER_MARKS.items() if raw.startswith(mark)), "")
-    told = marked or format.encoding
-    names = [told] if told else ["utf-8", *filter(None, [format.usual])]
-    lines = []
-    for name in names:
-        try:
-            text = raw.decode(name)
-        except LookupError:
-            raise DataError(ENCODING.format(name)) from None
-        except UnicodeError as error:
-            lines.append(raw.count(b"\n", 0, getattr(error, "start", 0)) + 1)
-            continue
-        if 3 * text[:1000].count("\0") <= len(text[:1000]):
-            return text
-        lines.append(1)  # it is utf-16 without a mark
-    zeros = "utf-16-be" if raw[:1] == b"\0" else "utf-16-le"
-    raise DataError(
-        f"{path}: line {lines[0]} is not {names[0].upper()} text: save the file as UTF-8, or say "
-        f"in which encoding it is, such as --encoding {zeros if 0 in raw[:1000] else 'cp1252'}"
-    )
-
-
-def _is_binary(raw: bytes) -> bool:
-    """Whether bytes are of no text in any encoding: many of them are signs that texts do not have.
-
-    Zeros are in utf-16 and utf-32.
-    """
-    signs = sum(byte < 32 and byte not in b"\0\t\n\v\f\r\x1b" for byte in raw)
-    return len(raw) > FEWEST_BYTES and signs > 0.05 * len(raw)
 
 
 def _without_preamble(text: str) -> tuple[str, int, str, str]:

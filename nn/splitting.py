@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from engine.pictures.drawing.picture import many
+from engine.pictures.texts import many
 from nn.dataset import DataError
 from nn.numerals import is_missing, looks_like_a_number, number
 

@@ -13,14 +13,14 @@ from typing import Any, cast
 from engine.functions import sum as sum_of
 from engine.modes import is_watched
 from engine.value import Value
+from nn.checks import finite
 from nn.data import Decision, shuffled
 from nn.descent import BatchLoss, Descent, Taken
 from nn.history import DivergedError, History, Step
 from nn.judging import Loss, Model
 from nn.link import Aims
-from nn.module import finite
-from nn.optim import Schedule
 from nn.plain import is_arithmetic
+from nn.schedules import Schedule
 from nn.table import Batch, Table
 
 UNSEEN = 0.005  # seconds of steps between two looks at the world, as Python's threads take turns

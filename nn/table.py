@@ -105,7 +105,7 @@ def _few(xs: Sequence[Any], ys: Sequence[Any], rows: "array[int]", count: int) -
     return read(([xs[i] for i in few], [ys[i] for i in few]), {})
 
 
-def laid(xs: Sequence[list[float]], ys: Sequence[Any], numbers: "array[float]") -> "Table":
+def table_of(xs: Sequence[list[float]], ys: Sequence[Any], numbers: "array[float]") -> "Table":
     """A table of rows whose numbers are laid down already."""
     table, targets = Table(xs, ys), _rows(ys)
     if targets:

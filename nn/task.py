@@ -10,13 +10,15 @@ from typing import Any
 
 from engine.functions import softmax
 from engine.value import Value, data_of
-from nn.columns import Reading, reading_of
+from nn.checks import finite
+from nn.columns import Reading
 from nn.data import Dataset, Decision, Rows, Scaler, as_dataset
 from nn.dataset import Columns, by_rows
 from nn.loss import cross_entropy, mse
-from nn.module import MLP, finite
+from nn.module import MLP
 from nn.progress import Stage, no_stage
 from nn.reading import Seen, as_named, read_again
+from nn.readings import reading_of
 from nn.save import load_with_meta
 from nn.scaling import alike
 from nn.sheet import FOUND, Format

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, overload
 
-from engine.pictures.drawing.picture import Picture, many, short
-from engine.pictures.steps import Event, Steps, Watchable
+from engine.pictures.drawing.picture import Picture
+from engine.pictures.story.steps import Steps
+from engine.pictures.story.watchable import Event, Watchable
+from engine.pictures.texts import many, short
 from nn.data import Dataset
 
 MOST_POINTS = 1000  # of the data, on a page

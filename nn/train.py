@@ -15,7 +15,7 @@ from engine.names import no_such
 from engine.replay.replay import Replay
 from engine.replay.witness import outside
 from engine.value import Value
-from nn import checkpoint as checkpoints
+from nn.checks import check_model, finite, size, switch
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
 from nn.ground import Ground, ground
@@ -28,6 +28,7 @@ from nn.history import (
     Step,
     TrainingInterrupted,
 )
+from nn.identity import identity
 from nn.judging import (
     Loss,
     Model,
@@ -39,11 +40,12 @@ from nn.judging import (
     with_rows,
 )
 from nn.loss import check_loss
-from nn.module import check_model, finite, size, switch
-from nn.optim import SGD, Optimizer, Schedule, check_optimizer, check_rate, constant
+from nn.optim import SGD
+from nn.optimizer import Optimizer, check_optimizer, check_rate
 from nn.progress import Interrupt, reporting
-from nn.standing import Training, validation_of
+from nn.schedules import Schedule, constant
 from nn.stepping import Stepping, batches, mean_loss
+from nn.training import Training, validation_of
 
 USUAL_PAUSE = 100  # steps between two checkpoints
 EXPLODED = 1e6  # times the loss at the start
@@ -163,7 +165,7 @@ def fit(
     run = Training(model, optimizer, held_out, per_pass, total)
     if checkpoint is not None or resume is not None:
         training = (model, loss, penalty, optimizer, (xs, ys), held_out and held_out.data)
-        run.identity = checkpoints.identity(
+        run.identity = identity(
             *training,
             lr=optimizer.lr if lr is None else lr,
             batch_size=batch,
@@ -240,7 +242,7 @@ def _replayed(
     return learned.replays.setdefault(backend, replay_of(run, backend))
 
 
-# --- one step ---------------------------------------------------------------------------------
+# --- what they are given, and how they end ----------------------------------------------------
 
 
 def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:

@@ -8,7 +8,7 @@ from operator import eq
 from typing import Any
 
 from engine.ieee import fsum
-from engine.pictures.drawing.picture import many, visible
+from engine.pictures.texts import many, visible
 from nn.data import Decision
 from nn.extremes import MOST_OF_IT, RARE
 from nn.history import ALL_DONE, INTERRUPTED, History

@@ -31,7 +31,7 @@ def own_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def plain(monkeypatch):
     """Trainings leave no plots, as without matplotlib: plots take most of a short one's time."""
-    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)
+    monkeypatch.setattr(nn.results, "find_spec", lambda name: None)
 
 
 @pytest.fixture(scope="module")

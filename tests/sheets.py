@@ -1,6 +1,7 @@
 """Columns as a file would hold them, and what is found in them."""
 
-from nn.finding import Wishes, find
+from nn.finding import find
+from nn.found import Wishes
 from nn.sheet import FOUND, Sheet
 
 N = [7, 1, 4, 4, 9, 2] * 20  # 120 numbers

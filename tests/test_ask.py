@@ -13,7 +13,7 @@ from commands import IRIS, QUICK, fails
 from hostile import HOSTILE
 
 import nn.commands.ask
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn.cli import main
 from nn.data import iris
 from nn.module import MLP

@@ -10,10 +10,10 @@ from nn.columns import (
     USUAL_TEXT,
     Column,
     Reading,
-    laid,
-    reading_of,
+    features_of,
 )
 from nn.numerals import Spelling
+from nn.readings import reading_of
 from nn.sheet import Format, Sheet
 
 NAN = math.nan
@@ -34,7 +34,7 @@ def sheet(**columns):
 
 
 def test_columns_become_inputs():
-    found = laid(
+    found = features_of(
         sheet(
             size=["1", "", " 2e1 ", "NA"], kind=["a", " b", "", "a"], rate=["5%", "2,5%", "x", ""]
         ),
@@ -70,14 +70,16 @@ def test_columns_become_inputs():
     ],
 )
 def test_a_cell_that_does_not_fit_is_told(column, cell, fault):
-    found = laid(sheet(a=["1" if column.kind == "number" else "u", cell]), Reading((column,)))
+    found = features_of(
+        sheet(a=["1" if column.kind == "number" else "u", cell]), Reading((column,))
+    )
     assert [*found.faults] in ([1], [0, 1])  # 1 is no percentage either
     assert found.faults[1].startswith(fault)
 
 
 def test_texts_that_are_not_known_are_other():
     column = Column("a", "text", texts=("u", "v", OTHER), rest=OTHER)
-    assert laid(sheet(a=["w", "v", OTHER, "u"]), Reading((column,))).columns == [
+    assert features_of(sheet(a=["w", "v", OTHER, "u"]), Reading((column,))).columns == [
         [0, 0, 0, 1],
         [0, 1, 0, 0],
         [1, 0, 1, 0],
@@ -86,19 +88,24 @@ def test_texts_that_are_not_known_are_other():
 
 def test_whole_numbers_as_texts_are_one_text_with_and_without_a_point():
     column = Column("a", "text", texts=("1", "2"))
-    assert laid(sheet(a=["1.0", "2", "1"]), Reading((column,))).columns == [[1, 0, 1], [0, 1, 0]]
+    assert features_of(sheet(a=["1.0", "2", "1"]), Reading((column,))).columns == [
+        [1, 0, 1],
+        [0, 1, 0],
+    ]
 
 
 @pytest.mark.parametrize("missing", ["drop", "error"])
 def test_gaps_that_are_not_filled_are_told(missing):
     columns = (Column("a"), Column("b", "text", texts=("u",)))
-    found = laid(sheet(a=["1", "?", "2"], b=["u", "u", ""]), Reading(columns, missing=missing))
+    found = features_of(
+        sheet(a=["1", "?", "2"], b=["u", "u", ""]), Reading(columns, missing=missing)
+    )
     assert found.gaps == {1: "'a' is '?'", 2: "'b' is empty"}
 
 
 def test_a_gap_in_texts_that_had_none_is_the_usual_text():
     columns = (Column("b", "text", texts=("u", "v"), usual="v"),)
-    found = laid(sheet(b=["u", ""]), Reading(columns, missing="fill"))
+    found = features_of(sheet(b=["u", ""]), Reading(columns, missing="fill"))
     assert (found.columns, found.gaps) == ([[1, 0], [0, 1]], {})
     assert found.noted[USUAL_TEXT] == {"'b': 'v'": [1]}
 

@@ -9,8 +9,9 @@ from hostile import HOSTILE
 
 from engine.pictures.draw import programs, render
 from engine.pictures.drawing.digraph import digraph, markup
-from engine.pictures.drawing.picture import picture, visible
-from engine.pictures.drawing.svg import DIRECTIONS
+from engine.pictures.drawing.looks import DIRECTIONS
+from engine.pictures.drawing.picture import picture
+from engine.pictures.texts import visible
 from engine.value import Value
 from nn.module import MLP
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-import nn.trial
+import nn.results
 from nn.cli import main
 from nn.columns import Column
-from nn.doubt import doubts
+from nn.doubt import column_warnings
 from nn.numerals import Spelling
 from nn.sheet import Sheet
 
@@ -21,7 +21,7 @@ def sheet(separator=";", **columns):
 
 
 def found(columns, separator=";", is_known=False, **cells):
-    return doubts(sheet(separator, **cells), columns, is_known)
+    return column_warnings(sheet(separator, **cells), columns, is_known)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_file_like_one_with_points_between_thousands(separator, other, problem
 @pytest.fixture
 def _plain(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)  # no plots
+    monkeypatch.setattr(nn.results, "find_spec", lambda name: None)  # no plots
 
 
 def learn(lines):

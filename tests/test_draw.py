@@ -11,7 +11,7 @@ import pytest
 from hostile import HOSTILE
 
 from engine.pictures.draw import draw, programs
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from engine.value import Value
 from nn.module import MLP
 

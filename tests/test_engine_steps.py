@@ -17,7 +17,8 @@ from processes import printed
 from tangles import tangle
 
 from engine import steps as module_name_is_shadowed  # the function: names outlive modules
-from engine.pictures.steps import MISTAKES, MOST_EVENTS, Event, mistake, steps
+from engine.pictures.steps import MISTAKES, Event, mistake, steps
+from engine.pictures.story.steps import MOST_EVENTS
 from engine.value import Value, toposort
 from nn.loss import mse
 from nn.module import MLP

@@ -67,13 +67,13 @@ def test_what_is_refused(text, message):
 )
 def test_documents_of_another_kind(document, message):
     with pytest.raises(ValueError, match=message):
-        check_format(document, "kind", 2, ["a"])
+        check_format(document, "kind", 2, {"a": int})
 
 
 def test_documents_of_the_kind():
-    check_format({"a": 1, "version": 2, "format": "kind"}, "kind", 2, ["a"])
+    check_format({"a": 1, "version": 2, "format": "kind"}, "kind", 2, {"a": int})
     with pytest.raises(ValueError, match="version True"):
-        check_format({"format": "kind", "version": True}, "kind", 1, [])
+        check_format({"format": "kind", "version": True}, "kind", 1, {})
 
 
 def test_types_and_keys():

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from mutated import mutated_json
 
-import nn.trial
+import nn.results
 from nn.cli import main
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.parting import parted
 from nn.plan import plan_for
 from nn.reading import read_rows
@@ -33,7 +33,7 @@ def rows():
 @pytest.fixture(autouse=True)
 def _trained(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)  # no plots
+    monkeypatch.setattr(nn.results, "find_spec", lambda name: None)  # no plots
     lines = [("size", "colour", "weight", "kind"), *rows()]
     Path("data.csv").write_text("".join(",".join(line) + "\n" for line in lines))
     assert main(TRAIN) == 0

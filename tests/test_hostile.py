@@ -14,9 +14,9 @@ from hostile import HOSTILE
 
 from engine.functions import define
 from engine.pictures.draw import draw
-from engine.pictures.drawing.picture import visible
 from engine.pictures.drawing.svg import svg
 from engine.pictures.steps import steps
+from engine.pictures.texts import visible
 from engine.replay.replay import replay
 from engine.value import Value
 from nn.loss import mse

@@ -6,7 +6,8 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from engine.pictures.drawing.layout import Item, Layout, Padding, Rectangle, layout
+from engine.pictures.drawing.layout import layout
+from engine.pictures.drawing.places import Item, Layout, Padding, Rectangle
 
 
 def apart(a: Rectangle, b: Rectangle) -> bool:

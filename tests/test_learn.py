@@ -460,7 +460,7 @@ def test_ctrl_c_at_the_start_of_the_second_way_of_the_demo_says_what_is_kept(mon
 
 
 @pytest.mark.usefixtures("plain")
-@pytest.mark.parametrize("moment", ["trial", "print_verdict", "leave"])
+@pytest.mark.parametrize("moment", ["trial", "print_verdict", "write_results"])
 def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
     def stop(*arguments):
         raise KeyboardInterrupt

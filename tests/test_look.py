@@ -4,7 +4,7 @@ import shlex
 import pytest
 
 from nn.cli import main
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.look import line_to_type, look
 from nn.sheet import FOUND
 

@@ -14,7 +14,8 @@ from processes import printed
 from engine import ops
 from engine.functions import define
 from engine.value import Value, toposort
-from nn.module import ACTIVATIONS, MLP, Layer, Module, Neuron, check_model
+from nn.checks import check_model
+from nn.module import ACTIVATIONS, MLP, Layer, Module, Neuron
 
 X = [0.7, -1.2, 2.5]
 

@@ -6,7 +6,8 @@ import pytest
 from hostile import HOSTILE
 
 from engine.functions import dot
-from engine.pictures.drawing.picture import Picture, many, number, picture, short, visible
+from engine.pictures.drawing.picture import Picture, picture
+from engine.pictures.texts import many, number, short, visible
 from engine.value import Value
 from nn.module import MLP
 

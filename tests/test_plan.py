@@ -9,9 +9,10 @@ import pytest
 
 from nn.columns import Column, Reading
 from nn.data import Dataset, iris
+from nn.found import Wishes
 from nn.parting import parted
 from nn.plan import plan_for
-from nn.reading import Wishes, read_rows
+from nn.reading import read_rows
 from nn.recipe import parts, recipe_for
 from nn.task import learn
 

@@ -379,7 +379,7 @@ def test_a_notebook_shows_a_figure_without_pyplot():
 
 
 def test_the_extra_that_is_missing_is_named(monkeypatch):
-    from nn.plot import _figure_class
+    from nn.figure import _figure_class
 
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     _figure_class.cache_clear()

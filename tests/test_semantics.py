@@ -14,8 +14,8 @@ from oracles import close
 
 import engine
 from engine.pictures.draw import draw
-from engine.pictures.drawing.picture import visible
 from engine.pictures.drawing.svg import svg
+from engine.pictures.texts import visible
 from engine.value import Value
 from nn.module import MLP, Layer, Neuron
 

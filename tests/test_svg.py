@@ -8,8 +8,10 @@ from hostile import HOSTILE
 from processes import printed
 
 from engine.functions import dot
-from engine.pictures.drawing.picture import picture, visible
-from engine.pictures.drawing.svg import DIRECTIONS, LOOKS, clipped, svg, width_of
+from engine.pictures.drawing.looks import DIRECTIONS, LOOKS, width_of
+from engine.pictures.drawing.picture import picture
+from engine.pictures.drawing.svg import svg
+from engine.pictures.texts import clipped, visible
 from engine.value import Value
 from nn.module import MLP
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-import nn.trial
+import nn.results
 from nn.cli import main
 from nn.dataset import DataError
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.reading import read_rows
 from nn.sheet import Format
 
@@ -253,7 +253,7 @@ def command(table, path, *words):
 
 @pytest.mark.parametrize("number", range(200))
 def test_a_mutated_table(number, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(nn.trial, "find_spec", lambda name: None)  # no plots
+    monkeypatch.setattr(nn.results, "find_spec", lambda name: None)  # no plots
     before, table, chosen = mutated(number)
     path = tmp_path / "table.csv"
     table.write(path)

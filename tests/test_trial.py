@@ -11,20 +11,17 @@ from nn.history import History, Step
 from nn.optim import SGD
 from nn.plan import plan_for
 from nn.recipe import recipe_for
+from nn.results import figures as drawn
+from nn.results import step_graph, telling_columns, write_histories, write_results
 from nn.train import gradient_descent
-from nn.trial import figures as drawn
 from nn.trial import (
     goal,
-    introduce,
     judging_net,
-    leave,
     look_at,
+    print_plan,
     print_table,
     print_verdict,
-    step_graph,
-    telling_columns,
     trial,
-    write_histories,
 )
 from nn.watch import watch
 
@@ -46,7 +43,7 @@ def test_what_is_odd_in_the_rows_is_said(capsys):
     rows = Dataset(xs, [0] * 97 + [1, 1, 2], ("x",), ("a", "b", "c"), "kind")
     plan = plan_for(rows, (3,), 0.2, 1, recipe_for)
     net = plan.net()
-    introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
+    print_plan(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
     said = capsys.readouterr().out
     assert "Of 'c' there is a single row: it is learned from" in said
     assert "Kept aside is no row of 'b': what is said of new rows says nothing of it." in said
@@ -186,7 +183,7 @@ def test_the_columns_that_tell_most():
 
 
 def test_many_rows_are_sampled_for_the_columns_that_tell_most(plan, monkeypatch):
-    monkeypatch.setattr("nn.trial.SAMPLE", 30)
+    monkeypatch.setattr("nn.results.SAMPLE", 30)
     seen, judge = [], judging_net(plan.task, plan.net())
     slopes = judge.slopes
     monkeypatch.setattr(judge, "slopes", lambda xs, ys: seen.append(len(xs)) or slopes(xs, ys))
@@ -251,7 +248,9 @@ def test_plots_of_an_earlier_training_do_not_stay(tmp_path, capsys):
     plan = plan_for(rows, (2,), 0, 0)
     model = plan.net()
     history = gradient_descent(model, plan.task.loss, plan.training, lr=0.1, steps=2)
-    leave(tmp_path, plan, {"sgd": trial(plan, model, judging_net(plan.task, model), history, {})})
+    write_results(
+        tmp_path, plan, {"sgd": trial(plan, model, judging_net(plan.task, model), history, {})}
+    )
     has_curves = "curves.svg" in capsys.readouterr().out
     assert not (tmp_path / "boundary.svg").exists()
     assert (tmp_path / "curves.svg").exists() is has_curves

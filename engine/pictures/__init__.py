@@ -2,7 +2,7 @@
 
 from engine.pictures.draw import Drawing as Drawing
 from engine.pictures.draw import draw as draw
-from engine.pictures.steps import Mistake as Mistake
-from engine.pictures.steps import Steps as Steps
 from engine.pictures.steps import mistake as mistake
 from engine.pictures.steps import steps as steps
+from engine.pictures.story.mistake import Mistake as Mistake
+from engine.pictures.story.steps import Steps as Steps

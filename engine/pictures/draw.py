@@ -12,9 +12,10 @@ from xml.parsers import expat
 
 from engine.files import write
 from engine.pictures.drawing.digraph import digraph
+from engine.pictures.drawing.looks import DIRECTIONS
 from engine.pictures.drawing.outline import Names
 from engine.pictures.drawing.picture import Picture, picture
-from engine.pictures.drawing.svg import DIRECTIONS, svg
+from engine.pictures.drawing.svg import svg
 from engine.value import Value
 
 if TYPE_CHECKING:

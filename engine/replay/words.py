@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import takewhile
 
 from engine.ops import OPS, PICK
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from engine.replay.roll import Access, Loop, Program
 from engine.value import Value
 

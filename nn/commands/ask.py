@@ -11,8 +11,9 @@ from typing import Any
 
 from engine.check import GradientError, check_grads
 from engine.modes import no_grad
-from engine.pictures.drawing.picture import many, visible
-from engine.pictures.steps import Mistake, Steps
+from engine.pictures.story.mistake import Mistake
+from engine.pictures.story.steps import Steps
+from engine.pictures.texts import many, visible
 from engine.value import Value
 from nn.commands.options import format_of
 from nn.commands.said import WRONG, remark, tell
@@ -23,10 +24,10 @@ from nn.module import MLP
 from nn.optim import SGD
 from nn.progress import reporting, stages
 from nn.reading import Seen
+from nn.results import step_graph
 from nn.rows import EachRow
 from nn.sheet import some
 from nn.task import Task, load_task
-from nn.trial import step_graph
 from nn.watch import watch
 
 MANY = 10_000  # rows: with more, it is shown how far a command is

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.files import check_replaceable, check_writable
 from engine.ieee import fsum
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn import data
 from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_trial, train_by
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
@@ -24,21 +24,19 @@ from nn.plan import Plan, plan_for
 from nn.progress import stages
 from nn.reading import read_rows
 from nn.recipe import Recipe, recipe_for
+from nn.results import FILES, write_net, write_results
 from nn.rows import EachRow
 from nn.suspicion import giveaways
 from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (
-    FILES,
     SAMPLE,
     Look,
     Trial,
     goal,
     interrupted,
-    introduce,
     judging_net,
-    keep,
-    leave,
     look_at,
+    print_plan,
     print_table,
     print_verdict,
     trial,
@@ -68,7 +66,7 @@ def demo(options: argparse.Namespace) -> int:
     with saying(NO_STEP):
         plan = plan_for(iris(), DEMO_LAYERS, 0.2, options.seed)
         net = plan.net()
-        introduce(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
+        print_plan(plan, net, look_at(plan.task, judging_net(plan.task, net), plan.training))
     trials: dict[str, Trial] = {}
     for name, (method, lr, steps) in DEMO.items():
         print(f"{name}: {steps:,} steps", flush=True)
@@ -85,7 +83,7 @@ def demo(options: argparse.Namespace) -> int:
             )
             refuse_no_step(history)
         earlier = {name: trial.history for name, trial in trials.items()}
-        keep(out, plan, model, {**earlier, name: history})
+        write_net(out, plan, model, {**earlier, name: history})
         with saying(kept_in(out)):
             looked_at = f"{reached['points']:,}" if reached else "not reached"
             more = {f"points looked at until loss {DEMO_LOSS}": looked_at}
@@ -94,7 +92,7 @@ def demo(options: argparse.Namespace) -> int:
             break
     with saying(kept_in(out)):
         print_table({name: trial.figures for name, trial in trials.items()})
-        leave(out, plan, trials)
+        write_results(out, plan, trials)
     flowers = typed(str(shortest(data.__file__).with_name("iris.csv")))
     model_file = typed(str(out / "model.json"))
     print("\nThe same with a file, such as these flowers or your own:")
@@ -132,13 +130,13 @@ def train(options: argparse.Namespace) -> int:
         every = max(1, len(plan.training.xs) // SAMPLE)  # of many rows some tell how it starts
         sample = plan.training.pick(range(0, len(plan.training.xs), every))
         start = look_at(plan.task, judge, sample)
-        introduce(plan, model, start)
+        print_plan(plan, model, start)
         history, recipe = learned(options, recipe_of(len(plan.training.xs)), plan, model, judge)
-    keep(out, plan, model, {options.optimizer: history})
+    write_net(out, plan, model, {options.optimizer: history})
     with saying(kept_in(out)):
         done, before, after = judged(options, plan, model, judge, history, start, every)
         print("Drawing the pictures.", flush=True)
-        leave(out, plan, {options.optimizer: done})
+        write_results(out, plan, {options.optimizer: done})
     kept = None if recipe.rival else options.checkpoint or options.resume  # no start was chosen yet
     if kept and history.ended == STOPPED:
         print(f"To go on: the same command with --resume {typed(kept)}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.replay import backends
 from nn.columns import POLICIES
-from nn.finding import Wishes
+from nn.found import Wishes
 from nn.numerals import SEPARATORS
 from nn.recipe import RECIPES, RIVALS, USUAL
 from nn.sheet import Format

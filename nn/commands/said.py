@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 from nn.output import steady_output
 
 WRONG = 1

@@ -8,21 +8,11 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
+from engine.pictures.drawing import looks
 from engine.pictures.drawing.collapse import around
+from engine.pictures.drawing.looks import LOOKS, Entry, entries
 from engine.pictures.drawing.picture import UNKNOWN, Edge, Node, Picture
-from engine.pictures.drawing.svg import (
-    FRAME,
-    GREY,
-    INK,
-    LINE,
-    LOOKS,
-    PAPER,
-    UPRIGHT,
-    VIOLET,
-    Entry,
-    clipped,
-    entries,
-)
+from engine.pictures.texts import clipped
 
 if TYPE_CHECKING:
     from graphviz import Digraph
@@ -33,7 +23,7 @@ GRAPH = {
     "bgcolor": "white",
     "fontname": FONT,
     "fontsize": "10",
-    "fontcolor": GREY,
+    "fontcolor": looks.GREY,
     "labeljust": "l",
     "pad": "0.15",
     "nodesep": "0.12",
@@ -42,12 +32,12 @@ GRAPH = {
 NODE = {
     "fontname": FONT,
     "fontsize": "10",
-    "fontcolor": INK,
+    "fontcolor": looks.INK,
     "margin": "0.08,0.06",
     "width": "0",
     "height": "0",
 }
-EDGE = {"color": LINE, "arrowsize": "0.5"}
+EDGE = {"color": looks.LINE, "arrowsize": "0.5"}
 
 
 def digraph(picture: Picture, direction: str) -> "Digraph":
@@ -102,7 +92,7 @@ def _fill(
     into = (edge for edge in picture.edges if picture.nodes[edge.head].box == box)
     for gate in dict.fromkeys(_gate(picture, edge) for edge in into):
         if gate:
-            dot.node(gate, label="", shape="point", width="0.04", height="0.04", color=LINE)
+            dot.node(gate, label="", shape="point", width="0.04", height="0.04", color=looks.LINE)
     for n, inner in enumerate(picture.boxes):
         if inner.parent != box:
             continue
@@ -111,8 +101,8 @@ def _fill(
                 label=_table([f"<TD><B>{markup(clipped(inner.title))}</B></TD>"], padding=3),
                 tooltip=tooltip(inner.name),
                 style="rounded,filled",
-                color=FRAME,
-                fillcolor=PAPER if box is None else "white",
+                color=looks.FRAME,
+                fillcolor=looks.PAPER if box is None else "white",
             )
             _fill(cluster, picture, n, partials, direction)
 
@@ -135,7 +125,7 @@ def _add(dot: "Digraph", place: int, node: Node, partials: list[str], direction:
     if node.op:
         label = _operation(node.op, partials, direction)
         dot.node(f"o{place}", label=label, shape="plain", tooltip=tooltip(node.op))
-        dot.edge(f"o{place}", f"n{place}", arrowhead="none", color=INK, weight="9")
+        dot.edge(f"o{place}", f"n{place}", arrowhead="none", color=looks.INK, weight="9")
 
 
 def _card(node: Node) -> str:
@@ -144,27 +134,27 @@ def _card(node: Node) -> str:
     wide = '<TD COLSPAN="2">{}</TD>'
     rows = [wide.format(f"<B>{markup(clipped(node.title))}</B>")] if node.title else []
     for key, text in node.rows:
-        grey = f'<FONT COLOR="{GREY}">{markup(key)}&#160;&#160;</FONT>'
+        grey = f'<FONT COLOR="{looks.GREY}">{markup(key)}&#160;&#160;</FONT>'
         if key and text != UNKNOWN:
             cells = f'<TD ALIGN="LEFT">{grey}</TD><TD ALIGN="RIGHT">{markup(text)}</TD>'
             rows.append(cells)
         else:
             both = markup(f"{key} {text}".strip())
-            rows.append(wide.format(f'<FONT COLOR="{GREY}">{both}</FONT>'))
+            rows.append(wide.format(f'<FONT COLOR="{looks.GREY}">{both}</FONT>'))
     return _table(rows, padding=1)
 
 
 def _operation(sign: str, partials: list[str], direction: str) -> str:
     """The operation's sign and, where its edges end, lines on to it with the slopes beside them."""
-    font = f'<FONT COLOR="{VIOLET}" POINT-SIZE="9">'
+    font = f'<FONT COLOR="{looks.VIOLET}" POINT-SIZE="9">'
     slopes = [f'<TD CELLPADDING="1">{font}{markup(text) or " "}</FONT></TD>' for text in partials]
-    thin = f'BGCOLOR="{LINE}" WIDTH="1" HEIGHT="1"'
+    thin = f'BGCOLOR="{looks.LINE}" WIDTH="1" HEIGHT="1"'
     lines = [f'<TD PORT="p{n}" {thin}></TD>' for n in range(len(partials))]
     name = (
-        f'<TABLE BORDER="0" CELLPADDING="4" STYLE="ROUNDED" BGCOLOR="{INK}"><TR><TD>'
+        f'<TABLE BORDER="0" CELLPADDING="4" STYLE="ROUNDED" BGCOLOR="{looks.INK}"><TR><TD>'
         f'<FONT COLOR="white"><B>{markup(clipped(sign, 12))}</B></FONT></TD></TR></TABLE>'
     )
-    if direction in UPRIGHT:
+    if direction in looks.UPRIGHT:
         ports = "".join(line + slope for line, slope in zip(lines, slopes, strict=True))
         rows = [ports, f'<TD COLSPAN="{2 * len(lines)}">{name}</TD>']
         rows = rows if direction == "TB" else rows[::-1]
@@ -189,7 +179,9 @@ def _legend(explained: list[Entry]) -> str:
     for entry in explained:
         if not entry.kind:
             violet = (
-                f'<FONT COLOR="{VIOLET}">{markup(entry.sample)} </FONT>' if entry.sample else ""
+                f'<FONT COLOR="{looks.VIOLET}">{markup(entry.sample)} </FONT>'
+                if entry.sample
+                else ""
             )
             wide = f'<TD COLSPAN="{2 * len(kinds)}" ALIGN="LEFT">'
             rows.append(f"{wide}{violet}{markup(entry.words)}</TD>")

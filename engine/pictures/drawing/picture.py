@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.pictures.drawing.collapse import around, collapse, operands_of, ordered
 from engine.pictures.drawing.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
+from engine.pictures.texts import many, number, short, visible
 from engine.value import Value
 
 Kind = Literal["parameter", "input", "constant", "value", "root", "summary"]
@@ -50,19 +51,46 @@ class Picture:
     shown: list[int]
 
 
+class Numbers(NamedTuple):
+    """What is shown of each atom of a graph; no gradient where none was computed."""
+
+    data: Sequence[float]
+    grads: Sequence[float | None]
+    labels: Sequence[str]
+
+    def at(self, place: int) -> tuple[float, float | None, str]:
+        """Those of one atom."""
+        return self.data[place], self.grads[place], self.labels[place]
+
+
+def numbers_of(graph: Graph) -> Numbers:
+    """Those that the atoms have now; a product inside a `dot` has the gradient of the `dot`."""
+    data, grads = list[float](), list[float | None]()
+    for atom in graph.atoms:
+        source = atom.whole if isinstance(atom, Product) else atom
+        data.append(atom if isinstance(atom, float) else atom.data)
+        grads.append(source.grad if isinstance(source, Value) and source.has_grad else None)
+    return Numbers(data, grads, [getattr(atom, "label", "") for atom in graph.atoms])
+
+
 def picture(
     root: Value,
     names: Names | None,
     expand: bool,
     max_nodes: int | None,
-    also: Iterable[Value] = (),
 ) -> Picture:
-    """What `root` was computed from, and those of `also` that it was not, in `max_nodes` nodes.
+    """What `root` was computed from, in `max_nodes` nodes.
 
     None collapses nothing, however wide the picture gets.
     """
-    called = named(names)
-    graph = graph_of(root, expand, also)
+    graph = graph_of(root, expand)
+    return picture_of(graph, numbers_of(graph), named(names), max_nodes)
+
+
+def picture_of(
+    graph: Graph, numbers: Numbers, called: dict[Value, str], max_nodes: int | None
+) -> Picture:
+    """The same of a graph with these numbers."""
     boxes, box = boxes_of(graph, called)
     whole = list(range(len(graph.atoms)))
     part = whole if max_nodes is None else collapse(graph, boxes, box, max_nodes)
@@ -70,7 +98,7 @@ def picture(
     members: dict[int, list[int]] = {p: [] for p in order}
     for place, p in enumerate(part):
         members[p].append(place)
-    describe = _Describe(graph, boxes, box, called, part)
+    describe = _Describe(graph, numbers, boxes, box, called, part)
     nodes = [describe.one(p) if len(members[p]) == 1 else describe.many(members[p]) for p in order]
     used = sorted({b for node in nodes for b in around(boxes, node.box)})
     new = {b: n for n, b in enumerate(used)}
@@ -103,6 +131,7 @@ class _Describe:
     """The texts of nodes and edges."""
 
     graph: Graph
+    numbers: Numbers
     boxes: list[Box]
     box: list[int | None]
     names: dict[Value, str]
@@ -122,19 +151,17 @@ class _Describe:
         atom, box = self.graph.atoms[place], self.box[place]
         if isinstance(atom, float):
             return Node("constant", short(atom), hint=f"constant {atom!r}", box=box)
-        source, label, name = _source(atom), "", ""
-        if isinstance(atom, Value):
-            label, name = atom.label, self.names.get(atom, "")
+        data, grad, label = self.numbers.at(place)
+        name = self.names.get(atom, "") if isinstance(atom, Value) else ""
         inside = name if box is None else name.removeprefix(f"{self.boxes[box].name}.")
         called = " ".join(dict.fromkeys(filter(None, (name, label))))
-        grad = number(source.grad) if source.has_grad else UNKNOWN
-        exact = repr(source.grad) if source.has_grad else UNKNOWN
+        shown, exact = (UNKNOWN, UNKNOWN) if grad is None else (number(grad), repr(grad))
         return Node(
             self.kind(place),
             visible(label or re.sub(r"^(\w*[^\W\d])\.(\d+)$", r"\1\2", inside)),  # w.0 is w0
-            (("data", number(atom.data)), ("grad", grad)),
+            (("data", number(data)), ("grad", shown)),
             visible(self.graph.symbol(place)),
-            f"{visible(called)} data {atom.data!r}, grad {exact}".strip(),
+            f"{visible(called)} data {data!r}, grad {exact}".strip(),
             box,
         )
 
@@ -149,11 +176,11 @@ class _Describe:
         else:
             box = self.boxes[shared]
             ends = self._ends(members)
-            label = getattr(self.graph.atoms[ends[0]], "label", "") if len(ends) == 1 else ""
+            label = self.numbers.labels[ends[0]] if len(ends) == 1 else ""
             parent, name, title = box.parent, box.name, ": ".join(filter(None, (box.title, label)))
             inner = [b.title.rpartition(" ")[0] or "box" for b in self.boxes if b.parent == shared]
             held = (len(inner), inner[0]) if inner else (len(parameters), "parameter")
-            output = [("data", number(_data(self.graph, ends[0])))] if len(ends) == 1 else []
+            output = [("data", number(self.numbers.data[ends[0]]))] if len(ends) == 1 else []
             rows = [("", many(*held)), *output]
         rows += self._blame(parameters or computed)
         return Node(
@@ -166,7 +193,7 @@ class _Describe:
 
     def _alike(self, members: list[int], computed: list[int]) -> tuple[str, list[Row]]:
         signs = Counter(self.graph.symbol(i) for i in computed)
-        data = ("data", _range([_data(self.graph, i) for i in members]))
+        data = ("data", _range([self.numbers.data[i] for i in members]))
         if not computed:
             kinds = Counter(self.kind(i) for i in members)
             return ", ".join(many(count, kind) for kind, count in kinds.items()), [data]
@@ -191,13 +218,13 @@ class _Describe:
 
     def _blame(self, members: list[int]) -> list[Row]:
         """The sum of |grad|, which says how much of the loss these could change."""
-        atoms = [self.graph.atoms[i] for i in members]
-        values = [_source(atom) for atom in atoms if not isinstance(atom, float)]
+        values = [i for i in members if not isinstance(self.graph.atoms[i], float)]
+        grads = [grad for i in values if (grad := self.numbers.grads[i]) is not None]
         if not values:
             return []
-        if not all(value.has_grad for value in values):
+        if len(grads) < len(values):
             return [("grad", UNKNOWN)]
-        return [("sum|grad|", number(sum(abs(value.grad) for value in values)))]
+        return [("sum|grad|", number(sum(map(abs, grads))))]
 
     def edges(self, order: list[int], members: dict[int, list[int]]) -> list[Edge]:
         """Each operand of a plain node is an edge; from and to a summary they are counted."""
@@ -237,70 +264,12 @@ class _Describe:
             "operation": sum(map(bool, self.graph.operands)),
         }
         listed = ", ".join(many(count, noun) for noun, count in counts.items() if count)
-        grad = number(root.grad) if root.has_grad else UNKNOWN
-        title = visible(root.label or self.names.get(root, "") or "value")
-        return f"{title}: data {number(root.data)}, grad {grad}\n{listed}".strip()
-
-
-def _source(atom: Value | Product) -> Value:
-    """The Value whose gradient is shown: a product inside a `dot` has that of the `dot`."""
-    return atom.whole if isinstance(atom, Product) else atom
-
-
-def _data(graph: Graph, place: int) -> float:
-    atom = graph.atoms[place]
-    return atom if isinstance(atom, float) else atom.data
+        data, grad, label = self.numbers.at(-1)
+        shown = UNKNOWN if grad is None else number(grad)
+        title = visible(label or self.names.get(root, "") or "value")
+        return f"{title}: data {number(data)}, grad {shown}\n{listed}".strip()
 
 
 def _range(numbers: Sequence[float]) -> str:
     low, high = number(min(numbers)), number(max(numbers))
     return low if low == high else f"{low} to {high}"
-
-
-# ---- texts
-
-
-def visible(text: str) -> str:
-    """The text with control characters as their pictures: XML cannot hold them.
-
-    >>> visible("a\\0b")
-    'a\u2400b'
-    """
-    return text if text.isprintable() else "".join(map(_visible, text))
-
-
-def _visible(char: str) -> str:
-    code = ord(char)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "\u2421"
-    no_text = 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE
-    return "\ufffd" if no_text else char
-
-
-def number(x: float) -> str:
-    """A number of a card.
-
-    >>> number(0.5), number(-1234567.0), number(1e-7)
-    ('0.5000', '-1.23e+06', '1.00e-07')
-    """
-    return f"{x:.4f}" if x == 0 or 1e-4 <= abs(x) < 1e5 else f"{x:.2e}"
-
-
-def short(x: float) -> str:
-    """A partial or a constant.
-
-    >>> short(1.0), short(0.123456)
-    ('1', '0.1235')
-    """
-    return f"{x:.4g}"
-
-
-def many(count: int, noun: str) -> str:
-    """A count with its noun.
-
-    >>> many(1, "input"), many(1200, "input")
-    ('1 input', '1,200 inputs')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -5,93 +5,12 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from engine.pictures.drawing.layout import Item, Layout, Padding, Point, Rectangle, layout
+from engine.pictures.drawing import looks
+from engine.pictures.drawing.layout import layout
+from engine.pictures.drawing.looks import LOOKS, entries, is_count, width_of
 from engine.pictures.drawing.picture import UNKNOWN, Edge, Kind, Node, Picture
-
-FONT = "Helvetica"
-INK, GREY, LINE, VIOLET = "#1f2937", "#6b7280", "#94a3b8", "#6d28d9"
-FRAME, PAPER, SHADE = "#cbd5e1", "#f8fafc", "#e2e8f0"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a kind of node looks like; outline, dash and weight differ, not the colour alone."""
-
-    fill: str
-    stroke: str
-    width: float
-    radius: float
-    dash: str = ""
-    double: bool = False
-    shape: str = "box"  # in DOT
-
-
-LOOKS: dict[Kind, Look] = {
-    "parameter": Look("#eef2ff", "#4f46e5", 1.8, 0),
-    "input": Look("#ecfdf5", "#047857", 1.2, 14, dash="4 2"),
-    "value": Look("#ffffff", "#64748b", 1, 5),
-    "root": Look("#fff1f2", "#be123c", 2.4, 5, double=True),
-    "summary": Look(PAPER, "#334155", 1.2, 5, shape="box3d"),
-    "constant": Look("none", "none", 0, 0, shape="plain"),
-}
-LEGEND: dict[Kind, str] = {
-    "parameter": "parameter",
-    "input": "input",
-    "value": "computed",
-    "root": "result",
-    "summary": "several in one",
-}
-EDGES = (  # whether the text of an edge is a count, such a text, and what it says
-    (False, "0.5", "slope of the operation for this operand"),
-    (True, "2\u00d7", "so many arrows in one"),
-)
-WORDS = {  # what stands in pictures and needs a word of explanation
-    "dot": "dot: x1 * y1 + x2 * y2 + ... (+ bias)",
-    "logsumexp": "logsumexp: log(exp(x1) + exp(x2) + ...)",
-    "sum|grad|": "sum|grad|: the sizes of all gradients inside, added",
-}
-
-# the box's padding (before, after, above, below) leaves room for its title on the page's top side
-PADDING = {
-    "LR": Padding(above=19),
-    "TB": Padding(before=19),
-    "RL": Padding(above=19),
-    "BT": Padding(after=19),
-}
-DIRECTIONS = tuple(PADDING)
-UPRIGHT = ("TB", "BT")
-
-# widths of the characters from " " to "~" in Helvetica, in thousandths of the font's size
-_WIDTHS = (
-    "278 278 355 556 556 889 667 191 333 333 389 584 278 333 278 278 556 556 556 556 556 556 "
-    "556 556 556 556 278 278 584 584 584 556 1015 667 667 722 722 667 611 778 722 278 500 667 "
-    "556 833 722 778 667 778 722 667 611 722 667 944 667 667 611 278 278 278 469 556 333 556 "
-    "556 500 556 556 278 556 556 222 222 500 222 833 556 556 556 556 333 500 278 556 500 722 "
-    "500 500 500 334 260 334 584"
-)
-WIDTHS = [int(width) / 1000 for width in _WIDTHS.split()]
-TITLE, TEXT, SMALL, SIGN = 11.0, 10.0, 9.0, 14.0  # sizes of fonts; SIGN is for + - *
-ROW = 13.0
-PORT = 14.0  # between the entries of an operation
-CIRCLE = 26.0
-LEGEND_ROW = 16.0
-STEM = 7.0  # from an operation to its value
-MARGIN = 14.0
-LONGEST = 32  # characters of a title that are shown
-# the room for a number does not depend on the number, so that nothing moves when numbers change
-NUMBER = "-12345.6789"  # of a card
-SLOPE = "-0.01234"  # of an edge, or a constant; longer ones are set narrower
-CROWD = 150  # edges; more are drawn thinner
-
-
-def width_of(text: str, size: float) -> float:
-    """The width of a text; characters beyond ASCII count as wide ones."""
-    return size * sum(WIDTHS[ord(c) - 32] if " " <= c <= "~" else 1.0 for c in text)
-
-
-def clipped(text: str, longest: int = LONGEST) -> str:
-    """The start of a long text; the tooltip has all of it."""
-    return text if len(text) <= longest else text[: longest - 1] + "\u2026"
+from engine.pictures.drawing.places import Item, Layout, Point, Rectangle
+from engine.pictures.texts import clipped
 
 
 def svg(picture: Picture, direction: str = "LR") -> str:
@@ -99,13 +18,13 @@ def svg(picture: Picture, direction: str = "LR") -> str:
     partials: list[list[str]] = [[] for _ in picture.nodes]
     for edge in picture.edges:
         partials[edge.head].append(edge.text)
-    measure = _upright if direction in UPRIGHT else _lying
+    measure = _upright if direction in looks.UPRIGHT else _lying
     shapes = [measure(n, texts) for n, texts in zip(picture.nodes, partials, strict=True)]
     placed = layout(
         [shape.item() for shape in shapes],
         [(edge.tail, edge.head) for edge in picture.edges],
         [box.parent for box in picture.boxes],
-        PADDING[direction],
+        looks.PADDING[direction],
     )
     return "\n".join(_document(picture, shapes, placed, _Page(direction, placed)))
 
@@ -125,7 +44,7 @@ class Shape:
 
     def item(self) -> Item:
         """What the layout has to place."""
-        stem = STEM if self.node.op else 0.0
+        stem = looks.STEM if self.node.op else 0.0
         length = self.partials + self.op[0] + stem + self.card[0]
         return Item(length, max(self.card[1], self.op[1]), self.node.box, self.entries)
 
@@ -135,8 +54,8 @@ def _lying(node: Node, partials: Sequence[str]) -> Shape:
     width, height = _card_size(node)
     if not node.op:
         return Shape(node, (width, height))
-    entries = _entries(len(partials), PORT)
-    op = (_sign_width(node.op), max(CIRCLE, entries[-1] * 2 + 16))
+    entries = _entries(len(partials), looks.PORT)
+    op = (_sign_width(node.op), max(looks.CIRCLE, entries[-1] * 2 + 16))
     return Shape(node, (width, height), op, _widest(partials) + 14, entries)
 
 
@@ -146,17 +65,13 @@ def _upright(node: Node, partials: Sequence[str]) -> Shape:
     if not node.op:
         return Shape(node, (height, width))
     entries = _entries(len(partials), _widest(partials) + 12)
-    op = (CIRCLE, max(_sign_width(node.op), entries[-1] * 2 + 16))
+    op = (looks.CIRCLE, max(_sign_width(node.op), entries[-1] * 2 + 16))
     return Shape(node, (height, width), op, 16, entries)
 
 
 def _widest(partials: Sequence[str]) -> float:
     """The room for slopes; counts of arrows take what they need."""
-    return max(width_of(text if _counts(text) else SLOPE, SMALL) for text in partials)
-
-
-def _counts(text: str) -> bool:
-    return text.endswith("\u00d7")
+    return max(width_of(text if is_count(text) else looks.SLOPE, looks.SMALL) for text in partials)
 
 
 def _entries(count: int, apart: float) -> list[float]:
@@ -164,25 +79,25 @@ def _entries(count: int, apart: float) -> list[float]:
 
 
 def _sign_width(op: str) -> float:
-    return max(CIRCLE, width_of(clipped(op, 12), TEXT) + 12)
+    return max(looks.CIRCLE, width_of(clipped(op, 12), looks.TEXT) + 12)
 
 
 def _card_size(node: Node) -> Point:
-    title = width_of(clipped(node.title), TITLE) * 1.06  # bold
+    title = width_of(clipped(node.title), looks.TITLE) * 1.06  # bold
     if node.kind == "constant":
-        return width_of(SLOPE, TITLE) + 4, 14.0
+        return width_of(looks.SLOPE, looks.TITLE) + 4, 14.0
     rows = [_row_width(key, text) + 4 for key, text in node.rows]
     behind = 3.0 if node.kind == "summary" else 0.0
-    height = ROW * (len(node.rows) + bool(node.title)) + 8 + behind
+    height = looks.ROW * (len(node.rows) + bool(node.title)) + 8 + behind
     return max([title, *rows]) + 14 + behind, height
 
 
 def _row_width(key: str, text: str) -> float:
     """The width of a row: of words what they need, of numbers (two in a range) what any needs."""
     if not key:
-        return width_of(text, TEXT)
-    numbers = " to ".join(NUMBER for _ in text.split(" to "))
-    return max(width_of(f"{key} {words}", TEXT) for words in (numbers, UNKNOWN))
+        return width_of(text, looks.TEXT)
+    numbers = " to ".join(looks.NUMBER for _ in text.split(" to "))
+    return max(width_of(f"{key} {words}", looks.TEXT) for words in (numbers, UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +110,8 @@ class _Page:
     def point(self, x: float, y: float) -> Point:
         """A point on the page."""
         x = self.placed.length - x if self.direction in ("RL", "BT") else x
-        x, y = x + MARGIN, y + MARGIN
-        return (y, x) if self.direction in UPRIGHT else (x, y)
+        x, y = x + looks.MARGIN, y + looks.MARGIN
+        return (y, x) if self.direction in looks.UPRIGHT else (x, y)
 
     def area(self, r: Rectangle) -> Rectangle:
         """The same for a rectangle."""
@@ -209,13 +124,16 @@ class _Page:
 
 def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page) -> Iterator[str]:
     sizes = placed.length, placed.breadth
-    width, height = (2 * MARGIN + n for n in (sizes[::-1] if page.direction in UPRIGHT else sizes))
+    width, height = (
+        2 * looks.MARGIN + n for n in (sizes[::-1] if page.direction in looks.UPRIGHT else sizes)
+    )
     legend, below = _legend(picture, width, height - 4)
     height += below
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
-        f'font-family="{FONT}, Arial, sans-serif" font-size="{TEXT:g}" fill="{INK}">'
+        f'font-family="{looks.FONT}, Arial, sans-serif" font-size="{looks.TEXT:g}" '
+        f'fill="{looks.INK}">'
     )
     yield f"<title>{escape(picture.text.partition(chr(10))[0])}</title>"
     yield f"<desc>{escape(picture.text)}</desc>"
@@ -224,12 +142,14 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
         r = page.area(frame)
         parent = "" if box.parent is None else f' data-parent="b{box.parent}"'
         yield f'<g class="box" id="b{n}"{parent}><title>{escape(box.name)}</title>'
-        yield _rect(r, 8, f'fill="{PAPER if box.parent is None else "white"}" stroke="{FRAME}"')
-        title = clipped(box.title, int(r.length / (TITLE * 0.6)))
-        yield _text(r.x + 8, r.y + 14, title, TITLE, fill=GREY, weight="bold")
+        yield _rect(
+            r, 8, f'fill="{looks.PAPER if box.parent is None else "white"}" stroke="{looks.FRAME}"'
+        )
+        title = clipped(box.title, int(r.length / (looks.TITLE * 0.6)))
+        yield _text(r.x + 8, r.y + 14, title, looks.TITLE, fill=looks.GREY, weight="bold")
         yield "</g>"
-    weight = 1.1 if len(placed.wires) < CROWD else 0.5
-    stroke = f'fill="none" stroke="{LINE}" stroke-width="{weight}"'
+    weight = 1.1 if len(placed.wires) < looks.CROWD else 0.5
+    stroke = f'fill="none" stroke="{looks.LINE}" stroke-width="{weight}"'
     for n, (edge, wire) in enumerate(zip(picture.edges, placed.wires, strict=True)):
         yield from _edge(n, edge, wire, shapes[edge.head], stroke, page)
     for n, (shape, place) in enumerate(zip(shapes, placed.items, strict=True)):
@@ -248,16 +168,18 @@ def _edge(
     title = f"{edge.tail} to {edge.head} {edge.text}".strip()
     yield f'<g class="edge" id="e{n}"><title>{escape(title)}</title>'
     yield f'<path d="{_curve([*wire, (stop, y)], page)}" {stroke}/>'
-    yield f'<polygon points="{corners}" fill="{GREY}"/>'
+    yield f'<polygon points="{corners}" fill="{looks.GREY}"/>'
     if edge.text and shape.node.op:
-        room = 0.0 if _counts(edge.text) else width_of(SLOPE, SMALL)
-        if page.direction in UPRIGHT:
+        room = 0.0 if is_count(edge.text) else width_of(looks.SLOPE, looks.SMALL)
+        if page.direction in looks.UPRIGHT:
             a, b = page.point(stop - 8, y)
-            yield _text(a + 3, b + 3, edge.text, SMALL, fill=VIOLET, name="partial", room=room)
+            yield _text(
+                a + 3, b + 3, edge.text, looks.SMALL, fill=looks.VIOLET, name="partial", room=room
+            )
         else:
             a, b = page.point((start + stop - 6) / 2, y)
             place = {"anchor": "middle", "name": "partial"}
-            yield _text(a, b - 2.5, edge.text, SMALL, fill=VIOLET, room=room, **place)
+            yield _text(a, b - 2.5, edge.text, looks.SMALL, fill=looks.VIOLET, room=room, **place)
     yield "</g>"
 
 
@@ -282,11 +204,11 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
         r = page.area(Rectangle(start, middle - across / 2, along, across))
         stem = page.point(start + along, middle), page.point(end - length, middle)
         line = "M{:.1f},{:.1f}L{:.1f},{:.1f}".format(*stem[0], *stem[1])
-        size = TEXT if node.op[0].isalnum() else SIGN
+        size = looks.TEXT if node.op[0].isalnum() else looks.SIGN
         x, y = r.x + r.length / 2, r.y + r.breadth / 2 + size * 0.35
-        yield f'<g class="edge stem"><path d="{line}" stroke="{INK}"/></g>'
+        yield f'<g class="edge stem"><path d="{line}" stroke="{looks.INK}"/></g>'
         yield f'<g class="node op" id="o{n}"><title>{escape(node.op)}</title>'
-        yield _rect(r, CIRCLE / 2, f'fill="{INK}"')
+        yield _rect(r, looks.CIRCLE / 2, f'fill="{looks.INK}"')
         sign = clipped(node.op, 12)
         yield _text(x, y, sign, size, fill="white", anchor="middle", weight="bold") + "</g>"
     card = page.area(Rectangle(end - length, middle - breadth / 2, length, breadth))
@@ -297,8 +219,8 @@ def _node(n: int, shape: Shape, place: Rectangle, page: _Page) -> Iterator[str]:
 
 
 def _constant(node: Node, r: Rectangle) -> Iterator[str]:
-    room = width_of(SLOPE, TITLE)
-    yield _text(r.x + r.length - 2, r.y + 11, node.title, TITLE, anchor="end", room=room)
+    room = width_of(looks.SLOPE, looks.TITLE)
+    yield _text(r.x + r.length - 2, r.y + 11, node.title, looks.TITLE, anchor="end", room=room)
 
 
 def _card(node: Node, r: Rectangle) -> Iterator[str]:
@@ -307,19 +229,21 @@ def _card(node: Node, r: Rectangle) -> Iterator[str]:
     yield from _outline(node.kind, r)
     y = r.y + 1
     if node.title:
-        y += ROW
+        y += looks.ROW
         title = clipped(node.title)
-        yield _text(r.x + r.length / 2, y, title, TITLE, anchor="middle", weight="bold")
+        yield _text(r.x + r.length / 2, y, title, looks.TITLE, anchor="middle", weight="bold")
     for key, text in node.rows:
-        y += ROW
+        y += looks.ROW
         if key and text != UNKNOWN:
-            yield _text(r.x + 7, y, key, TEXT, fill=GREY)
-            yield _text(r.x + r.length - 7, y, text, TEXT, anchor="end", name=key)
+            yield _text(r.x + 7, y, key, looks.TEXT, fill=looks.GREY)
+            yield _text(r.x + r.length - 7, y, text, looks.TEXT, anchor="end", name=key)
         else:
             style = "italic" if key else ""
             both = f"{key} {text}".strip()
             x = r.x + r.length / 2
-            yield _text(x, y, both, TEXT, fill=GREY, anchor="middle", style=style, name=key)
+            yield _text(
+                x, y, both, looks.TEXT, fill=looks.GREY, anchor="middle", style=style, name=key
+            )
 
 
 def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
@@ -328,53 +252,30 @@ def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
     if look.dash:
         stroke += f' stroke-dasharray="{look.dash}"'
     if kind == "summary":
-        yield _rect(r.moved(3, -3), look.radius, f'fill="{SHADE}" {stroke}')
+        yield _rect(r.moved(3, -3), look.radius, f'fill="{looks.SHADE}" {stroke}')
     yield _rect(r, look.radius, f'fill="{look.fill}" {stroke}')
     if look.double:
         inner = Rectangle(r.x + 3, r.y + 3, r.length - 6, r.breadth - 6)
         yield _rect(inner, 3, f'fill="none" stroke="{look.stroke}" stroke-width="0.8"')
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the legend: what it is about (a kind of node, or an edge's text) and its words."""
-
-    words: str
-    kind: Kind | None = None
-    sample: str = ""
-
-
-def entries(picture: Picture) -> list[Entry]:
-    """What the legend of this picture explains: nothing where a single number stands alone."""
-    if len(picture.nodes) == 1:
-        return []
-    kinds = dict.fromkeys(node.kind for node in picture.nodes)
-    counts = {_counts(edge.text) for edge in picture.edges if edge.text}
-    shown = {text for node in picture.nodes for text in (node.op, *(key for key, _ in node.rows))}
-    return [
-        *(Entry(LEGEND[kind], kind) for kind in kinds if kind in LEGEND),
-        *(Entry(words, sample=text) for count, text, words in EDGES if count in counts),
-        *(Entry(words) for word, words in WORDS.items() if word in shown),
-    ]
-
-
 def _legend(picture: Picture, width: float, y: float) -> tuple[list[str], float]:
     """Lines under the picture, and their height; an entry that is too wide is left out."""
-    x, top, lines = MARGIN, y, list[str]()
+    x, top, lines = looks.MARGIN, y, list[str]()
     for entry in entries(picture):
         mark = 25.0 if entry.kind else 18.0 if entry.sample else 0.0
-        wide = mark + width_of(entry.words, SMALL)
-        if wide > width - 2 * MARGIN:
+        wide = mark + width_of(entry.words, looks.SMALL)
+        if wide > width - 2 * looks.MARGIN:
             continue
-        if x + wide > width - MARGIN:
-            x, y = MARGIN, y + LEGEND_ROW
+        if x + wide > width - looks.MARGIN:
+            x, y = looks.MARGIN, y + looks.LEGEND_ROW
         sign = "".join(_outline(entry.kind, Rectangle(x, y, 18, 12))) if entry.kind else ""
         if entry.sample:
-            sign = _text(x, y + 9.5, entry.sample, SMALL, fill=VIOLET)
-        words = _text(x + mark, y + 9.5, entry.words, SMALL, fill=GREY)
+            sign = _text(x, y + 9.5, entry.sample, looks.SMALL, fill=looks.VIOLET)
+        words = _text(x + mark, y + 9.5, entry.words, looks.SMALL, fill=looks.GREY)
         lines.append(f'<g class="legend">{sign}{words}</g>')
         x += wide + 17
-    return lines, y - top + LEGEND_ROW + 4 if lines else 0.0
+    return lines, y - top + looks.LEGEND_ROW + 4 if lines else 0.0
 
 
 def _rect(r: Rectangle, radius: float, paint: str) -> str:
@@ -391,7 +292,7 @@ def _text(
     text: str,
     size: float,
     *,
-    fill: str = INK,
+    fill: str = looks.INK,
     anchor: str = "start",
     weight: str = "",
     style: str = "",
@@ -402,8 +303,8 @@ def _text(
     long = room and width_of(text, size) > room
     attributes = {
         "class": name,
-        "font-size": f"{size:g}" if size != TEXT else "",
-        "fill": fill if fill != INK else "",
+        "font-size": f"{size:g}" if size != looks.TEXT else "",
+        "fill": fill if fill != looks.INK else "",
         "text-anchor": anchor if anchor != "start" else "",
         "font-weight": weight,
         "font-style": style,

@@ -7,7 +7,7 @@ import re
 from html import escape
 from pathlib import Path
 
-from engine.pictures.drawing.picture import visible
+from engine.pictures.texts import visible
 
 HERE = Path(__file__).parent
 ORDER = "numbers words state pack parts plan view stage panels run player"  # builders before users

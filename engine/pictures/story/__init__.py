@@ -1,1 +1,1 @@
-"""The parts of `engine.steps`: the numbers of a pass, the words for them, and a check of them."""
+"""The parts of `engine.steps`: a pass in numbers, words and events; its check; mistakes."""

@@ -9,9 +9,8 @@ from typing import Any
 
 from engine.op import Op
 from engine.ops import PICK
-from engine.pictures.drawing.picture import many, short, visible
-from engine.pictures.drawing.svg import clipped
 from engine.pictures.story.record import Edge, Record, Share
+from engine.pictures.texts import clipped, many, short, visible
 from engine.value import Value
 
 TERMS = 16  # a longer sum is cut

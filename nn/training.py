@@ -8,13 +8,14 @@ from typing import Any
 from engine.sweep import set_each
 from engine.value import Value
 from nn import checkpoint as checkpoints
-from nn.checkpoint import Identity, Standing, Watched
+from nn.checkpoint import EarlyStop, TrainingState
+from nn.checks import size
 from nn.data import Decision
 from nn.descent import Descent
 from nn.ground import Ground
 from nn.history import ALL_DONE, INTERRUPTED, History, Step
+from nn.identity import Identity, weights_of
 from nn.judging import Model, mean_and_accuracy
-from nn.module import size
 from nn.optim import Optimizer
 from nn.stepping import Stepping
 
@@ -27,15 +28,15 @@ class Validation:
     data: tuple[list[Any], list[Any]]
     parameters: list[Value]
     patience: int | None
-    seen: Watched = field(default_factory=Watched)
-    before: Watched = field(default_factory=Watched)  # the last look
+    seen: EarlyStop = field(default_factory=EarlyStop)
+    before: EarlyStop = field(default_factory=EarlyStop)  # the last look
 
     def look_after(self, step: Step, before: int) -> Step:
         """The step with a look; so many looks were `before`."""
         loss, accuracy = self.look(before)
         self.before = self.seen
         if loss < self.seen.lowest:
-            self.seen = Watched(loss, 0, tuple([p.data for p in self.parameters]))
+            self.seen = EarlyStop(loss, 0, tuple([p.data for p in self.parameters]))
         else:
             self.seen = self.seen._replace(looks_since=self.seen.looks_since + 1)
         return step._replace(validation_loss=loss, validation_accuracy=accuracy)
@@ -118,33 +119,33 @@ class Training:
             return
         descent.store()
         columns = {name: getattr(self.history, name) for name in Step._fields}
-        seen = self.validation.seen if self.validation else Watched()
+        seen = self.validation.seen if self.validation else EarlyStop()
         if self.validation and len(self.history) % self.per_pass:
             if columns["validation_loss"][-1] is not None:
                 seen = self.validation.before
             for name in ("validation_loss", "validation_accuracy"):
                 columns[name] = [*columns[name][:-1], None]
-        weights = checkpoints.weights_of(self.model, self.optimizer)
-        standing = Standing(columns, seen, descent.backend, descent.recorded)
-        checkpoints.save(path, self.identity, weights, self.optimizer, standing)
+        weights = weights_of(self.model, self.optimizer)
+        state = TrainingState(columns, seen, descent.backend, descent.recorded)
+        checkpoints.save(path, self.identity, weights, self.optimizer, state)
 
     def go_on(self, path: str | PathLike[str], backend: str) -> str:
         """Goes back to where the file stands; the backend to go on with."""
-        weights = checkpoints.weights_of(self.model, self.optimizer)
+        weights = weights_of(self.model, self.optimizer)
         training = self.identity, weights, self.optimizer
-        standing = checkpoints.resume(path, *training, most=self.total)
+        state = checkpoints.resume(path, *training, most=self.total)
         self.history = History()
-        vars(self.history).update(standing.columns)
+        vars(self.history).update(state.columns)
         if self.validation:
-            self.validation.seen = standing.watched
+            self.validation.seen = state.early_stop
             if len(self.history) == self.total and self.total % self.per_pass:
                 step = self._seen(self.history[-1])
                 self.history.validation_loss[-1] = step.validation_loss
                 self.history.validation_accuracy[-1] = step.validation_accuracy
             self.history.ended = self.ending(False, False)
         if backend != "auto":
-            self.recorded = standing.recorded
-        former = standing.backend
+            self.recorded = state.recorded
+        former = state.backend
         return former if former == "eager" or (backend, former) == ("auto", "c") else backend
 
 

@@ -1,0 +1,190 @@
+"""One pass as its events: forward, the loss, and backward, with the graph that they are about."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Any, overload
+
+from engine.pictures.drawing.collapse import around
+from engine.pictures.drawing.outline import boxes_of
+from engine.pictures.drawing.picture import Numbers, Picture, picture_of
+from engine.pictures.story.differences import checks
+from engine.pictures.story.record import Record, Sweep
+from engine.pictures.story.sentences import Words
+from engine.pictures.story.watchable import Event, Watchable
+from engine.pictures.texts import visible
+from engine.value import Value
+
+WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons and layers collapsed
+ARROWS = 6000  # the same
+COLLAPSED = 60
+MOST_EVENTS = 20_000  # on a page
+
+
+class Steps(Watchable, Sequence[Event]):
+    """The events of one pass: forward, the loss, and backward, one for each edge.
+
+    The numbers are copied when it is made. Words, the check by differences and the picture are
+    made when they are asked for.
+    """
+
+    def __init__(
+        self,
+        record: Record,
+        words: Words,
+        sweep: Sweep,
+        *,
+        before: Iterable[Event] = (),
+        after: Iterable[Event] | None = None,
+        adds: bool = True,
+    ) -> None:
+        """`before` and `after` are events around those of the pass."""
+        self.record, self.words, self.sweep, self.adds = record, words, sweep, adds
+        self._before, self._after = before, after
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """All events in order."""
+        after = [self._done()] if self._after is None else self._after
+        return [*self._before, *self._pass(), *after]
+
+    @cached_property
+    def nodes(self) -> list[dict[str, Any]]:
+        """What is in the graph: operands first, the loss last."""
+        record, words, grads = self.record, self.words, self._held
+        boxes, box = boxes_of(record.graph, self._named())
+        agree = checks(record, grads)
+        nodes = []
+        for place, atom in enumerate(record.graph.atoms):
+            zero, why = words.why(place, grads)
+            constant = isinstance(atom, float)
+            nodes.append(
+                {
+                    "id": place,
+                    "kind": self._kind(place),
+                    "label": words.labels[place],
+                    "symbol": visible(record.graph.symbol(place)),
+                    "data": record.data[place],
+                    "grad": None if constant else grads[place],
+                    "group": [boxes[b].title for b in around(boxes, box[place])],
+                    "check": agree[place],
+                    "zero": zero,
+                    "why": why,
+                }
+            )
+        return nodes
+
+    @property
+    def _held(self) -> list[float]:
+        """Every gradient at the end: that of the pass, and what is left over of earlier ones."""
+        left = {event["node"]: event["new"] for event in self.events if event["kind"] == "leftover"}
+        return [left.get(place, grad) for place, grad in enumerate(self.sweep.grads)]
+
+    @cached_property
+    def edges(self) -> list[dict[str, Any]]:
+        """From each operand to what takes it, with its slope."""
+        return [
+            {
+                "id": e,
+                "from": edge.tail,
+                "to": edge.head,
+                "position": edge.position,
+                "partial": edge.partial,
+                "partial_text": self.words.partial(e),
+            }
+            for e, edge in enumerate(self.record.edges)
+        ]
+
+    @cached_property
+    def picture(self) -> Picture:
+        """The graph with its numbers at the end of the backward pass."""
+        record, words = self.record, self.words
+        labels = [
+            label or ("" if place in words.names else words.labels[place])
+            for place, label in enumerate(record.labels)
+        ]
+        numbers = Numbers(record.data, self.sweep.grads, labels)
+        return picture_of(record.graph, numbers, self._named(), None if self._whole else COLLAPSED)
+
+    @property
+    def _whole(self) -> bool:
+        return len(self.record.data) <= WHOLE and len(self.record.edges) <= ARROWS
+
+    def document(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        kept = self.events
+        cut = None
+        if len(kept) > MOST_EVENTS:
+            half = MOST_EVENTS // 2
+            kept = [*kept[:half], *kept[-half:]]
+            cut = (
+                f"{len(self.events):,} steps are too many for a page: it shows the first {half:,} "
+                f"and the last {half:,}. Steps.transcript() has them all."
+            )
+        return {
+            "format": "brickgrad steps",
+            "version": 1,
+            "title": self.words.title(),
+            "nodes": self.nodes,
+            "edges": self.edges,
+            "events": kept,
+            "shown": None if self._whole else self.picture.shown,
+            "cut": cut,
+            "runs": None,
+            "data": None,
+            "mistake": None,
+        }
+
+    def transcript(self) -> str:
+        """One line for each event, counted from 1 as on the page."""
+        width = len(str(len(self)))
+        return "\n".join(f"{n:>{width}}. {event}" for n, event in enumerate(self, 1))
+
+    @overload
+    def __getitem__(self, index: int) -> Event: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Event]: ...
+    def __getitem__(self, index: int | slice) -> Event | list[Event]:
+        return self.events[index]
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def _kind(self, place: int) -> str:
+        atom = self.record.graph.atoms[place]
+        if isinstance(atom, float):
+            return "constant"
+        if place == self.record.root:
+            return "loss"
+        if self.record.graph.operands[place]:
+            return "operation"
+        return "parameter" if place in self.words.names else "input"
+
+    def _named(self) -> dict[Value, str]:
+        atoms = self.record.graph.atoms
+        found = ((atoms[place], name) for place, name in self.words.names.items())
+        return {atom: name for atom, name in found if isinstance(atom, Value)}
+
+    def _pass(self) -> Iterator[Event]:
+        record, words, root = self.record, self.words, self.record.root
+        data, edges = record.data, record.edges
+        for p in record.operations:
+            yield Event(kind="forward", node=p, data=data[p], text=words.computed(p))
+        yield Event(kind="loss", node=root, data=data[root], text=words.loss())
+        yield Event(kind="seed", node=root, grad=1.0, text=words.seed())
+        for share in self.sweep.shares:
+            edge = edges[share.edge]
+            yield Event(
+                kind="backward",
+                edge=share.edge,
+                **{"from": edge.head, "to": edge.tail},
+                adjoint=share.adjoint,
+                partial=edge.partial,
+                contribution=share.contribution,
+                old=share.old,
+                new=share.new,
+                text=words.share(share, self.adds),
+            )
+
+    def _done(self) -> Event:
+        text = "done: every gradient is known; no .data and no .grad was changed"
+        return Event(kind="done", loss_before=self.record.data[-1], loss_after=None, text=text)
