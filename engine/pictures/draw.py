@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.parsers import expat
 
 from engine.files import write
 from engine.pictures.drawing.digraph import digraph
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from graphviz import Digraph
 
 TIMEOUT = 10.0  # seconds that Graphviz may take
-LARGE = 300  # nodes and edges: for more Graphviz needs minutes
 
 
 def draw(
@@ -67,15 +65,7 @@ class Drawing:
 
     @cached_property
     def svg(self) -> str:
-        """By Graphviz where it is installed and able to, else by the built-in layout."""
-        if len(self.picture.nodes) + len(self.picture.edges) <= LARGE:
-            for program in programs():
-                try:
-                    text = render(program, "svg", self.dot.source).decode()
-                    expat.ParserCreate().Parse(text, True)
-                    return text[text.index("<svg") :]
-                except (OSError, subprocess.SubprocessError, ValueError, expat.ExpatError):
-                    continue
+        """By our own layout: the same picture wherever it is drawn."""
         return svg(self.picture, self.direction)
 
     @property
@@ -86,8 +76,8 @@ class Drawing:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the SVG in pixels."""
-        found = re.findall(r' (?:width|height)="([\d.]+)(pt)?', self.svg.partition(">")[0])
-        width, height = (round(float(n) * (4 / 3 if unit else 1)) for n, unit in found)
+        found = re.findall(r' (?:width|height)="([\d.]+)', self.svg.partition(">")[0])
+        width, height = map(round, map(float, found))
         return width, height
 
     def save(self, path: str | Path) -> Path:
