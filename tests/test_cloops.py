@@ -6,10 +6,10 @@ from engine.ops import OPS
 from engine.replay.backends.cformula import Formulas
 from engine.replay.backends.cloops import Function, function, views
 from engine.replay.backends.contraction import Machine
-from engine.replay.backends.loops import Loop, adjoint, lower
-from engine.replay.backends.strides import View
+from engine.replay.loops import Loop, adjoint, lower
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
+from engine.replay.views import View
 
 
 def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:

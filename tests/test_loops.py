@@ -13,10 +13,10 @@ from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.op import CAREFUL
 from engine.ops import OPS
-from engine.replay.backends.loops import Loop, adjoint, constant, lower, own
-from engine.replay.backends.loops import backward as made
-from engine.replay.backends.strides import View
+from engine.replay.loops import Loop, adjoint, constant, lower, own
+from engine.replay.loops import backward as made
 from engine.replay.roll import Program, roll
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from engine.replay.backends.called import NAMES, view
 from engine.replay.backends.matmul import contract
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import View, packed
+from engine.replay.views import View, packed
 
 KINDS = ["", "a", "b", "o", "ab", "ao", "bo", "abo"]  # which arrays step along an axis
 

@@ -6,8 +6,8 @@ from engine.functions import dot, logsumexp
 from engine.functions import sum as total
 from engine.op import row
 from engine.replay.backends import scalars
-from engine.replay.backends.loops import adjoint, lower
 from engine.replay.backends.steps import Writer
+from engine.replay.loops import adjoint, lower
 from engine.replay.roll import roll
 from engine.replay.watch import record
 from engine.value import Value, apply

@@ -14,8 +14,8 @@ from engine.op import CAREFUL, row
 from engine.ops import OPS
 from engine.replay.backends.called import NAMES, view
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import View
 from engine.replay.backends.ufuncs import Formula
+from engine.replay.views import View
 
 X = View("x", 0, (len(SPECIAL) ** 2,), (1,))
 Y = X._replace(memory="y")

@@ -19,11 +19,12 @@ from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
 from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
-from engine.replay.backends.kernel import Kernel, Memory, fill, side_by_side
+from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
 from engine.replay.tape import Bound, Guard, Tape, graded
+from engine.replay.views import side_by_side
 from engine.replay.world import World
 from engine.value import Operand, Value, data_of, node
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.replay.backends import scalars
-from engine.replay.backends.loops import Loop, backward, constant, lower
 from engine.replay.backends.matmul import contract
 from engine.replay.backends.scalars import MEMORIES
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import Lengths, View, is_one_to_one, joined, laid, packed
 from engine.replay.backends.ufuncs import Formula, Number
+from engine.replay.loops import Loop, backward, constant, lower
 from engine.replay.roll import Program
+from engine.replay.views import Lengths, View, is_one_to_one, joined, laid, packed
 
 FEW = 4  # numbers in a loop that is not worth a call of NumPy
 SLICES = 64  # windows that overlap are added one by one up to here, then place by place

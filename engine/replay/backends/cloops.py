@@ -13,8 +13,8 @@ from math import prod
 
 from engine.replay.backends.cformula import FAR, Formulas
 from engine.replay.backends.contraction import Machine, Part, contraction, indented, merged, place
-from engine.replay.backends.loops import Loop
-from engine.replay.backends.strides import View, packed
+from engine.replay.loops import Loop
+from engine.replay.views import View, packed
 
 SMALL = 256  # points of a sum; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 
-from engine.replay.backends.strides import joined
+from engine.replay.views import joined
 
 PRELUDE = """
 typedef double V8 __attribute__((vector_size(64)));

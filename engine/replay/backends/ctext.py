@@ -17,7 +17,7 @@ from engine.replay.backends.cformula import Formulas
 from engine.replay.backends.cloops import Function, function, views
 from engine.replay.backends.contraction import PRELUDE, Machine, indented
 from engine.replay.backends.kernel import TINY
-from engine.replay.backends.loops import Loop, backward, lower
+from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program
 
 SHOWN = 100  # calls in the source that people read

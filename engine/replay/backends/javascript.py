@@ -8,9 +8,9 @@ from pathlib import Path
 
 from engine.formula import plain, tree
 from engine.op import Op
-from engine.replay.backends.loops import Loop, backward, lower
-from engine.replay.backends.strides import View
+from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program
+from engine.replay.views import View
 
 SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.USub: "-", ast.Not: "!"},

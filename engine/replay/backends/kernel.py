@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import eq
@@ -248,16 +248,3 @@ def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
         pack_into(f"{len(given)}d", numbers, numbers.itemsize * start, *given)
     except packing_error:
         numbers[start : start + len(given)] = array("d", given)  # says what is no number
-
-
-def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Runs of consecutive places: the first place, where it stands in the list, how many.
-
-    >>> list(side_by_side([7, 8, 9, 3]))
-    [(7, 0, 3), (3, 3, 1)]
-    """
-    start = 0
-    for stop in range(1, len(places) + 1):
-        if stop == len(places) or places[stop] != places[stop - 1] + 1:
-            yield places[start], start, stop - start
-            start = stop

@@ -20,9 +20,9 @@ from typing import Any
 from engine.op import Op
 from engine.replay.backends.kernel import Gathering, Kernel, Rows, memory
 from engine.replay.backends.steps import Operand, Step
-from engine.replay.backends.strides import View
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
+from engine.replay.views import View
 
 NAME = "numpy"
 PRINTED = 10_000  # steps; more of them run from a list

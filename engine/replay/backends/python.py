@@ -17,11 +17,12 @@ from engine import formula
 from engine.ieee import row_of
 from engine.op import CAREFUL, MANY, PLAIN, Op
 from engine.ops import PICK
-from engine.replay.backends.kernel import Gathering, Kernel, side_by_side
+from engine.replay.backends.kernel import Gathering, Kernel
 from engine.replay.backends.pythontext import Writer
 from engine.replay.backends.unrolled import needs, watched
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
+from engine.replay.views import side_by_side
 
 NAME = "python"
 WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from engine.op import Op, kept_by_row
 from engine.ops import OPS, PICK
 from engine.replay.backends.blanks import with_blanks
-from engine.replay.backends.loops import Loop, adjoint
 from engine.replay.backends.unrolled import needs, unrolled, watched
+from engine.replay.loops import Loop, adjoint
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 

@@ -6,7 +6,7 @@ from collections import Counter
 from math import prod
 from typing import NamedTuple
 
-from engine.replay.backends.strides import Lengths, View, packed
+from engine.replay.views import Lengths, View, packed
 
 Operand = View | float | int  # an array, a number, or a place in memory
 

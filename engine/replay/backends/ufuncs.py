@@ -10,7 +10,7 @@ from itertools import pairwise
 from engine import formula as formulas
 from engine.op import CAREFUL, Op
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import Lengths, View
+from engine.replay.views import Lengths, View
 
 Number = View | float
 

@@ -12,7 +12,7 @@ from itertools import chain
 
 from engine.op import Op
 from engine.ops import PICK
-from engine.replay.backends.loops import Loop, lowered
+from engine.replay.loops import Loop, lowered
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
 from engine.replay.tape import Tape, graded

@@ -19,10 +19,9 @@ from typing import NamedTuple
 from engine import formula
 from engine.op import Op
 from engine.ops import OPS, PICK
-from engine.replay.backends.kernel import side_by_side
-from engine.replay.backends.strides import AXES, Lengths, Run, View, joined, packed
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
+from engine.replay.views import AXES, Lengths, Run, View, joined, packed, side_by_side
 
 ADD, POW = OPS["add"], OPS["pow"]
 FOLDS = {"sum": "exact", "logsumexp": "logsumexp"}
