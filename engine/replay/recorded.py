@@ -278,7 +278,7 @@ class Recorded:
 
     def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
-        gradients = self.kernel.adjoints[self.parameters]
+        gradients: Memory = self.kernel.adjoints[self.parameters]
         if self.grad_inputs:
             inputs = self.kernel.adjoints[self.inputs]
             gradients.extend([inputs[k] for k in self.grad_inputs])

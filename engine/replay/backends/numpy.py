@@ -12,13 +12,12 @@ import importlib.util
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from engine.op import Op
-from engine.replay.backends.kernel import Gathering, Kernel, Rows, memory
+from engine.replay.backends.kernel import Kernel, Rows, memory
 from engine.replay.backends.steps import Operand, Step
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
@@ -32,15 +31,34 @@ NUMBERS = {"0.0": "zero", "1.0": "one"}
 Names = dict[str, Any]
 
 
-@dataclass
-class Calls(Gathering):
-    """A kernel of NumPy calls."""
+class Calls(Kernel):
+    """A program as calls of NumPy."""
 
-    values: array[float]
-    adjoints: array[float]
-    source: str
-    forward: Callable[[], None]
-    backward: Callable[[Sequence[float]], None]
+    def __init__(self, program: Program) -> None:
+        import numpy as np
+
+        from engine.replay.backends.arrays import Plan
+        from engine.replay.backends.called import NAMES
+
+        plan = Plan(program)
+        self.values, self.adjoints = memory(program), array("d", bytes(8 * program.size))
+        names: Names = {
+            **NAMES,
+            "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **_rows_called(program)),
+            **plan.tables,
+            "values": self.values,
+            "adjoints": self.adjoints,
+            "scratch": np.empty(plan.room["scratch"]),
+            "masks": np.empty(plan.room["masks"], dtype=bool),
+            "ones": np.ones(plan.room["ones"]),
+        }
+        steps = {"forward": plan.forward.steps, "backward": plan.backward.steps}
+        if sum(map(len, steps.values())) <= PRINTED:
+            self.source = _printed(program, steps, names)
+        else:
+            self.source = _listed(steps, names)
+        exec(builtins.compile(self.source, "<numpy calls>", "exec"), names)
+        self.forward, self.backward = names.pop("forward"), names.pop("backward")
 
     def gather(self, place: int, table: Rows, rows: array[int]) -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -82,30 +100,7 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     def forward():
         np.exp(x1, out=z1_1)
     """
-    import numpy as np
-
-    from engine.replay.backends.arrays import Plan
-    from engine.replay.backends.called import NAMES
-
-    plan = Plan(program)
-    values, adjoints = memory(program), array("d", bytes(8 * program.size))
-    names: Names = {
-        **NAMES,
-        "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **_rows_called(program)),
-        **plan.tables,
-        "values": values,
-        "adjoints": adjoints,
-        "scratch": np.empty(plan.room["scratch"]),
-        "masks": np.empty(plan.room["masks"], dtype=bool),
-        "ones": np.ones(plan.room["ones"]),
-    }
-    steps = {"forward": plan.forward.steps, "backward": plan.backward.steps}
-    if sum(map(len, steps.values())) <= PRINTED:
-        source = _printed(program, steps, names)
-    else:
-        source = _listed(steps, names)
-    exec(builtins.compile(source, "<numpy calls>", "exec"), names)
-    return Calls(values, adjoints, source, names.pop("forward"), names.pop("backward"))
+    return Calls(program)
 
 
 def _rows_called(program: Program) -> dict[str, Op]:

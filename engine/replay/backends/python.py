@@ -17,7 +17,7 @@ from engine import formula
 from engine.ieee import row_of
 from engine.op import CAREFUL, MANY, PLAIN, Op
 from engine.ops import PICK
-from engine.replay.backends.kernel import Gathering, Kernel
+from engine.replay.backends.kernel import Kernel
 from engine.replay.backends.pythontext import Writer
 from engine.replay.backends.unrolled import needs, watched
 from engine.replay.roll import Program
@@ -45,7 +45,7 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
 
 
-class Lines(Gathering):
+class Lines(Kernel):
     """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
@@ -137,7 +137,7 @@ class _Group:
         return zs, slopes
 
 
-class Lists(Gathering):
+class Lists(Kernel):
     """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
