@@ -77,8 +77,8 @@ TARGETS = {
     },
     "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]", "views", "backends/arrays",
                       "backends/scalars", "backends/matmul", "backends/ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "backends/cformula", "backends/cloops",
-                  "backends/ctext", "backends/contraction"),
+    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "backends/infix", "backends/cformula",
+                  "backends/cloops", "backends/ctext", "backends/contraction"),
 }
 # fmt: on
 
