@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from engine.formula import plain, tree
 from engine.ieee import FUNCTIONS
@@ -77,6 +78,7 @@ class Formulas:
         return self._written[op]
 
 
+@lru_cache(maxsize=1000)
 def _tree(text: str, op: Op | None) -> ast.expr:
     text = plain(text)
     for formula, whole in _WHOLE.get(op, ()) if op else ():

@@ -18,14 +18,14 @@ from typing import Any
 
 from engine.op import Op
 from engine.replay.backends.kernel import Kernel, Rows, memory
-from engine.replay.backends.steps import Operand, Step
+from engine.replay.backends.steps import MEMORIES, Operand, Step
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 from engine.replay.views import View
 
 NAME = "numpy"
 PRINTED = 10_000  # steps; more of them run from a list
-PREFIXES = {"adjoints": "d", "scratch": "t", "masks": "m", "ones": "ones"}
+PREFIXES = {"v": "", "a": "d", "scratch": "t", "masks": "m", "ones": "ones"}
 NUMBERS = {"0.0": "zero", "1.0": "one"}
 
 Names = dict[str, Any]
@@ -127,8 +127,8 @@ def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names
         if operand.memory.startswith("table"):
             return operand.memory
         if operand not in views:
-            prefix = PREFIXES.get(operand.memory, "")
-            if operand.memory in ("values", "adjoints"):
+            prefix = PREFIXES[operand.memory]
+            if operand.memory in MEMORIES:
                 prefix += kind(operand.base)
             used[prefix] += 1
             views[operand] = f"{prefix}{used[prefix]}"
@@ -139,7 +139,7 @@ def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names
         lines = [step.text.format(*map(name, step.operands)) for step in own] or ["pass"]
         functions.append("\n    ".join([_head(direction), *lines]))
     made = [
-        f"{name} = view({memory}, {base}, {shape}, {strides})"
+        f"{name} = view({MEMORIES.get(memory, memory)}, {base}, {shape}, {strides})"
         for (memory, base, shape, strides, _), name in views.items()
     ]
     return "\n".join(made) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
@@ -157,7 +157,8 @@ def _listed(steps: Mapping[str, Sequence[Step]], names: Names) -> str:
         if operand.memory.startswith("table"):
             return names[operand.memory]
         if operand not in arrays:
-            arrays[operand] = names["view"](names[operand.memory], *operand[1:4])
+            memory = MEMORIES.get(operand.memory, operand.memory)
+            arrays[operand] = names["view"](names[memory], *operand[1:4])
         return arrays[operand]
 
     for direction, own in steps.items():

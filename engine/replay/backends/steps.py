@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from engine.replay.views import Lengths, View, packed
 
+MEMORIES = {"v": "values", "a": "adjoints", "s": "seeds"}  # as lines call those of loops
 Operand = View | float | int  # an array, a number, or a place in memory
 
 
