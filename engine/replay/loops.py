@@ -76,6 +76,27 @@ class Loop(NamedTuple):
         return sum(map(bool, self.target.strides))
 
 
+def text(program: Program) -> str:
+    """The loops of both passes, each in a line.
+
+    >>> from engine.replay.roll import roll
+    >>> from engine.replay.watch import record
+    >>> from engine.value import Value
+    >>> x, w = Value(2.0), Value(3.0)
+    >>> with record() as seen:
+    ...     y = w * x
+    >>> print(text(roll(seen.tape([x], [y]))))
+    forward:
+      i < 1: v[2 + i] = x * y where x = v[1], y = v[0]
+    backward:
+      i < 1: a[2 + i] = x where x = s[i]
+      i < 1: a[1] = g * y where g = a[2 + i], y = v[0]
+    """
+    forward = lower(program)
+    passes = {"forward": forward, "backward": backward(program, forward)}
+    return "\n".join("\n  ".join([f"{name}:", *map(str, own)]) for name, own in passes.items())
+
+
 def lower(program: Program) -> list[Loop]:
     """The loops that compute the results, in the order they run."""
     return [_with_exponent(program, lowered(rolled)) for rolled in program.loops]

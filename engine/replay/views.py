@@ -7,6 +7,7 @@ from string import ascii_lowercase
 from typing import NamedTuple
 
 AXES = ascii_lowercase[8:]  # i, j and so on
+SHOWN = 9  # places of a table in text
 MANY_RUNS = 4096  # of a view; more count as one stretch
 
 Lengths = tuple[int, ...]
@@ -36,7 +37,10 @@ class View(NamedTuple):
         steps = [(s, axis) for s, axis in zip(self.strides, AXES, strict=False) if s]
         moves = [f"{'' if s == 1 else s}{axis}" for s, axis in steps]
         at = " + ".join([str(self.base)] * (self.base > 0 or not moves) + moves)
-        return f"{self.memory}[{f'{self.table}[{at}]' if self.table else at}]"
+        if self.table:
+            shown = [*map(str, self.table[:SHOWN]), *["..."] * (len(self.table) > SHOWN)]
+            at = f"({', '.join(shown)})[{at}]"
+        return f"{self.memory}[{at}]"
 
     @property
     def adjoint(self) -> View:

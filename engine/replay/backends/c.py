@@ -37,19 +37,12 @@ def compile(program: Program, tape: Tape, many: bool = False) -> "CKernel":
     `many`: other programs like it will come, in other lengths. Raises RuntimeError where there is
     no compiler, or it does not do its work.
     """
-    return _made(program, many, compiles=True)
+    return CKernel(program, many)
 
 
 def kept(program: Program, tape: Tape, many: bool = False) -> "CKernel":
     """The same of functions in the cache; RuntimeError where some were not compiled before."""
-    return _made(program, many, compiles=False)
-
-
-def _made(program: Program, many: bool, compiles: bool) -> "CKernel":
-    reason = unavailable()
-    if reason:
-        raise RuntimeError(reason)
-    return CKernel(program, many, compiles)
+    return CKernel(program, many, compiles=False)
 
 
 class _Memory(ctypes.Structure):
@@ -199,7 +192,8 @@ class CSeveral(Several):
 def machine() -> Machine:
     """The vector registers of this processor."""
     command = library.compiler()
-    assert command
+    if command is None:
+        raise RuntimeError(unavailable())
     _, macros = library.target(command)
     if "__AVX512F__" in macros:
         return Machine(8, 20)

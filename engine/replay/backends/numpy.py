@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from engine.op import Op
 from engine.replay.backends.kernel import Kernel, Rows, memory
 from engine.replay.backends.steps import MEMORIES, Operand, Step
 from engine.replay.roll import Program
@@ -42,9 +41,10 @@ class Calls(Kernel):
 
         plan = Plan(program)
         self.values, self.adjoints = memory(program), array("d", bytes(8 * program.size))
+        called = {row.key: row for loop in program.loops for row in loop.op.callees.values()}
         names: Names = {
             **NAMES,
-            "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **_rows_called(program)),
+            "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **called),
             **plan.tables,
             "values": self.values,
             "adjoints": self.adjoints,
@@ -101,11 +101,6 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
         np.exp(x1, out=z1_1)
     """
     return Calls(program)
-
-
-def _rows_called(program: Program) -> dict[str, Op]:
-    """The rows that formulas of a program call."""
-    return {row.key: row for loop in program.loops for row in loop.op.callees.values()}
 
 
 def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names) -> str:

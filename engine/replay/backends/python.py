@@ -17,10 +17,10 @@ from engine import formula
 from engine.ieee import row_of
 from engine.op import CAREFUL, MANY, PLAIN, Op
 from engine.ops import PICK
-from engine.replay.backends.kernel import Kernel
+from engine.replay.backends.kernel import Kernel, memory
 from engine.replay.backends.pythontext import Writer
-from engine.replay.backends.unrolled import needs, watched
-from engine.replay.roll import Program
+from engine.replay.backends.unrolled import needs
+from engine.replay.roll import Program, watched
 from engine.replay.tape import Tape
 from engine.replay.views import side_by_side
 
@@ -52,7 +52,7 @@ class Lines(Kernel):
     """
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values, self.adjoints = _memories(program)
+        self.values, self.adjoints = memory(program).tolist(), [0.0] * program.size
         self.source = Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
         computed = [p for p in watched(program) if p >= program.leaves]
@@ -92,12 +92,6 @@ class Lines(Kernel):
             self._start_careful = _function(source, CAREFUL, self._tape)
         self._run = self._start_careful(self._leaves)
         return next(self._run)
-
-
-def _memories(program: Program) -> tuple[list[float], list[float]]:
-    """The values, with the constants filled in, and the adjoints."""
-    zeros = [0.0] * program.size
-    return [*program.constants, *zeros[len(program.constants) :]], zeros
 
 
 def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape) -> Start:
@@ -147,7 +141,7 @@ class Lists(Kernel):
     source = "for row, into, slope in shares: adjoints[into] += adjoints[row] * numbers[slope]\n"
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values, self.adjoints = _memories(program)
+        self.values, self.adjoints = memory(program).tolist(), [0.0] * program.size
         self._program, self._tape = program, tape
         self._needs = needs(tape)
         self._groups: list[_Group] = []

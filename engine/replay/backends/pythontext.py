@@ -16,9 +16,9 @@ from typing import NamedTuple
 from engine.op import Op, kept_by_row
 from engine.ops import OPS, PICK
 from engine.replay.backends.blanks import with_blanks
-from engine.replay.backends.unrolled import needs, unrolled, watched
+from engine.replay.backends.unrolled import needs, unrolled
 from engine.replay.loops import Loop, adjoint
-from engine.replay.roll import Program
+from engine.replay.roll import Program, watched
 from engine.replay.tape import Tape
 
 ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
