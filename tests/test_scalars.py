@@ -1,5 +1,3 @@
-from collections import Counter
-
 import pytest
 
 from engine.functions import dot, logsumexp
@@ -18,7 +16,7 @@ def lines(f, inputs):
     with record() as seen:
         y = f()
     loop = lower(roll(seen.tape(inputs, [y], [True] * len(inputs))))[-1]
-    writer = Writer(Counter())
+    writer = Writer()
     for each in (loop, *adjoint([loop])):
         scalars.write(writer, each)
     return [step.text.format(*step.operands) for step in writer.steps]

@@ -1,6 +1,5 @@
 import itertools
 import math
-from collections import Counter
 
 import pytest
 
@@ -24,7 +23,7 @@ POINTS = list(itertools.product(SPECIAL, SPECIAL))
 
 def run(text, known=None, factor=False):
     """The value of a formula at all pairs of special numbers, and the calls for it."""
-    writer = Writer(Counter())
+    writer = Writer()
     operands = {"x": X, "y": Y}
     op = row("row", "row", text, "1.0", "1.0", at=[])
     formula = Formula(op.callees, writer, X.shape, operands, known or {})

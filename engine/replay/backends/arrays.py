@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -27,16 +26,16 @@ class Plan:
     """The steps of a program, and the memories that they need besides its own."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.room: Counter[str] = Counter()
+        self.program, self.writer = program, Writer()
         self.tables: dict[str, NDArray[np.intp]] = {}
         self.shared: dict[tuple[int, Lengths], View] = {}  # tables of the program, by identity
         self.taken: dict[tuple[View, ...], View] = {}  # where what a forward picked stands
-        self.writer = self.forward = Writer(self.room)
         forward = lower(program)
         self._write(forward)
-        self.writer = self.backward = Writer(self.room)
+        cut = len(self.writer.steps)
         self._write(backward(program, forward))
+        steps, self.room = self.writer.steps, self.writer.room
+        self.steps = {"forward": steps[:cut], "backward": steps[cut:]}
 
     def _write(self, written: Sequence[Loop]) -> None:
         for loop in written:

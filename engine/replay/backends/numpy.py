@@ -52,11 +52,10 @@ class Calls(Kernel):
             "masks": np.empty(plan.room["masks"], dtype=bool),
             "ones": np.ones(plan.room["ones"]),
         }
-        steps = {"forward": plan.forward.steps, "backward": plan.backward.steps}
-        if sum(map(len, steps.values())) <= PRINTED:
-            self.source = _printed(program, steps, names)
+        if sum(map(len, plan.steps.values())) <= PRINTED:
+            self.source = _printed(program, plan.steps, names)
         else:
-            self.source = _listed(steps, names)
+            self.source = _listed(plan.steps, names)
         exec(builtins.compile(self.source, "<numpy calls>", "exec"), names)
         self.forward, self.backward = names.pop("forward"), names.pop("backward")
 

@@ -20,11 +20,11 @@ class Step(NamedTuple):
 
 
 class Writer:
-    """Collects the steps of one direction, forward or backward."""
+    """Collects steps."""
 
-    def __init__(self, room: Counter[str]) -> None:
+    def __init__(self) -> None:
         self.steps: list[Step] = []
-        self.room = room  # how many numbers each memory has to hold
+        self.room: Counter[str] = Counter()  # how many numbers each memory has to hold
         self.used: Counter[str] = Counter()
 
     def do(self, text: str, *operands: Operand) -> None:
