@@ -1,3 +1,5 @@
+/* Vectors of 8, 4 and 2 numbers, as `contraction.py` uses them. */
+
 typedef double V8 __attribute__((vector_size(64)));
 typedef double V4 __attribute__((vector_size(32)));
 typedef double V2 __attribute__((vector_size(16)));

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from engine.replay.views import View, laid, packed
 
-PRELUDE = "\n" + Path(__file__).with_suffix(".h").read_text(encoding="ascii")
+_, PRELUDE = Path(__file__).with_suffix(".h").read_text(encoding="ascii").split("\n", 1)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,7 @@
+/* What every program needs beside its loops, of which `ctext.py` takes the parts: the types, and
+   functions, two empty lines before each. The last three take whole steps of training. */
+
+
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -25,15 +25,15 @@ from engine.replay.roll import Program
 SHOWN = 100  # calls in the source that people read
 KINDS = 600  # of functions; with more, small loops take their lengths and steps as arguments
 
-# What every program needs beside its loops, and beside that what takes whole steps of training.
 _TEXT = Path(__file__).with_suffix(".c").read_text(encoding="ascii").replace("TINY", repr(TINY))
-HEAD, *_TEXTS = [f"{part.rstrip()}\n" for part in _TEXT.split("\n\n\n")]
+_, HEAD, *_TEXTS = [f"{part.rstrip()}\n" for part in _TEXT.split("\n\n\n")]
 FUNCTIONS = {re.findall(r"PUBLIC void (\w+)", text)[0]: text for text in _TEXTS}
-TRAINING = {"gather", "largest", "several"}
+TRAINING = {"gather", "largest", "several"}  # take whole steps of training
 ARRAYS = {
     **{"v": "m->values + ", "a": "m->adjoints + ", "s": "m->seeds + "},
     **{"w": "m->work + ", "t": "m->table + "},
 }
+_Pattern = tuple[str, tuple[str, ...], tuple[int, ...]]  # a function, its memories, its numbers
 
 
 class Call(NamedTuple):
@@ -73,7 +73,7 @@ class Text:
         self.formulas = Formulas()  # that they use
         self.table = array("i")  # places that no formula gives
         self.work = 0  # how many numbers of working memory they need
-        self._patterns: dict[tuple[object, ...], tuple[str, Function]] = {}
+        self._patterns: dict[tuple[object, ...], _Pattern] = {}
         self._tables: dict[int, int] = {}  # where each begins
         forward = lower(program)
         self.forward = list(map(self._call, forward))
@@ -109,12 +109,11 @@ class Text:
         key = *what, *kinds
         if key not in self._patterns:
             self._patterns[key] = self._define(loop)
-        name, function = self._patterns[key]
-        if function.work:
-            places.append(0)
-        return Call(name, function.memories, (*places, *function.numbers))
+        name, memories, numbers = self._patterns[key]
+        places += [0] * ("w" in memories)
+        return Call(name, memories, (*places, *numbers))
 
-    def _define(self, loop: Loop) -> tuple[str, Function]:
+    def _define(self, loop: Loop) -> _Pattern:
         """A function, which is written down; its name tells it from all others."""
         made = Function(loop, self.machine, self.formulas, self.general)
         text = "\n".join([f"({made.head})", "{", *indented(made.lines), "}\n"])
@@ -126,7 +125,7 @@ class Text:
             f"{{\n    {name}({', '.join(passed)});\n}}\n"
         )
         self.work = max(self.work, made.work)
-        return name, made
+        return name, made.memories, made.numbers
 
     def _at(self, table: tuple[int, ...]) -> int:
         """Where a table begins among all tables."""
