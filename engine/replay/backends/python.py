@@ -105,6 +105,8 @@ def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape)
 
 # --- without lines -------------------------------------------------------------------------------
 
+_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own
+
 
 @dataclass(frozen=True)
 class _Group:
@@ -226,6 +228,3 @@ class Lists(Kernel):
         for leaf in range(-len(self._tape.leaves), 0):
             if self._needs[leaf]:
                 self.adjoints[places[leaf]] = adjoints[leaf]
-
-
-_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own
