@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 
 SIGNS: dict[object, str] = {
@@ -13,7 +14,7 @@ FORMS = {ast.BinOp: "({} {} {})", ast.UnaryOp: "({}{})", ast.IfExp: "({} ? {} : 
 
 
 def infix(
-    formula: ast.expr,
+    formula: ast.AST,
     names: Mapping[str, str],
     call: Callable[[str, list[str]], str],
     part: Callable[[str, str], str],
@@ -30,29 +31,25 @@ def infix(
     >>> infix(tree(plain("x ** 2 if 0 < x < y else -x")), {"x": "v[0]", "y": "v[1]"}, call, call)
     '(((0.0 < v[0]) & (v[0] < v[1])) ? pow(v[0], 2.0) : (-v[0]))'
     """
-
-    def text(node: ast.AST) -> str:
-        match node:
-            case ast.Constant(number):
-                made = signs.get(number) or repr(number)
-            case ast.Name(name):
-                made = names[name]
-            case ast.NamedExpr(ast.Name(name), value):
-                made = part(name, text(value))
-            case ast.Call(ast.Name(name), arguments):
-                made = call(name, list(map(text, arguments)))
-            case ast.BoolOp(word, conditions):
-                made = f"({f' {signs[type(word)]} '.join(map(text, conditions))})"
-            case ast.Compare(left, relations, others):
-                sides = list(map(text, (left, *others)))
-                triples = zip(sides, relations, sides[1:], strict=False)
-                pairs = [f"({a} {signs[type(relation)]} {b})" for a, relation, b in triples]
-                made = f"({f' {signs[ast.And]} '.join(pairs)})" if len(pairs) > 1 else pairs[0]
-            case _:
-                parts = [
-                    signs.get(type(child)) or text(child) for child in ast.iter_child_nodes(node)
-                ]
-                made = FORMS[type(node)].format(*parts)
-        return made
-
-    return text(formula)
+    text = partial(infix, names=names, call=call, part=part, signs=signs)
+    match formula:
+        case ast.Constant(number):
+            made = signs.get(number) or repr(number)
+        case ast.Name(name):
+            made = names[name]
+        case ast.NamedExpr(ast.Name(name), value):
+            made = part(name, text(value))
+        case ast.Call(ast.Name(name), arguments):
+            made = call(name, list(map(text, arguments)))
+        case ast.BoolOp(word, conditions):
+            made = f"({f' {signs[type(word)]} '.join(map(text, conditions))})"
+        case ast.Compare(left, relations, others):
+            sides = list(map(text, (left, *others)))
+            triples = zip(sides, relations, sides[1:], strict=False)
+            pairs = [f"({a} {signs[type(relation)]} {b})" for a, relation, b in triples]
+            made = f"({f' {signs[ast.And]} '.join(pairs)})" if len(pairs) > 1 else pairs[0]
+        case _:
+            children = ast.iter_child_nodes(formula)
+            parts = [signs.get(type(child)) or text(child) for child in children]
+            made = FORMS[type(formula)].format(*parts)
+    return made
