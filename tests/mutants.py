@@ -45,11 +45,11 @@ BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 
 
-def _backend(of: str, fuzz: str, *names: str) -> dict[str, Looked]:
+def _backend(of: str, fuzz: str, *files: str) -> dict[str, Looked]:
     tests = fuzz, f"tests/test_{of}.py"
     return {
-        f"engine/replay/backends/{name}.py": Looked((f"tests/test_{name}.py", *tests))
-        for name in names
+        f"engine/replay/{file}.py": Looked((f"tests/test_{Path(file).name}.py", *tests))
+        for file in files
     }
 
 
@@ -74,11 +74,12 @@ TARGETS = {
     },
     "python": {
         "engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py")),
-        **_backend("python", BITS, "pythontext", "unrolled", "blanks"),
+        **_backend("python", BITS, "backends/pythontext", "backends/unrolled", "backends/blanks"),
     },
-    "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]",
-                      "arrays", "scalars", "matmul", "strides", "ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "cformula", "cloops", "ctext", "contraction"),
+    "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]", "views", "backends/arrays",
+                      "backends/scalars", "backends/matmul", "backends/ufuncs"),
+    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "backends/infix", "backends/cformula",
+                  "backends/cloops", "backends/ctext", "backends/contraction"),
 }
 # fmt: on
 

@@ -4,12 +4,12 @@ import pytest
 
 from engine.ops import OPS
 from engine.replay.backends.cformula import Formulas
-from engine.replay.backends.cloops import Function, function, views
+from engine.replay.backends.cloops import Function, views
 from engine.replay.backends.contraction import Machine
-from engine.replay.backends.loops import Loop, adjoint, lower
-from engine.replay.backends.strides import View
+from engine.replay.loops import Loop, adjoint, lower
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
+from engine.replay.views import View
 
 
 def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:
@@ -25,7 +25,7 @@ def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:
 
 
 def written(loop: Loop, general: bool = False) -> Function:
-    return function(loop, Machine(8, 20), Formulas(), general)
+    return Function(loop, Machine(8, 20), Formulas(), general)
 
 
 def declared(made: Function) -> list[str]:
@@ -37,11 +37,11 @@ def test_a_row_reads_its_operands_and_writes_its_result() -> None:
     made = written(loop)
     assert declared(made) == ["x", "y", "to"] == list(views(loop))
     assert made.memories == ("v", "v", "v")
-    assert made.lines == (
+    assert made.lines == [
         "for (int i0 = 0; i0 < 100; i0++) {",
         "    to[i0] = (x[i0] * y[i0]);",
         "}",
-    )
+    ]
 
 
 def test_an_adjoint_reads_what_its_partial_needs() -> None:

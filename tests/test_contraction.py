@@ -6,25 +6,20 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
-from itertools import groupby, product
+from itertools import groupby
 from math import prod
 
 import pytest
 
 from engine.replay.backends import library
-from engine.replay.backends.contraction import PRELUDE, Machine, Part, contraction, merged
+from engine.replay.backends.contraction import PRELUDE, Machine, contraction
+from engine.replay.views import View
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
 
 Steps = tuple[int, ...]
 WIDE, NARROW = Machine(8, 20), Machine(4, 10)
-Case = tuple[Machine, tuple[int, ...], Part, list[Part], list[Part], str]
-
-
-def places(part: Part, lengths: Sequence[int]) -> list[int]:
-    """All places in the order of the axes."""
-    every = product(*map(range, lengths))
-    return [sum(i * s for i, s in zip(at, part.steps, strict=True)) for at in every]
+Case = tuple[Machine, View, list[View], list[View], str]
 
 
 def steps(draw: random.Random, lengths: Sequence[int], keep: float) -> tuple[int, ...]:
@@ -41,44 +36,49 @@ def case(draw: random.Random) -> Case:
     lengths = [draw.choice([1, 2, 3, 5, 8, 9, 17, 40]) for _ in range(draw.randint(1, 3))]
     if draw.random() < 0.3:
         lengths.append(draw.choice([1, 2, 7, 30]))
-    result = Part("z", steps(draw, lengths, 0.6))
-    factors = [Part(name, steps(draw, lengths, 0.7)) for name in "xy"[: draw.randint(1, 2)]]
-    starts = [Part(f"b{k}", steps(draw, lengths, 0.8)) for k in range(draw.randint(0, 2))]
-    rows = [bool(step) for step in result.steps]
-    starts = [Part(b.name, tuple(map(operator.mul, b.steps, rows))) for b in starts]
+    shape = tuple(lengths)
+
+    def array(name: str, keep: float) -> View:
+        return View(name, 0, shape, steps(draw, lengths, keep))
+
+    result = array("z", 0.6)
+    factors = [array(name, 0.7) for name in "xy"[: draw.randint(1, 2)]]
+    starts = [array(f"b{k}", 0.8) for k in range(draw.randint(0, 2))]
+    rows = [bool(step) for step in result.strides]
+    starts = [b._replace(strides=tuple(map(operator.mul, b.strides, rows))) for b in starts]
     machine = Machine(draw.choice([2, 4, 8]), draw.choice([10, 20]))
-    return machine, tuple(lengths), result, factors, starts, draw.choice(["=", "+="])
+    return machine, result, factors, starts, draw.choice(["=", "+="])
 
 
 def test_random_contractions() -> None:
     draw = random.Random(1)
     text, every = [PRELUDE], [case(draw) for _ in range(150)]
-    for k, (machine, lengths, result, factors, starts, assign) in enumerate(every):
-        lines, work = contraction(machine, lengths, result, factors, starts, assign)
+    for k, (machine, result, factors, starts, assign) in enumerate(every):
+        lines, work = contraction(machine, result, factors, starts, assign)
         assert work < 100_000
-        names = [part.name for part in (*factors, *starts)]
+        names = [view.memory for view in (*factors, *starts)]
         arguments = "".join(f"const double *restrict {name}, " for name in names)
         body = "\n".join(lines)
         text.append(f"void f{k}({arguments}double *z, double *restrict w)\n{{\n{body}\n}}\n")
     lib = library.load("\n".join(text))
     work_memory = (ctypes.c_double * 100_000)()
-    for k, (_, lengths, result, factors, starts, assign) in enumerate(every):
+    for k, (_, result, factors, starts, assign) in enumerate(every):
         arrays = {}
-        for part in (result, *factors, *starts):
-            size = max(places(part, lengths)) + 1
-            arrays[part.name] = [draw.uniform(-1, 1) for _ in range(size)]
+        for view in (result, *factors, *starts):
+            size = max(view.places()) + 1
+            arrays[view.memory] = [draw.uniform(-1, 1) for _ in range(size)]
         want = list(arrays["z"])
-        outer = [n if s else 1 for n, s in zip(lengths, result.steps, strict=True)]
-        first = {p.name: places(p, outer) for p in (result, *starts)}
+        outer = tuple(n if s else 1 for n, s in zip(result.shape, result.strides, strict=True))
+        first = {v.memory: v._replace(shape=outer).places() for v in (result, *starts)}
         for row in range(prod(outer)):
-            start = sum(arrays[b.name][first[b.name][row]] for b in starts)
+            start = sum(arrays[b.memory][first[b.memory][row]] for b in starts)
             at = first["z"][row]
             want[at] = start if assign == "=" else want[at] + start
-        of = {part.name: places(part, lengths) for part in (result, *factors)}
-        for i in range(prod(lengths)):
-            want[of["z"][i]] += prod(arrays[part.name][of[part.name][i]] for part in factors)
+        of = {view.memory: view.places() for view in (result, *factors)}
+        for i in range(prod(result.shape)):
+            want[of["z"][i]] += prod(arrays[v.memory][of[v.memory][i]] for v in factors)
         given = {n: (ctypes.c_double * len(a))(*a) for n, a in arrays.items()}
-        order = [given[part.name] for part in (*factors, *starts)]
+        order = [given[view.memory] for view in (*factors, *starts)]
         getattr(lib, f"f{k}")(*order, given["z"], work_memory)
         assert list(given["z"]) == pytest.approx(want, rel=1e-12, abs=1e-12), every[k]
 
@@ -131,11 +131,11 @@ def met(lines: Sequence[str]) -> Counter[str]:
 def test_each_product_is_added_once() -> None:
     draw = random.Random(2)
     for _ in range(300):
-        _, lengths, *rest = case(draw)
+        _, result, *rest = case(draw)
         machine = draw.choice([Machine(2, 10), Machine(2, 20), NARROW, WIDE])
-        lines, _ = contraction(machine, lengths, *rest)
+        lines, _ = contraction(machine, result, *rest)
         counts = met(lines)
-        assert counts["products"] == prod(lengths)
+        assert counts["products"] == prod(result.shape)
         assert counts["at_once"] <= machine.sums
 
 
@@ -189,16 +189,12 @@ WORK = [  # of lanes, lengths, z, x, y: sums, loads, kept, copies, stores, at on
 def test_how_much_work_it_is(
     lanes: int, lengths: Steps, z: Steps, x: Steps, y: Steps, work: tuple[int, ...]
 ) -> None:
-    factors = [Part(name, steps) for name, steps in (("x", x), ("y", y)) if steps]
+    result, *factors = [
+        View(name, 0, lengths, steps) for name, steps in (("z", z), ("x", x), ("y", y)) if steps
+    ]
     machine = {8: WIDE, 4: NARROW}[lanes]
-    lines, memory = contraction(machine, lengths, Part("z", z), factors)
+    lines, memory = contraction(machine, result, factors)
     counts = met(lines)
     kinds = "sums", "loads", "kept", "copies", "stores", "at_once", "chain"
     assert tuple(counts[kind] for kind in kinds) == work
     assert memory == counts["copies"]
-
-
-def test_even_axes_are_merged() -> None:
-    lengths, (z, x) = merged((4, 1, 5, 6), [Part("z", (30, 9, 6, 1)), Part("x", (0, 9, 6, 1))])
-    assert lengths == (4, 30)
-    assert (z.steps, x.steps) == ((30, 1), (0, 1))

@@ -282,7 +282,7 @@ def test_a_step_of_a_net() -> None:
 def test_names_that_are_none() -> None:
     step = replay(lambda x: x * 2.0)
     step(1.0)
-    hint = "no source 'javascrip', did you mean 'javascript'. There are: words, javascript, python"
+    hint = "no source 'javascrip', did you mean 'javascript'. There are: words, loops, javascript"
     for wrong, words in (("javascrip", hint), (["c"], r"no source \['c'\]")):
         with pytest.raises(ValueError, match=words):
             step.source(cast(str, wrong))

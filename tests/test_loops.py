@@ -13,10 +13,10 @@ from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.op import CAREFUL
 from engine.ops import OPS
-from engine.replay.backends.loops import Loop, adjoint, constant, lower, own
-from engine.replay.backends.loops import backward as made
-from engine.replay.backends.strides import View
+from engine.replay.loops import Loop, adjoint, constant, lower, own, text
+from engine.replay.loops import backward as made
 from engine.replay.roll import Program, roll
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value
 
@@ -73,6 +73,19 @@ def test_results_and_gradients_are_what_eager_has(name: str) -> None:
         run(backward(program), memories)
         found = memories["a"][start : program.leaves]
         assert found == pytest.approx(gradients, rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_text_has_a_line_for_each_loop_of_both_passes(name: str) -> None:
+    program = recorded(GRAPHS[name]()).program
+    lines = text(program).splitlines()
+    passes = {"forward:": lower(program), "backward:": backward(program)}
+    assert lines == [line for p in passes for line in (p, *(f"  {loop}" for loop in passes[p]))]
+
+
+def test_of_a_long_table_the_text_has_the_beginning() -> None:
+    view = View("v", 0, (20,), (1,), tuple(range(40, 0, -2)))
+    assert str(view) == "v[(40, 38, 36, 34, 32, 30, 28, 26, 24, ...)[i]]"
 
 
 def test_a_loop_of_dots_and_its_adjoints() -> None:

@@ -1,6 +1,5 @@
 import itertools
 import random
-from collections import Counter
 from operator import mul
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from engine.replay.backends.called import NAMES, view
 from engine.replay.backends.matmul import contract
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import View, packed
+from engine.replay.views import View, packed
 
 KINDS = ["", "a", "b", "o", "ab", "ao", "bo", "abo"]  # which arrays step along an axis
 
@@ -48,7 +47,7 @@ def check(draw, shape, kinds):
     has = [[k for k, kind in enumerate(kinds) if letter in kind] for letter in "abo"]
     a, b, out = (strided(draw, m, shape, axes) for m, axes in zip("abo", has, strict=True))
     memories = {m: np.random.default_rng(k).normal(size=3000) for k, m in enumerate("abo")}
-    writer = Writer(Counter())
+    writer = Writer()
     contract(writer, a, b, out)
     want = {}  # by place, from a loop of scalars
     for index in np.ndindex(*shape):
@@ -79,7 +78,7 @@ def test_many_axes(axes, draw):
 @pytest.mark.parametrize("n", [2, 3, 7])
 def test_terms_that_do_not_move_are_counted(n):
     """x*x + x*x + ... in every row."""
-    writer, memories = Writer(Counter()), {"a": np.array([1.0, 2.0, 3.0]), "o": np.zeros(3)}
+    writer, memories = Writer(), {"a": np.array([1.0, 2.0, 3.0]), "o": np.zeros(3)}
     a, out = View("a", 0, (3, n), (1, 0)), View("o", 0, (3, n), (1, 0))
     contract(writer, a, a, out)
     run(writer, memories)
@@ -107,6 +106,6 @@ def test_terms_that_do_not_move_are_counted(n):
     ids=["layer", "gemv", "outer", "dot", "rows", "scaled", "windows", "patches"],
 )
 def test_calls_for_what_nets_do(shape, a, b, out, calls):
-    writer = Writer(Counter())
+    writer = Writer()
     contract(writer, *(View(m, 0, shape, s) for m, s in zip("abo", (a, b, out), strict=True)))
     assert [text.split("(")[0] for text, _ in writer.steps] == calls

@@ -1079,7 +1079,7 @@ def test_sources(backend):
     signs = {"python": "def run", "numpy": "np.", "c": "void"}
     for name in BACKENDS:
         assert signs[name] in step.source(name)
-    with pytest.raises(ValueError, match="There are: words, javascript, python, numpy, c"):
+    with pytest.raises(ValueError, match="There are: words, loops, javascript, python, numpy, c"):
         step.source("fortran")
     step([1.0, 2.0, 3.0])
     assert step.source() == "1 dot of 3 terms, then tanh"

@@ -1,13 +1,11 @@
-from collections import Counter
-
 import pytest
 
 from engine.functions import dot, logsumexp
 from engine.functions import sum as total
 from engine.op import row
 from engine.replay.backends import scalars
-from engine.replay.backends.loops import adjoint, lower
 from engine.replay.backends.steps import Writer
+from engine.replay.loops import adjoint, lower
 from engine.replay.roll import roll
 from engine.replay.watch import record
 from engine.value import Value, apply
@@ -18,7 +16,7 @@ def lines(f, inputs):
     with record() as seen:
         y = f()
     loop = lower(roll(seen.tape(inputs, [y], [True] * len(inputs))))[-1]
-    writer = Writer(Counter())
+    writer = Writer()
     for each in (loop, *adjoint([loop])):
         scalars.write(writer, each)
     return [step.text.format(*step.operands) for step in writer.steps]

@@ -1,6 +1,5 @@
 import itertools
 import math
-from collections import Counter
 
 import pytest
 
@@ -14,8 +13,8 @@ from engine.op import CAREFUL, row
 from engine.ops import OPS
 from engine.replay.backends.called import NAMES, view
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import View
 from engine.replay.backends.ufuncs import Formula
+from engine.replay.views import View
 
 X = View("x", 0, (len(SPECIAL) ** 2,), (1,))
 Y = X._replace(memory="y")
@@ -24,7 +23,7 @@ POINTS = list(itertools.product(SPECIAL, SPECIAL))
 
 def run(text, known=None, factor=False):
     """The value of a formula at all pairs of special numbers, and the calls for it."""
-    writer = Writer(Counter())
+    writer = Writer()
     operands = {"x": X, "y": Y}
     op = row("row", "row", text, "1.0", "1.0", at=[])
     formula = Formula(op.callees, writer, X.shape, operands, known or {})

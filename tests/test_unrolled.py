@@ -6,9 +6,9 @@ from typing import Any
 from engine.functions import dot, pick
 from engine.op import Op
 from engine.ops import OPS
-from engine.replay.backends.loops import Loop, adjoint
-from engine.replay.backends.unrolled import needs, unrolled, watched
-from engine.replay.roll import roll
+from engine.replay.backends.unrolled import needs, unrolled
+from engine.replay.loops import Loop, adjoint
+from engine.replay.roll import roll, watched
 from engine.replay.tape import Tape
 from engine.replay.watch import record
 from engine.value import Value

@@ -19,11 +19,12 @@ from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
 from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
-from engine.replay.backends.kernel import Kernel, Memory, fill, side_by_side
+from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
 from engine.replay.tape import Bound, Guard, Tape, graded
+from engine.replay.views import side_by_side
 from engine.replay.world import World
 from engine.sweep import Shares
 from engine.value import Operand, Value, data_of, node
@@ -284,7 +285,7 @@ class Recorded:
 
     def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
-        gradients = self.kernel.adjoints[self.parameters]
+        gradients: Memory = self.kernel.adjoints[self.parameters]
         if self.grad_inputs:
             inputs = self.kernel.adjoints[self.inputs]
             gradients.extend([inputs[k] for k in self.grad_inputs])

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from engine.fork import after_fork
 from engine.modes import enable_grad, is_grad_enabled, is_watched
 from engine.names import no_such
-from engine.replay import backends
+from engine.replay import backends, loops
 from engine.replay.arguments import (
     Given,
     Shape,
@@ -51,6 +51,7 @@ from engine.value import Operand, Value, data_of
 # What `source` shows beside the code of backends.
 PRINTERS: dict[str, Callable[[Program, Iterable[tuple[str, Value]]], str]] = {
     "words": in_words,
+    "loops": lambda program, names: loops.text(program),
     "javascript": lambda program, names: javascript.text(program),
 }
 MANY = 2 * sum(FEW)  # examples; the program of more is taken from programs of a few
@@ -167,6 +168,9 @@ class Replay:
 
     def source(self, backend: str = "words", names: Iterable[tuple[str, Value]] = ()) -> str:
         """The loops of the newest recording: in words, as the code of a backend, or in JavaScript.
+
+        "loops" has a line for each loop, those of the backward too: what they add up, and where
+        that stands (docs/replay.md).
 
         `names` are those of parameters, such as `model.named_parameters()`: loops in words that
         read them are named by what the names have in common. Raises ReplayError before the first

@@ -127,7 +127,7 @@ def roll(tape: Tape) -> Program:
     ordered = [rows[place] for place in old]
 
     used = dict.fromkeys(chain.from_iterable(_first_read(ordered)))
-    used.update(dict.fromkeys(_read_outside(tape)))
+    used.update(dict.fromkeys(watched(tape)))
     free = [p for p in used if p < -tape.inputs]
     constants = [p for p in free if not isinstance(tape.leaves[-1 - p], Value)]
     inputs = list(range(-1, -1 - tape.inputs, -1))
@@ -166,13 +166,10 @@ def _first_read(rows: Iterable[_Row]) -> Iterator[Sequence[int]]:
                 yield vector
 
 
-def _read_outside(tape: Tape) -> Iterator[int]:
-    """The places that are looked at after a forward."""
-    yield from tape.outputs
-    for guard in tape.guards:
-        yield from (guard.left, guard.right)
-    for bound in tape.bounds:
-        yield bound.place
+def watched(graph: Tape | Program) -> list[int]:
+    """The places that are looked at after a forward: outputs, what guards compare, what picks."""
+    compared = chain.from_iterable((g.left, g.right) for g in graph.guards)
+    return [*graph.outputs, *compared, *(bound.place for bound in graph.bounds)]
 
 
 def _lowered(tape: Tape) -> dict[int, _Row]:
@@ -183,7 +180,7 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
         if len(operands) < 3 or max(operands) >= 0:
             for p in operands:
                 uses[p] += 1
-    for p in _read_outside(tape):
+    for p in watched(tape):
         uses[p] += 1
     rows: dict[int, _Row] = {}
     products: dict[int, Sequence[int]] = {}  # that are used once, and not in a dot yet

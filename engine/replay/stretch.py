@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import chain, groupby
 from typing import NamedTuple, TypeVar
 
-from engine.replay.backends.kernel import side_by_side
 from engine.replay.roll import Access, Loop, Program
 from engine.replay.tape import Bound, Guard
+from engine.replay.views import side_by_side
 
 T = TypeVar("T")
 FEW = 3, 4, 5  # numbers; the last of them is to be what the first two show

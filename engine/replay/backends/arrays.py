@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -10,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.replay.backends import scalars
-from engine.replay.backends.loops import Loop, backward, constant, lower
 from engine.replay.backends.matmul import contract
-from engine.replay.backends.scalars import MEMORIES
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import Lengths, View, is_one_to_one, joined, laid, packed
 from engine.replay.backends.ufuncs import Formula, Number
+from engine.replay.loops import Loop, backward, constant, lower
 from engine.replay.roll import Program
+from engine.replay.views import Lengths, View, is_one_to_one, joined, laid, packed
 
 FEW = 4  # numbers in a loop that is not worth a call of NumPy
 SLICES = 64  # windows that overlap are added one by one up to here, then place by place
@@ -24,25 +22,20 @@ SLICES = 64  # windows that overlap are added one by one up to here, then place 
 Arrays = Mapping[str, View]
 
 
-def _named(view: View) -> View:
-    """Where a loop reads or writes, in the memory as the lines call it."""
-    return view._replace(memory=MEMORIES[view.memory])
-
-
 class Plan:
     """The steps of a program, and the memories that they need besides its own."""
 
     def __init__(self, program: Program) -> None:
-        self.program = program
-        self.room: Counter[str] = Counter()
+        self.program, self.writer = program, Writer()
         self.tables: dict[str, NDArray[np.intp]] = {}
         self.shared: dict[tuple[int, Lengths], View] = {}  # tables of the program, by identity
         self.taken: dict[tuple[View, ...], View] = {}  # where what a forward picked stands
-        self.writer = self.forward = Writer(self.room)
         forward = lower(program)
         self._write(forward)
-        self.writer = self.backward = Writer(self.room)
+        cut = len(self.writer.steps)
         self._write(backward(program, forward))
+        steps, self.room = self.writer.steps, self.writer.room
+        self.steps = {"forward": steps[:cut], "backward": steps[cut:]}
 
     def _write(self, written: Sequence[Loop]) -> None:
         for loop in written:
@@ -51,7 +44,7 @@ class Plan:
             elif prod(loop.shape) <= FEW:
                 scalars.write(self.writer, loop)
             elif not loop.reads:
-                self.writer.do("{0}.fill(0.0)", _named(loop.target))
+                self.writer.do("{0}.fill(0.0)", loop.target)
             elif loop.fold == "exact":
                 self.writer.do("total({0}, out={1})", self._matrix(loop), self._results(loop))
             elif loop.fold == "logsumexp":
@@ -63,7 +56,7 @@ class Plan:
     # --- arrays ---
 
     def _everything(self, memory: str) -> View:
-        return View(MEMORIES[memory], 0, (self.program.size,), (1,))
+        return View(memory, 0, (self.program.size,), (1,))
 
     def _table(self, places: Sequence[int] | NDArray[np.intp], shape: Lengths) -> View:
         """Places as an array of their own."""
@@ -78,7 +71,7 @@ class Plan:
             self.writer.do(f"np.copyto({{0}}, seeds[{view.base}:{end}])", room)
             return room
         if view.table is None:
-            return _named(view)
+            return view
         moving = view.own
         shape = tuple(view.shape[k] for k in moving)
         key = id(view.table), shape
@@ -92,14 +85,14 @@ class Plan:
     def _results(self, loop: Loop) -> View:
         """The results of a row of many operands, in one row."""
         rows = prod(loop.shape[: loop.rows])
-        return View("values", loop.target.base, (rows,), (1,))
+        return View("v", loop.target.base, (rows,), (1,))
 
     # --- numbers that are set or added ---
 
     def _loop(self, loop: Loop) -> None:
         """The expression, summed over axes where the target stands still."""
         reads = {n: self._read(v) for n, v in loop.reads.items()}
-        target = _named(loop.target)
+        target = loop.target
         target, *views = laid([target, *reads.values()])
         arrays = dict(zip(reads, views, strict=True))
         to = target.along(target.own)
@@ -233,7 +226,7 @@ class Plan:
         assert loop.pick
         if loop.target.memory == "a":
             taken = self.taken[loop.pick, loop.target._replace(memory="v")]
-            g = _named(loop.reads["g"].first(axes))
+            g = loop.reads["g"].first(axes)
             self.writer.do("np.add.at({0}, {1}, {2})", self._everything("a"), taken, g)
             return
         x, count = loop.reads["x"], loop.shape[-1]
@@ -246,7 +239,7 @@ class Plan:
             places, at = self._table(x.table, (len(x.table),)), taken
             taken = self._table(first, rows)
             self.writer.do("{0}.take({1}, out={2}, mode='clip')", places, at, taken)
-        out = _named(loop.target.first(axes))
+        out = loop.target.first(axes)
         self.writer.do("{0}.take({1}, out={2}, mode='clip')", self._everything("v"), taken, out)
         self.taken[loop.pick, x] = taken
 

@@ -3,13 +3,13 @@
 import ctypes
 from array import array
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import chain
-from typing import Any, cast
 
 from engine.replay.backends import library
 from engine.replay.backends.contraction import Machine
 from engine.replay.backends.ctext import text
-from engine.replay.backends.kernel import InTurn, Kernel, Layout, Rows, Several, memory
+from engine.replay.backends.kernel import Kernel, Layout, Rows, Seen, Several, memory
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 
@@ -37,19 +37,12 @@ def compile(program: Program, tape: Tape, many: bool = False) -> "CKernel":
     `many`: other programs like it will come, in other lengths. Raises RuntimeError where there is
     no compiler, or it does not do its work.
     """
-    return _made(program, many, compiles=True)
+    return CKernel(program, many)
 
 
 def kept(program: Program, tape: Tape, many: bool = False) -> "CKernel":
     """The same of functions in the cache; RuntimeError where some were not compiled before."""
-    return _made(program, many, compiles=False)
-
-
-def _made(program: Program, many: bool, compiles: bool) -> "CKernel":
-    reason = unavailable()
-    if reason:
-        raise RuntimeError(reason)
-    return CKernel(program, many, compiles)
+    return CKernel(program, many, compiles=False)
 
 
 class _Memory(ctypes.Structure):
@@ -87,7 +80,7 @@ class _Plan(ctypes.Structure):
     )
 
 
-class CKernel:
+class CKernel(Kernel):
     """A program as machine code, and the memory it works on."""
 
     def __init__(self, program: Program, many: bool = False, compiles: bool = True) -> None:
@@ -112,8 +105,8 @@ class CKernel:
         self.call_several = SEVERAL(places["several"])
         self._gather, self._largest = (ROWS(places[name]) for name in ("gather", "largest"))
 
-    @property
-    def source(self) -> str:
+    @cached_property
+    def source(self) -> str:  # type: ignore[override]
         """The code, with what calls it."""
         return self._text.source
 
@@ -132,11 +125,11 @@ class CKernel:
             self._seeds[:] = array("d", seeds)
             self._last = tuple(seeds)
 
-    def several(self, seeds: Sequence[float], mover: Any, layout: Layout) -> Several:
+    def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
         """What takes steps of training with another kernel, which moves the parameters."""
         if isinstance(mover, CKernel):
             return CSeveral(self, seeds, mover, layout)
-        return InTurn(cast(Kernel, self), seeds, mover, layout)
+        return super().several(seeds, mover, layout)
 
     def gather(self, place: int, table: Rows, rows: "array[int]") -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -151,13 +144,13 @@ class CKernel:
         return found
 
 
-class CSeveral:
-    """Steps of training in one call."""
+class CSeveral(Several):
+    """Steps of training in one call, which nothing interrupts."""
 
     def __init__(
         self, loss: CKernel, seeds: Sequence[float], mover: CKernel, layout: Layout
     ) -> None:
-        self._loss, self._seeds, self._layout = loss, seeds, layout
+        self._c, self._seeds = loss, seeds
         at, its = _places(loss.values), _places(mover.values)
         n, rates, twice = len(layout.parameters), layout.rates, layout.twice
         spans = [
@@ -165,7 +158,7 @@ class CSeveral:
             [_Span(its(to), its(source), count) for to, source, count in layout.copies],
         ]
         tables = [(_Span * len(each))(*each) for each in spans]
-        self._kept = mover, tables
+        self._kept = mover, layout, tables
         self._plan = _Plan(
             *map(ctypes.addressof, (*loss.passes, mover.passes[0])),
             *(at(layout.loss), its(layout.squares), its(layout.size), at(0)),
@@ -179,36 +172,28 @@ class CSeveral:
         )
 
     @property
-    def done(self) -> int:
+    def done(self) -> int:  # type: ignore[override]
         """How many steps of the last call were taken."""
         return int(self._plan.done)
 
-    def settle(self) -> None:
-        """Nothing is half done: a call in C is not interrupted."""
-
     def __call__(
         self, steps: int, points: int, rows: "array[int] | None", rates: "array[float]"
-    ) -> tuple["array[float]", "array[float]", "array[int]"]:
-        """Takes so many steps, or fewer: see `kernel.Several`."""
-        found = (
-            array("d", bytes(8 * steps)),
-            array("d", bytes(8 * steps)),
-            array("i", bytes(4 * steps)),
-        )
-        self._loss.sow(self._seeds)
+    ) -> Seen:
+        """Takes so many steps, or fewer: see `Several`."""
+        found = array("d", bytes(8 * steps)), array("d", bytes(8 * steps)), array("i", [0] * steps)
+        self._c.sow(self._seeds)
         self._plan.done = 0
         chosen = None if rows is None else _start(rows)
-        where = ctypes.addressof(self._plan)
-        self._loss.call_several(
-            where, steps, points, chosen, _start(rates), *[_start(numbers) for numbers in found]
-        )
+        given = chosen, _start(rates), *[_start(numbers) for numbers in found]
+        self._c.call_several(ctypes.addressof(self._plan), steps, points, *given)
         return found
 
 
 def machine() -> Machine:
     """The vector registers of this processor."""
     command = library.compiler()
-    assert command
+    if command is None:
+        raise RuntimeError(unavailable())
     _, macros = library.target(command)
     if "__AVX512F__" in macros:
         return Machine(8, 20)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from engine.ieee import fsum, logsumexp
 from engine.op import CAREFUL
-from engine.replay.backends.strides import Lengths, Strides
+from engine.replay.views import Lengths, Strides
 
 ROWS = 16  # up to here their sums are correctly rounded
 

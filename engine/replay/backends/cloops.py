@@ -8,34 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 from engine.replay.backends.cformula import FAR, Formulas
-from engine.replay.backends.contraction import Machine, Part, contraction, indented, merged, place
-from engine.replay.backends.loops import Loop
-from engine.replay.backends.strides import View, packed
+from engine.replay.backends.contraction import Machine, at, contraction, indented, loops, place
+from engine.replay.loops import Loop
+from engine.replay.views import View, laid, packed
 
 SMALL = 256  # points of a sum; below, a plain loop is as good as registers
 SHORT = 2048  # the same where functions are to be few
 _NOTE = f"&{FAR}"  # where sin, cos and tan note numbers too far from 0 for them
-
-
-@dataclass(frozen=True)
-class Function:
-    """A function of C: what a call passes, and how many numbers of working memory it needs."""
-
-    name: str
-    head: str  # the parameters
-    memories: tuple[str, ...]  # pointers into "v", "a", "s", "w" or "t"; "" for a number
-    numbers: tuple[int, ...]  # the last parameters
-    lines: tuple[str, ...]
-    work: int
-
-
-def function(loop: Loop, machine: Machine, formulas: Formulas, general: bool) -> Function:
-    """A loop as a function; if `general`, a short one takes its lengths and steps as arguments."""
-    return _Writer(loop, machine, formulas, general).function()
 
 
 def views(loop: Loop) -> dict[str, View]:
@@ -44,29 +26,35 @@ def views(loop: Loop) -> dict[str, View]:
     return {**loop.reads, **pick, "to": loop.target}
 
 
-class _Writer:
-    """Writes one loop."""
+class Function:
+    """A loop as a function of C: what a call passes, and how much working memory it needs.
+
+    If `general`, a short one takes its lengths and steps as arguments.
+    """
+
+    head: str  # the parameters
+    memories: tuple[str, ...]  # pointers into "v", "a", "s", "w" or "t"; "" for a number
+    numbers: tuple[int, ...]  # the last parameters
 
     def __init__(self, loop: Loop, machine: Machine, formulas: Formulas, general: bool) -> None:
         self.loop, self.machine, self.formulas = loop, machine, formulas
         self.views = views(loop)
-        self.lengths = loop.shape
-        parts: Sequence[Part] = [Part(name, view.strides) for name, view in self.views.items()]
-        if not loop.pick:
-            self.lengths, parts = merged(self.lengths, parts)
-        self.parts = {part.name: part for part in parts}
-        self.axes = range(len(self.lengths))
-        self.outer = [k for k in self.axes if self.parts["to"].steps[k]]
-        self.summed = [k for k in self.axes if not self.parts["to"].steps[k]]
+        arrays = [View(name, 0, view.shape, view.strides) for name, view in self.views.items()]
+        arrays = arrays if loop.pick else laid(arrays)
+        self.arrays = {array.memory: array for array in arrays}
+        to = self.arrays["to"]
+        self.lengths, self.axes, self.outer = to.shape, range(len(to.shape)), to.own
+        self.summed = [k for k in self.axes if k not in to.own]
         self.is_general = general and prod(self.lengths) <= SHORT
         tables = any(view.table is not None for view in self.views.values())
         self.is_plain = tables or prod(self.lengths) <= (SHORT if general else SMALL)
-        self.numbers: dict[str, int] = {}
+        self.named: dict[str, int] = {}  # the numbers
         self.work = 0
+        self.lines = self._lines()
+        self._declare()
 
-    def function(self) -> Function:
-        """The function, which notes the memory and the numbers that its lines use."""
-        lines = self._lines()
+    def _declare(self) -> None:
+        """Notes the memory and the numbers that the lines use."""
         parameters = []
         for name, view in self.views.items():
             const = "const " if name != "to" else ""
@@ -75,11 +63,10 @@ class _Writer:
                 parameters.append((f"const int *restrict {name}_at", "t"))
         if self.work:
             parameters.append(("double *restrict w", "w"))
-        parameters += [(f"int {name}", "") for name in self.numbers]
-        head = ", ".join(declaration for declaration, _ in parameters)
-        memories = tuple(memory for _, memory in parameters)
-        numbers = tuple(self.numbers.values())
-        return Function(self.loop.name, head, memories, numbers, tuple(lines), self.work)
+        parameters += [(f"int {name}", "") for name in self.named]
+        self.head = ", ".join(declaration for declaration, _ in parameters)
+        self.memories = tuple(memory for _, memory in parameters)
+        self.numbers = tuple(self.named.values())
 
     def _lines(self) -> list[str]:
         loop = self.loop
@@ -102,29 +89,21 @@ class _Writer:
         """A length or a step: as it is, or as a parameter."""
         if not self.is_general:
             return str(n)
-        self.numbers[name] = n
+        self.named[name] = n
         return name
 
     def _at(self, name: str) -> str:
         """What a pointer shows at the point of the loop variables."""
-        part = self.parts[name]
+        array, where = self.arrays[name], place(self.arrays[name], self.axes)
         if self.is_general:
-            moving = [k for k in self.axes if part.steps[k]]
-            steps = [f"i{k} * {self._number(f'{name}_{k}', part.steps[k])}" for k in moving]
+            steps = [f"i{k} * {self._number(f'{name}_{k}', array.strides[k])}" for k in array.own]
             where = " + ".join(steps) or "0"
-        else:
-            where = place(part, self.axes)
-        return (
-            f"{name}[{where}]" if self.views[name].table is None else f"{name}[{name}_at[{where}]]"
-        )
+        return f"{name}[{where if self.views[name].table is None else f'{name}_at[{where}]'}]"
 
     def _over(self, axes: Sequence[int], *body: str) -> list[str]:
         """The body inside loops over these axes."""
-        lines = list(body)
-        for k in reversed(axes):
-            head = f"for (int i{k} = 0; i{k} < {self._number(f'n{k}', self.lengths[k])}; i{k}++)"
-            lines = [head + " {", *indented(lines), "}"]
-        return lines
+        lengths = {k: self._number(f"n{k}", self.lengths[k]) for k in reversed(axes)}
+        return loops(lengths, axes, body)
 
     def _value(self, expression: str, note: str = "NULL") -> tuple[list[str], str]:
         """An expression at a point: the lines of what comes first, and its value.
@@ -211,10 +190,10 @@ class _Writer:
 
     def _logsumexp(self) -> list[str]:
         """The largest of each row; then the exps of all rows in one stretch; then their sums."""
-        gap = Part("w", packed(self.lengths))
+        gap = self._room("w")
         self.work = prod(self.lengths)
         cell, (_, x) = place(gap, self.axes), self._value(self.loop.expression)
-        to = self._at("to")
+        here, to = at(gap, self.axes), self._at("to")
         find = [
             f"const double term = {x};",
             f"best = term > top || term != term ? {cell} : best;",
@@ -225,14 +204,14 @@ class _Writer:
             "double top = -INFINITY;",
             f"int best = {place(gap, self.outer)};",
             *self._over(self.summed, *find),
-            *self._over(self.summed, f"w[{cell}] = {x} - top;"),
+            *self._over(self.summed, f"{here} = {x} - top;"),
             "w[best] = -INFINITY; /* log1p counts it as 1 */",
             f"{to} = top;",
         )
         total = self._over(
             self.outer,
             *(f"const double top = {to};", "double s = 0.0;"),
-            *self._over(self.summed, f"s += w[{cell}];"),
+            *self._over(self.summed, f"s += {here};"),
             f"{to} = isfinite(top) ? top + v_log1p(s) : top;",
         )
         return [*largest, self._exps("w"), *total]
@@ -257,23 +236,27 @@ class _Writer:
         """
         names, slope = self._factors, self._slope
         if names:
-            return self._contracted([self.parts[name] for name in names])
-        each = Part("each", packed(self.lengths))
-        factors = [self.parts["g"], each] if slope else [each]
+            return self._contracted([self.arrays[name] for name in names])
+        each = self._room("each")
+        factors = [self.arrays["g"], each] if slope else [each]
         sums = self._contracted(factors)
         start = f"double *restrict each = w + {self.work};"
         self.work += prod(self.lengths)
-        to = f"each[{place(each, self.axes)}]"
+        to = at(each, self.axes)
         if slope:
             return [start, *self._each(to, "=", slope[2]), self._exps("each"), *sums]
         return [start, *self._each(to, "=", self.loop.expression), *sums]
 
-    def _contracted(self, factors: Sequence[Part]) -> list[str]:
-        starts = [self.parts[name] for name in self.loop.starts]
+    def _contracted(self, factors: Sequence[View]) -> list[str]:
+        starts = [self.arrays[name] for name in self.loop.starts]
         lines, self.work = contraction(
-            self.machine, self.lengths, self.parts["to"], factors, starts, self.loop.sign
+            self.machine, self.arrays["to"], factors, starts, self.loop.sign
         )
         return lines
+
+    def _room(self, name: str) -> View:
+        """A number for each point."""
+        return View(name, 0, self.lengths, packed(self.lengths))
 
     def _exps(self, name: str) -> str:
         size = prod(self.lengths)

@@ -6,49 +6,14 @@ one over several registers, so that each number that is loaded is used several t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
+from pathlib import Path
 
-from engine.replay.backends.strides import joined
+from engine.replay.views import View, laid, packed
 
-PRELUDE = """
-typedef double V8 __attribute__((vector_size(64)));
-typedef double V4 __attribute__((vector_size(32)));
-typedef double V2 __attribute__((vector_size(16)));
-typedef V8 __attribute__((aligned(8), may_alias)) U8;
-typedef V4 __attribute__((aligned(8), may_alias)) U4;
-typedef V2 __attribute__((aligned(8), may_alias)) U2;
-/* KEEP has a vector in a register, where one is as wide: gcc would load it again for each use */
-#if defined(__AVX512F__)
-#define KEEP8(x) __asm__("" : "+v"(x))
-#define KEEP4(x) __asm__("" : "+v"(x))
-#define KEEP2(x) __asm__("" : "+v"(x))
-#elif defined(__AVX__)
-#define KEEP8(x)
-#define KEEP4(x) __asm__("" : "+x"(x))
-#define KEEP2(x) __asm__("" : "+x"(x))
-#else
-#define KEEP8(x)
-#define KEEP4(x)
-#ifdef __x86_64__
-#define KEEP2(x) __asm__("" : "+x"(x))
-#else
-#define KEEP2(x)
-#endif
-#endif
-#define AT8(p) (*(U8 *)(p))
-#define AT4(p) (*(U4 *)(p))
-#define AT2(p) (*(U2 *)(p))
-#define AT1(p) (*(p))
-#define SUM1(s) (s)
-#define SUM2(s) ((s)[0] + (s)[1])
-#define SUM4(s) (((s)[0] + (s)[2]) + ((s)[1] + (s)[3]))
-static inline double SUM8(V8 s)
-{
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
-}
-"""
+_, PRELUDE = Path(__file__).with_suffix(".h").read_text(encoding="ascii").split("\n", 1)
 
 
 @dataclass(frozen=True)
@@ -59,57 +24,42 @@ class Machine:
     sums: int
 
 
-@dataclass(frozen=True)
-class Part:
-    """An array of C, and its step along each axis."""
-
-    name: str
-    steps: tuple[int, ...]
-
-    def size(self, lengths: Sequence[int]) -> int:
-        """How many different numbers it shows."""
-        return prod(n for n, step in zip(lengths, self.steps, strict=True) if step)
-
-
 Piece = tuple[int, int]  # the first lane and the number of lanes
 
 
 def contraction(
     machine: Machine,
-    lengths: Sequence[int],
-    result: Part,
-    factors: Sequence[Part],
-    starts: Sequence[Part] = (),
+    result: View,
+    factors: Sequence[View],
+    starts: Sequence[View] = (),
     assign: str = "=",
 ) -> tuple[list[str], int]:
     """Lines that compute result (assign) starts + the sum of the products of the factors.
 
-    The sum runs over the axes along which the result has no step. Also returns how many numbers
-    of the working memory `w` they use.
+    All have the same axes, and their memories are pointers to their first numbers. The sum runs
+    over the axes along which the result has no step. Also returns how many numbers of the working
+    memory `w` the lines use.
     """
-    lengths, parts = merged(lengths, [result, *factors, *starts])
-    count = len(factors) + 1
-    task = _Contraction(machine, lengths, parts[0], parts[1:count], parts[count:], assign)
-    return task.lines()
+    result, *views = laid([result, *factors, *starts])
+    cut = len(factors)
+    return _Contraction(machine, result, views[:cut], views[cut:], assign).lines()
 
 
-def merged(
-    lengths: Sequence[int], parts: Sequence[Part]
-) -> tuple[tuple[int, ...], tuple[Part, ...]]:
-    """The same with as few axes as possible: neighbours along which all step evenly are one."""
-    lengths, columns = joined(lengths, *[part.steps for part in parts])
-    fewer = [replace(part, steps=steps) for part, steps in zip(parts, columns, strict=True)]
-    return lengths, tuple(fewer)
+def at(view: View, live: Sequence[int], offset: int = 0) -> str:
+    """The number at the loop variables of the axes `live`, and `offset` further."""
+    return f"{view.memory}[{place(view, live, offset)}]"
 
 
-def place(part: Part, live: Sequence[int], offset: int = 0) -> str:
-    """Where the array stands at the loop variables of the axes `live`, and `offset` further."""
-    text = [f"i{k} * {part.steps[k]}" if part.steps[k] != 1 else f"i{k}" for k in live]
-    text = [t for t, k in zip(text, live, strict=True) if part.steps[k]]
+def place(view: View, live: Sequence[int], offset: int = 0) -> str:
+    """How far that is from the first number."""
+    steps = [(f"i{k}", view.strides[k]) for k in live if view.strides[k]]
+    text = [i if step == 1 else f"{i} * {step}" for i, step in steps]
     return " + ".join([*text, str(offset)] if offset or not text else text)
 
 
-def loops(lengths: Sequence[int], axes: Sequence[int], body: Sequence[str]) -> list[str]:
+def loops(
+    lengths: Sequence[int] | Mapping[int, str], axes: Sequence[int], body: Sequence[str]
+) -> list[str]:
     """The body inside loops over these axes."""
     lines = list(body)
     for k in reversed(axes):
@@ -126,18 +76,18 @@ def indented(lines: Sequence[str]) -> list[str]:
 @dataclass
 class _Contraction:
     machine: Machine
-    lengths: tuple[int, ...]
-    result: Part
-    factors: tuple[Part, ...]
-    starts: tuple[Part, ...]
+    result: View
+    factors: list[View]
+    starts: list[View]
     assign: str
     along: int = field(init=False)  # the axis along the lanes
     down: int | None = field(init=False)  # the axis over several registers
 
     def lines(self) -> tuple[list[str], int]:
+        self.lengths = self.result.shape
         axes = range(len(self.lengths))
-        self.outer = [k for k in axes if self.result.steps[k]]
-        self.inner = [k for k in axes if not self.result.steps[k]]
+        self.outer = self.result.own
+        self.inner = [k for k in axes if k not in self.outer]
         costs = {k: self._cost(k) for k in axes}
         along = min(costs, key=lambda k: costs[k], default=None)
         if along is None or costs[along] > 1.5 * prod(self.lengths):
@@ -154,25 +104,25 @@ class _Contraction:
         steps = others * len(_pieces(self.lengths[along], self.machine.lanes))
         cost = float(steps)
         for part in (*self.factors, *self.starts):
-            if part.steps[along] not in (0, 1):
+            if part.strides[along] not in (0, 1):
                 loads = steps * self.machine.lanes
-                cost += part.size(self.lengths) if self._is_reused(part) else loads
-        results = self.result.size(self.lengths)
+                cost += _size(part) if self._is_reused(part) else loads
+        results = _size(self.result)
         if along in self.inner:
             return cost + 6 * results
-        return cost + (results if self.result.steps[along] != 1 else 0)
+        return cost + (results if self.result.strides[along] != 1 else 0)
 
-    def _is_reused(self, part: Part) -> bool:
-        return not all(part.steps)
+    def _is_reused(self, part: View) -> bool:
+        return not all(part.strides)
 
     def _plain(self) -> list[str]:
-        first = " + ".join(f"{p.name}[{place(p, self.outer)}]" for p in self.starts) or "0.0"
+        first = " + ".join(at(start, self.outer) for start in self.starts) or "0.0"
         live = [*self.outer, *self.inner]
-        product = " * ".join(f"{p.name}[{place(p, live)}]" for p in self.factors)
+        product = " * ".join(at(factor, live) for factor in self.factors)
         body = [
             f"double s = {first};",
             *loops(self.lengths, self.inner, [f"s += {product};"]),
-            f"{self.result.name}[{place(self.result, self.outer)}] {self.assign} s;",
+            f"{at(self.result, self.outer)} {self.assign} s;",
         ]
         return loops(self.lengths, self.outer, body)
 
@@ -181,26 +131,20 @@ class _Contraction:
         lines: list[str] = []
         used = 0
 
-        def packed(part: Part) -> Part:
+        def copied(view: View) -> View:
             nonlocal used
-            if part.steps[self.along] in (0, 1) or not self._is_reused(part):
-                return part
-            axes = [k for k, step in enumerate(part.steps) if step and k != self.along]
-            axes.append(self.along)
-            steps = [0] * len(part.steps)
-            size = 1
-            for k in reversed(axes):
-                steps[k] = size
-                size *= self.lengths[k]
-            copy = Part(f"{part.name}_packed", tuple(steps))
-            lines.append(f"double *restrict {copy.name} = w + {used};")
-            move = f"{copy.name}[{place(copy, axes)}] = {part.name}[{place(part, axes)}];"
-            lines.extend(loops(self.lengths, axes, [move]))
-            used += size
-            return copy
+            if view.strides[self.along] in (0, 1) or not self._is_reused(view):
+                return view
+            axes = [*(k for k in view.own if k != self.along), self.along]
+            shape = view.along(axes).shape
+            room = View(f"{view.memory}_packed", 0, shape, packed(shape)).over(axes, view.shape)
+            lines.append(f"double *restrict {room.memory} = w + {used};")
+            lines.extend(loops(self.lengths, axes, [f"{at(room, axes)} = {at(view, axes)};"]))
+            used += prod(shape)
+            return room
 
-        self.factors = tuple(map(packed, self.factors))
-        self.starts = tuple(map(packed, self.starts))
+        self.factors = list(map(copied, self.factors))
+        self.starts = list(map(copied, self.starts))
         return lines, used
 
     def _across(self) -> list[str]:
@@ -226,7 +170,7 @@ class _Contraction:
         """The axis of results to lay over several registers: one where a factor is used again."""
 
         def gain(k: int) -> tuple[bool, int]:
-            return any(not part.steps[k] for part in self.factors), self.lengths[k]
+            return any(not part.strides[k] for part in self.factors), self.lengths[k]
 
         return max(axes, key=gain, default=None)
 
@@ -272,26 +216,25 @@ class _Contraction:
         if end < n:
             yield "", range(end, n), []
 
-    def _offset(self, part: Part, row: int, at: int = 0) -> int:
+    def _offset(self, part: View, row: int, lane: int = 0) -> int:
         """How far on the array stands in this row, at this lane."""
-        step = part.steps[self.down] if self.down is not None else 0
-        return step * row + part.steps[self.along] * at
+        step = part.strides[self.down] if self.down is not None else 0
+        return step * row + part.strides[self.along] * lane
 
-    def _load(self, part: Part, row: int, piece: Piece, live: Sequence[int]) -> tuple[str, ...]:
+    def _load(self, part: View, row: int, piece: Piece, live: Sequence[int]) -> tuple[str, ...]:
         """A name, the type and the value of a factor for one row and one piece."""
-        at, width = piece
-        step = part.steps[self.along]
-        offset = self._offset(part, row, at)
-        name = f"{part.name}_{row if self.down is not None and part.steps[self.down] else 0}"
+        lane, width = piece
+        step = part.strides[self.along]
+        offset = self._offset(part, row, lane)
+        name = f"{part.memory}_{row if self.down is not None and part.strides[self.down] else 0}"
         if not step:
-            return name, "double", f"{part.name}[{place(part, live, offset)}]"
+            return name, "double", at(part, live, offset)
         if step == 1:
-            value = f"AT{width}({part.name} + {place(part, live, offset)})"
+            value = f"AT{width}({part.memory} + {place(part, live, offset)})"
         else:
-            places = [place(part, live, offset + k * step) for k in range(width)]
-            numbers = ", ".join(f"{part.name}[{p}]" for p in places)
+            numbers = ", ".join(at(part, live, offset + k * step) for k in range(width))
             value = f"({_kind(width)}){{{numbers}}}" if width > 1 else numbers
-        return f"{name}_{at}", _kind(width), value
+        return f"{name}_{lane}", _kind(width), value
 
     def _products(
         self, rows: range, pieces: Sequence[Piece], live: Sequence[int], copy: str = ""
@@ -314,22 +257,21 @@ class _Contraction:
         """The sums of some rows and pieces: started, added up and stored."""
         lines: list[str] = []
         cells = [(row, piece) for row in rows for piece in pieces]
-        for row, (at, width) in cells:
-            first = [self._load(part, row, (at, width), live)[2] for part in self.starts]
+        for row, (lane, width) in cells:
+            first = [self._load(part, row, (lane, width), live)[2] for part in self.starts]
             start = " - ".join([" + ".join(first), _zero(width)] if first else [_zero(width)])
-            lines.append(f"{_kind(width)} s{row}_{at} = {start};")
+            lines.append(f"{_kind(width)} s{row}_{lane} = {start};")
         lines += self._sum(rows, pieces, live)
-        name, step = self.result.name, self.result.steps[self.along]
-        for row, (at, width) in cells:
-            offset = self._offset(self.result, row, at)
+        step = self.result.strides[self.along]
+        for row, (lane, width) in cells:
+            offset = self._offset(self.result, row, lane)
             if step == 1:
-                where = place(self.result, live, offset)
-                lines.append(f"AT{width}({name} + {where}) {self.assign} s{row}_{at};")
+                where = f"{self.result.memory} + {place(self.result, live, offset)}"
+                lines.append(f"AT{width}({where}) {self.assign} s{row}_{lane};")
                 continue
             for k in range(width):
-                where = place(self.result, live, offset + k * step)
-                lane = f"[{k}]" if width > 1 else ""
-                lines.append(f"{name}[{where}] {self.assign} s{row}_{at}{lane};")
+                to = at(self.result, live, offset + k * step)
+                lines.append(f"{to} {self.assign} s{row}_{lane}{f'[{k}]' * (width > 1)};")
         return lines
 
     def _sum(self, rows: range, pieces: Sequence[Piece], live: Sequence[int]) -> list[str]:
@@ -339,7 +281,7 @@ class _Contraction:
         *before, last = self.inner
         n = self.lengths[last]
         inside = [*live, *self.inner]
-        cells = [(f"s{row}_{at}", width) for row in rows for at, width in pieces]
+        cells = [(f"s{row}_{lane}", width) for row in rows for lane, width in pieces]
         copies = max(1, min(8 // len(cells), n // 4))
         if copies == 1:
             return loops(self.lengths, self.inner, self._products(rows, pieces, inside))
@@ -365,17 +307,21 @@ class _Contraction:
             step = self._products(rows, pieces, [*live, *before, *more])
             body += _wrapped([head], step)
             cells += pieces
-        lines = [f"{_kind(w)} s{row}_{at} = {_zero(w)};" for row in rows for at, w in cells]
+        lines = [f"{_kind(w)} s{row}_{lane} = {_zero(w)};" for row in rows for lane, w in cells]
         lines += loops(self.lengths, before, body)
         for row in rows:
-            starts = [(part, place(part, live, self._offset(part, row))) for part in self.starts]
-            terms = [f"{part.name}[{where}]" for part, where in starts]
+            terms = [at(part, live, self._offset(part, row)) for part in self.starts]
             for width in (8, 4, 2, 1):
-                alike = [f"s{row}_{at}" for at, w in cells if w == width]
+                alike = [f"s{row}_{lane}" for lane, w in cells if w == width]
                 terms += [f"SUM{width}(({' + '.join(alike)}))"] if alike else []
-            where = place(self.result, live, self._offset(self.result, row))
-            lines.append(f"{self.result.name}[{where}] {self.assign} {' + '.join(terms)};")
+            to = at(self.result, live, self._offset(self.result, row))
+            lines.append(f"{to} {self.assign} {' + '.join(terms)};")
         return lines
+
+
+def _size(view: View) -> int:
+    """How many different numbers it shows."""
+    return prod(view.along(view.own).shape)
 
 
 def _kind(width: int) -> str:

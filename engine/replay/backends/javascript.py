@@ -4,20 +4,23 @@ import ast
 import json
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from engine.formula import plain, tree
 from engine.op import Op
-from engine.replay.backends.loops import Loop, backward, lower
-from engine.replay.backends.strides import View
+from engine.replay.backends import infix
+from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program
+from engine.replay.views import View
 
-SIGNS: dict[type[ast.AST], str] = {
-    **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.USub: "-", ast.Not: "!"},
-    **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!=="},
-    **{ast.And: " && ", ast.Or: " || "},
+SIGNS = infix.SIGNS | {
+    ast.And: "&&",
+    ast.Or: "||",
+    ast.Eq: "===",
+    ast.NotEq: "!==",
+    inf: "Infinity",
 }
-FORMS = {ast.BinOp: "({} {} {})", ast.UnaryOp: "({}{})", ast.IfExp: "({} ? {} : {})"}
 Shared = dict[Op | tuple[int, ...], tuple[str, str]]  # rows and tables: their names and texts
 
 
@@ -79,7 +82,16 @@ def _at(view: View, shared: Shared) -> str:
 def _line(form: str, text: str, names: dict[str, str], op: Op | None, shared: Shared) -> list[str]:
     """A line with the value of a formula in it, after one that declares the parts it names."""
     known = dict(names)
-    value = _value(tree(plain(text)), known, op, shared)
+
+    def call(name: str, arguments: list[str]) -> str:
+        called = _row(op.callees[name], shared) if op and name in op.callees else name
+        return f"{called}({', '.join(arguments)})"
+
+    def part(name: str, value: str) -> str:
+        known[name] = f"{name}_part"
+        return f"({name}_part = {value})"
+
+    value = infix.infix(tree(plain(text)), known, call, part, SIGNS)
     parts = ", ".join([*known.values()][len(names) :])
     return [*[f"let {parts};"] * bool(parts), form.format(value)]
 
@@ -91,29 +103,3 @@ def _row(op: Op, shared: Shared) -> str:
         name = f"{op.key}_{len(shared)}"
         shared[op] = name, "\n".join(_inside([f"function {name}(x, y) {{"], body))
     return shared[op][0]
-
-
-def _value(node: ast.AST, names: dict[str, str], op: Op | None, shared: Shared) -> str:
-    """A part of a formula; the names that it gives to others are added."""
-    value = partial(_value, names=names, op=op, shared=shared)
-    match node:
-        case ast.Constant(number):
-            made = json.dumps(number)
-        case ast.Name(name):
-            made = names[name]
-        case ast.NamedExpr(ast.Name(name), part):
-            names[name] = f"{name}_part"
-            made = f"({name}_part = {value(part)})"
-        case ast.Call(ast.Name(name), arguments):
-            called = _row(op.callees[name], shared) if op and name in op.callees else name
-            made = f"{called}({', '.join(map(value, arguments))})"
-        case ast.Compare(left, signs, others):
-            sides = [value(side) for side in (left, *others)]
-            pairs = zip(sides, [SIGNS[type(sign)] for sign in signs], sides[1:], strict=False)
-            made = f"({' && '.join(map(' '.join, pairs))})"
-        case ast.BoolOp(sign, conditions):
-            made = f"({SIGNS[type(sign)].join(map(value, conditions))})"
-        case _:
-            parts = [SIGNS.get(type(part)) or value(part) for part in ast.iter_child_nodes(node)]
-            made = FORMS[type(node)].format(*parts)
-    return made

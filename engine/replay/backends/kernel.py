@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from operator import eq
 from struct import error as packing_error
 from struct import pack_into
-from typing import Any, NamedTuple, Protocol, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from engine.replay.roll import Program
 
@@ -61,70 +61,20 @@ Seen: TypeAlias = "tuple[array[float], array[float], array[int]]"
 TINY = 1e-250  # squares below have lost digits
 
 
-class Several(Protocol):
-    """Steps of training, one after the other, with nothing asked in between."""
-
-    @property
-    def done(self) -> int:
-        """How many steps of the last call were taken."""
-
-    def settle(self) -> None:
-        """Ends a step that was interrupted."""
-
-    def __call__(
-        self, steps: int, points: int, rows: array[int] | None, rates: array[float]
-    ) -> Seen:
-        """Takes steps: gives the loss of each, the squares of its gradient, how many were right.
-
-        Each looks at the next `points` of the rows, or at all that is in memory, and takes the next
-        of the rates. The first that meets a number that is not finite, or where squares lose
-        digits, is not taken, nor are those after it.
-        """
-
-
-class Kernel(Protocol):
+class Kernel:
     """A program that runs. The caller writes inputs and parameters into `values`.
 
-    `forward` fills the places of the outputs and of what the guards compare, at least.
+    `forward()` fills the places of the outputs and of what the guards compare, at least.
     `backward(seeds)`, after a forward, takes d loss / d output for each output and leaves
     d loss / d leaf in `adjoints`, at the places of the inputs and parameters that need one.
     Numbers follow IEEE 754: inf and nan flow, nothing raises.
     """
 
     source: str
-
-    @property
-    def values(self) -> Memory:
-        """The numbers of the leaves, and of what was computed."""
-
-    @property
-    def adjoints(self) -> Memory:
-        """The gradients."""
-
-    def forward(self) -> None:
-        """Computes the results from the leaves."""
-
-    def backward(self, seeds: Sequence[float]) -> None:
-        """Computes the gradients of the leaves at the values of the last forward."""
-
-    def gather(self, place: int, table: Rows, rows: array[int]) -> None:
-        """Writes rows of a table into `values`, side by side from a place on."""
-
-    def largest(self, places: array[int], width: int) -> Sequence[int]:
-        """Which number is the largest of each `width` at these places; of equals the first."""
-
-    def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
-        """What takes steps of training with another kernel, which moves the parameters."""
-
-
-class Gathering:
-    """How a kernel gathers rows, finds the largest numbers and takes several steps, in Python."""
-
     values: Any  # a Memory
-
-    def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
-        """What takes steps of training with another kernel, which moves the parameters."""
-        return InTurn(cast(Kernel, self), seeds, mover, layout)
+    adjoints: Any
+    forward: Callable[[], None]
+    backward: Callable[[Sequence[float]], None]
 
     def gather(self, place: int, table: Rows, rows: array[int]) -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -141,12 +91,21 @@ class Gathering:
         groups = [numbers[k : k + width] for k in range(0, len(numbers), width)]
         return [group.index(max(group)) for group in groups]
 
+    def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
+        """What takes steps of training with another kernel, which moves the parameters."""
+        return Several(self, seeds, mover, layout)
 
-class InTurn:
-    """Steps of training by two kernels in turn, in Python."""
+
+class Several:
+    """Steps of training, one after the other, with nothing asked in between: two kernels in turn.
+
+    `done` is how many steps of the last call were taken.
+    """
+
+    done = 0
+    _is_moved = False
 
     def __init__(self, loss: Kernel, seeds: Sequence[float], mover: Kernel, layout: Layout) -> None:
-        self.done = 0
         self._loss, self._seeds, self._mover, self._layout = loss, seeds, mover, layout
         its, n = _flat(mover.values), len(layout.parameters)
         where = slice(layout.parameters.start, layout.parameters.stop)
@@ -156,7 +115,6 @@ class InTurn:
         self._gradient = gradient, _flat(loss.adjoints)[where]
         self._rates = its[layout.rates.start : layout.rates.stop]
         self._copies = [(its[to : to + n], its[at : at + n]) for to, at, n in layout.copies]
-        self._is_moved = False
 
     def settle(self) -> None:
         """Ends a step that was interrupted."""
@@ -168,7 +126,12 @@ class InTurn:
     def __call__(
         self, steps: int, points: int, rows: array[int] | None, rates: array[float]
     ) -> Seen:
-        """Takes so many steps, or fewer: see `Several`."""
+        """Takes steps: gives the loss of each, the squares of its gradient, how many were right.
+
+        Each looks at the next `points` of the rows, or at all that is in memory, and takes the next
+        of the rates. The first that meets a number that is not finite, or where squares lose
+        digits, is not taken, nor are those after it.
+        """
         losses, squares, rights = array("d"), array("d"), array("i")
         layout, count = self._layout, len(self._rates)
         given = memoryview(rates)
@@ -248,16 +211,3 @@ def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
         pack_into(f"{len(given)}d", numbers, numbers.itemsize * start, *given)
     except packing_error:
         numbers[start : start + len(given)] = array("d", given)  # says what is no number
-
-
-def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """Runs of consecutive places: the first place, where it stands in the list, how many.
-
-    >>> list(side_by_side([7, 8, 9, 3]))
-    [(7, 0, 3), (3, 3, 1)]
-    """
-    start = 0
-    for stop in range(1, len(places) + 1):
-        if stop == len(places) or places[stop] != places[stop - 1] + 1:
-            yield places[start], start, stop - start
-            start = stop

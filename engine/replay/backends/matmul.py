@@ -7,7 +7,7 @@ from itertools import product
 from math import prod
 
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import View, is_matrix, laid, packed
+from engine.replay.views import View, is_matrix, laid, packed
 
 Kind = tuple[bool, ...]  # of an axis: whether a, b and the result step along it
 KINDS: list[Kind] = list(product((True, False), repeat=3))

@@ -12,35 +12,52 @@ import importlib.util
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from engine.op import Op
-from engine.replay.backends.kernel import Gathering, Kernel, Rows, memory
-from engine.replay.backends.steps import Operand, Step
-from engine.replay.backends.strides import View
+from engine.replay.backends.kernel import Kernel, Rows, memory
+from engine.replay.backends.steps import MEMORIES, Operand, Step
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
+from engine.replay.views import View
 
 NAME = "numpy"
 PRINTED = 10_000  # steps; more of them run from a list
-PREFIXES = {"adjoints": "d", "scratch": "t", "masks": "m", "ones": "ones"}
+PREFIXES = {"v": "", "a": "d", "scratch": "t", "masks": "m", "ones": "ones"}
 NUMBERS = {"0.0": "zero", "1.0": "one"}
 
 Names = dict[str, Any]
 
 
-@dataclass
-class Calls(Gathering):
-    """A kernel of NumPy calls."""
+class Calls(Kernel):
+    """A program as calls of NumPy."""
 
-    values: array[float]
-    adjoints: array[float]
-    source: str
-    forward: Callable[[], None]
-    backward: Callable[[Sequence[float]], None]
+    def __init__(self, program: Program) -> None:
+        import numpy as np
+
+        from engine.replay.backends.arrays import Plan
+        from engine.replay.backends.called import NAMES
+
+        plan = Plan(program)
+        self.values, self.adjoints = memory(program), array("d", bytes(8 * program.size))
+        called = {row.key: row for loop in program.loops for row in loop.op.callees.values()}
+        names: Names = {
+            **NAMES,
+            "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **called),
+            **plan.tables,
+            "values": self.values,
+            "adjoints": self.adjoints,
+            "scratch": np.empty(plan.room["scratch"]),
+            "masks": np.empty(plan.room["masks"], dtype=bool),
+            "ones": np.ones(plan.room["ones"]),
+        }
+        if sum(map(len, plan.steps.values())) <= PRINTED:
+            self.source = _printed(program, plan.steps, names)
+        else:
+            self.source = _listed(plan.steps, names)
+        exec(builtins.compile(self.source, "<numpy calls>", "exec"), names)
+        self.forward, self.backward = names.pop("forward"), names.pop("backward")
 
     def gather(self, place: int, table: Rows, rows: array[int]) -> None:
         """Writes rows of a table into `values`, side by side from a place on."""
@@ -82,35 +99,7 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     def forward():
         np.exp(x1, out=z1_1)
     """
-    import numpy as np
-
-    from engine.replay.backends.arrays import Plan
-    from engine.replay.backends.called import NAMES
-
-    plan = Plan(program)
-    values, adjoints = memory(program), array("d", bytes(8 * program.size))
-    names: Names = {
-        **NAMES,
-        "ieee": SimpleNamespace(**vars(NAMES["ieee"]), **_rows_called(program)),
-        **plan.tables,
-        "values": values,
-        "adjoints": adjoints,
-        "scratch": np.empty(plan.room["scratch"]),
-        "masks": np.empty(plan.room["masks"], dtype=bool),
-        "ones": np.ones(plan.room["ones"]),
-    }
-    steps = {"forward": plan.forward.steps, "backward": plan.backward.steps}
-    if sum(map(len, steps.values())) <= PRINTED:
-        source = _printed(program, steps, names)
-    else:
-        source = _listed(steps, names)
-    exec(builtins.compile(source, "<numpy calls>", "exec"), names)
-    return Calls(values, adjoints, source, names.pop("forward"), names.pop("backward"))
-
-
-def _rows_called(program: Program) -> dict[str, Op]:
-    """The rows that formulas of a program call."""
-    return {row.key: row for loop in program.loops for row in loop.op.callees.values()}
+    return Calls(program)
 
 
 def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names) -> str:
@@ -132,8 +121,8 @@ def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names
         if operand.memory.startswith("table"):
             return operand.memory
         if operand not in views:
-            prefix = PREFIXES.get(operand.memory, "")
-            if operand.memory in ("values", "adjoints"):
+            prefix = PREFIXES[operand.memory]
+            if operand.memory in MEMORIES:
                 prefix += kind(operand.base)
             used[prefix] += 1
             views[operand] = f"{prefix}{used[prefix]}"
@@ -144,7 +133,7 @@ def _printed(program: Program, steps: Mapping[str, Sequence[Step]], names: Names
         lines = [step.text.format(*map(name, step.operands)) for step in own] or ["pass"]
         functions.append("\n    ".join([_head(direction), *lines]))
     made = [
-        f"{name} = view({memory}, {base}, {shape}, {strides})"
+        f"{name} = view({MEMORIES.get(memory, memory)}, {base}, {shape}, {strides})"
         for (memory, base, shape, strides, _), name in views.items()
     ]
     return "\n".join(made) + "\n\n\n" + "\n\n\n".join(functions) + "\n"
@@ -162,7 +151,8 @@ def _listed(steps: Mapping[str, Sequence[Step]], names: Names) -> str:
         if operand.memory.startswith("table"):
             return names[operand.memory]
         if operand not in arrays:
-            arrays[operand] = names["view"](names[operand.memory], *operand[1:4])
+            memory = MEMORIES.get(operand.memory, operand.memory)
+            arrays[operand] = names["view"](names[memory], *operand[1:4])
         return arrays[operand]
 
     for direction, own in steps.items():

@@ -17,11 +17,12 @@ from engine import formula
 from engine.ieee import row_of
 from engine.op import CAREFUL, MANY, PLAIN, Op
 from engine.ops import PICK
-from engine.replay.backends.kernel import Gathering, Kernel, side_by_side
+from engine.replay.backends.kernel import Kernel, memory
 from engine.replay.backends.pythontext import Writer
-from engine.replay.backends.unrolled import needs, watched
-from engine.replay.roll import Program
+from engine.replay.backends.unrolled import needs
+from engine.replay.roll import Program, watched
 from engine.replay.tape import Tape
+from engine.replay.views import side_by_side
 
 NAME = "python"
 WRITTEN_OUT = 400_000  # operands; to compile the lines of one takes about 0.5 kB and 5 us
@@ -44,14 +45,14 @@ def compile(program: Program, tape: Tape, many: bool = False) -> Kernel:
     return Lines(program, tape) if operands <= WRITTEN_OUT else Lists(program, tape)
 
 
-class Lines(Gathering):
+class Lines(Kernel):
     """A kernel of straight lines: a generator that stops after each forward and each backward.
 
     Its plain lines raise where IEEE 754 has inf or nan; then careful ones run in their place.
     """
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values, self.adjoints = _memories(program)
+        self.values, self.adjoints = memory(program).tolist(), [0.0] * program.size
         self.source = Writer(program, tape, formula.plain).source()
         self._program, self._tape = program, tape
         computed = [p for p in watched(program) if p >= program.leaves]
@@ -93,12 +94,6 @@ class Lines(Gathering):
         return next(self._run)
 
 
-def _memories(program: Program) -> tuple[list[float], list[float]]:
-    """The values, with the constants filled in, and the adjoints."""
-    zeros = [0.0] * program.size
-    return [*program.constants, *zeros[len(program.constants) :]], zeros
-
-
 def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape) -> Start:
     names = {f"{name}_": function for name, function in {**functions, **MANY}.items()}
     names["row_of_"] = row_of
@@ -109,6 +104,8 @@ def _function(source: str, functions: dict[str, Callable[..., Any]], tape: Tape)
 
 
 # --- without lines -------------------------------------------------------------------------------
+
+_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ class _Group:
         return zs, slopes
 
 
-class Lists(Gathering):
+class Lists(Kernel):
     """A kernel for large graphs: forward by groups of rows, backward along a list of all shares.
 
     A zero adjoint is passed on where eager mode leaves that out: to finite partials, so it changes
@@ -146,7 +143,7 @@ class Lists(Gathering):
     source = "for row, into, slope in shares: adjoints[into] += adjoints[row] * numbers[slope]\n"
 
     def __init__(self, program: Program, tape: Tape) -> None:
-        self.values, self.adjoints = _memories(program)
+        self.values, self.adjoints = memory(program).tolist(), [0.0] * program.size
         self._program, self._tape = program, tape
         self._needs = needs(tape)
         self._groups: list[_Group] = []
@@ -231,6 +228,3 @@ class Lists(Gathering):
         for leaf in range(-len(self._tape.leaves), 0):
             if self._needs[leaf]:
                 self.adjoints[places[leaf]] = adjoints[leaf]
-
-
-_AT_HAND = {"1.0", "x", "y", "z"}  # partials that need no place of their own

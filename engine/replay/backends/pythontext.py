@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, compress, islice, repeat
 from typing import NamedTuple
 
 from engine.op import Op, kept_by_row
 from engine.ops import OPS, PICK
 from engine.replay.backends.blanks import with_blanks
-from engine.replay.backends.loops import Loop, adjoint
-from engine.replay.backends.unrolled import needs, unrolled, watched
-from engine.replay.roll import Program
+from engine.replay.backends.unrolled import needs, unrolled
+from engine.replay.loops import Loop, adjoint
+from engine.replay.roll import Program, watched
 from engine.replay.tape import Tape
 
 ONE_LINE = 100  # operations and operands: deep expressions overflow the stack of the compiler
 
 Rewrite = Callable[[str], str]
+# What a row adds to an adjoint: its place, the text with {0} for the adjoint of the row, whether it
+# can be zero where that is not.
+Share = tuple[int, str, bool]
 
 _TIGHTNESS = {"{0}": 0, "{0} + {1}": 1, "{0} - {1}": 1, "{0} * {1}": 2, "{0} / {1}": 2}
 _ATOM = 3
@@ -100,25 +103,6 @@ class _Expression(NamedTuple):
         return self.text if self.tightness >= tightness else f"({self.text})"
 
 
-class _Share(NamedTuple):
-    """What the rows of a loop add to the adjoints of one of the names that it reads."""
-
-    into: list[int]  # row by row
-    texts: list[str]  # with {0} for the adjoint of the row
-    kills: bool  # they can be zero where that is not
-    each: int  # how many a row has
-
-
-class _Kind(NamedTuple):
-    """Rows that do the same."""
-
-    loop: Loop
-    formula: _Text
-    columns: list[list[int]]  # the places in the blanks of the text; then what a sum begins with
-    each: int
-    shares: list[_Share]
-
-
 class Writer:
     """The source for a tape: rows are v0, v1, ..., leaves x0, x1, ..., their adjoints a and d."""
 
@@ -142,8 +126,9 @@ class Writer:
         self.taken: dict[tuple[int, int], str] = {}  # of an integer and a number of rows, the row
         self.kept = {*watched(tape), *(p for p, n in self.uses.items() if n > 1)}
         self.pool = self._pool()
-        self.kind: dict[int, _Kind] = {}  # by rows
-        self.number: dict[int, int] = {}  # of a row among its kind
+        # By operation and number of operands; with the tightness of what stands around each.
+        self.kinds: dict[tuple[Op, int], tuple[Loop, _Text, list[int]]] = {}
+        self.passed: list[list[Share]] = [[] for _ in tape.rows]
         self._unroll()
 
     def source(self) -> str:
@@ -199,23 +184,28 @@ class Writer:
         for op, loop in unrolled(self.tape, self.needs):
             names = tuple(name for name in loop.reads if name not in loop.starts)
             formula = _formula(op, loop.expression, names, self.rewrite)
-            columns = [view.places() for view in loop.reads.values()]
-            rows, n = loop.target.places(), loop.shape[0]
-            self.kept.update(*(columns[k] for k in formula.repeated), rows if formula.binds else ())
-            shares = [self._share(op, share, n) for share in adjoint([loop], squares=False)]
-            each = len(rows) // n
-            self.kind.update(dict.fromkeys(rows, _Kind(loop, formula, columns, each, shares)))
-            self.number.update(zip(rows[::each], range(n), strict=True))
+            rows, reads = loop.target.places(), list(loop.reads.values())
+            for k in formula.repeated:
+                self.kept.update(reads[k].places())
+            self.kept.update(rows if formula.binds else ())
+            _, places = self.tape.rows[rows[0]]
+            columns = zip((*formula.within, 1), filter(None, op.columns(places)), strict=False)
+            tight = [tightness for tightness, column in columns for _ in column]
+            self.kinds[op, len(places)] = loop, formula, tight
+            for share in adjoint([loop], squares=False):
+                self._note(op, share, rows[:: len(rows) // loop.shape[0]])
 
-    def _share(self, op: Op, share: Loop, rows: int) -> _Share:
+    def _note(self, op: Op, share: Loop, rows: Sequence[int]) -> None:
+        """Notes of each row what it adds to the adjoints of one of the names that it reads."""
         into, (_, *columns) = share.target.places(), [v.places() for v in share.reads.values()]
         for column in columns:
-            pairs = zip(column, into, strict=True)
-            self.kept.update([place for place, to in pairs if self.needs[to]])
+            self.kept.update(compress(column, map(self.needs.__getitem__, into)))
         text, kills = _passed(op, share.expression, (*share.reads,), self.rewrite)
         names = [map(self.value.__getitem__, column) for column in columns]
-        texts = list(map(text.format, repeat("{0}", len(into)), *names))
-        return _Share(into, texts, kills, len(into) // rows)
+        found = zip(into, map(text.format, repeat("{0}"), *names), repeat(kills), strict=False)
+        each = len(into) // len(rows)
+        for row in rows:
+            self.passed[row] += islice(found, each)
 
     def _write_forward(self) -> None:
         for row, (op, places) in enumerate(self.tape.rows):
@@ -232,10 +222,15 @@ class Writer:
             else:
                 self.inlined[row] = _Expression(first, tightness, size)
 
-    def _operands(self, places: Sequence[int], row: int, tightness: int) -> tuple[list[str], int]:
-        """The texts of operands as parts of what binds that tight, and how large they are."""
-        texts, size = [], len(places)
-        for place in places:
+    def _computed(self, row: int) -> tuple[list[str], int, int]:
+        """What a row computes, how tight that binds, how large it is.
+
+        Of a long sum it is the first part, and what is added then.
+        """
+        op, places = self.tape.rows[row]
+        loop, formula, tight = self.kinds[op, len(places)]
+        texts, size = [], 1 + len(places)
+        for place, tightness in zip(places, tight, strict=True):
             inlined = self.inlined.get(place)
             if inlined is None:
                 texts.append(self.value[place])
@@ -243,30 +238,16 @@ class Writer:
                 self.reader[place] = row
                 texts.append(inlined.within(tightness))
                 size += inlined.size - 1
-        return texts, size
-
-    def _computed(self, row: int) -> tuple[list[str], int, int]:
-        """What a row computes, how tight that binds, how large it is.
-
-        Of a long sum it is the first part, and what is added then.
-        """
-        loop, formula, columns, n, _ = self.kind[row]
-        first, size = self.number[row] * n, 1
-        terms: list[str] = []
-        for column in columns[len(formula.within) :]:
-            texts, count = self._operands(column[first : first + 1], row, 1)
-            terms += texts
-            size += count
-        blanks = []
-        for column, tightness in zip(columns, formula.within, strict=False):
-            texts, count = self._operands(column[first : first + n], row, tightness)
-            blanks.append(texts)
-            size += count
-        terms += map(formula.text.format, *blanks) if blanks else [formula.text]
+        if not op.many:
+            return [formula.text.format(*texts)], formula.tightness, size
+        columns = list(filter(None, op.columns(texts)))
+        starts = columns.pop() if loop.starts else ()
+        terms = [*starts, *(map(formula.text.format, *columns) if columns else [formula.text])]
         if loop.fold in _FOLDS:
             return [_FOLDS[loop.fold].format(_tuple(terms))], 0, size
         if loop.starts:
-            return [" + ".join(part) for part in _parts(terms)], 1, size
+            parts = range(0, len(terms), ONE_LINE)
+            return [" + ".join(terms[k : k + ONE_LINE]) for k in parts], 1, size
         return terms, formula.tightness, size
 
     def _write_backward(self) -> None:
@@ -293,13 +274,10 @@ class Writer:
         if zero and op in _FRANK and row in self.head:
             head = self.value[self.head[row]]
             test = f"{g} or {head} - {head}"
-        for into, texts, kills, n in self.kind[row].shares:
-            first = self.number[row] * n
-            for i in range(first, first + n):
-                place = into[i]
-                if self.needs[place]:
-                    alone = self.uses[place] == 1  # then it is one line, or another name for it
-                    self._add(place, texts[i].format(g), zero or kills, "" if alone else test)
+        for place, share, kills in self.passed[row]:
+            if self.needs[place]:
+                alone = self.uses[place] == 1  # then it is one line, or another name for it
+                self._add(place, share.format(g), zero or kills, "" if alone else test)
 
     def _scatter(self, row: int, index: int, candidates: tuple[int, ...]) -> None:
         """The share of the row that was picked, after all that came to the others before."""
@@ -358,11 +336,6 @@ class Writer:
         places = {self.program.place[p]: p for p in self.can_be_zero if p < 0}
         wanted = range(len(self.program.constants), self.program.leaves)
         return [f"0.0 + {self._settled(places[n])}" if n in places else "0.0" for n in wanted]
-
-
-def _parts(texts: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(texts), ONE_LINE):
-        yield texts[start : start + ONE_LINE]
 
 
 def _tuple(texts: Iterable[str]) -> str:

@@ -8,10 +8,9 @@ from functools import lru_cache
 from engine import formula as formulas
 from engine.op import Op
 from engine.replay.backends.blanks import with_blanks
-from engine.replay.backends.loops import Loop
-from engine.replay.backends.steps import Writer
+from engine.replay.backends.steps import MEMORIES, Writer
+from engine.replay.loops import Loop
 
-MEMORIES = {"v": "values", "a": "adjoints", "s": "seeds"}
 FOLDS = {"exact": "ieee.fsum([{}])", "logsumexp": "ieee.logsumexp([{}])"}
 
 

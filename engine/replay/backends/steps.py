@@ -6,8 +6,9 @@ from collections import Counter
 from math import prod
 from typing import NamedTuple
 
-from engine.replay.backends.strides import Lengths, View, packed
+from engine.replay.views import Lengths, View, packed
 
+MEMORIES = {"v": "values", "a": "adjoints", "s": "seeds"}  # as lines call those of loops
 Operand = View | float | int  # an array, a number, or a place in memory
 
 
@@ -19,11 +20,11 @@ class Step(NamedTuple):
 
 
 class Writer:
-    """Collects the steps of one direction, forward or backward."""
+    """Collects steps."""
 
-    def __init__(self, room: Counter[str]) -> None:
+    def __init__(self) -> None:
         self.steps: list[Step] = []
-        self.room = room  # how many numbers each memory has to hold
+        self.room: Counter[str] = Counter()  # how many numbers each memory has to hold
         self.used: Counter[str] = Counter()
 
     def do(self, text: str, *operands: Operand) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, reduce
 from itertools import pairwise
 
 from engine import formula as formulas
 from engine.op import CAREFUL, Op
 from engine.replay.backends.steps import Writer
-from engine.replay.backends.strides import Lengths, View
+from engine.replay.views import Lengths, View
 
 Number = View | float
 
@@ -22,13 +23,14 @@ FUNCTIONS = {
     **{name: name for name in ("erf", "erfc")},  # NumPy has none
     "pow": "np.power",
 }
-OPERATORS: dict[type[ast.AST], str] = {
+SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "np.add", ast.Sub: "np.subtract", ast.Mult: "np.multiply", ast.Div: "np.divide"},
     **{ast.And: "np.logical_and", ast.Or: "np.logical_or", ast.Not: "np.logical_not"},
     ast.USub: "np.negative",
     **{ast.Lt: "np.less", ast.LtE: "np.less_equal", ast.Gt: "np.greater"},
     **{ast.GtE: "np.greater_equal", ast.Eq: "np.equal", ast.NotEq: "np.not_equal"},
 }
+MASKS = ast.cmpop, ast.boolop, ast.Not  # make truth values
 SHORTER = {"0.0 if x <= 0.0 else x": "maximum(x, 0.0)"}
 
 
@@ -51,27 +53,20 @@ def _careful(node: ast.expr) -> str:
     return formulas.careful(_text(node))
 
 
+@dataclass
 class Formula:
     """Writes the steps of a row's formulas: their variables are arrays of one shape, or numbers.
 
     What is known of a variable (a constant exponent) decides conditions now, not in each call.
     """
 
-    def __init__(
-        self,
-        callees: Mapping[str, Op],
-        writer: Writer,
-        shape: Lengths,
-        operands: Mapping[str, Number],
-        known: Mapping[str, float],
-    ) -> None:
-        self.callees = callees
-        self.writer = writer
-        self.shape = shape
-        self.operands = dict(operands)
-        self.known = known
-        self.done: dict[str, Number] = {}
-        self.parts: dict[str, ast.expr] = {}  # by the names that a formula gives them
+    callees: Mapping[str, Op]
+    writer: Writer
+    shape: Lengths
+    operands: Mapping[str, Number]
+    known: Mapping[str, float]
+    done: dict[str, Number] = field(default_factory=dict)
+    parts: dict[str, ast.expr] = field(default_factory=dict)  # by the names a formula gives them
 
     def result(self, text: str, out: View | None = None) -> Number:
         """Steps that leave the value of a formula in `out`, or somewhere."""
@@ -104,11 +99,7 @@ class Formula:
         text = _text(node)
         if text not in self.done:
             folded = None if isinstance(node, ast.Name) else self._folded(node)
-            if folded is None:
-                made: Number = getattr(self, f"_{type(node).__name__}")(node, out)
-            else:
-                made = folded
-            self.done[text] = made
+            self.done[text] = self._computed(node, out) if folded is None else folded
         made = self.done[text]
         if out is not None and made != out:
             self.writer.do("np.copyto({0}, {1})", out, made)
@@ -133,76 +124,63 @@ class Formula:
             node = node.body if test else node.orelse
         return node
 
-    def _call(self, name: str, numbers: Sequence[Number], out: View | None, *room: str) -> View:
+    def _computed(self, node: ast.expr, out: View | None) -> Number:
+        """Calls for a part that is no number yet."""
+        match node:
+            case ast.NamedExpr(ast.Name(name)) | ast.Name(name):
+                made = self._value(self.parts[name]) if name in self.parts else self.operands[name]
+            case ast.BinOp(left, ast.Pow(), right):
+                made = self._power(left, right, out)
+            case ast.BinOp(left, sign, right):
+                made = self._call(sign, [self._value(left), self._value(right)], out)
+            case ast.UnaryOp(sign, operand):
+                made = self._call(sign, [self._value(operand)], out)
+            case ast.Compare(left, relations, others):
+                sides = map(self._value, (left, *others))
+                pairs = zip(relations, pairwise([*sides]), strict=True)
+                made = self._all(ast.And(), [self._call(sign, pair) for sign, pair in pairs])
+            case ast.BoolOp(word, conditions):
+                made = self._all(word, list(map(self._value, conditions)))
+            case ast.IfExp(test, body, orelse):
+                parts = list(map(self._value, (test, body, orelse)))
+                made = out or self.writer.temporary(self.shape)
+                self.writer.do("np.copyto({3}, np.where({0}, {1}, {2}))", *parts, made)
+            case ast.Call(ast.Name(name), arguments):
+                made = self._called(name, list(map(self._value, arguments)), out)
+        return made
+
+    def _call(
+        self, what: str | ast.AST, numbers: Sequence[Number], out: View | None = None
+    ) -> View:
+        name = what if isinstance(what, str) else SIGNS[type(what)]
         if out is None:
             single = all(isinstance(n, float) or n.shape == () for n in numbers)
-            out = self.writer.temporary(() if single else self.shape, *room)
+            room = "masks" if isinstance(what, MASKS) else "scratch"
+            out = self.writer.temporary(() if single else self.shape, room)
         slots = "".join(f"{{{k}}}, " for k in range(len(numbers)))
         self.writer.do(f"{name}({slots}out={{{len(numbers)}}})", *numbers, out)
         return out
 
-    def _NamedExpr(self, node: ast.NamedExpr, out: View | None) -> Number:  # noqa: N802
-        return self._value(node.target)
+    def _all(self, word: ast.boolop, masks: Sequence[Number]) -> Number:
+        return reduce(lambda total, mask: self._call(word, [total, mask]), masks)
 
-    def _Name(self, node: ast.Name, out: View | None) -> Number:  # noqa: N802
-        if node.id in self.parts:
-            return self._value(self.parts[node.id])
-        return self.operands[node.id]
-
-    def _UnaryOp(self, node: ast.UnaryOp, out: View | None) -> Number:  # noqa: N802
-        room = ("masks",) if isinstance(node.op, ast.Not) else ()
-        return self._call(OPERATORS[type(node.op)], [self._value(node.operand)], out, *room)
-
-    def _BinOp(self, node: ast.BinOp, out: View | None) -> Number:  # noqa: N802
-        if isinstance(node.op, ast.Pow):
-            return self._power(node, out)
-        sides = [self._value(node.left), self._value(node.right)]
-        return self._call(OPERATORS[type(node.op)], sides, out)
-
-    def _power(self, node: ast.BinOp, out: View | None) -> Number:
-        exponent = self._folded(node.right)
-        x = self._value(node.left)
-        if exponent == 1:
-            return x
-        if exponent == 2:
-            return self._call("np.square", [x], out)
-        y = self._value(node.right)
-        if exponent in (None, 0.5) and not (isinstance(y, View) and y.shape):
-            room = self.writer.temporary(self.shape)  # of a single 0.5 NumPy makes a sqrt,
-            self.writer.do("np.copyto({0}, {1})", room, y)  # which has no answer for -inf
-            y = room
-        return self._call("np.power", [x, y], out)
-
-    def _Compare(self, node: ast.Compare, out: View | None) -> Number:  # noqa: N802
-        sides = [self._value(side) for side in (node.left, *node.comparators)]
-        masks = [
-            self._call(OPERATORS[type(op)], pair, None, "masks")
-            for op, pair in zip(node.ops, pairwise(sides), strict=True)
-        ]
-        return self._all(ast.And(), masks)
-
-    def _BoolOp(self, node: ast.BoolOp, out: View | None) -> Number:  # noqa: N802
-        return self._all(node.op, [self._value(value) for value in node.values])
-
-    def _all(self, op: ast.boolop, masks: Sequence[Number]) -> Number:
-        total, *others = masks
-        for mask in others:
-            total = self._call(OPERATORS[type(op)], [total, mask], None, "masks")
-        return total
-
-    def _IfExp(self, node: ast.IfExp, out: View | None) -> Number:  # noqa: N802
-        parts = [self._value(part) for part in (node.test, node.body, node.orelse)]
-        if out is None:
-            out = self.writer.temporary(self.shape)
-        self.writer.do("np.copyto({3}, np.where({0}, {1}, {2}))", *parts, out)
-        return out
-
-    def _Call(self, node: ast.Call, out: View | None) -> Number:  # noqa: N802
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        arguments = [self._value(argument) for argument in node.args]
+    def _called(self, name: str, arguments: Sequence[Number], out: View | None) -> Number:
         if name in FUNCTIONS:
             return self._call(FUNCTIONS[name], arguments, out)
         given = dict(zip("xy", arguments, strict=False))
         known = {x: value for x, value in given.items() if isinstance(value, float)}
         op = self.callees[name]
         return Formula(op.callees, self.writer, self.shape, given, known).result(op.formula, out)
+
+    def _power(self, left: ast.expr, right: ast.expr, out: View | None) -> Number:
+        exponent, x = self._folded(right), self._value(left)
+        if exponent == 1:
+            return x
+        if exponent == 2:
+            return self._call("np.square", [x], out)
+        y = self._value(right)
+        if exponent in (None, 0.5) and not (isinstance(y, View) and y.shape):
+            room = self.writer.temporary(self.shape)  # of a single 0.5 NumPy makes a sqrt,
+            self.writer.do("np.copyto({0}, {1})", room, y)  # which has no answer for -inf
+            y = room
+        return self._call("np.power", [x, y], out)

@@ -8,12 +8,11 @@ is a row's, or a term of it, and a printer may take the rows in the order it lik
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
 
 from engine.op import Op
 from engine.ops import PICK
-from engine.replay.backends.loops import Loop, lowered
-from engine.replay.roll import Access, Program
+from engine.replay.loops import Loop, lowered
+from engine.replay.roll import Access
 from engine.replay.roll import Loop as Rolled
 from engine.replay.tape import Tape, graded
 from engine.value import Value
@@ -60,9 +59,3 @@ def needs(tape: Tape) -> list[bool]:
     for place, row in enumerate(tape.rows):
         found[place] = any(map(found.__getitem__, graded(row)))
     return found
-
-
-def watched(graph: Tape | Program) -> list[int]:
-    """The places that the caller reads: the outputs, what the guards compare, what picks."""
-    compared = chain.from_iterable((g.left, g.right) for g in graph.guards)
-    return [*graph.outputs, *compared, *(bound.place for bound in graph.bounds)]

@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from engine.replay.backends.strides import View, is_matrix, is_one_to_one, joined, laid, packed
+from engine.replay.views import View, is_matrix, is_one_to_one, joined, laid, packed
 
 
 def places(view):

@@ -19,10 +19,9 @@ from typing import NamedTuple
 from engine import formula
 from engine.op import Op
 from engine.ops import OPS, PICK
-from engine.replay.backends.kernel import side_by_side
-from engine.replay.backends.strides import AXES, Lengths, Run, View, joined, packed
 from engine.replay.roll import Access, Program
 from engine.replay.roll import Loop as Rolled
+from engine.replay.views import AXES, Lengths, Run, View, joined, packed, side_by_side
 
 ADD, POW = OPS["add"], OPS["pow"]
 FOLDS = {"sum": "exact", "logsumexp": "logsumexp"}
@@ -75,6 +74,27 @@ class Loop(NamedTuple):
     def rows(self) -> int:
         """How many axes its results have, the first ones."""
         return sum(map(bool, self.target.strides))
+
+
+def text(program: Program) -> str:
+    """The loops of both passes, each in a line.
+
+    >>> from engine.replay.roll import roll
+    >>> from engine.replay.watch import record
+    >>> from engine.value import Value
+    >>> x, w = Value(2.0), Value(3.0)
+    >>> with record() as seen:
+    ...     y = w * x
+    >>> print(text(roll(seen.tape([x], [y]))))
+    forward:
+      i < 1: v[2 + i] = x * y where x = v[1], y = v[0]
+    backward:
+      i < 1: a[2 + i] = x where x = s[i]
+      i < 1: a[1] = g * y where g = a[2 + i], y = v[0]
+    """
+    forward = lower(program)
+    passes = {"forward": forward, "backward": backward(program, forward)}
+    return "\n".join("\n  ".join([f"{name}:", *map(str, own)]) for name, own in passes.items())
 
 
 def lower(program: Program) -> list[Loop]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 from typing import NamedTuple
 
-from engine.replay.backends.kernel import side_by_side
-
 AXES = ascii_lowercase[8:]  # i, j and so on
+SHOWN = 9  # places of a table in text
 MANY_RUNS = 4096  # of a view; more count as one stretch
 
 Lengths = tuple[int, ...]
@@ -38,7 +37,10 @@ class View(NamedTuple):
         steps = [(s, axis) for s, axis in zip(self.strides, AXES, strict=False) if s]
         moves = [f"{'' if s == 1 else s}{axis}" for s, axis in steps]
         at = " + ".join([str(self.base)] * (self.base > 0 or not moves) + moves)
-        return f"{self.memory}[{f'{self.table}[{at}]' if self.table else at}]"
+        if self.table:
+            shown = [*map(str, self.table[:SHOWN]), *["..."] * (len(self.table) > SHOWN)]
+            at = f"({', '.join(shown)})[{at}]"
+        return f"{self.memory}[{at}]"
 
     @property
     def adjoint(self) -> View:
@@ -118,6 +120,19 @@ def _runs_of_table(table: Sequence[int]) -> tuple[list[Run], bool]:
     if len(places) < len(table) or len(runs) > MANY_RUNS:
         return [(places[0], places[-1] + 1)], False
     return runs, True
+
+
+def side_by_side(places: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Runs of consecutive places: the first place, where it stands in the list, how many.
+
+    >>> list(side_by_side([7, 8, 9, 3]))
+    [(7, 0, 3), (3, 3, 1)]
+    """
+    start = 0
+    for stop in range(1, len(places) + 1):
+        if stop == len(places) or places[stop] != places[stop - 1] + 1:
+            yield places[start], start, stop - start
+            start = stop
 
 
 def packed(shape: Lengths) -> Strides:
