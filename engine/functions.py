@@ -1,4 +1,4 @@
-"""The calculus as functions: of Values or plain floats, of one operand or many."""
+"""Functions of many operands, those made of several rows, and `define`, which makes new ones."""
 
 import builtins
 import operator
@@ -6,36 +6,21 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
 from keyword import iskeyword
-from typing import Any, Protocol, overload
+from typing import Any
 
 from engine import operators
+from engine.elementary import exp
 from engine.integer import Integer
 from engine.op import BASICS, MANY, Op, Point, enter, row
-from engine.operators import GENERATED
+from engine.operators import GENERATED, described
 from engine.ops import OPS, PICK
-from engine.value import Operand, Picked, Value, apply, data_of, node, number, written
+from engine.value import Operand, Picked, Value, call, node, number, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
 LIBRARY = frozenset([*OPS, *BASICS, *MANY])  # names that stay as they are
 EXAMPLE = "define('square', 'square', 'x * x', '2 * x', at=[(0.5,), (-2.0,)])"
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
-
-
-class Function(Protocol):
-    """A function of one operand: a Value gives a Value, a float gives a float."""
-
-    @overload
-    def __call__(self, x: Value, /) -> Value: ...
-    @overload
-    def __call__(self, x: float, /) -> float: ...
-
-
-def call(op: Op, *operands: Operand) -> Any:
-    """A row for Values and floats: a Value where there is one among them, else a float."""
-    if Value in map(type, operands):
-        return apply(op, *operands)
-    return op(*map(data_of, operands))
 
 
 def _function(op: Op) -> Callable[..., Any]:
@@ -46,15 +31,7 @@ def _function(op: Op) -> Callable[..., Any]:
             raise TypeError(f"{op.name} expected {op.arity} operands, got {len(operands)}")
         return call(op, *operands)
 
-    return _named(function, op)
-
-
-def _named(function: Callable[..., Any], op: Op) -> Callable[..., Any]:
-    function.__name__ = function.__qualname__ = op.name
-    function.__module__ = __name__
-    slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
-    function.__doc__ = f"z = {op.formula}; {slopes}"
-    return function
+    return described(function, op, __name__)
 
 
 def define(
@@ -137,44 +114,6 @@ def _check_partials(op: Op, point: Point) -> None:
                 f"define({op.name!r}): the partial d/d{'xy'[i]} {text!r} is {slope:.6g} at "
                 f"{point}, but small steps of {op.formula!r} give {measured:.6g}"
             )
-
-
-_written = {
-    name: _named(function, OPS[name])
-    for name, function in written(operators.functions(), f"{GENERATED}: functions").items()
-}
-
-# fmt: off
-exp: Function = _written["exp"]
-log: Function = _written["log"]
-expm1: Function = _written["expm1"]
-log1p: Function = _written["log1p"]
-sqrt: Function = _written["sqrt"]
-sin: Function = _written["sin"]
-cos: Function = _written["cos"]
-tan: Function = _written["tan"]
-sinh: Function = _written["sinh"]
-cosh: Function = _written["cosh"]
-tanh: Function = _written["tanh"]
-asin: Function = _written["asin"]
-acos: Function = _written["acos"]
-atan: Function = _written["atan"]
-sigmoid: Function = _written["sigmoid"]
-softplus: Function = _written["softplus"]
-relu: Function = _written["relu"]
-erf: Function = _written["erf"]
-erfc: Function = _written["erfc"]
-gelu: Function = _written["gelu"]
-# fmt: on
-
-
-def leaky_relu(x: Operand, slope: Operand = 0.01) -> Any:
-    """`x` above zero, `slope * x` below.
-
-    >>> leaky_relu(-2.0)
-    -0.02
-    """
-    return call(OPS["leaky_relu"], x, slope)
 
 
 def max(*values: Any) -> Any:

@@ -121,3 +121,4 @@ FUNCTIONS: dict[str, Function] = {
     "tan": _total(math.tan),
     "tanh": math.tanh,
 }
+OF_TWO: dict[str, Callable[[float, float], float]] = {"pow": pow}

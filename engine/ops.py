@@ -68,7 +68,8 @@ define("relu",       "relu",     "0.0 if x <= 0 else x",
        at=[(0.3,), (-2.0,)], textbook=("1 if x > 0 else 0",))
 define("leaky_relu", "leaky_relu", "x if x > 0 else y * x",
        "1.0 if x > 0 else y", "0.0 if x > 0 else x",
-       at=[(0.3, 0.1), (-2.0, 0.1)], textbook=("1 if x > 0 else y", "0 if x > 0 else x"))
+       at=[(0.3, 0.1), (-2.0, 0.1)], textbook=("1 if x > 0 else y", "0 if x > 0 else x"),
+       parameter=("slope", 0.01))
 define("erf",        "erf",      "erf(x)",
        "1.1283791670955126 * exp(-x * x)",
        at=[(0.3,), (-1.2,)])

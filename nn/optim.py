@@ -21,7 +21,7 @@ from functools import partial
 from reprlib import repr as short
 from typing import Any, ClassVar
 
-from engine.functions import sqrt as sqrt_of_value
+from engine.elementary import sqrt as sqrt_of_value
 from engine.value import NOT_COMPUTED, Value, forget_each, set_each
 from nn.module import finite, size, switch
 

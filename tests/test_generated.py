@@ -38,6 +38,7 @@ METHODS = {
 }
 ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.keyword}
 FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
+PARAMETERS = "|".join({op.parameter[0] for op in OPS.values() if op.parameter})
 NAMES = {
     "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
     "numpy": (
@@ -47,7 +48,7 @@ NAMES = {
     "methods": (
         r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
         r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
-        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply"
+        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply|{PARAMETERS}"
     ),
 }
 ATTRIBUTES = {

@@ -1,15 +1,12 @@
-import ast
 import copy
 import fractions
 import gc
-import inspect
 import math
 import os
 import pickle
 import random
 import re
 import signal
-import textwrap
 import threading
 import time
 import timeit
@@ -25,7 +22,7 @@ from oracles import SPECIAL, close
 from processes import printed
 
 import engine
-from engine import operators, value
+from engine import value
 from engine.ops import OPS
 from engine.value import (
     Value,
@@ -318,29 +315,6 @@ def test_data_beyond_all_floats_is_refused():
     for f in (lambda: v * 2.0, (v + v).backward):
         with pytest.raises(OverflowError, match="a number that fits a float"):
             f()
-
-
-# --- signatures -------------------------------------------------------------------------------
-
-
-def test_signatures_for_type_checkers_are_those_that_the_table_generates():
-    tree = ast.parse(textwrap.dedent(inspect.getsource(Value)))
-    [block] = [
-        n for n in tree.body[0].body if isinstance(n, ast.If) and n.test.id == "TYPE_CHECKING"
-    ]
-    shown = {
-        n.name: [a.arg for a in n.args.args] for n in block.body if isinstance(n, ast.FunctionDef)
-    }
-    made = {
-        n.name: [a.arg for a in n.args.args] for n in ast.parse(operators.source()).body
-        if n.name in Value.__dict__
-    }  # fmt: skip
-    assert shown == made
-    reflected = {name for name in shown if name.startswith("__r")}
-    for n in block.body:
-        assert ast.unparse(n.returns) == "Value"
-        kinds = [ast.unparse(a.annotation) for a in n.args.args[1:]]
-        assert kinds in ([], ["float"] if n.name in reflected else ["Value | float"])
 
 
 # --- reading a Value --------------------------------------------------------------------------
