@@ -157,7 +157,7 @@ def kept_by_row(make: Callable[Concatenate[Op, P], T]) -> Callable[Concatenate[O
 OPS: dict[str, Op] = {}
 MANY: dict[str, Callable[..., float]] = {f.__name__: f for f in (fsum, inner, logsumexp)}
 PLAIN: dict[str, Callable[..., float]] = {
-    name: abs if name == "abs" else getattr(math, name) for name in (*ieee.FUNCTIONS, *ieee.OF_TWO)
+    **{name: getattr(math, name, f) for name, f in (ieee.FUNCTIONS | ieee.OF_TWO).items()}
 }
 CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, **ieee.OF_TWO, "div": ieee.div}
 BASICS = frozenset([*PLAIN, *CAREFUL])  # what a formula calls that is no row of its own

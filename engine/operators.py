@@ -14,6 +14,7 @@ from engine.ops import OPS
 
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
+INFIX |= {"mod": "%", "floordiv": "//"}
 FUNCTION_NAMES = {"max": "maximum", "min": "minimum"}  # `engine.max` takes lists
 
 # In a template three lines stand for others: `make xy of a, b` computes z and the partials of those

@@ -33,7 +33,7 @@ class FunctionOfTwo(Protocol):
     def __call__(self, x: float, y: float) -> float: ...
 
 '''
-PARAMETRIC = """
+PARAMETRIC = """\
 @overload
 def {name}(x: Value, {parameter}: Value | float = {default!r}) -> Value: ...
 @overload
@@ -49,7 +49,9 @@ def text() -> str:
     return "".join(
         [
             HEAD,
-            *(_function(op) for op in sorted(rows, key=lambda op: op.parameter is not None)),
+            *(_function(op) for op in rows if not op.parameter),
+            "\n",
+            *(_function(op) for op in rows if op.parameter),
             "\nclass Methods:\n",
             '    """Those of Value that are made from the rows."""\n\n',
             *(f"    def __{name}__(self, other: Value | float) -> Value: ...\n" for name in INFIX),

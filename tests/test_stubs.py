@@ -36,7 +36,7 @@ x, z = Value(0.5), math.exp(-0.25)
 assert bump(x).data == x.bump().data == bump(0.5) == engine.bump(0.5) == z
 assert [d.data for d in (grad(bump(x), x), grad(grad(x.bump(), x), x))] == [-z, -z]
 assert ramp(3.0) == 6.0 == Value(3.0).ramp().data == Value(2.0).ramp(slope=3.0).data
-assert "bump(0.5)" in str(steps(bump(x))) 
+assert "bump(0.5)" in str(steps(bump(x)))
 assert MLP(1, [1, 1], "ramp")([x]).op
 for backend in %r:
     f = replay(lambda v: (bump(v) + ramp(v)) * v, backend=backend)

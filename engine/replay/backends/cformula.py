@@ -8,16 +8,16 @@ from functools import singledispatchmethod
 from typing import cast
 
 from engine.formula import tree
-from engine.ieee import FUNCTIONS
 from engine.op import Op
 from engine.ops import OPS
+from engine.replay.backends import vectormath
 
 _SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"},
     **{ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="},
 }
-# The functions of `vectormath` have the names of those in Python; processors have two of their own.
-_LIBRARY = {name: f"v_{name}" for name in FUNCTIONS} | {"abs": "fabs", "sqrt": "sqrt"}
+# The functions of `vectormath` have the names of those in Python; others are those of C.
+_LIBRARY = {name: f"v_{name}" for name in vectormath.names()} | {"abs": "fabs", "round": "rint"}
 _WHOLE = {  # of these rows what `vectormath` has whole, with one exp where a formula has two
     (op, ast.unparse(tree(text))): ast.parse(whole, mode="eval").body
     for op, text, whole in (
