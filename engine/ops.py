@@ -54,7 +54,7 @@ define("log1p",      "log1p",    "log1p(x)",   "1 / (1 + x)",        at=[(0.3,),
 define("sqrt",       "sqrt",     "sqrt(x)",    "0.5 / z",            at=[(0.3,), (5.0,)],
        domain=(0, inf))
 define("cbrt",       "cbrt",
-       "r - (r - x / (r * r)) / 3 if 0 < abs(r := cbrt(x)) < 1e999 else r",
+       "r - (r - x / (r * r)) / 3 if 0 < abs(r := cbrt(x)) < 1e200 else r",
        "1 / (3 * (z * z))",
        at=[(0.3,), (-5.0,)], textbook=("1 / (3 * z ** 2)",))
 define("square",     "square",   "x * x",      "2 * x",              at=[(1.5,), (-3.0,)])
@@ -138,7 +138,7 @@ define("digamma",    "digamma",  DIGAMMA,      "trigamma(x)",
        at=[(0.3,), (-1.2,), (12.0,)],
        domain=(-1000, inf))
 define("lgamma",     "lgamma",   LGAMMA,       "digamma(x)",
-       at=[(0.3,), (-1.2,), (12.0,)],
+       at=[(0.3,), (1.4,), (12.0,)],
        domain=(0, inf))
 
 #      more activations

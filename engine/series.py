@@ -2,7 +2,7 @@
 
 digamma and trigamma: the recurrence lifts an operand by 8, where the asymptotic series (Abramowitz
 and Stegun 6.3.18, 6.4.12) has all digits; below 0 they are reflected. erfinv: the rational
-functions of Wichura's algorithm AS 241 (1988), doi:10.2307/2347330. lgamma: from 0.7 to 2.75,
+functions of Wichura's algorithm AS 241 (1988), doi:10.2307/2347330. lgamma: up to 2.75,
 where it is near 0 and Python's own loses digits, series of Taylor.
 """
 
@@ -55,6 +55,16 @@ _LGAMMA_LOW = (
     -9.276098655471758e-05, 5.9934733439794323e-05, -3.884583889452663e-05,
     2.5247663291730135e-05, -1.6450858338395626e-05, 1.0743455256375948e-05,
     -7.0307052573803595e-06, 4.609738653644762e-06,
+)
+# of digamma, by the distance from where it is 0
+_DIGAMMA_LOW = (
+    -9.241265521729427e-17, 0.9676722454476212, -0.4427631689835922, 0.2584997609556511,
+    -0.16394270544240658, 0.10782405069126241, -0.07219956125645474, 0.04880428816414313,
+    -0.033161126474847376, 0.022597648232218118, -0.01542476590494897, 0.010538791616612184,
+    -0.007204534386356875, 0.004926781395729858, -0.0033698016554393312, 0.00230512632673493,
+    -0.001576936771430199, 0.0010788252019162978, -0.000738070938996006,
+    0.0005049532658346027, -0.0003454680251063082, 0.00023635601564027086,
+    -0.00016170622091974827, 0.00011063372768747428, -7.569179582195078e-05,
 )
 # of the slope of sin(pi x) / (pi x), by x, in powers of x * x
 _SINC = (
@@ -110,9 +120,11 @@ def _lifted(term: str) -> str:
 # Each of the three names t, the operand or its reflection, w = t + 8 and v = 1 / w ** 2.
 _W = f"(w := (t := x if x > 0 else 1 - x) + {LIFT})"
 _V = "(v := 1 / (w * w))"
+_FROM_LOW = "(x - 1.4616321449683622)"
 _ANGLE = "(3.141592653589793 * (x if x > -0.5 else x - round(x)))"  # of x, but for half turns
 DIGAMMA = (
-    f"log({_W}) - 0.5 / w - {_V} * {polynomial('v', _DIGAMMA)} - ({_lifted('1 / t')})"
+    f"{polynomial(_FROM_LOW, _DIGAMMA_LOW)} if 1.2 <= x <= 1.73"
+    f" else log({_W}) - 0.5 / w - {_V} * {polynomial('v', _DIGAMMA)} - ({_lifted('1 / t')})"
     f" - (0.0 if x > 0 else 3.141592653589793 / tan({_ANGLE}))"
 )
 TRIGAMMA = (
@@ -132,18 +144,18 @@ def _quotient(x: str, above: Sequence[float], below: Sequence[float]) -> str:
 
 ERFINV = (
     f"x * (0.3535533905932738 * {_quotient('c', _CENTRE, _CENTRE_BY)})"
-    " if (c := 0.180625 - 0.25 * x * x) >= 0 else 1e999 * x if abs(x) == 1"
+    " if (c := 0.180625 - 0.25 * x * x) >= 0 else x / (1 - abs(x)) if abs(x) == 1"
     " else (0.7071067811865476 if x > 0 else -0.7071067811865476) * ("
     f"{_quotient('n', _TAIL, _TAIL_BY)}"
     " if (n := (s := sqrt(-log(0.5 - 0.5 * abs(x)))) - 1.6) <= 3.4"
     f" else {_quotient('(s - 5)', _FAR_TAIL, _FAR_TAIL_BY)})"
 )
 LGAMMA = (
-    f"(e := x - (1 if x < 1.5 else 2)) * {polynomial('e', _LGAMMA_AT_2)}"
-    " - (log1p(e) if x < 1.5 else 0.0)"
-    " if 0.7 < x < 1.2 or 1.73 < x < 2.75"
-    f" else {polynomial('(x - 1.4616321449683622)', _LGAMMA_LOW)} if 1.2 <= x <= 1.73"
-    " else lgamma(x)"
+    "lgamma(x) if not 0 < x < 2.75"
+    f" else {polynomial(_FROM_LOW, _LGAMMA_LOW)} if 1.2 <= x <= 1.73"
+    " else (e := x if x < 0.7 else x - 1 if x < 1.5 else x - 2)"
+    f" * {polynomial('e', _LGAMMA_AT_2)}"
+    " - (log1p(e) if x < 1.5 else 0.0) - (log(x) if x < 0.7 else 0.0)"
 )
 SINC_SLOPE = (
     f"x * {polynomial('u', _SINC)} if (u := x * x) < 0.25"
