@@ -5,11 +5,13 @@ import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
+from itertools import accumulate
 from keyword import iskeyword
 from typing import Any
 
 from engine import operators
-from engine.elementary import exp
+from engine.elementary import *  # noqa: F403 (all functions are found here)
+from engine.elementary import exp, sqrt
 from engine.integer import Integer
 from engine.op import BASICS, MANY, Op, Point, enter, row
 from engine.operators import GENERATED, described
@@ -220,6 +222,129 @@ def softmax(logits: Iterable[Operand]) -> list[Any]:
     logits = _some("softmax", logits)
     total = logsumexp(logits)
     return [exp(x - total) for x in logits]
+
+
+def log_softmax(logits: Iterable[Operand]) -> list[Any]:
+    """log of what `softmax` gives, without its underflow.
+
+    >>> log_softmax([1000.0, 0.0])
+    [0.0, -1000.0]
+    """
+    logits = _some("log_softmax", logits)
+    total = logsumexp(logits)
+    return [x - total for x in logits]
+
+
+def mean(values: Iterable[Operand]) -> Any:
+    """The sum of the values by their number.
+
+    >>> mean([Value(1.0), 2.0, 6.0])
+    Value(data=3.0, grad=0.0)
+    """
+    values = _some("mean", values)
+    return sum(values) / len(values)
+
+
+def var(values: Iterable[Operand], ddof: int = 0) -> Any:
+    """The mean of the squared distances from the mean; by n - `ddof` where that is given.
+
+    0 as in NumPy and JAX; PyTorch's default is 1. Raises ValueError for no more values than `ddof`.
+
+    >>> var([1.0, 2.0, 6.0]), var([1.0, 2.0, 6.0], ddof=1)
+    (4.666666666666667, 7.0)
+    """
+    values = _some("var", values)
+    if not len(values) > ddof:
+        raise ValueError(f"var expected more than ddof={ddof} values, got {len(values)}")
+    middle = mean(values)
+    distances = [x - middle for x in values]
+    return dot(distances, distances) / (len(values) - ddof)
+
+
+def std(values: Iterable[Operand], ddof: int = 0) -> Any:
+    """The square root of `var`; where that is 0 the gradient is 0.
+
+    >>> std([1.0, 2.0, 3.0], ddof=1)
+    1.0
+    """
+    return _root(var(values, ddof))
+
+
+def norm(values: Iterable[Operand]) -> Any:
+    """The length of a vector: the root of the sum of squares; at the origin the gradient is 0.
+
+    >>> norm([Value(3.0), 4.0])
+    Value(data=5.0, grad=0.0)
+    """
+    values = _listed("norm", values)
+    return _root(dot(values, values))
+
+
+def _root(square: Any) -> Any:
+    """The square root; at 0, where its slope is infinite, 0 with the slope 0 of squares there."""
+    return sqrt(square) if square > 0 else square
+
+
+def prod(values: Iterable[Operand]) -> Any:
+    """The product of the values from left to right; 1.0 of none.
+
+    >>> prod([Value(2.0), 3.0, 4.0])
+    Value(data=24.0, grad=0.0)
+    """
+    factors = [x if type(x) is Value else number(x) for x in _listed("prod", values)]
+    return reduce(operator.mul, factors) if factors else 1.0
+
+
+def cumsum(values: Iterable[Operand]) -> list[Any]:
+    """The sums of the first value, of the first two, and so on.
+
+    >>> cumsum([1.0, 2.0, 3.0])
+    [1.0, 3.0, 6.0]
+    """
+    return list(accumulate(x if type(x) is Value else number(x) for x in _listed("cumsum", values)))
+
+
+def argmax(values: Iterable[Operand]) -> int:
+    """The place of the largest value, as an int; of equals the first; nan counts as largest.
+
+    It has no gradient. In a function that is replayed it is a decision: where another value is the
+    largest, the function is recorded anew.
+
+    >>> argmax([Value(1.0), 5.0, Value(3.0)])
+    1
+    """
+    first, *others = _some("argmax", values)
+    best, place = first, 0
+    for k, x in enumerate(others, 1):
+        if not x <= best and best == best:
+            best, place = x, k
+    return place
+
+
+def clip(x: Operand, low: Operand | None = None, high: Operand | None = None) -> Any:
+    """`x`, but no less than `low` and no more than `high`; None is no bound.
+
+    From `low` to `high`, both too, `x` has the slope 1, as in PyTorch.
+
+    >>> clip(Value(3.0), -1.0, 1.0), clip(-3.0, 0.0)
+    (Value(data=1.0, grad=0.0), 0.0)
+    """
+    above = x if low is None else call(OPS["max"], x, low)
+    return above if high is None else call(OPS["min"], above, high)
+
+
+def where(condition: Operand, x: Operand, y: Operand) -> Any:
+    """`x` where the condition is not 0, `y` where it is; the other one gets a gradient of 0.
+
+    The condition is a number; nan is not 0. In a function that is replayed a Value as condition is
+    data, while a comparison, such as a > b, is a decision that is recorded.
+
+    >>> where(Value(0.0), Value(1.0), 2.0)
+    Value(data=2.0, grad=0.0)
+    >>> where(2.0 > 1.0, 1.0, 2.0)
+    1.0
+    """
+    return pick([y, x], call(OPS["truth"], condition))
 
 
 def pick(rows: Iterable[Any], index: Operand) -> Any:

@@ -16,6 +16,12 @@ GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 INFIX |= {"mod": "%", "floordiv": "//"}
 FUNCTION_NAMES = {"max": "maximum", "min": "minimum"}  # `engine.max` takes lists
+# NumPy's names of rows that are called otherwise here.
+NUMPY_NAMES = {
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{"absolute": "abs", "fabs": "abs", "arctan2": "atan2", "deg2rad": "radians"},
+    **{"maximum": "max", "minimum": "min", "rad2deg": "degrees", "rint": "round"},
+}
 
 # In a template three lines stand for others: `make xy of a, b` computes z and the partials of those
 # operands a, b that are Values and makes the node, `finish` fills the other slots, `zero` lets

@@ -90,8 +90,8 @@ define("atanh",      "atanh",    "atanh(x)",
        "1 / ((1 - x) * (1 + x) if 0.5 < abs(x) < 1 else 1 - x * x)",
        at=[(0.3,), (-0.6,)], domain=(-1, 1), textbook=("1 / (1 - x ** 2)",))
 define("sinc",       "sinc",
-       "sin(3.141592653589793 * (x - 2 * round(0.5 * x))) / (3.141592653589793 * x)"
-       " if x != 0 else 1.0",
+       "sin(3.141592653589793 * (x - (n := round(x)))) * (1 - 2 * abs(n - 2 * round(0.5 * n)))"
+       " / (3.141592653589793 * x) if x != 0 else 1.0",
        SINC_SLOPE,
        at=[(0.3,), (-1.2,)], textbook=("(cos(pi * x) - z) / x",))
 define("radians",    "radians",  "x * 0.017453292519943295", "0.017453292519943295",

@@ -159,5 +159,6 @@ LGAMMA = (
 )
 SINC_SLOPE = (
     f"x * {polynomial('u', _SINC)} if (u := x * x) < 0.25"
-    " else (cos(3.141592653589793 * (x - 2 * round(0.5 * x))) - z) / x"
+    " else (cos(3.141592653589793 * (x - (n := round(x)))) * (1 - 2 * abs(n - 2 * round(0.5 * n)))"
+    " - z) / x"
 )

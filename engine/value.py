@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import linecache
 import math
+import operator
 import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import partial, partialmethod
 from itertools import repeat
 from numbers import Real
 from operator import add
@@ -19,6 +20,7 @@ from engine.fork import after_fork
 from engine.modes import active, examine_backward, modes
 from engine.op import Op
 from engine.operators import GENERATED
+from engine.ops import OPS
 
 if (
     TYPE_CHECKING
@@ -51,7 +53,6 @@ class Value(Methods):
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
         *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
     )
-    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
     __class__ = property(type)  # a recording puts its watch here
 
     data: float
@@ -240,6 +241,36 @@ class Value(Methods):
             return self.data >= (other.data if type(other) is Value else number(other))
         except TypeError:  # says which of them is no number
             return data_of(self) >= data_of(other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions: `np.sin(v)` is `v.sin()`; in arrays each number for itself."""
+        f = _NUMPYS.get(ufunc.__name__)
+        if f is None or method != "__call__" or options:
+            return NotImplemented
+        if any(getattr(x, "shape", ()) for x in inputs):
+            np = sys.modules["numpy"]
+            return np.frompyfunc(f, len(inputs), 1)(*[np.array(x, dtype=object) for x in inputs])
+        return f(*[x.item() if hasattr(x, "shape") else x for x in inputs])
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Value:
+        if digits is not None:
+            raise TypeError(
+                f"round of a Value gives a whole number: for text write f'{{v:.{digits}f}}', and "
+                f"for a number round(v.data, {digits})"
+            )
+        return self.round()
+
+    def __floor__(self) -> Value:
+        return self.floor()
+
+    def __ceil__(self) -> Value:
+        return self.ceil()
+
+    def __trunc__(self) -> Value:
+        return self.trunc()
 
     def __copy__(self) -> Value:
         return _copied(self, {})
@@ -664,3 +695,16 @@ def methods(source: str, file: str = GENERATED, **names: Any) -> dict[str, Calla
 
 for _name, _method in methods(operators.source()).items():
     setattr(Value, _name, _method)
+
+# What NumPy's functions do with Values. On arrays of objects it calls methods of its own names.
+_NUMPYS: dict[str, Callable[..., Any]] = {
+    **{name: partial(call, op) for name, op in OPS.items() if op.arity},
+    **{name: partial(call, OPS[row]) for name, row in operators.NUMPY_NAMES.items()},
+    **{"add": add, "subtract": operator.sub, "multiply": operator.mul, "divide": operator.truediv},
+    **{"power": operator.pow, "remainder": operator.mod, "floor_divide": operator.floordiv},
+    **{"negative": operator.neg, "positive": operator.pos, "equal": operator.is_},
+    **{"not_equal": operator.is_not, "less": operator.lt, "less_equal": operator.le},
+    **{"greater": operator.gt, "greater_equal": operator.ge},
+}
+for _name in (*operators.NUMPY_NAMES, "fmod", "hypot"):
+    setattr(Value, _name, partialmethod(_NUMPYS[_name]))

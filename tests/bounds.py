@@ -62,7 +62,11 @@ def inside(op: Op, x: float) -> bool:
     """Whether a row is to be right at a number: in its domain, and its result no overflow."""
     low, high = op.domain
     reach = 700 if op.name in GROWING else 1e9 if op.name in {"sin", "cos", "tan"} else 1e300
-    return low < x < high and abs(x) < reach
+    return low < x < high and abs(x) < reach and _is_finite(op, x)
+
+
+def _is_finite(op: Op, x: float) -> bool:
+    return op.arity != 1 or all(map(math.isfinite, op.forward((x,))))
 
 
 def numbers(op: Op, seed: int, count: int) -> list[float]:
