@@ -250,7 +250,7 @@ class Value(Methods):
         if any(getattr(x, "shape", ()) for x in inputs):
             np = sys.modules["numpy"]
             return np.frompyfunc(f, len(inputs), 1)(*[np.array(x, dtype=object) for x in inputs])
-        return f(*[x.item() if hasattr(x, "shape") else x for x in inputs])
+        return f(*[number(x.item()) if hasattr(x, "shape") else x for x in inputs])
 
     def __pos__(self) -> Value:
         return self

@@ -73,7 +73,7 @@ def test_every_row_is_a_function_and_of_one_operand_a_method(op):
     function = getattr(engine, name)
     assert function.__name__ == name
     assert name in dir(engine)
-    assert hasattr(engine.Value, op.name) == op.takes_one
+    assert hasattr(engine.Value, op.name) >= op.takes_one
     for at in op.at:
         assert function(*at) == op(*at) == function(*map(engine.Value, at)).data
 
