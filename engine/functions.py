@@ -21,7 +21,7 @@ from engine.value import Operand, Picked, Value, call, node, number, written
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
 LIBRARY = frozenset([*OPS, *BASICS, *MANY])  # names that stay as they are
-EXAMPLE = "define('square', 'square', 'x * x', '2 * x', at=[(0.5,), (-2.0,)])"
+EXAMPLE = "define('cube', 'cube', 'x * x * x', '3 * x * x', at=[(0.5,), (-2.0,)])"
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
 
 

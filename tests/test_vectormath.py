@@ -33,6 +33,8 @@ SINGLE = [op for op in ROWS if op.arity == 1]
 NEAR = {"sin", "cos", "tan"}
 OURS = {*vectormath.names(), "abs", "sqrt"}
 
+ONE_BY_ONE = {"logit", "xlogy", "copysign"}  # gcc leaves a loop of these as it is
+
 
 def is_ours(op: Op) -> bool:
     """Whether a row calls nothing in C but what is written here: no `lgamma` of its library."""
@@ -213,7 +215,11 @@ def rows_as_text() -> str:
     def column() -> list[Value]:
         return [Value(0.3 + 0.001 * k) for k in range(128)]
 
-    rows = [(op, [column() for _ in op.partials]) for op in ROWS if is_ours(op)]
+    rows = [
+        (op, [column() for _ in op.partials])
+        for op in ROWS
+        if is_ours(op) and op.name not in ONE_BY_ONE
+    ]
     with record() as seen:
         zs = [apply(op, *xs) for op, columns in rows for xs in zip(*columns, strict=True)]
     flat = [x for _, columns in rows for xs in columns for x in xs]
