@@ -12,7 +12,7 @@ const round = (x) =>
 // Stirling's series from 10 on, to where x is lifted; reflected below 1/2.
 function lgamma(x) {
   if (x === Infinity || x === -Infinity) return Infinity;
-  if (x < 0.5) return log(Math.PI / abs(sin(Math.PI * (x - round(x))))) - lgamma(1 - x);
+  if (x < 0.5) return log(Math.PI) - log(abs(sin(Math.PI * (x - round(x))))) - lgamma(1 - x);
   let product = 1, w = x;
   for (; w < 10; w++) product *= w;
   const v = 1 / (w * w), series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188
