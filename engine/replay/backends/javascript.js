@@ -11,7 +11,7 @@ const round = (x) =>
 // log(abs(gamma(x))): at most 1e-14 off, or 1e-14 of the result, at 3,300 numbers that were tried.
 // Stirling's series from 10 on, to where x is lifted; reflected below 1/2.
 function lgamma(x) {
-  if (x === Infinity || x === -Infinity) return Infinity;
+  if (abs(x) === Infinity || (x <= 0 && x === round(x))) return Infinity;
   if (x < 0.5) return log(Math.PI) - log(abs(sin(Math.PI * (x - round(x))))) - lgamma(1 - x);
   let product = 1, w = x;
   for (; w < 10; w++) product *= w;
