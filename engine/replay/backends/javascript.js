@@ -12,6 +12,7 @@ const round = (x) =>
 // Stirling's series from 10 on, to where x is lifted; reflected below 1/2.
 function lgamma(x) {
   if (abs(x) === Infinity || (x <= 0 && x === round(x))) return Infinity;
+  if (abs(x) < 1e-20) return -log(abs(x));
   if (x < 0.5) return log(Math.PI) - log(abs(sin(Math.PI * (x - round(x))))) - lgamma(1 - x);
   let product = 1, w = x;
   for (; w < 10; w++) product *= w;
