@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.turns import Measured, Step
-from engine.functions import call
 from engine.op import Op
 from engine.ops import OPS
 from engine.replay import backends
@@ -16,7 +15,7 @@ from engine.replay.backends.kernel import Kernel, fill
 from engine.replay.backends.ufuncs import FUNCTIONS
 from engine.replay.roll import roll
 from engine.replay.watch import record
-from engine.value import Value
+from engine.value import Value, call
 from nn.data import digits, moons, xor
 from nn.loss import cross_entropy, hinge, mse
 from nn.module import MLP

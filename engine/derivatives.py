@@ -7,7 +7,7 @@ from engine import formula as formulas
 from engine import functions
 from engine.op import BASICS, Op
 from engine.ops import OPS
-from engine.value import Operand, Value, data_of, toposort
+from engine.value import Operand, Value, call, data_of, toposort
 
 Partial = Callable[..., Operand]
 
@@ -133,7 +133,7 @@ def _key(x: Operand) -> Any:
 
 
 def _on_values(op: Op) -> Partial:
-    return lambda *operands: cast(Operand, functions.call(op, *operands))
+    return lambda *operands: cast(Operand, call(op, *operands))
 
 
 def _check_unchanged(op: Op, slope: float, saved: float) -> None:

@@ -1,43 +1,30 @@
-"""The functions that users call, such as `exp`, `dot` and `softmax`: of Values or plain floats."""
+"""Functions of many operands, those made of several rows, and `define`, which makes new ones."""
 
 import builtins
 import operator
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, reduce
+from itertools import accumulate
 from keyword import iskeyword
-from typing import Any, Protocol, overload
+from typing import Any
 
 from engine import operators
+from engine.elementary import *  # noqa: F403 (all functions are found here)
+from engine.elementary import exp, sqrt
 from engine.integer import Integer
 from engine.number import number
 from engine.op import BASICS, MANY, Op, Point, enter, row
-from engine.operators import GENERATED
+from engine.operators import GENERATED, described
 from engine.ops import OPS, PICK
 from engine.sweep import Picked
-from engine.value import Operand, Value, apply, data_of, node, written
+from engine.value import Operand, Value, call, node, written
 
 DOT = OPS["dot"]
 LONGEST = 1000  # terms of a dot that is written out
 LIBRARY = frozenset([*OPS, *BASICS, *MANY])  # names that stay as they are
-EXAMPLE = "define('square', 'square', 'x * x', '2 * x', at=[(0.5,), (-2.0,)])"
+EXAMPLE = "define('cube', 'cube', 'x * x * x', '3 * x * x', at=[(0.5,), (-2.0,)])"
 SMALL_STEP = sys.float_info.epsilon ** (1 / 3)  # balances what central differences lose and round
-
-
-class Function(Protocol):
-    """A function of one operand: a Value gives a Value, a float gives a float."""
-
-    @overload
-    def __call__(self, x: Value, /) -> Value: ...
-    @overload
-    def __call__(self, x: float, /) -> float: ...
-
-
-def call(op: Op, *operands: Operand) -> Any:
-    """A row for Values and floats: a Value where there is one among them, else a float."""
-    if Value in map(type, operands):
-        return apply(op, *operands)
-    return op(*map(data_of, operands))
 
 
 def _function(op: Op) -> Callable[..., Any]:
@@ -48,15 +35,7 @@ def _function(op: Op) -> Callable[..., Any]:
             raise TypeError(f"{op.name} expected {op.arity} operands, got {len(operands)}")
         return call(op, *operands)
 
-    return _named(function, op)
-
-
-def _named(function: Callable[..., Any], op: Op) -> Callable[..., Any]:
-    function.__name__ = function.__qualname__ = op.name
-    function.__module__ = __name__
-    slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
-    function.__doc__ = f"z = {op.formula}; {slopes}"
-    return function
+    return described(function, op, __name__)
 
 
 def define(
@@ -139,44 +118,6 @@ def _check_partials(op: Op, point: Point) -> None:
                 f"define({op.name!r}): the partial d/d{'xy'[i]} {text!r} is {slope:.6g} at "
                 f"{point}, but small steps of {op.formula!r} give {measured:.6g}"
             )
-
-
-_written = {
-    name: _named(function, OPS[name])
-    for name, function in written(operators.functions(), f"{GENERATED}: functions").items()
-}
-
-# fmt: off
-exp: Function = _written["exp"]
-log: Function = _written["log"]
-expm1: Function = _written["expm1"]
-log1p: Function = _written["log1p"]
-sqrt: Function = _written["sqrt"]
-sin: Function = _written["sin"]
-cos: Function = _written["cos"]
-tan: Function = _written["tan"]
-sinh: Function = _written["sinh"]
-cosh: Function = _written["cosh"]
-tanh: Function = _written["tanh"]
-asin: Function = _written["asin"]
-acos: Function = _written["acos"]
-atan: Function = _written["atan"]
-sigmoid: Function = _written["sigmoid"]
-softplus: Function = _written["softplus"]
-relu: Function = _written["relu"]
-erf: Function = _written["erf"]
-erfc: Function = _written["erfc"]
-gelu: Function = _written["gelu"]
-# fmt: on
-
-
-def leaky_relu(x: Operand, slope: Operand = 0.01) -> Any:
-    """`x` above zero, `slope * x` below.
-
-    >>> leaky_relu(-2.0)
-    -0.02
-    """
-    return call(OPS["leaky_relu"], x, slope)
 
 
 def max(*values: Any) -> Any:
@@ -283,6 +224,129 @@ def softmax(logits: Iterable[Operand]) -> list[Any]:
     logits = _some("softmax", logits)
     total = logsumexp(logits)
     return [exp(x - total) for x in logits]
+
+
+def log_softmax(logits: Iterable[Operand]) -> list[Any]:
+    """log of what `softmax` gives, without its underflow.
+
+    >>> log_softmax([1000.0, 0.0])
+    [0.0, -1000.0]
+    """
+    logits = _some("log_softmax", logits)
+    total = logsumexp(logits)
+    return [x - total for x in logits]
+
+
+def mean(values: Iterable[Operand]) -> Any:
+    """The sum of the values by their number.
+
+    >>> mean([Value(1.0), 2.0, 6.0])
+    Value(data=3.0, grad=0.0)
+    """
+    values = _some("mean", values)
+    return sum(values) / len(values)
+
+
+def var(values: Iterable[Operand], ddof: int = 0) -> Any:
+    """The mean of the squared distances from the mean; by n - `ddof` where that is given.
+
+    0 as in NumPy and JAX; PyTorch's default is 1. Raises ValueError for no more values than `ddof`.
+
+    >>> var([1.0, 2.0, 6.0]), var([1.0, 2.0, 6.0], ddof=1)
+    (4.666666666666667, 7.0)
+    """
+    values = _some("var", values)
+    if not len(values) > ddof:
+        raise ValueError(f"var expected more than ddof={ddof} values, got {len(values)}")
+    middle = mean(values)
+    distances = [x - middle for x in values]
+    return dot(distances, distances) / (len(values) - ddof)
+
+
+def std(values: Iterable[Operand], ddof: int = 0) -> Any:
+    """The square root of `var`; where that is 0 the gradient is 0.
+
+    >>> std([1.0, 2.0, 3.0], ddof=1)
+    1.0
+    """
+    return _root(var(values, ddof))
+
+
+def norm(values: Iterable[Operand]) -> Any:
+    """The length of a vector: the root of the sum of squares; at the origin the gradient is 0.
+
+    >>> norm([Value(3.0), 4.0])
+    Value(data=5.0, grad=0.0)
+    """
+    values = _listed("norm", values)
+    return _root(dot(values, values))
+
+
+def _root(square: Any) -> Any:
+    """The square root; at 0, where its slope is infinite, 0 with the slope 0 of squares there."""
+    return sqrt(square) if square > 0 else square
+
+
+def prod(values: Iterable[Operand]) -> Any:
+    """The product of the values from left to right; 1.0 of none.
+
+    >>> prod([Value(2.0), 3.0, 4.0])
+    Value(data=24.0, grad=0.0)
+    """
+    factors = [x if type(x) is Value else number(x) for x in _listed("prod", values)]
+    return reduce(operator.mul, factors) if factors else 1.0
+
+
+def cumsum(values: Iterable[Operand]) -> list[Any]:
+    """The sums of the first value, of the first two, and so on.
+
+    >>> cumsum([1.0, 2.0, 3.0])
+    [1.0, 3.0, 6.0]
+    """
+    return list(accumulate(x if type(x) is Value else number(x) for x in _listed("cumsum", values)))
+
+
+def argmax(values: Iterable[Operand]) -> int:
+    """The place of the largest value, as an int; of equals the first; nan counts as largest.
+
+    It has no gradient. In a function that is replayed it is a decision: where another value is the
+    largest, the function is recorded anew.
+
+    >>> argmax([Value(1.0), 5.0, Value(3.0)])
+    1
+    """
+    first, *others = _some("argmax", values)
+    best, place = first, 0
+    for k, x in enumerate(others, 1):
+        if not x <= best and best == best:
+            best, place = x, k
+    return place
+
+
+def clip(x: Operand, low: Operand | None = None, high: Operand | None = None) -> Any:
+    """`x`, but no less than `low` and no more than `high`; None is no bound.
+
+    From `low` to `high`, both too, `x` has the slope 1, as in PyTorch.
+
+    >>> clip(Value(3.0), -1.0, 1.0), clip(-3.0, 0.0)
+    (Value(data=1.0, grad=0.0), 0.0)
+    """
+    above = x if low is None else call(OPS["max"], x, low)
+    return above if high is None else call(OPS["min"], above, high)
+
+
+def where(condition: Operand, x: Operand, y: Operand) -> Any:
+    """`x` where the condition is not 0, `y` where it is; the other one gets a gradient of 0.
+
+    The condition is a number; nan is not 0. In a function that is replayed a Value as condition is
+    data, while a comparison, such as a > b, is a decision that is recorded.
+
+    >>> where(Value(0.0), Value(1.0), 2.0)
+    Value(data=2.0, grad=0.0)
+    >>> where(2.0 > 1.0, 1.0, 2.0)
+    1.0
+    """
+    return pick([y, x], call(OPS["truth"], condition))
 
 
 def pick(rows: Iterable[Any], index: Operand) -> Any:

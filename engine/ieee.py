@@ -5,6 +5,7 @@ names of their twins in `math` and give inf or nan instead. They are slower, so 
 only after the plain ones have raised.
 """
 
+import builtins
 import math
 from collections.abc import Callable, Iterable, Sequence
 from math import copysign, inf, nan
@@ -57,6 +58,23 @@ def pow(x: float, y: float) -> float:
     return -inf if negative else inf
 
 
+def fmod(x: float, y: float) -> float:
+    """What a whole number of y leaves of x, with the sign of x; nan where x is inf or y is 0."""
+    try:
+        return math.fmod(x, y)
+    except ValueError:
+        return nan
+
+
+def round(x: float) -> float:
+    """The nearest whole number, of two as near the even one; a zero keeps the sign of x.
+
+    >>> round(2.5), round(-0.4)
+    (2.0, -0.0)
+    """
+    return copysign(float(builtins.round(x)), x) if abs(x) < 2**52 else x
+
+
 def fsum(xs: Sequence[float]) -> float:
     """The correctly rounded sum; where it overflows halfway, the plain one.
 
@@ -105,19 +123,33 @@ def row_of(index: float, rows: int) -> int:
 FUNCTIONS: dict[str, Function] = {
     "abs": abs,
     "acos": _total(math.acos),
+    "acosh": _total(math.acosh),
     "asin": _total(math.asin),
+    "asinh": math.asinh,
     "atan": math.atan,
+    "atanh": _total(math.atanh, domain=lambda x: copysign(inf, x) if abs(x) == 1 else nan),
+    "cbrt": math.cbrt,
     "cos": _total(math.cos),
     "cosh": _total(math.cosh),
     "erf": math.erf,
     "erfc": math.erfc,
     "exp": _total(math.exp),
     "expm1": _total(math.expm1),
+    "lgamma": _total(math.lgamma, domain=lambda x: inf),
     "log": _total(math.log, domain=_log_domain(0)),
+    "log10": _total(math.log10, domain=_log_domain(0)),
     "log1p": _total(math.log1p, domain=_log_domain(-1)),
+    "log2": _total(math.log2, domain=_log_domain(0)),
+    "round": round,
     "sin": _total(math.sin),
     "sinh": _total(math.sinh, overflow=_signed_inf),
     "sqrt": _total(math.sqrt),
     "tan": _total(math.tan),
     "tanh": math.tanh,
+}
+OF_TWO: dict[str, Callable[[float, float], float]] = {
+    "atan2": math.atan2,
+    "fmod": fmod,
+    "hypot": math.hypot,
+    "pow": pow,
 }

@@ -1,5 +1,6 @@
 """Names: which ones a package shows, and what to say when one was mistyped."""
 
+import builtins
 import sys
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -21,15 +22,15 @@ def no_such(what: str, name: object, names: Collection[str]) -> str:
     return f"no {what} {name!r:.80}{hint} There are: {', '.join(names)}"
 
 
-def show(package: dict[str, Any], but: Collection[str] = ()) -> None:
+def show(package: dict[str, Any]) -> None:
     """Makes `dir` of a package, given by its globals, show no modules that it is made of.
 
-    `import *` takes the same names, all `but` some. Type checkers do not see this: to them what is
-    not in `__all__` could not be imported by name either.
+    `import *` takes the same names, but leaves Python's own alone, such as `sum`. Type checkers do
+    not see this: to them what is not in `__all__` could not be imported by name either.
 
     >>> import math
     >>> package = {"exp": math.exp, "sum": sum, "math": math, "__name__": "engine"}
-    >>> show(package, but=["sum"])
+    >>> show(package)
     >>> package["__all__"], package["__dir__"]()
     (['exp'], ['__name__', 'exp', 'sum'])
     """
@@ -41,7 +42,9 @@ def show(package: dict[str, Any], but: Collection[str] = ()) -> None:
             if not isinstance(thing, ModuleType) and name not in ("__all__", "__dir__")
         )
 
-    package["__all__"] = [name for name in names() if name[0] != "_" and name not in but]
+    package["__all__"] = [
+        name for name in names() if name[0] != "_" and not hasattr(builtins, name)
+    ]
     package["__dir__"] = names
 
 

@@ -40,6 +40,8 @@ class Op:
     many: bool = False
     callees: Mapping[str, Op] = field(default_factory=dict)  # the rows that its texts call
     textbook: tuple[str, ...] = ()  # the partials as people know them, where those differ
+    parameter: tuple[str, float] | None = None  # what its function calls y, and the default
+    domain: tuple[float, float] = (-math.inf, math.inf)  # x is between these, for tests
     key: str = field(init=False)  # a name that no other row has
     made: dict[Any, Any] = field(init=False, repr=False, default_factory=dict)  # from its texts
 
@@ -51,6 +53,11 @@ class Op:
     def arity(self) -> int | None:
         """How many operands: 1, 2, or None for any number."""
         return None if self.many else len(self.partials)
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether it has one operand; a parameter with a default does not count."""
+        return self.arity == 1 or self.parameter is not None
 
     @property
     def variables(self) -> str:
@@ -150,23 +157,15 @@ def kept_by_row(make: Callable[Concatenate[Op, P], T]) -> Callable[Concatenate[O
 OPS: dict[str, Op] = {}
 MANY: dict[str, Callable[..., float]] = {f.__name__: f for f in (fsum, inner, logsumexp)}
 PLAIN: dict[str, Callable[..., float]] = {
-    name: abs if name == "abs" else getattr(math, name) for name in (*ieee.FUNCTIONS, "pow")
+    **{name: getattr(math, name, f) for name, f in (ieee.FUNCTIONS | ieee.OF_TWO).items()}
 }
-CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, "div": ieee.div, "pow": ieee.pow}
+CAREFUL: dict[str, Callable[..., float]] = {**ieee.FUNCTIONS, **ieee.OF_TWO, "div": ieee.div}
 BASICS = frozenset([*PLAIN, *CAREFUL])  # what a formula calls that is no row of its own
 
 
-def define(
-    name: str,
-    symbol: str,
-    formula: str,
-    *partials: str,
-    at: Sequence[Point],
-    many: bool = False,
-    textbook: tuple[str, ...] = (),
-) -> Op:
-    """Enters a row into the table; later rows may call it by name."""
-    return enter(row(name, symbol, formula, *partials, at=at, many=many, textbook=textbook))
+def define(*texts: str, **columns: Any) -> Op:
+    """Enters a `row` into the table; later rows may call it by name."""
+    return enter(row(*texts, **columns))
 
 
 def row(
@@ -176,7 +175,7 @@ def row(
     *partials: str,
     at: Sequence[Point],
     many: bool = False,
-    textbook: tuple[str, ...] = (),
+    **columns: Any,
 ) -> Op:
     """A row that is not in the table; ValueError for a text that is no formula.
 
@@ -187,12 +186,12 @@ def row(
         variables = "xy"[: len(partials)]
         rows = {other: op for other, op in OPS.items() if not op.many and other not in BASICS}
         rows.pop(name, None)  # it cannot call itself
-        arities = {basic: 2 if basic == "pow" else 1 for basic in PLAIN}
+        arities = {basic: 2 if basic in ieee.OF_TWO else 1 for basic in PLAIN}
         arities |= {other: len(op.partials) for other, op in rows.items()}
         for k, text in enumerate((formula, *partials)):
             formulas.check(text, f"{variables}z" if k else variables, arities)
             callees |= {name: rows[name] for name in formulas.calls(text) & rows.keys()}
-    return Op(name, symbol, formula, partials, tuple(at), many, callees, textbook)
+    return Op(name, symbol, formula, partials, tuple(at), many, callees, **columns)
 
 
 def enter(op: Op) -> Op:

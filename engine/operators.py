@@ -1,9 +1,10 @@
-"""Writes the methods of `Value`, such as `__mul__` and `tanh`, as source from the rows.
+"""Writes the methods of `Value`, such as `__mul__` and `tanh`, and functions, from the rows.
 
 Written out, `x * y` costs one Python call. The text is what a person would write by hand: compute z
 and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.
 """
 
+from collections.abc import Callable
 from itertools import compress
 from typing import Any
 
@@ -13,6 +14,14 @@ from engine.ops import OPS
 
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
+INFIX |= {"mod": "%", "floordiv": "//"}
+FUNCTION_NAMES = {"max": "maximum", "min": "minimum"}  # `engine.max` takes lists
+# NumPy's names of rows that are called otherwise here.
+NUMPY_NAMES = {
+    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{"absolute": "abs", "fabs": "abs", "arctan2": "atan2", "deg2rad": "radians"},
+    **{"maximum": "max", "minimum": "min", "rad2deg": "degrees", "rint": "round"},
+}
 
 # In a template three lines stand for others: `make xy of a, b` computes z and the partials of those
 # operands a, b that are Values and makes the node, `finish` fills the other slots, `zero` lets
@@ -48,6 +57,14 @@ def {name}(self, other):
     node.x = self
     node.y = other
     finish
+"""
+_PARAMETRIC = """\
+def {name}(self, {parameter}):
+    other = {other}
+""" + _BINARY.partition("\n")[2]
+_FUNCTION_OF_TWO = """\
+def {name}(x, {parameter}):
+    return call({row}_op, x, {other})
 """
 _REFLECTED = """\
 def {name}(self, other):
@@ -108,14 +125,52 @@ def source() -> str:
     methods = [_method(_BINARY, f"__{name}__", rows[symbol]) for name, symbol in INFIX.items()]
     methods += [_method(_REFLECTED, f"__r{name}__", rows[symbol]) for name, symbol in INFIX.items()]
     methods += [_method(_UNARY, f"__{name}__", OPS[name]) for name in ("neg", "abs")]
-    methods += [_method(_UNARY, op.name, op) for op in OPS.values() if op.arity == 1]
+    methods += [_method_of_one(op) for op in OPS.values() if op.takes_one]
     return "\n\n".join(methods)
 
 
 def functions() -> str:
-    """The functions of one operand, for who has a Value or a float."""
-    ops_of_one = (op for op in OPS.values() if op.arity == 1)
-    return "\n\n".join(_method(_FUNCTION, op.name, op) for op in ops_of_one)
+    """The functions of one operand or two, for who has Values or floats."""
+    return "\n\n".join(_as_function(op) for op in OPS.values() if op.arity)
+
+
+def signature(op: Op) -> tuple[str, str]:
+    """How the second operand of a row is written where it is given, and its name.
+
+    >>> signature(OPS["leaky_relu"]), signature(OPS["pow"])
+    (('slope=0.01', 'slope'), ('y', 'y'))
+    """
+    name, default = op.parameter or ("y", None)
+    return (name if default is None else f"{name}={default!r}"), name
+
+
+def function_name(op: Op) -> str:
+    """What the function of a row is called."""
+    return FUNCTION_NAMES.get(op.name, op.name)
+
+
+def described(function: Callable[..., Any], op: Op, module: str) -> Callable[..., Any]:
+    """The function of a row with its name and its formulas, for `help`."""
+    function.__name__ = function.__qualname__ = function_name(op)
+    function.__module__ = module
+    slopes = ", ".join(f"d/d{x} {text}" for x, text in zip("xy", op.partials, strict=False))
+    function.__doc__ = f"z = {op.formula}; {slopes}"
+    return function
+
+
+def _method_of_one(op: Op) -> str:
+    if op.arity == 1:
+        return _method(_UNARY, op.name, op)
+    parameter, other = signature(op)
+    return _method(_PARAMETRIC, op.name, op, parameter=parameter, other=other)
+
+
+def _as_function(op: Op) -> str:
+    if op.arity == 1:
+        return _method(_FUNCTION, op.name, op)
+    parameter, other = signature(op)
+    texts = {"parameter": parameter, "other": other, "row": op.name}
+    return _method(_FUNCTION_OF_TWO, function_name(op), op, **texts)
 
 
 def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import linecache
+import operator
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, partialmethod
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import alone, operators
@@ -17,9 +19,14 @@ from engine.operators import GENERATED
 from engine.ops import OPS
 from engine.sweep import Picked, Shares, are_floats, set_each, sort, summed, sweep
 
+if TYPE_CHECKING:  # the methods that are made from the rows, at the end of this file
+    from engine.typed import Methods
+else:
+    Methods = object
+
 
 @refuse_foreign_names
-class Value:
+class Value(Methods):
     """A float, and where it came from: one node of the computation graph.
 
     `data` is the number and `grad` its derivative of the value that `backward()` was last called
@@ -40,7 +47,6 @@ class Value:
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
         *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
     )
-    __array_ufunc__ = None  # NumPy's numbers leave the arithmetic to us
     __class__ = property(type)  # a recording puts its watch here
 
     data: float
@@ -232,9 +238,35 @@ class Value:
         except TypeError:  # says which of them is no number
             return data_of(self) >= data_of(other)
 
-    def leaky_relu(self, slope: Value | float = 0.01) -> Value:
-        """`x` above zero, `slope * x` below."""
-        return apply(OPS["leaky_relu"], self, slope)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions: `np.sin(v)` is `v.sin()`; in arrays each number for itself."""
+        f = _NUMPYS.get(ufunc.__name__)
+        if f is None or method != "__call__" or options:
+            return NotImplemented
+        if any(getattr(x, "shape", ()) for x in inputs):
+            np = sys.modules["numpy"]
+            return np.frompyfunc(f, len(inputs), 1)(*[np.array(x, dtype=object) for x in inputs])
+        return f(*[number(x.item()) if hasattr(x, "shape") else x for x in inputs])
+
+    def __pos__(self) -> Value:
+        return self
+
+    def __round__(self, digits: int | None = None) -> Value:
+        if digits is not None:
+            raise TypeError(
+                f"round of a Value gives a whole number: for text write f'{{v:.{digits}f}}', and "
+                f"for a number round(v.data, {digits})"
+            )
+        return self.round()
+
+    def __floor__(self) -> Value:
+        return self.floor()
+
+    def __ceil__(self) -> Value:
+        return self.ceil()
+
+    def __trunc__(self) -> Value:
+        return self.trunc()
 
     def __copy__(self) -> Value:
         return _copied(self, {})
@@ -256,44 +288,6 @@ class Value:
                 "save the leaves it was computed from, or model.state_dict()"
             )
         return Value, (data_of(self), self.label)
-
-    if TYPE_CHECKING:  # made from the rows of the calculus, at the end of this file
-        # fmt: off
-        def __add__(self, other: Value | float) -> Value: ...
-        def __radd__(self, other: float) -> Value: ...
-        def __sub__(self, other: Value | float) -> Value: ...
-        def __rsub__(self, other: float) -> Value: ...
-        def __mul__(self, other: Value | float) -> Value: ...
-        def __rmul__(self, other: float) -> Value: ...
-        def __truediv__(self, other: Value | float) -> Value: ...
-        def __rtruediv__(self, other: float) -> Value: ...
-        def __pow__(self, other: Value | float) -> Value: ...
-        def __rpow__(self, other: float) -> Value: ...
-        def __neg__(self) -> Value: ...
-        def __abs__(self) -> Value: ...
-        def neg(self) -> Value: ...
-        def abs(self) -> Value: ...
-        def exp(self) -> Value: ...
-        def log(self) -> Value: ...
-        def expm1(self) -> Value: ...
-        def log1p(self) -> Value: ...
-        def sqrt(self) -> Value: ...
-        def sin(self) -> Value: ...
-        def cos(self) -> Value: ...
-        def tan(self) -> Value: ...
-        def sinh(self) -> Value: ...
-        def cosh(self) -> Value: ...
-        def tanh(self) -> Value: ...
-        def asin(self) -> Value: ...
-        def acos(self) -> Value: ...
-        def atan(self) -> Value: ...
-        def sigmoid(self) -> Value: ...
-        def softplus(self) -> Value: ...
-        def relu(self) -> Value: ...
-        def erf(self) -> Value: ...
-        def erfc(self) -> Value: ...
-        def gelu(self) -> Value: ...
-        # fmt: on
 
 
 Operand = Value | float
@@ -399,6 +393,13 @@ def apply(op: Op, *operands: Operand) -> Value:
     return node(op, z, *(*kept, None)[:2], *(*slopes, None)[:2])
 
 
+def call(op: Op, *operands: Operand) -> Any:
+    """A row for Values and floats: a Value where there is one among them, else a float."""
+    if Value in map(type, operands):
+        return apply(op, *operands)
+    return op(*map(data_of, operands))
+
+
 def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
     """A copy of one node, its operands replaced by their copies in `memo`."""
     copy = _new()
@@ -431,3 +432,21 @@ def methods(source: str, file: str = GENERATED, **names: Any) -> dict[str, Calla
 
 for _name, _method in methods(operators.source()).items():
     setattr(Value, _name, _method)
+
+# What NumPy's functions do with Values. On arrays of objects it calls methods of its own names.
+_NUMPYS: dict[str, Callable[..., Any]] = {
+    **{name: partial(call, op) for name, op in OPS.items() if op.arity},
+    **{name: partial(call, OPS[row]) for name, row in operators.NUMPY_NAMES.items()},
+    **{
+        "add": operator.add,
+        "subtract": operator.sub,
+        "multiply": operator.mul,
+        "divide": operator.truediv,
+    },
+    **{"power": operator.pow, "remainder": operator.mod, "floor_divide": operator.floordiv},
+    **{"negative": operator.neg, "positive": operator.pos, "equal": operator.is_},
+    **{"not_equal": operator.is_not, "less": operator.lt, "less_equal": operator.le},
+    **{"greater": operator.gt, "greater_equal": operator.ge},
+}
+for _name in (*operators.NUMPY_NAMES, "fmod", "hypot"):
+    setattr(Value, _name, partialmethod(_NUMPYS[_name]))

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from itertools import compress
 from typing import Any
 
-from engine.functions import call, dot, logsumexp
 from engine.functions import cross_entropy as cross_entropy_of_one
+from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.op import row
-from engine.value import Value
+from engine.value import Value, call
 from nn.module import MLP, Layer, Neuron
 
 # No chance of something infinite is nothing: 0 times inf would be nan, and a class given as its

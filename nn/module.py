@@ -337,6 +337,6 @@ INITS: dict[str, Callable[[int, int], float]] = {
 }
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
     "linear": _same,
-    **{name: getattr(Value, name) for name in OPS if hasattr(Value, name)},
+    **{name: getattr(Value, name) for name, op in OPS.items() if op.takes_one},
 }
 _TITLES = {"relu": "ReLU", "leaky_relu": "LeakyReLU", "gelu": "GELU"}

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from engine.functions import sqrt as sqrt_of_value
+from engine.elementary import sqrt as sqrt_of_value
 from engine.number import NOT_COMPUTED
 from engine.pictures.texts import short
 from engine.value import Value

@@ -10,12 +10,18 @@ import operator
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+import mpmath
+import oracles
+from bounds import FORWARD_ULPS, condition
+
 import engine
+from engine.op import Op
+from engine.ops import OPS
 from engine.replay.roll import Program
-from engine.value import Value, data_of
+from engine.value import Value, call, data_of
 
 try:
     import gmpy2
@@ -33,30 +39,42 @@ def _halves(xs: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any], Any]:
     return xs[:half], xs[half:-1], xs[-1]
 
 
-ONE = (
-    *("neg", "abs", "exp", "log", "expm1", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh"),
-    *("tanh", "asin", "acos", "atan", "sigmoid", "softplus", "relu", "erf", "erfc", "gelu"),
-)
+ONE = tuple(op.name for op in OPS.values() if op.arity == 1)
+TWO = tuple(op.name for op in OPS.values() if op.arity == 2)
 CALLS: dict[str, Callable[..., Any]] = {
     **{"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv},
+    **{name: partial(call, OPS[name]) for name in TWO},
     **{"pow": operator.pow, "max": engine.max, "min": engine.min},
+    **{"mod": operator.mod, "floor_divide": operator.floordiv},
     **{name: getattr(Value, name) for name in ONE},
-    "leaky_relu": engine.leaky_relu,
     "sum": lambda *xs: engine.sum(xs),
     "dot": lambda *xs: engine.dot(*_halves(xs)),
     "logsumexp": lambda *xs: engine.logsumexp(xs),
 }
-TWO = ("add", "sub", "mul", "div", "pow", "max", "min", "leaky_relu")
 MANY = ("sum", "dot", "logsumexp")
-NAMES = (*TWO[:4], *CALLS)  # arithmetic twice as often
+ARITHMETIC = ("add", "sub", "mul", "div")
+NAMES = (*ARITHMETIC * 8, "pow", "pow", *CALLS)  # often enough that most results come of it
 
 
 def _has_power(x: float, y: float) -> bool:
     return x > 0 or (x < 0 and y.is_integer())
 
 
+def _inside(op: Op, margin: float) -> Callable[..., bool]:
+    """Whether operands lie in the domain of a row, and its result and slopes are finite."""
+    low, high = op.domain[0] + margin, op.domain[1] - margin
+    return lambda *at: low < at[0] < high and all(map(math.isfinite, op.forward(at)))
+
+
 # Operands that an operation may have in an ordinary DAG, and those it may have in a wild one.
 ORDINARY: dict[str, Callable[..., bool]] = {
+    **{name: _inside(OPS[name], 1e-3) for name in (*ONE, *TWO)},
+    **dict.fromkeys(["hypot", "atan2"], lambda x, y: abs(x) + abs(y) > 1e-3),
+    **dict.fromkeys(["cbrt", "reciprocal"], lambda x: abs(x) > 1e-3),
+    **dict.fromkeys(["mod", "fmod", "floor_divide", "copysign"], lambda x, y: abs(y) > 1e-3),
+    "xlogy": lambda x, y: y > 1e-3,
+    "digamma": lambda x: x > 1e-3,
+    "trigamma": lambda x: x > 1e-3,
     **dict.fromkeys(["log", "sqrt"], lambda x: x > 1e-3),
     **dict.fromkeys(["asin", "acos"], lambda x: abs(x) < 0.999),
     **dict.fromkeys(["exp", "expm1", "sinh", "cosh"], lambda x: abs(x) < 20),
@@ -67,6 +85,12 @@ ORDINARY: dict[str, Callable[..., bool]] = {
     "pow": lambda x, y: _has_power(x, y) and abs(x) > 1e-3 and abs(y * math.log(abs(x))) < 20,
 }
 WILD: dict[str, Callable[..., bool]] = {
+    **{name: _inside(OPS[name], 0.0) for name in (*ONE, *TWO)},
+    **dict.fromkeys(["hypot", "atan2", "mod", "fmod", "floor_divide"], lambda x, y: x != 0 != y),
+    "copysign": lambda x, y: y != 0,
+    "xlogy": lambda x, y: y > 0,
+    "digamma": lambda x: x > 0,
+    "trigamma": lambda x: x > 0,
     **dict.fromkeys(["log", "sqrt"], lambda x: x > 0),
     **dict.fromkeys(["asin", "acos"], lambda x: abs(x) < 1),
     **dict.fromkeys(["exp", "expm1", "sinh", "cosh"], lambda x: abs(x) < 500),
@@ -187,8 +211,32 @@ def _dot_slopes(operands: Sequence[float], z: float) -> list[float]:
     return [*ys, *xs, 1.0]
 
 
+def _from_mpmath(x: Any) -> Any:
+    x = mpmath.mpf(x)
+    if abs(x.exp) > 10_000:  # far outside the floats
+        return gmpy2.mpfr(0 if x.exp < 0 else "inf")
+    return gmpy2.mul_2exp(gmpy2.mpfr(x.man), x.exp) * (1 if x >= 0 else -1)
+
+
+def _slopes(name: str) -> Slopes:
+    """Those of a row by its twin in mpmath, which is slower."""
+    return lambda o, z: [_from_mpmath(f(*map(mpmath.mpf, o))) for f in oracles.EXACT[name][1:]]
+
+
+def _sizes(name: str) -> Slopes:
+    """The same, each as much larger as its formula may be worse."""
+
+    def sizes(o: Sequence[float], z: float) -> list[Any]:
+        slopes = _slopes(name)(o, z)
+        worse = [1 + condition(f, *o) for f in oracles.EXACT[name][1:]]
+        return [abs(slope) * factor for slope, factor in zip(slopes, worse, strict=True)]
+
+    return sizes
+
+
 # d z / d operand for each operand, from the operands and the result as the engine has it
 EXACT: dict[str, Slopes] = {
+    **{name: _slopes(name) for name in (*ONE, *TWO)},
     "add": lambda o, z: (1.0, 1.0),
     "sub": lambda o, z: (1.0, -1.0),
     "mul": lambda o, z: (o[1], o[0]),
@@ -229,6 +277,7 @@ EXACT: dict[str, Slopes] = {
 # What counts as the size of a partial whose formula cannot be better than its condition number:
 # exp(t) turns an error of one rounding in t into abs(t) roundings.
 SIZES: dict[str, Slopes] = {
+    **{name: _sizes(name) for name in (*ONE, *TWO) if name not in FORWARD_ULPS},
     "erf": lambda o, z: (_round(o[0]) * (1 + o[0] * o[0]),),
     "erfc": lambda o, z: (_round(o[0]) * (1 + o[0] * o[0]),),
     "gelu": lambda o, z: ((_normal(o[0]) + abs(o[0]) * _gauss(o[0])) * (1 + o[0] * o[0]),),

@@ -187,7 +187,7 @@ def test_truth_values_as_numbers(name, n):
     """Divisions of comparisons, and the usual sign."""
     quotient = "(x >= 0) / (y >= 0) if y > -1 else 1"
     f = engine.define("f", "f", f"x * ({quotient})", quotient, "0.0", at=[(1.0, 1.0)])
-    sign = engine.define("sign", "sign", "(x > 0) - (x < 0)", "0.0", at=[(1.0,)])
+    sign = engine.define("sign_", "sign", "(x > 0) - (x < 0)", "0.0", at=[(1.0,)])
     step = replay(
         lambda xs, ys: [
             engine.sum([f(x, y) for x, y in zip(xs, ys, strict=True)]),

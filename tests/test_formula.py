@@ -6,7 +6,7 @@ from engine.formula import careful, check, generic, plain
 from engine.op import CAREFUL, PLAIN
 from engine.ops import OPS
 
-TEXTS = sorted({text for op in OPS.values() for text in (op.formula, *op.partials)})
+TEXTS = {text: op for op in OPS.values() for text in (op.formula, *op.partials)}
 BAD = {
     "x +": "invalid syntax",
     "": "invalid syntax",
@@ -100,7 +100,10 @@ def test_rewriting(text, plainly, carefully, generically):
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("rewrite", [plain, careful, generic])
 def test_rewriting_keeps_the_number(text, rewrite):
+    op = TEXTS[text]
     names = {"x": 0.7, "y": 0.4, "z": 0.9, "xs": [0.7], "ys": [0.4], "bias": 1.0}
+    if not op.many:
+        names |= {"z": op(*op.at[0]), **dict(zip("xy", op.at[0], strict=False))}
     many = {"fsum": math.fsum, "inner": lambda xs, ys, bias: bias, "logsumexp": max}
     want = eval(text, {**OPS, **PLAIN, **many, **names})
     functions = {**OPS, **PLAIN, **CAREFUL, **many, "_key": float}
@@ -109,6 +112,6 @@ def test_rewriting_keeps_the_number(text, rewrite):
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_texts_of_the_rows_hold_no_name_that_is_not_there(text):
-    functions = {**dict.fromkeys(PLAIN, 1), "pow": 2, "fsum": 1, "inner": 3, "logsumexp": 1}
-    functions["sigmoid"] = 1
+    functions = {op.name: op.arity for op in OPS.values() if op.arity}
+    functions |= {"fsum": 1, "inner": 3, "logsumexp": 1}
     check(text, ["x", "y", "z", "xs", "ys", "bias"], functions)

@@ -452,8 +452,8 @@ def test_define_names_what_is_no_text_with_an_example_that_runs(arguments, at, w
     with pytest.raises(TypeError, match=words) as caught:
         engine.define(*arguments, at=at)
     assert before == OPS
-    square = eval(str(caught.value).partition("write ")[2], {"define": engine.define})
-    assert square(3.0) == 9.0
+    cube = eval(str(caught.value).partition("write ")[2], {"define": engine.define})
+    assert cube(3.0) == 27.0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import math
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import reduce
@@ -19,9 +19,11 @@ from operator import or_
 
 import pytest
 from dags import (
+    ARITHMETIC,
     BOUND,
     CALLS,
     EXACT,
+    NAMES,
     SIZES,
     Dag,
     Exact,
@@ -57,9 +59,11 @@ def gradients(values: list[Value], root: Value | None = None) -> list[float]:
     return [v.grad for v in values]
 
 
-def fitting(row: str, count: int, wild: bool = False) -> Iterator[tuple[Dag, list[Value], Exact]]:
+def fitting(
+    row: str, count: int, wild: bool = False, names: Sequence[str] = NAMES
+) -> Iterator[tuple[Dag, list[Value], Exact]]:
     """So many DAGs with their values and the exact backward; those that do not fit are left out."""
-    dags = (grow(f"{row} {k}", wild=wild) for k in itertools.count())
+    dags = (grow(f"{row} {k}", names, wild) for k in itertools.count())
     whole = ((dag, made, exact(dag.steps, dag.constants, data(made))) for dag, made in dags)
     return itertools.islice((found for found in whole if found[2].fits), count)
 
@@ -212,7 +216,7 @@ def test_gradients_are_those_of_torch(amount, figure):
     torch = pytest.importorskip("torch")
     calls = torch_calls(torch)
     count, worst, bound = 0, 0.0, 1e-9
-    for dag, made, _ in fitting("a5", amount(300, 10_000)):
+    for dag, made, _ in fitting("a5", amount(300, 10_000), names=(*ARITHMETIC * 8, *calls)):
         mine = gradients(made)
         theirs = exact(dag.steps, dag.constants, data(made), sizes=ROUGH)
         leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in dag.leaves]
@@ -244,7 +248,7 @@ def torch_calls(torch):
         "logsumexp": lambda *xs: torch.logsumexp(torch.stack(xs), 0),
     }  # fmt: skip
     calls = {**twins, "max": torch.maximum, "min": torch.minimum, **many}
-    return {name: lambda *xs, f=calls[name]: f(*map(tensor, xs)) for name in CALLS}
+    return {name: lambda *xs, f=f: f(*map(tensor, xs)) for name, f in calls.items()}
 
 
 # --- c: metamorphic -------------------------------------------------------------------------------

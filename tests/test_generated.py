@@ -22,7 +22,7 @@ ARITHMETIC = {
     *(ast.Assign, ast.AugAssign, ast.Tuple, ast.Constant, ast.NamedExpr, ast.Call, ast.Return),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.UnaryOp, ast.USub, ast.IfExp),
     *(ast.BoolOp, ast.And, ast.Or, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq),
-    *(ast.NotEq,),
+    *(ast.NotEq, ast.Not),
 }
 FLOW = {ast.If, ast.While, ast.IsNot, ast.Yield, ast.Expr}
 PICKS = {ast.Subscript, ast.List}
@@ -38,6 +38,7 @@ METHODS = {
 }
 ARRAYS = {*ARITHMETIC, *FLOW, ast.Attribute, ast.Subscript, ast.Slice, ast.List, ast.keyword}
 FUNCTIONS = "|".join({*PLAIN, *CAREFUL, *MANY, *OPS})
+PARAMETERS = "|".join({op.parameter[0] for op in OPS.values() if op.parameter})
 NAMES = {
     "python": rf"[advxstk]\d+|leaves|seeds|run|pool|[a-z]_part|({FUNCTIONS}|row_of)_|[a-z]_",
     "numpy": (
@@ -47,7 +48,7 @@ NAMES = {
     "methods": (
         r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
         r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
-        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply"
+        rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply|{PARAMETERS}"
     ),
 }
 ATTRIBUTES = {
@@ -55,6 +56,7 @@ ATTRIBUTES = {
     "numpy": (
         rf"np\.(errstate|dot|matmul|add|subtract|multiply|divide|power|maximum|minimum|negative|abs"
         r"|exp|expm1|log|log1p|sqrt|sin|cos|tan|sinh|cosh|tanh|arcsin|arccos|arctan|less|less_equal"
+        r"|arcsinh|arccosh|arctanh|arctan2|cbrt|fmod|hypot|log10|log2|rint"
         r"|greater|greater_equal|equal|not_equal|logical_and|logical_or|logical_not|copyto|where"
         rf"|einsum|isfinite|isnan)|np\.(add|maximum|minimum)\.(reduce|at)|ieee\.({FUNCTIONS})"
         r"|(d?[ctwxz]\d+(_\d+)?|table\d+)\.(fill|take)"
@@ -75,11 +77,12 @@ C_WORDS = re.compile(
     "|inline|struct|typedef|unsigned|void|while|restrict|uint64_t|int64_t|memcpy"
     "|memset|isfinite|isnan|INFINITY|NAN|pow|fabs|exp|expm1|log|log1p|sqrt|sin|cos|tan"
     "|sinh|cosh|tanh|asin|acos|atan|erf|erfc|v_exp|v_log1p"
+    "|asinh|acosh|atanh|atan2|cbrt|fmod|hypot|lgamma|log10|log2|rint"
     "|INLINE|NULL|far|NEVER_INLINED|call|run|zero|seed|gather|largest|from|to|end|rows"
     "|count|width|places|found|index|row_of|place"
     "|lost|top|best|term|sum|table|work|values|adjoints"
     "|seeds|forward|backward|memory|calls|pass|Pass|Memory|PUBLIC|__attribute__"
-    "|__asm__|vector_size|aligned|may_alias|fmax|fmin"
+    "|pick|__asm__|vector_size|aligned|may_alias|fmax|fmin"
 )
 C_NAMES = re.compile(
     rf"[a-z]{{1,2}}\d*(_at)?|part\d+|row_[a-z]|[A-Z]+\d+|(z|dx|dy)_({'|'.join(OPS)})"

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import mpmath as mp
@@ -15,6 +16,7 @@ from oracles import EXACT, SPECIAL, ulps
 
 from engine import functions as fn
 from engine import ieee
+from engine.formula import calls
 from engine.op import Op
 from engine.ops import OPS
 from engine.replay.backends import c, ctext, library, vectormath
@@ -29,6 +31,17 @@ needs_compiler = [
 ROWS = [op for op in OPS.values() if not op.many]
 SINGLE = [op for op in ROWS if op.arity == 1]
 NEAR = {"sin", "cos", "tan"}
+OURS = {*vectormath.names(), "abs", "sqrt"}
+
+ONE_BY_ONE = {"logit", "xlogy", "copysign"}  # gcc leaves a loop of these as it is
+
+
+def is_ours(op: Op) -> bool:
+    """Whether a row calls nothing in C but what is written here: no `lgamma` of its library."""
+    called = set().union(*map(calls, (op.formula, *op.partials)))
+    return all(is_ours(op.callees[f]) if f in op.callees else f in OURS for f in called)
+
+
 HEADER = Path(vectormath.__file__).with_suffix(".h").read_text(encoding="ascii")
 STATED = {
     name: float(ulp) for name, ulp in re.findall(r"/\* (\w+): (?:at most )?([\d.]+) ulp", HEADER)
@@ -175,7 +188,7 @@ class TestVectors:
         loops = [k for k, line in enumerate(lines) if k >= start and "for (int i0" in line]
         assert len(loops) > 70
         for k in loops:
-            body = lines[k + 1]
+            body = "".join(takewhile(lambda line: line.strip() != "}", lines[k + 1 :]))
             is_vector = bool(found & {k + 1, k + 2})  # lines count from 1
             assert is_vector == ("NULL" not in body), body
 
@@ -202,7 +215,11 @@ def rows_as_text() -> str:
     def column() -> list[Value]:
         return [Value(0.3 + 0.001 * k) for k in range(128)]
 
-    rows = [(op, [column() for _ in op.partials]) for op in ROWS]
+    rows = [
+        (op, [column() for _ in op.partials])
+        for op in ROWS
+        if is_ours(op) and op.name not in ONE_BY_ONE
+    ]
     with record() as seen:
         zs = [apply(op, *xs) for op, columns in rows for xs in zip(*columns, strict=True)]
     flat = [x for _, columns in rows for xs in columns for x in xs]
@@ -239,6 +256,6 @@ def test_only_what_is_called_is_there() -> None:
 
 
 def test_each_function_says_how_far_it_may_be_off() -> None:
-    of_formulas = {name for name in ieee.FUNCTIONS if name not in ("abs", "sqrt")} | {"pow"}
+    of_formulas = (ieee.FUNCTIONS.keys() & {*vectormath.names()}) | {"pow"}
     assert set(STATED) == of_formulas | {"sigmoid", "sigmoid_slope", "softplus"}
     assert all(math.isfinite(ulp) and ulp < 5 for ulp in STATED.values())

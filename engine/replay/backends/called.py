@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.ieee import fsum, logsumexp
+from engine.ieee import FUNCTIONS, fsum, logsumexp
 from engine.op import CAREFUL
 from engine.replay.views import Lengths, Strides
 
@@ -67,8 +66,7 @@ NAMES: dict[str, Any] = {
     "view": view,
     "total": total,
     "row_places": row_places,
-    "erf": _elementwise(math.erf),
-    "erfc": _elementwise(math.erfc),
+    **{name: _elementwise(FUNCTIONS[name]) for name in ("erf", "erfc", "lgamma")},
     "LARGEST": sys.float_info.max,
     "ieee": SimpleNamespace(**CAREFUL, fsum=fsum, logsumexp=logsumexp),
 }

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from engine.formula import plain, tree
-from engine.ieee import FUNCTIONS
 from engine.op import Op
 from engine.ops import OPS
+from engine.replay.backends import vectormath
 from engine.replay.backends.infix import infix
 
-# The functions of `vectormath` have the names of those in Python; processors have two of their own.
-_LIBRARY = {name: f"v_{name}" for name in (*FUNCTIONS, "pow")} | {"abs": "fabs", "sqrt": "sqrt"}
+# The functions of `vectormath` have the names of those in Python; others are those of C.
+_LIBRARY = {name: f"v_{name}" for name in vectormath.names()} | {"abs": "fabs", "round": "rint"}
 _WHOLE = {  # of these rows what `vectormath` has whole, with one exp where a formula has two
     OPS["tanh"]: [(OPS["tanh"].partials[0], "4 * v_sigmoid_slope(2 * x)")],
     OPS["sigmoid"]: [

@@ -18,10 +18,10 @@ Number = View | float
 FUNCTIONS = {
     **{name: f"np.{name}" for name in ("abs", "cos", "cosh", "exp", "expm1", "log", "log1p")},
     **{name: f"np.{name}" for name in ("sin", "sinh", "sqrt", "tan", "tanh")},
-    "maximum": "np.maximum",
-    **{f"a{name}": f"np.arc{name}" for name in ("sin", "cos", "tan")},
-    **{name: name for name in ("erf", "erfc")},  # NumPy has none
-    "pow": "np.power",
+    **{name: f"np.{name}" for name in ("cbrt", "fmod", "hypot", "log10", "log2", "maximum")},
+    **{f"a{name}": f"np.arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: name for name in ("erf", "erfc", "lgamma")},  # NumPy has none
+    **{"atan2": "np.arctan2", "pow": "np.power", "round": "np.rint"},
 }
 SIGNS: dict[type[ast.AST], str] = {
     **{ast.Add: "np.add", ast.Sub: "np.subtract", ast.Mult: "np.multiply", ast.Div: "np.divide"},

@@ -22,6 +22,15 @@ def needed(source: str) -> str:
     return "\n\n".join([first, *(text for name, text in functions.items() if name in wanted)])
 
 
+def names() -> list[str]:
+    """What there is, by the names in Python.
+
+    >>> "exp" in names(), "lgamma" in names()
+    (True, False)
+    """
+    return [name.removeprefix("v_") for name in _parts()[1]]
+
+
 def _names(text: str) -> set[str]:
     return {*re.findall(r"\bv_\w+", text)}
 
