@@ -57,6 +57,7 @@ def line(x, y):
 UNSEEN_BY_LINES = {"circle": circle, "corners": corners, "product": product}
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("n", [120, 500])
 @pytest.mark.parametrize("name", UNSEEN_BY_LINES)
 def test_the_default_learns_what_no_line_can_see(name, n):
@@ -155,6 +156,7 @@ def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
     assert net.state_dict() != net_of(4, 3, 3).state_dict()
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("n", [120, 300])
 @pytest.mark.parametrize("aim", [line, product])
 def test_a_training_goes_on_from_the_start_it_began_with(n, aim, tmp_path):

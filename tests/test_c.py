@@ -70,6 +70,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_its_points(op: Any) -> None:
     inputs = [[Value(x) for x in point] for point in op.at * 7]
@@ -77,6 +78,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in inputs], flat).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     if op.arity == 1:
@@ -96,6 +98,7 @@ def test_each_row_at_special_values(op: Any) -> None:
                 assert g == w or (g != g and w != w), where
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("name", ["sum", "dot", "logsumexp"])
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("special", [0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
@@ -171,12 +174,14 @@ def test_both_vectors_of_a_dot_may_be_the_same(
     Ran(lambda: fn.dot(ps, ps), ps).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("n", [1, 2, 5, 33, 400])
 def test_a_number_that_all_rows_share(way: str, n: int) -> None:
     w, xs = Value(0.7), values(n)
     Ran(lambda: fn.sum([(w * x + w).tanh() / w for x in xs]), [w, *xs]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (16, 16, 16), (7, 33, 20), (19, 10, 64)])
 def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     n, m, k = shape
@@ -203,6 +208,7 @@ LOSSES: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("batch", [1, 31])

@@ -52,6 +52,7 @@ def numbers(model, optimizer):
     return [p.data for p in model.parameters()], [p.grad for p in model.parameters()], memory
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
 def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
@@ -64,6 +65,7 @@ def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
         assert replayed[1].steps == eager[1].steps
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)

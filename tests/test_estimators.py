@@ -26,6 +26,7 @@ XS, YS = (np.array(part) for part in iris())
 NAMES = np.array(iris().classes)[YS]
 
 
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("kind", [NetClassifier, NetRegressor])
 def test_all_checks_of_scikit_learn_pass(kind):

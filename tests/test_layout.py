@@ -55,6 +55,7 @@ def graph(seed: int) -> tuple[list[Item], list[tuple[int, int]], list[int | None
     return items, edges, parents
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(60))
 def test_nothing_overlaps(seed: int) -> None:
     items, edges, parents = graph(seed)
@@ -73,6 +74,7 @@ def test_nothing_overlaps(seed: int) -> None:
             assert apart(placed.boxes[a], placed.boxes[b])
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(60))
 def test_wires_end_at_their_entries_and_pass_no_other_node(seed: int) -> None:
     items, edges, parents = graph(seed)

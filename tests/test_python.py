@@ -54,6 +54,7 @@ def check(make, graph: Graph, seeds=()):
 # --- the bits of eager mode ---------------------------------------------------
 
 
+@pytest.mark.some(3)
 @KERNELS
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_graphs(make, graph):

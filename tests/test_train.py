@@ -588,6 +588,7 @@ FLOATS = {  # what floats can do and Values cannot
 }
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("place", ["model", "loss"])

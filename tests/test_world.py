@@ -1312,6 +1312,7 @@ def test_each_change_changes_something():
             assert repr(changed) != repr(same), row.name
 
 
+@pytest.mark.some(6, of="row")
 @pytest.mark.filterwarnings("ignore:^a$", "ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(
     ("row", "way", "backend"), [case for backend in BACKENDS for case in _cases(backend)]
@@ -1404,6 +1405,7 @@ TOGGLED = [
 ALWAYS = {call: 0.9**call for call in range(2, CALLS + 1)}
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("way", ["module", "closure", "method"])
 @pytest.mark.parametrize("row", ANNEALED + TOGGLED, ids=lambda row: row.name)
@@ -1540,6 +1542,7 @@ def _fit_cases() -> list[Any]:
 RESTS = {"first call only": PLACES, "memory of the last call": ("penalty",)}
 
 
+@pytest.mark.some(4)
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "place", "backend"), _fit_cases())
 def test_training_sees_what_a_call_sees(row, place, backend):
@@ -1879,6 +1882,7 @@ def _own_cases() -> list[Any]:
     return cases
 
 
+@pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "backend"), _own_cases())
 def test_training_is_as_without_replay(row, backend):
@@ -1906,7 +1910,7 @@ def test_each_loop_sees_it(row, loop):
 # --- random programs ----------------------------------------------------------------------------
 
 CHUNKS = 4  # in processes of their own, where there are several
-AMOUNTS = {"python": (2_000, 50_000), "c": (50, 1_000)}
+AMOUNTS = {"python": (200, 2_000, 50_000), "c": (12, 50, 1_000)}
 SMALL = {"c": {"calls": (6, 6), "terms": 2}}  # a C compiler takes its time
 
 
