@@ -249,6 +249,7 @@ def slopes_of(results, values):
     return [z if isinstance(z, float) else z.data for z in results] + [v.grad for v in values]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 50))]
 )

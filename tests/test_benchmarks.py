@@ -127,6 +127,7 @@ def test_contenders_agree_on_every_loss_of_a_training(work, way, request):
         assert eager[:4] == pytest.approx(losses_by_hand(work, steps=4), rel=1e-8)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("work", ["W1", "W2", "W3"])
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):

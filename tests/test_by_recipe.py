@@ -69,6 +69,7 @@ def test_the_default_learns_what_no_line_can_see(name, n):
     assert loss < 0.1 if right is None else right > 0.93
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("n", [60, 300])
 def test_where_a_line_is_right_the_straight_start_is_taken(n):
     found = chosen(recipe_for(n), net_of(2, 16, 16, 1), mse, amounts_of(n, line), 0, "numpy")

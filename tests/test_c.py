@@ -164,6 +164,7 @@ def test_an_input_that_nothing_reads_has_gradient_0() -> None:
     assert Ran(lambda: x * x, [x, y]).grads == [4.0, 0.0]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("n", [1, 3, 9, 40, 700])
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 def test_both_vectors_of_a_dot_may_be_the_same(
@@ -190,6 +191,7 @@ def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     Ran(lambda: fn.sum([y for x in xs for y in model(x)]), [v for x in xs for v in x]).check()
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "activation", ["linear", "relu", "tanh", "sigmoid", "gelu", "softplus", "exp"]
 )
@@ -219,6 +221,7 @@ def test_losses(name: str, fused: bool, batch: int) -> None:
     Ran(lambda: loss([model(x) for x in xs], [target] * batch), [v for x in xs for v in x]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("rows", [5, 100])
 def test_sums_of_products_with_two_summands_of_their_own(way: str, rows: int) -> None:
     xs = [values(8, k) for k in range(rows)]
@@ -228,6 +231,7 @@ def test_sums_of_products_with_two_summands_of_their_own(way: str, rows: int) ->
     assert (loop.op.name, len(loop.scalars)) == ("dot", 2)
 
 
+@pytest.mark.some(5)
 def test_recurrent_net(way: str) -> None:
     w, u, h0 = [values(6, i) for i in range(6)], values(6, 9), values(6, 10)
     xs = values(12, 11)
@@ -241,6 +245,7 @@ def test_recurrent_net(way: str) -> None:
     Ran(run, xs).check()
 
 
+@pytest.mark.some(5)
 def test_convolution_with_overlapping_windows(way: str) -> None:
     image = [values(11, i) for i in range(9)]
     kernels = [values(9, 20 + i) for i in range(4)]
@@ -257,6 +262,7 @@ def test_convolution_with_overlapping_windows(way: str) -> None:
     Ran(run, [v for row in image for v in row]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("rows", [3, 200])
 def test_sparse_net_reads_tables(way: str, rows: int) -> None:
     draw = random.Random(4)
@@ -275,6 +281,7 @@ def test_sparse_net_reads_tables(way: str, rows: int) -> None:
     assert any(access.table for access in accesses)
 
 
+@pytest.mark.some(5)
 def test_attention(way: str) -> None:
     width, length = 8, 6
     q, k, v = ([values(width, 10 * s + i) for i in range(width)] for s in (1, 2, 3))

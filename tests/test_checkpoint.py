@@ -871,6 +871,7 @@ MUTATIONS = {  # with counts, and the share of files that is accepted at least
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov"])
 @pytest.mark.parametrize("kind", MUTATIONS)
 @pytest.mark.filterwarnings("ignore::nn.history.LossExploded")

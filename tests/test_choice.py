@@ -627,6 +627,7 @@ def program(text, path, home, **more):
     )
 
 
+@pytest.mark.some(4)
 @needs_c
 @posix
 @pytest.mark.parametrize(

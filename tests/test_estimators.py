@@ -29,8 +29,9 @@ NAMES = np.array(iris().classes)[YS]
 @pytest.mark.some(2)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("kind", [NetClassifier, NetRegressor])
-def test_all_checks_of_scikit_learn_pass(kind):
-    checks = check_estimator(kind(steps=400, start="straight"), on_skip=None)
+def test_all_checks_of_scikit_learn_pass(kind, amount):
+    steps = amount(100, 400, 400)
+    checks = check_estimator(kind(steps=steps, start="straight"), on_skip=None)
     assert len(checks) > 40
     assert {check["status"] for check in checks} <= {"passed", "skipped"}
 
@@ -86,6 +87,7 @@ def product_of(rows, seed):
     return xs, xs[:, 0] * xs[:, 1]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("rows", [150, 600])
 def test_the_default_learns_what_no_line_can_see(rows):
     """Two circles, the corners of a square, a product: a line is as good as a coin or the mean."""

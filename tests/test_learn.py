@@ -183,6 +183,7 @@ def test_a_training_goes_on_by_one_flag(capsys):
     assert len(loss[0]) == 90
 
 
+@pytest.mark.some(3)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_named_backend_gives_the_same_bits_and_is_kept(backend, capsys):

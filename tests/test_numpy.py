@@ -398,6 +398,7 @@ def test_an_operation_of_a_user_runs_in_numpy() -> None:
 CALM = ["add", "sub", "mul", "neg", "tanh", "sin", "cos", "sigmoid", "softplus", "gelu", "atan"]
 
 
+@pytest.mark.some(3)
 @every_way
 @settings(max_examples=60)
 @given(st.data())

@@ -61,6 +61,7 @@ def test_graphs(make, graph):
     check(make, graph())
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.floats(-3, 3)))
@@ -68,6 +69,7 @@ def test_random_graphs(make, graph):
     check(make, graph)
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.sampled_from(SPECIAL)), st.sampled_from([1.0, 0.0, -0.0, 1e308]))
@@ -76,6 +78,7 @@ def test_random_graphs_of_special_values(make, graph, seed):
     check(make, graph, [seed] * len(of.outputs))
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs(["add", "sub", "mul", "relu", "dot", "max"], st.sampled_from(SPECIAL)))
@@ -265,6 +268,7 @@ def test_long_expressions():
         check(Lines, (xs, f))
 
 
+@pytest.mark.some(4)
 @KERNELS
 @pytest.mark.parametrize(
     ("levels", "step"),

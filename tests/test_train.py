@@ -726,6 +726,7 @@ def test_the_collector_is_back_after_an_error():
     assert gc.isenabled()
 
 
+@pytest.mark.some(5)
 @pytest.mark.usefixtures("_collector")
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 def test_training_leaves_no_cycles_and_memory_flat(backend):
@@ -920,6 +921,7 @@ def _clamped(self):
 Clamped.step = _clamped
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
 @pytest.mark.parametrize(
     ("kind", "warns"), [(Own, ""), (ReadsSteps, "ReadsSteps.moved reads steps"), (Clamped, "")]

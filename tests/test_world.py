@@ -1266,7 +1266,8 @@ def _cases(backend: str) -> list[Any]:
     """The rows with their ways; those that only `--nightly` tries are marked.
 
     In Python each commit tries all scopes and in turn one wrap, and each night all; elsewhere it is
-    one way, and in C every eighth row, and each night two.
+    one way, and in C every eighth row, and each night two. A quick run takes a sixth of each row;
+    of those with a Module of one's own, where all that it reaches is read for seconds, one.
     """
     cases = []
     for number, (kind, row) in enumerate(ROWS):
@@ -1278,7 +1279,8 @@ def _cases(backend: str) -> list[Any]:
             quick = _in_turn(number, ways) if backend == "numpy" or number % C_ROWS == 0 else []
             all_ = dict.fromkeys([*quick, *_in_turn(number, scopes), *_in_turn(number, wraps)])
         for way in all_:
-            marks = [] if way in quick else [pytest.mark.nightly]
+            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(6, of="row")
+            marks = [some] if way in quick else [pytest.mark.nightly]
             name = f"{kind}-{row.name}-{way}-{backend}"
             cases.append(pytest.param(row, way, backend, id=name, marks=marks))
     return cases
@@ -1312,7 +1314,6 @@ def test_each_change_changes_something():
             assert repr(changed) != repr(same), row.name
 
 
-@pytest.mark.some(6, of="row")
 @pytest.mark.filterwarnings("ignore:^a$", "ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(
     ("row", "way", "backend"), [case for backend in BACKENDS for case in _cases(backend)]
