@@ -14,8 +14,10 @@ PAGES = Sybil(
 )
 pytest_collect_file = PAGES.pytest()
 
-LAST = (
-    *("world", "train"),
+LAST = (  # the slow ones: they train, compile, start processes, open browsers
+    *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
+    *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
+    *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "page_browser"),
 )
 
 

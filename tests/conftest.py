@@ -1,7 +1,8 @@
 """The three sizes of a run, the order of its tests, and the figures that it reached.
 
-`pytest` alone is quick: of the tests marked `some(n)` it takes one case in n. Files that are named
-run whole, as all do with `--whole`. `--nightly` is whole, with long counts.
+`pytest` alone is quick: of the tests marked `some(n)` it takes one case in n, and of those marked
+`whole` none: they take a second or more, and quicker ones look at the same code. Files that are
+named run whole, as all do with `--whole`. `--nightly` is whole, with long counts.
 """
 
 import signal
@@ -34,6 +35,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "some(n, of=parameter): one case in n (of each of it)")
+    config.addinivalue_line("markers", "whole: too long for a quick run")
     config.addinivalue_line("markers", "nightly: too long for every commit; runs with --nightly")
 
 
@@ -53,7 +55,8 @@ def pytest_report_header(config):
 def pytest_collection_modifyitems(config, items):
     """Leaves out what this size of a run does not take."""
     size = size_of(config)
-    out = {item for item in items if size < NIGHTLY and item.get_closest_marker("nightly")}
+    larger = ("whole", "nightly")[size:]
+    out = {item for item in items if any(map(item.get_closest_marker, larger))}
     if size == QUICK:
         out |= set(too_many([item for item in items if item not in out]))
     if out:

@@ -157,7 +157,7 @@ def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
     assert net.state_dict() != net_of(4, 3, 3).state_dict()
 
 
-@pytest.mark.some(4)
+@pytest.mark.whole
 @pytest.mark.parametrize("n", [120, 300])
 @pytest.mark.parametrize("aim", [line, product])
 def test_a_training_goes_on_from_the_start_it_began_with(n, aim, tmp_path):
@@ -216,6 +216,7 @@ def test_what_is_held_out_stops_the_training_and_is_not_learned_from():
     assert history.points_seen[-1] == 64 * len(history)
 
 
+@pytest.mark.whole
 def test_decay_keeps_the_weights_before_the_bends_small():
     paid = {}
     for decay in (0.0, 30.0):

@@ -303,12 +303,12 @@ def test_attention(way: str) -> None:
     Ran(run, [a for x in xs for a in x]).check()
 
 
-def test_deep_chains(amount: Callable[[int, int], int]) -> None:
+def test_deep_chains(amount: Callable[..., int]) -> None:
     x, w = Value(0.5), Value(0.999)
 
     def run() -> Any:
         v: Any = x
-        for i in range(amount(20_000, 100_000)):
+        for i in range(amount(3_000, 20_000, 100_000)):
             v = v * w if i % 3 else (v + x).sin()
         return v
 
@@ -316,8 +316,8 @@ def test_deep_chains(amount: Callable[[int, int], int]) -> None:
     assert len(ran.kernel.source) < 40_000
 
 
-def test_wide_programs(amount: Callable[[int, int], int]) -> None:
-    xs = values(amount(20_000, 100_000))
+def test_wide_programs(amount: Callable[..., int]) -> None:
+    xs = values(amount(3_000, 20_000, 100_000))
     Ran(lambda: fn.sum([(x * x + 1.0).sqrt() for x in xs]), xs).check()
 
 
@@ -341,6 +341,7 @@ BINARY = ["add", "sub", "mul", "max", "min"]
 MANY = ["sum", "dot", "logsumexp"]
 
 
+@pytest.mark.whole
 @settings(max_examples=40)
 @given(st.data())
 def test_random_graphs(data: st.DataObject) -> None:

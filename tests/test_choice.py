@@ -557,6 +557,7 @@ def test_a_kernel_of_the_optimizer_that_is_wrong_moves_nothing(tries, monkeypatc
         both.train("eager")
 
 
+@pytest.mark.whole
 @needs_c
 def test_a_setting_that_is_turned_on_while_a_compiler_works(tries, monkeypatch, home):
     monkeypatch.setenv("CC", compiler(home, SLOW))

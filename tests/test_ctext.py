@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
+
 from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
 from engine.replay.backends.contraction import Machine
@@ -34,6 +36,7 @@ def net(xs: list[list[Value]]) -> Callable[[], Value]:
     return lambda: sum_of([logsumexp(model(x)) for x in xs]) + dot(xs[0], xs[0])
 
 
+@pytest.mark.whole
 def test_a_larger_batch_is_no_longer_text() -> None:
     sources = [written(net(xs), flat(xs)).source for xs in (batch(40, 3), batch(400, 3))]
     assert len(sources[1]) < len(sources[0]) + 2000

@@ -137,6 +137,7 @@ def test_the_manual_has_every_option_as_the_command_has_it():
 # --- the site -------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_the_site_is_built_without_warnings_and_whole(tmp_path):
     if not find_spec("sphinx"):
         pytest.skip("needs the extra docs: pip install -e .[docs]")

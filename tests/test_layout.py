@@ -151,7 +151,7 @@ def test_the_same_graph_gives_the_same_layout() -> None:
     assert layout(*graph(7)) == layout(*graph(7))
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @pytest.mark.parametrize("reach", [200, 5000])
 def test_five_thousand_nodes_in_seconds(reach: int) -> None:
     """Measured 0.7 s on the slower of two machines; the bound leaves room for a busy one."""

@@ -46,6 +46,7 @@ def test_changes_that_change_no_result_are_there_once():
     assert {what: met[what] for what in mutants.EQUIVALENT} == dict.fromkeys(mutants.EQUIVALENT, 1)
 
 
+@pytest.mark.whole
 def test_the_tests_that_look_at_mutants_are_there():
     looked = [who.tests for files in mutants.TARGETS.values() for who in files.values()]
     named = sorted({test for tests in looked for test in tests if "::" in test})

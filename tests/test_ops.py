@@ -204,6 +204,7 @@ def test_special_values_against_torch(op, figure):
     figure("a4", "special values: unreviewed differences to PyTorch", count)
 
 
+@pytest.mark.whole
 def test_the_page_of_differences_is_the_table():
     """In a process of its own: one that has loaded JAX must not fork."""
     for library in ("torch", "jax"):

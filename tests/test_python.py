@@ -310,6 +310,7 @@ def test_the_source_of_lists_says_what_they_do():
     assert adjoints == [65.0, 10.0, 5.0]
 
 
+@pytest.mark.whole
 def test_wide_graphs_take_lists(monkeypatch):
     xs = numbers(1000)
     w = Value(0.1)
@@ -327,6 +328,7 @@ def test_wide_graphs_take_lists(monkeypatch):
     assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("graph", "fused", "examples"),
     [

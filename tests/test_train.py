@@ -112,6 +112,7 @@ def test_a_net_takes_the_steps_of_pytorch():
 # --- stochastic gradient descent -------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_one_point_is_the_whole_slope_on_average():
     data = small_iris()
     start = numbers(iris_net())
@@ -150,6 +151,7 @@ def test_every_point_is_drawn_equally_often_and_with_replacement():
     assert 400 < repeats < 600
 
 
+@pytest.mark.whole
 def test_its_noise_has_a_floor_that_falls_with_the_learning_rate():
     rng = random.Random(0)
     xs = [[rng.uniform(-1, 1)] for _ in range(50)]
