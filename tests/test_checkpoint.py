@@ -336,7 +336,7 @@ def test_losses_of_validation_data_that_are_not_finite(path):
 
 PROGRAM = """
 import sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/helpers"]
 from test_checkpoint import run
 print(run(**eval(sys.argv[1])))
 """

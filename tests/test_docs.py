@@ -52,6 +52,12 @@ def test_the_map_names_files_that_exist():
     assert found > 60
 
 
+def test_the_page_of_helpers_names_each_of_them():
+    folder = ROOT / "tests" / "helpers"
+    named = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(), flags=re.M)
+    assert sorted(named) == sorted(path.name for path in folder.glob("*.py"))
+
+
 # --- what is said of micrograd --------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 def printed(program: str, seed: int) -> str:
     """What a program prints, with files beside this one to import, and hashes seeded."""
-    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    paths = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
     return subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": str(seed)},
