@@ -23,11 +23,14 @@ def test_a_neuron_is_two_lines_and_no_product_is_made_twice():
     forward, backward = "\n".join(lines((xs, f))).split("while seeds")
     assert forward.count("\n  v") == 3
     assert (forward.count(" * "), backward.count(" * ")) == (4, 9)
+    assert backward.count("\n   if ") == 2  # where what came to w may not be added to
 
 
-def test_long_expressions_are_cut():
+def test_long_expressions_are_cut_into_few_lines():
     xs = numbers(1000)
     x = Value(0.5)
-    for f in (lambda: total(xs), lambda: total(x * y for y in xs)):
+    for f, parts in ((lambda: total(xs), 2), (lambda: total(x * y for y in xs), 4)):
         source = lines(([x, *xs], f))
         assert max(line.count("+") for line in source if "yield" not in line) <= ONE_LINE
+        forward = source[: source.index("  while seeds is not None:")]
+        assert len(forward) <= parts * len(xs) / ONE_LINE + 5
