@@ -1,7 +1,9 @@
 """How long the text of straight lines is; what it computes is judged in test_python."""
 
+import pytest
 from graphs import numbers, recorded, total
 
+import engine
 from engine import formula
 from engine.replay.backends.pythontext import ONE_LINE, Writer
 from engine.value import Value
@@ -34,3 +36,31 @@ def test_long_expressions_are_cut_into_few_lines():
         assert max(line.count("+") for line in source if "yield" not in line) <= ONE_LINE
         forward = source[: source.index("  while seeds is not None:")]
         assert len(forward) <= parts * len(xs) / ONE_LINE + 5
+
+
+@pytest.mark.parametrize(
+    ("f", "count", "tables"),
+    [
+        (lambda i, xs: engine.pick(xs, i), 4, 0),
+        (lambda i, xs: engine.pick(xs[::2], i), 2, 0),
+        (lambda i, xs: engine.pick(xs[:1], i), 1, 0),
+        (lambda i, xs: engine.pick(xs, i) * engine.pick(xs[::2], i), 2, 0),
+        (lambda i, xs: engine.pick(xs, i) * engine.pick(xs[::-1], i), 4, 1),
+        (lambda i, xs: engine.pick([*xs[:2], 0.5, xs[2]], i), 4, 1),
+    ],
+)
+def test_what_was_picked_finds_its_adjoint(f, count, tables):
+    """By arithmetic where the rows lie evenly, else in a table."""
+    xs = numbers(4)
+    i = Value(0.0)
+    text = "\n".join(lines(([i, *xs], lambda: f(i, xs))))
+    assert text.count("pool[(") == tables
+    step = engine.replay(f, backend="python")
+    for k in range(count):
+        gradients = []
+        for g in (f, step):
+            for x in xs:
+                x.zero_grad()
+            g(Value(float(k)), xs).backward()
+            gradients.append([x.grad for x in xs])
+        assert gradients[0] == gradients[1]
