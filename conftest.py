@@ -14,6 +14,12 @@ PAGES = Sybil(
 )
 pytest_collect_file = PAGES.pytest()
 
+LAST = (  # the slow ones: they train, compile, start processes, open browsers
+    *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
+    *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
+    *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "page_browser"),
+)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
@@ -23,11 +29,12 @@ def pytest_xdist_auto_num_workers(config):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """Pages come first: their examples stand on each other, and what is last may change hands.
+    """Pages come first: their examples stand on each other, so one process has to take them all.
 
-    A process that has nothing left to do takes over the end of another's list.
+    Then the files of quick tests, and those of LAST in its order.
     """
-    items.sort(key=lambda item: item.path.suffix != ".md")
+    place = {f"test_{name}.py": k for k, name in enumerate(LAST, 1)}
+    items.sort(key=lambda item: (item.path.suffix != ".md", place.get(item.path.name, 0)))
 
 
 @pytest.fixture(autouse=True)

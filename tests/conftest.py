@@ -1,7 +1,14 @@
-"""`pytest --nightly` does the long counts; the figures reached are printed at the end of a run."""
+"""The three sizes of a run, the order of its tests, and the figures that it reached.
+
+`pytest` alone is quick: of the tests marked `some(n)` it takes one case in n, and of those marked
+`whole` none: they take a second or more, and quicker ones look at the same code. Files that are
+named run whole, as all do with `--whole`. `--nightly` is whole, with long counts.
+"""
 
 import signal
 import time
+import zlib
+from collections import defaultdict
 
 import pytest
 from commands import (  # noqa: F401 (fixtures)
@@ -16,25 +23,60 @@ from hypothesis import settings
 from processors import processor  # noqa: F401 (a fixture)
 
 FIGURE = "figure"
+QUICK, WHOLE, NIGHTLY = range(3)
 settings.register_profile("fixed", deadline=None, derandomize=True, database=None)
 settings.load_profile("fixed")
 
 
 def pytest_addoption(parser):
+    parser.addoption("--whole", action="store_true", help="every case, also of long tables")
     parser.addoption("--nightly", action="store_true", help="the battery with its long counts")
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "some(n, of=parameter): one case in n (of each of it)")
+    config.addinivalue_line("markers", "whole: too long for a quick run")
     config.addinivalue_line("markers", "nightly: too long for every commit; runs with --nightly")
 
 
-def pytest_collection_modifyitems(config, items):
+def size_of(config):
     if config.getoption("--nightly"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("nightly")]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("nightly")]
+        return NIGHTLY
+    names_files = config.args_source is not config.ArgsSource.TESTPATHS
+    return WHOLE if names_files or config.getoption("--whole") else QUICK
+
+
+def pytest_report_header(config):
+    """The first line of a run: what comes, before the tests are looked for."""
+    what = ("quick: some cases of long tables, --whole takes all", "whole", "nightly: long counts")
+    return f"{what[size_of(config)]}; looking for the tests"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out what this size of a run does not take."""
+    size = size_of(config)
+    larger = ("whole", "nightly")[size:]
+    out = {item for item in items if any(map(item.get_closest_marker, larger))}
+    if size == QUICK:
+        out |= set(too_many([item for item in items if item not in out]))
+    if out:
+        config.hook.pytest_deselected(items=list(out))
+        items[:] = [item for item in items if item not in out]
+
+
+def too_many(items):
+    """What is beyond one case in n of the tests marked `some(n)`, the same ones in every run.
+
+    `some(n, of="row")` takes one in n of the cases of each row.
+    """
+    tables = defaultdict(list)
+    for item in items:
+        if some := item.get_closest_marker("some"):
+            part = repr(item.callspec.params[of]) if (of := some.kwargs.get("of")) else None
+            tables[item.parent.nodeid, item.originalname, part, *some.args].append(item)
+    for (*_, n), cases in tables.items():
+        cases.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
+        yield from cases[-(-len(cases) // n) :]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -45,9 +87,9 @@ def ctrl_c_is_heard():
 
 @pytest.fixture
 def amount(request):
-    """How many to try: the first number at each commit, the second with --nightly."""
-    is_long = request.config.getoption("--nightly")
-    return lambda quick, nightly: nightly if is_long else quick
+    """How many to try: quick, whole, nightly; of two numbers the first is also the quick one."""
+    size = size_of(request.config)
+    return lambda *counts: (counts[0], *counts)[-3:][size]
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ def test_contenders_agree_on_every_loss_of_a_training(work, way, request):
         assert eager[:4] == pytest.approx(losses_by_hand(work, steps=4), rel=1e-8)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("work", ["W1", "W2", "W3"])
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
@@ -362,6 +363,7 @@ def test_scikit_learn_scores_the_net_that_the_command_left(elsewhere):
     assert 0.6 < ours <= 1
 
 
+@pytest.mark.whole
 def test_a_training_runs_in_a_process_of_its_own_with_an_empty_cache_or_a_warm_one():
     pytest.importorskip("sklearn")
     task = digits_task(steps=3)
@@ -431,6 +433,7 @@ def test_flops_count_products_and_sums_of_both_passes(name, shape, terms, wanted
     assert alone.flops(Loop(OPS[name], shape, terms, scalars, vectors, 0)) == expected
 
 
+@pytest.mark.whole
 def test_the_kernel_stays_below_the_peak():
     if library.compiler() is None:
         pytest.skip("no C compiler")
@@ -441,6 +444,7 @@ def test_the_kernel_stays_below_the_peak():
     assert "products and sums" in share.note
 
 
+@pytest.mark.whole
 def test_guards_and_the_witness_are_measured():
     if library.compiler():
         guards = alone.guards("W1", {})(0)
@@ -503,6 +507,7 @@ def test_watching_stays_within_its_goals(function):
     assert measured.note
 
 
+@pytest.mark.whole
 def test_the_layout_is_that_of_a_net_of_5000_nodes(monkeypatch):
     monkeypatch.setattr(watching.time, "perf_counter", time.process_time)  # others run beside it
     measured = watching.layout_of_many({})(0)
@@ -575,6 +580,7 @@ def test_a_table_is_read_as_the_command_reads_it():
     assert error < lost < 3.0
 
 
+@pytest.mark.whole
 def test_a_table_is_judged_on_the_same_folds_for_all():
     pytest.importorskip("pandas")
     found = tables.scores(tables.TABLES["iris"](), folds=3, times=1, steps=200)

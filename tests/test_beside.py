@@ -70,6 +70,7 @@ def test_in_the_child_of_a_fork_it_is_lost_and_other_work_can_be_done():
     assert (result(work), work.is_lost) == (True, False)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "work",
     ["time.sleep(1000)", "[0 for _ in iter(int, 1)]", "None"],

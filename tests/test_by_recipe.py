@@ -57,6 +57,7 @@ def line(x, y):
 UNSEEN_BY_LINES = {"circle": circle, "corners": corners, "product": product}
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("n", [120, 500])
 @pytest.mark.parametrize("name", UNSEEN_BY_LINES)
 def test_the_default_learns_what_no_line_can_see(name, n):
@@ -68,6 +69,7 @@ def test_the_default_learns_what_no_line_can_see(name, n):
     assert loss < 0.1 if right is None else right > 0.93
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("n", [60, 300])
 def test_where_a_line_is_right_the_straight_start_is_taken(n):
     found = chosen(recipe_for(n), net_of(2, 16, 16, 1), mse, amounts_of(n, line), 0, "numpy")
@@ -167,6 +169,7 @@ def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
     assert net.state_dict() != net_of(4, 3, 3).state_dict()
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("n", [120, 300])
 @pytest.mark.parametrize("aim", [line, product])
 def test_a_training_goes_on_from_the_start_it_began_with(n, aim, tmp_path):
@@ -225,6 +228,7 @@ def test_what_is_held_out_stops_the_training_and_is_not_learned_from():
     assert history.points_seen[-1] == 64 * len(history)
 
 
+@pytest.mark.whole
 def test_decay_keeps_the_weights_before_the_bends_small():
     paid = {}
     for decay in (0.0, 30.0):

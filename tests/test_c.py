@@ -70,6 +70,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_its_points(op: Any) -> None:
     inputs = [[Value(x) for x in point] for point in op.at * 7]
@@ -77,6 +78,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in inputs], flat).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     if op.arity == 1:
@@ -96,6 +98,7 @@ def test_each_row_at_special_values(op: Any) -> None:
                 assert g == w or (g != g and w != w), where
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("name", ["sum", "dot", "logsumexp"])
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("special", [0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
@@ -161,6 +164,7 @@ def test_an_input_that_nothing_reads_has_gradient_0() -> None:
     assert Ran(lambda: x * x, [x, y]).grads == [4.0, 0.0]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("n", [1, 3, 9, 40, 700])
 @pytest.mark.parametrize("lanes", [2, 4, 8])
 def test_both_vectors_of_a_dot_may_be_the_same(
@@ -171,12 +175,14 @@ def test_both_vectors_of_a_dot_may_be_the_same(
     Ran(lambda: fn.dot(ps, ps), ps).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("n", [1, 2, 5, 33, 400])
 def test_a_number_that_all_rows_share(way: str, n: int) -> None:
     w, xs = Value(0.7), values(n)
     Ran(lambda: fn.sum([(w * x + w).tanh() / w for x in xs]), [w, *xs]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (16, 16, 16), (7, 33, 20), (19, 10, 64)])
 def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     n, m, k = shape
@@ -185,6 +191,7 @@ def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     Ran(lambda: fn.sum([y for x in xs for y in model(x)]), [v for x in xs for v in x]).check()
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     "activation", ["linear", "relu", "tanh", "sigmoid", "gelu", "softplus", "exp"]
 )
@@ -203,6 +210,7 @@ LOSSES: dict[str, tuple[Any, Any]] = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("batch", [1, 31])
@@ -213,6 +221,7 @@ def test_losses(name: str, fused: bool, batch: int) -> None:
     Ran(lambda: loss([model(x) for x in xs], [target] * batch), [v for x in xs for v in x]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("rows", [5, 100])
 def test_sums_of_products_with_two_summands_of_their_own(way: str, rows: int) -> None:
     xs = [values(8, k) for k in range(rows)]
@@ -222,6 +231,7 @@ def test_sums_of_products_with_two_summands_of_their_own(way: str, rows: int) ->
     assert (loop.op.name, len(loop.scalars)) == ("dot", 2)
 
 
+@pytest.mark.some(5)
 def test_recurrent_net(way: str) -> None:
     w, u, h0 = [values(6, i) for i in range(6)], values(6, 9), values(6, 10)
     xs = values(12, 11)
@@ -235,6 +245,7 @@ def test_recurrent_net(way: str) -> None:
     Ran(run, xs).check()
 
 
+@pytest.mark.some(5)
 def test_convolution_with_overlapping_windows(way: str) -> None:
     image = [values(11, i) for i in range(9)]
     kernels = [values(9, 20 + i) for i in range(4)]
@@ -251,6 +262,7 @@ def test_convolution_with_overlapping_windows(way: str) -> None:
     Ran(run, [v for row in image for v in row]).check()
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("rows", [3, 200])
 def test_sparse_net_reads_tables(way: str, rows: int) -> None:
     draw = random.Random(4)
@@ -269,6 +281,7 @@ def test_sparse_net_reads_tables(way: str, rows: int) -> None:
     assert any(access.table for access in accesses)
 
 
+@pytest.mark.some(5)
 def test_attention(way: str) -> None:
     width, length = 8, 6
     q, k, v = ([values(width, 10 * s + i) for i in range(width)] for s in (1, 2, 3))
@@ -290,12 +303,12 @@ def test_attention(way: str) -> None:
     Ran(run, [a for x in xs for a in x]).check()
 
 
-def test_deep_chains(amount: Callable[[int, int], int]) -> None:
+def test_deep_chains(amount: Callable[..., int]) -> None:
     x, w = Value(0.5), Value(0.999)
 
     def run() -> Any:
         v: Any = x
-        for i in range(amount(20_000, 100_000)):
+        for i in range(amount(3_000, 20_000, 100_000)):
             v = v * w if i % 3 else (v + x).sin()
         return v
 
@@ -303,8 +316,8 @@ def test_deep_chains(amount: Callable[[int, int], int]) -> None:
     assert len(ran.kernel.source) < 40_000
 
 
-def test_wide_programs(amount: Callable[[int, int], int]) -> None:
-    xs = values(amount(20_000, 100_000))
+def test_wide_programs(amount: Callable[..., int]) -> None:
+    xs = values(amount(3_000, 20_000, 100_000))
     Ran(lambda: fn.sum([(x * x + 1.0).sqrt() for x in xs]), xs).check()
 
 
@@ -328,6 +341,7 @@ BINARY = ["add", "sub", "mul", "max", "min"]
 MANY = ["sum", "dot", "logsumexp"]
 
 
+@pytest.mark.whole
 @settings(max_examples=40)
 @given(st.data())
 def test_random_graphs(data: st.DataObject) -> None:

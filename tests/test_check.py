@@ -283,6 +283,7 @@ def scaled(op, constant, offset):
     return lambda *xs: offset + constant * apply(op, *xs)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("op", "at"), SAMPLE)
 def test_a_wrong_formula_times_a_constant_is_found(op, at):
     for part in (0.0, 0.5, 2.0):
@@ -296,6 +297,7 @@ def test_a_wrong_formula_times_a_constant_is_found(op, at):
                     check_grads(scaled(wrong, constant, offset), at, order=1)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("op", "at"), SAMPLE)
 def test_a_right_formula_times_a_constant_passes(op, at):
     for constant in CONSTANTS:

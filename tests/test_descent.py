@@ -52,6 +52,7 @@ def numbers(model, optimizer):
     return [p.data for p in model.parameters()], [p.grad for p in model.parameters()], memory
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
 def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
@@ -64,6 +65,7 @@ def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
         assert replayed[1].steps == eager[1].steps
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
@@ -204,6 +206,7 @@ def same(got, expected, backend):
     )
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     ours, eager = pair(backend)
@@ -217,6 +220,7 @@ def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
     class Scaled(SGD):
@@ -239,6 +243,7 @@ def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
     assert same(ours.state(), eager.state(), backend)
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -249,6 +254,7 @@ def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
     assert ours.descent._replay.made == 2
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_a_batch_is_gathered_from_rows(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -289,6 +295,7 @@ def test_rows_of_several_lengths_are_read_anew(backend):
     assert same(*found, backend)
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_numbers_changed_between_steps_count_after_store(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -303,6 +310,7 @@ def test_numbers_changed_between_steps_count_after_store(backend):
     assert same(ours.state(), eager.state(), backend)
 
 
+@pytest.mark.some(3)
 @each_backend
 @pytest.mark.parametrize("stores", [False, True])
 def test_settings_may_be_turned_on_and_off(backend, stores):
@@ -317,6 +325,7 @@ def test_settings_may_be_turned_on_and_off(backend, stores):
     assert same(ours.state(), eager.state(), backend)
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_parameters_that_give_outputs_but_no_loss_stay(backend):
     ours, eager = pair(backend, Adam, lambda z, y: hinge(z[0], 2 * y[0] - 1))
@@ -370,6 +379,7 @@ def test_parameters_moved_unequally_often_go_on_without_replay():
     assert descent.optimizer.steps == [6, 3]
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_parameters_that_the_optimizer_does_not_have_stay(backend):
     ours, eager = pair(backend)
@@ -398,6 +408,7 @@ def test_an_optimizer_of_other_parameters_moves_nothing():
 # --- what is not finite -----------------------------------------------------------------------
 
 
+@pytest.mark.some(6)
 @each_backend
 @pytest.mark.parametrize("steps", [0, 1, 4])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -913,6 +924,7 @@ def test_modes_of_the_engine_are_kept():
 # --- a step is taken or not -------------------------------------------------------------------
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("line", range(0, 60, 2))
 def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
     """Data and memory of the optimizer belong to the same step, wherever Ctrl-C falls."""

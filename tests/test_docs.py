@@ -52,6 +52,12 @@ def test_the_map_names_files_that_exist():
     assert found > 60
 
 
+def test_the_page_of_helpers_names_each_of_them():
+    folder = ROOT / "tests" / "helpers"
+    named = re.findall(r"^\| `(\w+\.py)` \|", (folder / "README.md").read_text(), flags=re.M)
+    assert sorted(named) == sorted(path.name for path in folder.glob("*.py"))
+
+
 # --- what is said of micrograd --------------------------------------------------------------------
 
 
@@ -137,6 +143,7 @@ def test_the_manual_has_every_option_as_the_command_has_it():
 # --- the site -------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_the_site_is_built_without_warnings_and_whole(tmp_path):
     if not find_spec("sphinx"):
         pytest.skip("needs the extra docs: pip install -e .[docs]")

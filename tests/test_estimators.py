@@ -26,14 +26,17 @@ XS, YS = (np.array(part) for part in iris())
 NAMES = np.array(iris().classes)[YS]
 
 
+@pytest.mark.whole
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 @pytest.mark.parametrize("kind", [NetClassifier, NetRegressor])
-def test_all_checks_of_scikit_learn_pass(kind):
-    checks = check_estimator(kind(steps=400, start="straight"), on_skip=None)
+def test_all_checks_of_scikit_learn_pass(kind, amount):
+    steps = amount(100, 400, 400)
+    checks = check_estimator(kind(steps=steps, start="straight"), on_skip=None)
     assert len(checks) > 40
     assert {check["status"] for check in checks} <= {"passed", "skipped"}
 
 
+@pytest.mark.whole
 def test_classes_may_be_texts():
     net = NetClassifier(steps=300).fit(XS, NAMES)
     assert list(net.classes_) == ["setosa", "versicolor", "virginica"]
@@ -59,6 +62,7 @@ def test_settings_come_and_go_as_they_are():
     assert [len(layer.neurons) for layer in net.model_.layers] == [5, 3]
 
 
+@pytest.mark.whole
 def test_one_random_state_gives_one_net():
     nets = [NetClassifier(steps=50, random_state=seed).fit(XS, YS) for seed in (3, 3, 4)]
     first, same, other = (net.model_.state_dict() for net in nets)
@@ -85,6 +89,7 @@ def product_of(rows, seed):
     return xs, xs[:, 0] * xs[:, 1]
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("rows", [150, 600])
 def test_the_default_learns_what_no_line_can_see(rows):
     """Two circles, the corners of a square, a product: a line is as good as a coin or the mean."""

@@ -119,6 +119,7 @@ def test_a_fault_names_step_and_operation_and_moves_nothing(backend, figure):
     figure("d7", f"nan and inf in {backend}: parameters moved, operation not named", count)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", WAYS)
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize(

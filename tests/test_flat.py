@@ -35,6 +35,7 @@ def taken(optimizer, count, steps):
     return [p.data for p in optimizer.parameters], memory
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("count", [1, 3, 7, 8, 40])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS)

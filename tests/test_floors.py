@@ -4,6 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -34,8 +35,10 @@ def floor(module: str):
     return FLOORS.index(max(above, key=len))
 
 
+@cache
 def imports(module: str):
     """What a file imports: each module, and whether only inside a function."""
+    all_ = []
     tree = ast.parse(FILES[module].read_text())
     top = {id(node) for node in ast.walk(tree)}
     for function in ast.walk(tree):
@@ -53,7 +56,8 @@ def imports(module: str):
             found = [part if part in FILES else node.module for part in parts]
         else:
             continue
-        yield from ((name, id(node) not in top) for name in found)
+        all_ += [(name, id(node) not in top) for name in found]
+    return all_
 
 
 @pytest.mark.parametrize("module", MODULES)

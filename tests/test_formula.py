@@ -97,6 +97,7 @@ def test_rewriting(text, plainly, carefully, generically):
     assert generic(text) == generically
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("text", TEXTS)
 @pytest.mark.parametrize("rewrite", [plain, careful, generic])
 def test_rewriting_keeps_the_number(text, rewrite):

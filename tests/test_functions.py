@@ -170,6 +170,7 @@ MIXTURES = [
 ]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("xs", "ys", "bias"), MIXTURES)
 @pytest.mark.parametrize("which", range(16))
 def test_dot_of_every_mixture_of_values_and_constants(xs, ys, bias, which):

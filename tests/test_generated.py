@@ -9,12 +9,12 @@ import pytest
 from graphs import GRAPHS, Recorded, recorded
 from hostile import HOSTILE
 
-from engine import operators
+from engine import formula, operators
 from engine.functions import define
 from engine.op import CAREFUL, MANY, PLAIN
 from engine.ops import OPS
 from engine.replay import backends
-from engine.replay.backends import vectormath
+from engine.replay.backends import pythontext, vectormath
 from engine.value import Value
 
 ARITHMETIC = {
@@ -137,6 +137,23 @@ def source(r: Recorded, backend):
         return backends.backend(backend).compile(r.program, r.tape).source
     except RuntimeError as reason:
         pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("rewrite", [formula.plain, formula.careful])
+def test_lines_of_python_are_arithmetic_and_hold_no_data(rewrite):
+    """Also those that are taken where a number is not finite, which a kernel makes later."""
+    texts = [text for op in OPS.values() for text in (op.formula, *op.partials)]
+    ours = {float(x) for text in texts for x in constants(text)}
+    for name, graph in GRAPHS.items():
+        r = recorded(graph())
+        text = pythontext.Writer(r.program, r.tape, rewrite).source()
+        assert set(strange(text, "python")) == set(), name
+        found = {x for x in constants(text) if type(x) is not int}  # those of a pick are places
+        assert found <= ours | {True, None}, name
+
+
+def constants(text):
+    return [n.value for n in ast.walk(ast.parse(text)) if type(n) is ast.Constant]
 
 
 @pytest.mark.parametrize("backend", ["python", "numpy"])

@@ -127,6 +127,7 @@ def is_same(got: float, want: float, ulp: int = 8) -> bool:
 # --- whole graphs -------------------------------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs(name: str) -> None:
     of = recorded(GRAPHS[name]())

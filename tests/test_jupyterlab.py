@@ -10,7 +10,6 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
-import nbformat
 import pytest
 from browsers import chromium
 
@@ -97,6 +96,8 @@ def plays(page):
 
 
 def test_a_cell_plays_survives_distrust_and_plays_again(tmp_path):
+    import nbformat  # takes a second or two, which collecting need not wait for
+
     environment = os.environ | {name: str(tmp_path / path) for name, path in FOLDERS.items()}
     environment["PYTHONPATH"] = str(ROOT)
     quiet = tmp_path / QUIET

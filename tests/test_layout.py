@@ -56,6 +56,7 @@ def graph(seed: int) -> tuple[list[Item], list[tuple[int, int]], list[int | None
     return items, edges, parents
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(60))
 def test_nothing_overlaps(seed: int) -> None:
     items, edges, parents = graph(seed)
@@ -74,6 +75,7 @@ def test_nothing_overlaps(seed: int) -> None:
             assert apart(placed.boxes[a], placed.boxes[b])
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(60))
 def test_wires_end_at_their_entries_and_pass_no_other_node(seed: int) -> None:
     items, edges, parents = graph(seed)
@@ -150,6 +152,7 @@ def test_the_same_graph_gives_the_same_layout() -> None:
     assert layout(*graph(7)) == layout(*graph(7))
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("reach", [200, 5000])
 def test_five_thousand_nodes_in_seconds(reach: int) -> None:
     """Measured 0.7 s on the slower of two machines; the bound leaves room for a busy one."""

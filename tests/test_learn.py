@@ -73,6 +73,7 @@ def test_the_history_of_the_demo_has_both_ways(demonstrated):
     assert float(rows[199]["loss"]) < float(rows[0]["loss"]) / 10
 
 
+@pytest.mark.whole
 def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
     out, text = demonstrated
     monkeypatch.chdir(out.parent)
@@ -81,12 +82,14 @@ def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
         assert main([command, *line.partition(f" {command} ")[2].split()]) == 0
 
 
+@pytest.mark.whole
 def test_demo_without_matplotlib_says_what_is_missing(plain, capsys):
     assert main(["demo", "--out", "here"]) == 0
     assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json", "step.html"]
     assert "they need matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_one_seed_gives_one_model():
     for out in ("a", "b"):
@@ -136,6 +139,7 @@ def test_a_trial_is_told_of_where_there_is_one(options, is_tried, capsys):
     assert ("Trying two starts." in out, " start, tried on " in out) == (is_tried, is_tried)
 
 
+@pytest.mark.whole
 def test_train_on_all_rows(capsys):
     assert main([*TRAIN, *QUICK, "--keep-aside", "0"]) == 0
     text = capsys.readouterr().out
@@ -188,6 +192,7 @@ def test_a_training_goes_on_by_one_flag(capsys):
     assert len(loss[0]) == 90
 
 
+@pytest.mark.some(3)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_named_backend_gives_the_same_bits_and_is_kept(backend, capsys):
@@ -220,6 +225,7 @@ def test_a_training_does_not_go_on_as_another(capsys):
         assert re.search(message, fails(capsys, *command, "--resume", "run.json", *options))
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
 def test_ctrl_c_says_how_to_go_on(start):
     command = [*TRAIN, *SMALL, "--steps", "1000000", "--checkpoint", "r.json"]
@@ -280,6 +286,7 @@ def test_training_that_ends_higher_than_it_began(capsys):
     assert float(found[1]) < float(found[2])
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_of_a_loss_that_rose_the_rate_is_to_blame_and_not_the_rows(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(150)))
@@ -347,6 +354,7 @@ def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
     assert sorted(os.listdir("here")) == names
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_some_of_many_rows_say_when_to_stop(capsys):
     xs = [(a % 17, a % 5) for a in range(260)]

@@ -100,12 +100,14 @@ def assert_same(singles, *args, **settings):
 PAIRS = [(work, "adam") for work in WORKS] + [("classes", optimizer) for optimizer in OPTIMIZERS]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize(("work", "optimizer"), dict.fromkeys(PAIRS))
 def test_the_same_bits(work, optimizer, backend, singles):
     assert assert_same(singles, work, optimizer, backend) < 0.3
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_same_bits_whatever_is_asked_for(settings, backend, singles):

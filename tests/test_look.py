@@ -119,6 +119,7 @@ def test_the_table_says_what_the_lines_say(tmp_path):
     assert shown(tmp_path, text)["b"].startswith("to be decided x1 (7), 1 (1)")
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("name", "target", "options"),
     [("-d.csv", "-x", []), ("d.csv", "-x", ["--ignore=-a"]), ("my d.csv", "y", ["--text=-x"])],

@@ -57,6 +57,7 @@ def backward(program: Program) -> list[Loop]:
     return made(program, lower(program))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_results_and_gradients_are_what_eager_has(name: str) -> None:
     seen = recorded(GRAPHS[name]())
@@ -311,6 +312,7 @@ def test_a_loop_in_a_line() -> None:
     assert str(Loop("zero", line(4, 3), "=", "0.0", {})) == "i < 3: a[4 + i] = 0.0"
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_every_loop_can_be_shown(name: str) -> None:
     program = recorded(GRAPHS[name]()).program

@@ -107,6 +107,7 @@ def torch_loss(torch, loss):
     }[loss]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("loss", "targets"),
     [
@@ -338,6 +339,7 @@ class Masked(Module):
         return known[0] if x[0] > 0 else known[0] - INF
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
 @pytest.mark.parametrize("batch_size", [None, 1, 2])
 @pytest.mark.parametrize(

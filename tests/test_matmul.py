@@ -61,6 +61,7 @@ def check(draw, shape, kinds):
     np.testing.assert_array_equal(memories["o"], untouched)
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("kinds", list(itertools.product(KINDS, repeat=3)), ids="-".join)
 def test_three_axes_of_every_kind(kinds):
     draw = random.Random(str(kinds))

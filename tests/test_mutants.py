@@ -32,6 +32,7 @@ def test_mutants_by_hand_fit_the_code():
     assert len({mutant.what for mutant in found}) == len(found) > 30
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("target", mutants.TARGETS)
 def test_mutants_are_each_one_change_that_compiles(target):
     found = mutants.generated(target)
@@ -45,6 +46,7 @@ def test_changes_that_change_no_result_are_there_once():
     assert {what: met[what] for what in mutants.EQUIVALENT} == dict.fromkeys(mutants.EQUIVALENT, 1)
 
 
+@pytest.mark.whole
 def test_the_tests_that_look_at_mutants_are_there():
     looked = [who.tests for files in mutants.TARGETS.values() for who in files.values()]
     named = sorted({test for tests in looked for test in tests if "::" in test})

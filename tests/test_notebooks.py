@@ -1,9 +1,7 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (
@@ -17,6 +15,8 @@ NAMES = (
 
 
 def read(name):
+    import nbformat  # takes a second or two, which collecting need not wait for
+
     return nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
 
 
@@ -27,6 +27,8 @@ def test_no_notebook_is_left_out():
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_stored(name):
     """Valid, with stable ids, without outputs: a change of text is a small change of the file."""
+    import nbformat
+
     notebook = read(name)
     nbformat.validate(notebook)
     assert [cell.id for cell in notebook.cells] == [
@@ -41,6 +43,8 @@ def test_what_is_stored(name):
 @pytest.mark.filterwarnings("default")  # those of the kernel's own machinery
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cell_runs(name, monkeypatch):
+    from nbclient import NotebookClient
+
     monkeypatch.setenv("PYTHONPATH", str(FOLDER.parent))
     notebook = read(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

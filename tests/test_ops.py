@@ -213,13 +213,14 @@ def test_special_values_against_torch(op, figure):
     figure("a4", "special values: unreviewed differences to PyTorch", count)
 
 
+@pytest.mark.whole
 def test_the_page_of_differences_is_the_table():
     """In a process of its own: one that has loaded JAX must not fork."""
     for library in ("torch", "jax"):
         if not importlib.util.find_spec(library):
             pytest.skip(f"needs {library}")
-    tests = Path(__file__).parent
-    paths = os.pathsep.join([str(tests.parent), str(tests)])
+    helpers = Path(differences.__file__).parent
+    paths = os.pathsep.join([str(helpers.parents[1]), str(helpers)])
     done = subprocess.run(
         [sys.executable, differences.__file__],
         env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=True,

@@ -89,6 +89,7 @@ RULES = [
 # --- against torch.optim, step by step -------------------------------------------------------
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(("kind", "options"), RULES)
 def test_the_steps_of_torch(kind, options):
     assert_steps_of_torch(kind, options)
@@ -121,6 +122,7 @@ def test_settings_that_are_turned_between_steps(name, skip):
     assert_steps_of_torch(SGD, options, skip=skip, changes=TURNED[name].items())
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 @pytest.mark.parametrize("name", TURNED)
 def test_settings_that_are_turned_while_steps_are_replayed(name, backend):

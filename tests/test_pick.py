@@ -698,6 +698,7 @@ def in_torch(torch, model, batches, lr):
 LETTERS = [RNG.randrange(6) for _ in range(30)], [RNG.randrange(6) for _ in range(30)]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["eager", *BACKENDS])
 def test_adam_moves_rows_that_were_not_picked_as_in_torch(backend):
     torch = pytest.importorskip("torch")

@@ -346,6 +346,7 @@ def test_amounts_have_no_boundary():
 # --- figures ---------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_real_trainings_are_drawn_without_warnings():
     data, net = moons(40), MLP(2, [8, 1], seed=1)
     gd = gradient_descent(net, hinge, data, lr=0.1, steps=20)

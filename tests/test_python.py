@@ -54,12 +54,14 @@ def check(make, graph: Graph, seeds=()):
 # --- the bits of eager mode ---------------------------------------------------
 
 
+@pytest.mark.some(3)
 @KERNELS
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_graphs(make, graph):
     check(make, graph())
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.floats(-3, 3)))
@@ -67,6 +69,7 @@ def test_random_graphs(make, graph):
     check(make, graph)
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.sampled_from(SPECIAL)), st.sampled_from([1.0, 0.0, -0.0, 1e308]))
@@ -75,6 +78,7 @@ def test_random_graphs_of_special_values(make, graph, seed):
     check(make, graph, [seed] * len(of.outputs))
 
 
+@pytest.mark.some(2)
 @KERNELS
 @quick
 @given(random_graphs(["add", "sub", "mul", "relu", "dot", "max"], st.sampled_from(SPECIAL)))
@@ -264,6 +268,7 @@ def test_long_expressions():
         check(Lines, (xs, f))
 
 
+@pytest.mark.some(4)
 @KERNELS
 @pytest.mark.parametrize(
     ("levels", "step"),
@@ -305,6 +310,7 @@ def test_the_source_of_lists_says_what_they_do():
     assert adjoints == [65.0, 10.0, 5.0]
 
 
+@pytest.mark.whole
 def test_wide_graphs_take_lists(monkeypatch):
     xs = numbers(1000)
     w = Value(0.1)
@@ -322,6 +328,7 @@ def test_wide_graphs_take_lists(monkeypatch):
     assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     ("graph", "fused", "examples"),
     [

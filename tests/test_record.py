@@ -12,6 +12,7 @@ from nn.loss import mse
 from nn.module import MLP
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(60))
 def test_gradients_are_those_of_backward_to_the_last_bit(seed):
     root, _ = tangle(seed)

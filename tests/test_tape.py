@@ -114,6 +114,7 @@ def test_outputs_may_be_leaves_numbers_and_the_same_again():
     assert (of.tape.outputs, of.tape.leaves, of.tape.rows) == ((-2, -1, -3, -2), (x, w, 0.5), ())
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_the_order_is_that_of_a_backward(graph):
     of = recorded(graph())
@@ -141,6 +142,7 @@ def test_a_tape_can_be_made_twice():
     assert seen.tape([x], [y]) == seen.tape([x], [y])
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_the_order_below_one_output_is_that_of_its_own_backward(graph):
     of = recorded(graph())

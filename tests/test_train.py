@@ -112,6 +112,7 @@ def test_a_net_takes_the_steps_of_pytorch():
 # --- stochastic gradient descent -------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_one_point_is_the_whole_slope_on_average():
     data = small_iris()
     start = numbers(iris_net())
@@ -150,6 +151,7 @@ def test_every_point_is_drawn_equally_often_and_with_replacement():
     assert 400 < repeats < 600
 
 
+@pytest.mark.whole
 def test_its_noise_has_a_floor_that_falls_with_the_learning_rate():
     rng = random.Random(0)
     xs = [[rng.uniform(-1, 1)] for _ in range(50)]
@@ -588,6 +590,7 @@ FLOATS = {  # what floats can do and Values cannot
 }
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("place", ["model", "loss"])
@@ -725,6 +728,7 @@ def test_the_collector_is_back_after_an_error():
     assert gc.isenabled()
 
 
+@pytest.mark.some(5)
 @pytest.mark.usefixtures("_collector")
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 def test_training_leaves_no_cycles_and_memory_flat(backend):
@@ -919,6 +923,7 @@ def _clamped(self):
 Clamped.step = _clamped
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
 @pytest.mark.parametrize(
     ("kind", "warns"), [(Own, ""), (ReadsSteps, "ReadsSteps.moved reads steps"), (Clamped, "")]

@@ -77,6 +77,7 @@ FORMULAS = [
 ]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("factor", [False, True])
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas_at_special_values(text, factor):

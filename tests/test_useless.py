@@ -54,6 +54,7 @@ SEVERAL_TABLES = "has no name and counts from 0 several times: the indexes of se
 SOME_ROWS = "has no name and numbers as of rows picked from tables: an index (--number a learns "
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("sizes", [(200, 200), (1000, 200, 50), (344, 333), (300, 300, 300)])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95, 1.0])

@@ -580,6 +580,7 @@ def run(steps, values, call):
     return values
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("seed", range(200))
 def test_random_graphs_against_torch(seed):
     torch = pytest.importorskip("torch")
@@ -639,6 +640,7 @@ def test_the_data_may_change_after_the_forward():
 # --- the sort ---------------------------------------------------------------------------------
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("seed", range(50))
 def test_toposort_puts_parents_first_and_everything_once(seed):
     steps, at = program(seed)

@@ -11,6 +11,7 @@ def places(view):
     return [view.base + sum(step) for step in itertools.product(*steps)]
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("seed", range(200))
 def test_joined_views_show_the_same_places_with_as_few_axes(seed):
     draw = random.Random(seed)
@@ -29,6 +30,7 @@ def test_joined_without_any_axis():
     assert joined(()) == ((), [])
 
 
+@pytest.mark.some(8)
 @pytest.mark.parametrize("seed", range(200))
 def test_one_to_one_is_never_said_of_overlapping_windows(seed):
     draw = random.Random(seed)

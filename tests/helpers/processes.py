@@ -9,8 +9,8 @@ HERE = Path(__file__).parent
 
 
 def printed(program: str, seed: int) -> str:
-    """What a program prints, with files beside this one to import, and hashes seeded."""
-    paths = os.pathsep.join([str(HERE.parent), str(HERE)])
+    """What a program prints, with the tests and their helpers to import, and hashes seeded."""
+    paths = os.pathsep.join(map(str, (HERE.parents[1], HERE.parent, HERE)))
     return subprocess.run(
         [sys.executable, "-c", program],
         env={**os.environ, "PYTHONPATH": paths, "PYTHONHASHSEED": str(seed)},

@@ -1,7 +1,7 @@
 # ruff: noqa: E501 (the table is wider than the text)
 """Where PyTorch, JAX and we give different numbers: the reviewed table, and how to print it.
 
-`python tests/differences.py > tests/DIFFERENCES.md` writes the page.
+`python tests/helpers/differences.py > tests/DIFFERENCES.md` writes the page.
 """
 
 import math
@@ -15,7 +15,7 @@ from oracles import torch_functions
 from engine.ops import OPS
 
 inf, nan = math.inf, math.nan
-PAGE = Path(__file__).parent / "DIFFERENCES.md"
+PAGE = Path(__file__).parents[1] / "DIFFERENCES.md"
 ZERO_SIGN = "a zero has no sign to keep here: `0.0 if x <= 0`"
 FIRST = "one operand has the whole slope, so that slopes add up to 1 in every chain of choices"
 NAN = "a nan is chosen like a largest number, and the slope goes to it alone"

@@ -16,7 +16,7 @@ import nn.commands.learn
 import nn.commands.said
 from nn.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 IRIS = str(ROOT / "nn" / "iris.csv")
 TRAIN = ["train", IRIS, "--target", "species"]
 SMALL = ["--layers", "4"]

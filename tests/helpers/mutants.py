@@ -1,4 +1,4 @@
-"""Wrong engines: do the quick tests notice? Run as `python tests/mutants.py rows 60`.
+"""Wrong engines: do the tests notice? Run as `python tests/helpers/mutants.py rows 60`.
 
 Each mutant is one change in one file of a copy of the project. A process that has loaded the big
 libraries forks a child for each, which runs the tests of that file there, the smallest first; a
@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PATIENCE = 3  # times as long as the tests of a right engine
 MEMORY = 4 << 30  # bytes: a wrong engine may ask for all there is
 
@@ -323,7 +323,7 @@ def copied(to: Path) -> None:
     """The engine, the nets and the tests."""
     for part in ("engine", "nn", "tests"):
         shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
-    (to / "pytest.ini").write_text("[pytest]\npythonpath = . tests\n")
+    (to / "pytest.ini").write_text("[pytest]\npythonpath = . tests/helpers\n")
 
 
 def _preload() -> None:
@@ -362,7 +362,7 @@ def _look(house: Path, tests: Sequence[str], patience: int) -> None:
         for stream in (1, 2):
             os.dup2(silence, stream)
         os.chdir(house)
-        sys.path[:] = [str(house), str(house / "tests"), *sys.path[1:]]
+        sys.path[:] = [str(house), str(house / "tests/helpers"), *sys.path[1:]]
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         slow = "million or 100_000 or deep or wide or whole_batches or threads or interrupts"
         slow += " or page_of_differences"
