@@ -474,7 +474,7 @@ NO_TAPE = Tape((), (), 0, (), (), (), ())
 def test_deep_chains_compile_and_run_without_recursion(
     amount: Callable[[int, int], int],
 ) -> None:
-    depth, factor = amount(3_000, 20_000, 100_000), 1 + 1e-6
+    depth, factor = amount(20_000, 100_000), 1 + 1e-6
     loops = [
         Loop(OPS["mul"], (1,), (), (number(place - 1), number(0, False)), (), place)
         for place in range(2, depth + 2)

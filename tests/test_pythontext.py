@@ -44,7 +44,7 @@ def test_long_expressions_are_cut_into_few_lines():
         (lambda i, xs: engine.pick(xs, i), 4, 0),
         (lambda i, xs: engine.pick(xs[::2], i), 2, 0),
         (lambda i, xs: engine.pick(xs[:1], i), 1, 0),
-        (lambda i, xs: engine.pick(xs, i) * engine.pick(xs[::2], i), 2, 0),
+        (lambda i, xs: engine.pick(xs, i) * engine.pick(xs[1::2], i), 2, 0),
         (lambda i, xs: engine.pick(xs, i) * engine.pick(xs[::-1], i), 4, 1),
         (lambda i, xs: engine.pick([*xs[:2], 0.5, xs[2]], i), 4, 1),
     ],

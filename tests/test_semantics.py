@@ -276,6 +276,7 @@ def test_an_exception_in_a_backward_leaves_gradients_as_they_were():
     assert (x.grad, y.grad) == (4.0, 2.0)
 
 
+@pytest.mark.whole
 def test_twelve_processes_with_one_seed_give_the_same_bits():
     program = (
         "from nn import MLP, moons, gradient_descent\n"

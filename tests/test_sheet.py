@@ -194,6 +194,7 @@ def test_a_device_is_no_file():
         read_sheet("/dev/zero")
 
 
+@pytest.mark.whole
 def test_many_columns_are_no_trouble(sheet):
     names = ",".join(f"c{k}" for k in range(20_000))
     assert len(sheet(f"{names}\n{','.join('1' * 20_000)}\n").columns) == 20_000

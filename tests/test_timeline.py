@@ -218,6 +218,7 @@ def test_the_document_of_a_run(tmp_path):
     assert run.save(tmp_path / "run.html").read_text(encoding="utf-8") == run.html
 
 
+@pytest.mark.whole
 def test_a_long_run_keeps_some_steps_open():
     model = MLP(2, [8, 8, 1], "tanh", seed=0)
     run = watch(model, mse, moons(9, seed=0), SGD(model.parameters(), lr=0.01), steps=140)

@@ -740,6 +740,7 @@ def test_no_reference_cycles():
         gc.enable()
 
 
+@pytest.mark.whole
 def test_a_second_thousand_of_steps_takes_no_more_memory(figure):
     model = MLP(2, [4, 1], seed=0)
     xs, ys = [[0.1, 0.9], [0.7, -0.3]], [1.0, -1.0]
