@@ -111,8 +111,8 @@ def complex_step(f: Callable[..., Any], x: Any) -> Any:
     h is 1e-20, or 1e-20 of `x` where that is nearer to 0 than 1. `f` runs once; the rows of the
     graph that it made are evaluated again with complex numbers. A float for a number `x`; for a
     point of several inputs, the list of partial derivatives. Comparisons look at the real part.
-    Raises NotImplementedError for erf, erfc and gelu. Source: Squire and Trapp, "Using complex
-    variables to estimate derivatives of real functions", 1998.
+    Raises NotImplementedError for erf, erfc, lgamma and what calls them. Source: Squire and Trapp,
+    "Using complex variables to estimate derivatives of real functions", 1998.
 
     >>> complex_step(lambda x: x**3, 2.0)
     12.0

@@ -98,6 +98,26 @@ def _pow(x: complex, y: complex) -> complex:
     return x**y
 
 
+def _cbrt(x: complex) -> complex:
+    return -_cbrt(-x) if x.real < 0 else x ** (1 / 3)
+
+
+def _hypot(x: complex, y: complex) -> complex:
+    size = max(abs(x.real), abs(y.real)) or 1.0
+    return size * cmath.sqrt((x / size) ** 2 + (y / size) ** 2)
+
+
+def _atan2(x: complex, y: complex) -> complex:
+    """The angle, from the side where the quotient is small; quarters of a turn have no slope."""
+    near = cmath.atan(x / y) if abs(x.real) <= abs(y.real) else -cmath.atan(y / x)
+    quarters = round((math.atan2(x.real, y.real) - near.real) / (math.pi / 2))
+    return near + quarters * (math.pi / 2)
+
+
+def _fmod(x: complex, y: complex) -> complex:
+    return x - round((x.real - math.fmod(x.real, y.real)) / y.real) * y
+
+
 def _fsum(xs: Sequence[complex]) -> complex:
     return complex(ieee.fsum([x.real for x in xs]), ieee.fsum([x.imag for x in xs]))
 
@@ -109,31 +129,60 @@ def _logsumexp(xs: Sequence[complex]) -> complex:
 
 def _no_complex_form(x: complex) -> complex:
     raise NotImplementedError(
-        "complex_step has no complex erf, erfc and gelu: use finite_difference"
+        "complex_step has no complex erf, erfc and lgamma, which gelu and others call: use "
+        "finite_difference"
     )
 
 
-def _by_rule(f: Callable[[float], float], slope: float) -> Callable[[complex], complex]:
-    return lambda x: complex(f(x.real), slope * math.exp(-x.real * x.real) * x.imag)
+def _by_rule(
+    f: Callable[[float], float], slope: Callable[[float], float]
+) -> Callable[[complex], complex]:
+    return lambda x: complex(f(x.real), slope(x.real) * x.imag)
+
+
+def _bell(x: float) -> float:
+    """The slope of erf."""
+    return 2 / math.sqrt(math.pi) * math.exp(-x * x)
+
+
+def _digamma(x: float) -> float:
+    """The slope of lgamma: lifted to 10 and more, from there by Stirling's series."""
+    if x <= 0:
+        return _digamma(1 - x) - math.pi / math.tan(math.pi * x)
+    lifted = 0.0
+    while x < 10:
+        lifted += 1 / x
+        x += 1
+    v = 1 / (x * x)
+    series = v * (1 / 12 - v * (1 / 120 - v * (1 / 252 - v * (1 / 240 - v / 132))))
+    return math.log(x) - 0.5 / x - series - lifted
 
 
 # For numbers with a tiny imaginary part alone, and with a slope that is known: no part of what
 # `complex_step` promises, but another text than that of the row.
 RULES = {
-    "erf": _by_rule(math.erf, 2 / math.sqrt(math.pi)),
-    "erfc": _by_rule(math.erfc, -2 / math.sqrt(math.pi)),
+    "erf": _by_rule(math.erf, _bell),
+    "erfc": _by_rule(math.erfc, lambda x: -_bell(x)),
+    "lgamma": _by_rule(math.lgamma, _digamma),
 }
 COMPLEX: dict[str, Callable[..., Any]] = {
     **{name: getattr(cmath, name) for name in ieee.FUNCTIONS if hasattr(cmath, name)},
     "abs": _abs,
+    "atan2": _atan2,
+    "cbrt": _cbrt,
     "div": lambda x, y: x / y,
     "erf": _no_complex_form,
     "erfc": _no_complex_form,
     "expm1": _expm1,
+    "fmod": _fmod,
     "fsum": _fsum,
+    "hypot": _hypot,
     "inner": ieee.inner,
+    "lgamma": _no_complex_form,
     "log1p": _log1p,
+    "log2": lambda x: cmath.log(x) / math.log(2),
     "logsumexp": _logsumexp,
     "pow": _pow,
+    "round": lambda x: complex(round(x.real)),
     "_key": lambda x: x.real,
 }
