@@ -271,7 +271,8 @@ def test_a_mutated_table(number, tmp_path, capsys, monkeypatch):
         assert (err.count("\n"), bool(re.search(pattern, err))) == (1, True)
         return
     assert (code, captured.err) == (0, "")
-    lines = [line for line in captured.out.splitlines() if line.startswith("- ")]
+    remarks = [line for line in captured.out.splitlines() if line.startswith("- ")]
+    lines = [line for line in remarks if "kept aside is no row of" not in line]  # few rows: chance
     for words in table.said:
         assert any(words in line for line in lines), (chosen, words, lines)
     assert len(lines) == len({*table.said}), "something else was said"
