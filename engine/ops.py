@@ -150,7 +150,8 @@ define("mish",       "mish",
        " else x * (p := (q := exp(x)) * (q + 2)) / (p + 2)",
        "1 + 4 * (e := exp(-x)) * e / (d := 1 + 2 * e * (1 + e)) * ((1 + e) * x / d - 0.5)"
        " if x > 0 else"
-       " (q := exp(x)) * (q + 2 + 4 * (q + 1) * x / (f := q * (q + 2) + 2)) / f",
+       " ((q := exp(x)) * q * (q * (q + 4) + 6) + 4 * (q * (1 + x + x * q)))"
+       " / (f := q * (q + 2) + 2) / f",
        at=[(0.3,), (-2.0,)])
 define("elu",        "elu",      "x if x > 0 else y * expm1(x)",
        "1.0 if x > 0 else y * exp(x)", "0.0 if x > 0 else expm1(x)",

@@ -218,9 +218,17 @@ def _from_mpmath(x: Any) -> Any:
     return gmpy2.mul_2exp(gmpy2.mpfr(x.man), x.exp) * (1 if x >= 0 else -1)
 
 
+def _at(slope: Any, *operands: Any) -> Any:
+    """A slope; mpmath raises where it is infinite, as that of atanh at 1."""
+    try:
+        return _from_mpmath(slope(*operands))
+    except ZeroDivisionError:
+        return gmpy2.inf()
+
+
 def _slopes(name: str) -> Slopes:
     """Those of a row by its twin in mpmath, which is slower."""
-    return lambda o, z: [_from_mpmath(f(*map(mpmath.mpf, o))) for f in oracles.EXACT[name][1:]]
+    return lambda o, z: [_at(f, *map(mpmath.mpf, o)) for f in oracles.EXACT[name][1:]]
 
 
 def _sizes(name: str) -> Slopes:

@@ -124,7 +124,10 @@ EXACT: dict[str, tuple[Callable[..., Any], ...]] = {
     "log2": (lambda x: mp.log(x, 2), lambda x: 1 / (x * mp.log(2))),
     "log10": (mp.log10, lambda x: 1 / (x * mp.log(10))),
     "exp2": (lambda x: mp.mpf(2) ** x, lambda x: mp.mpf(2) ** x * mp.log(2)),
-    "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), lambda x: mp.cbrt(abs(x)) ** -2 / 3 if x else mp.inf),
+    "cbrt": (
+        lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+        lambda x: mp.cbrt(abs(x)) ** -2 / 3 if x else mp.inf,
+    ),
     "square": (lambda x: x * x, lambda x: 2 * x),
     "reciprocal": (lambda x: 1 / x, lambda x: -1 / x**2),
     "hypot": (mp.hypot, lambda x, y: x / mp.hypot(x, y), lambda x, y: y / mp.hypot(x, y)),
