@@ -178,8 +178,8 @@ EXACT: dict[str, tuple[Callable[..., Any], ...]] = {
     "step": (lambda x: mp.mpf(x > 0), _zero),
     "truth": (lambda x: mp.mpf(x != 0), _zero),
     "copysign": (
-        lambda x, y: abs(x) if y > 0 else -abs(x),
-        lambda x, y: mp.sign(x) * mp.sign(y),
+        lambda x, y: abs(x) if y >= 0 else -abs(x),  # of 0 with a plus
+        lambda x, y: mp.sign(x) * (1 if y >= 0 else -1),
         _zero,
     ),
     "fmod": (
