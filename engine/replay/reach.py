@@ -49,6 +49,7 @@ from engine.replay.witness import (
     KINDS,
     MODULES,
     Names,
+    is_house,
     is_installed,
     is_library,
     is_made_by_library,
@@ -385,11 +386,21 @@ class _Walk:
         around = {"__getattr__"} if "__getattr__" in own else set()
         for attribute in sorted((self._wanted | around) & own.keys()):
             self.cell("module", m, attribute, own[attribute], name)
-            if not str(own.get("__file__", "")).startswith(HOUSE):
+            if not (
+                str(own.get("__file__", "")).startswith(HOUSE) or self._only_shares(m, attribute)
+            ):
                 self.then(own[attribute], name, f".{attribute}")
         absent = self.names.attributes if around or self.names.looks_around else self.names.absent
         for attribute in sorted(absent - own.keys()):
             self.cell("module", m, attribute, MISSING, name)
+
+    def _only_shares(self, m: Any, name: str) -> bool:
+        """Whether it is a file of nn that has the name of something else: nothing in it is used."""
+        file = vars(m)[name]
+        is_file = type(file) is types.ModuleType and file.__name__ == f"{m.__name__}.{name}"
+        is_ours = is_file and is_house(str(getattr(file, "__file__", "")))
+        wanted = (self._wanted & vars(file).keys()) if is_ours else set[str]()
+        return is_ours and all(each == name or each.startswith("__") for each in wanted)
 
     def kind(self, t: Any, path: Any) -> None:
         """A class: each name as it is found from there."""
