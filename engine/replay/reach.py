@@ -383,12 +383,11 @@ class _Walk:
     def module(self, m: Any, path: Any) -> None:
         own = vars(m)
         name = (None, m.__name__)
+        is_engine = str(own.get("__file__", "")).startswith(HOUSE)
         around = {"__getattr__"} if "__getattr__" in own else set()
         for attribute in sorted((self._wanted | around) & own.keys()):
             self.cell("module", m, attribute, own[attribute], name)
-            if not (
-                str(own.get("__file__", "")).startswith(HOUSE) or self._only_shares(m, attribute)
-            ):
+            if not (is_engine or self._only_shares(m, attribute)):
                 self.then(own[attribute], name, f".{attribute}")
         absent = self.names.attributes if around or self.names.looks_around else self.names.absent
         for attribute in sorted(absent - own.keys()):
