@@ -437,15 +437,11 @@ for _name, _method in methods(operators.source()).items():
 _NUMPYS: dict[str, Callable[..., Any]] = {
     **{name: partial(call, op) for name, op in OPS.items() if op.arity},
     **{name: partial(call, OPS[row]) for name, row in operators.NUMPY_NAMES.items()},
-    **{
-        "add": operator.add,
-        "subtract": operator.sub,
-        "multiply": operator.mul,
-        "divide": operator.truediv,
-    },
-    **{"power": operator.pow, "remainder": operator.mod, "floor_divide": operator.floordiv},
-    **{"negative": operator.neg, "positive": operator.pos, "equal": operator.is_},
-    **{"not_equal": operator.is_not, "less": operator.lt, "less_equal": operator.le},
+    **{"add": operator.add, "subtract": operator.sub, "multiply": operator.mul},
+    **{"divide": operator.truediv, "power": operator.pow, "remainder": operator.mod},
+    **{"floor_divide": operator.floordiv, "negative": operator.neg, "positive": operator.pos},
+    **{"equal": operator.is_, "not_equal": operator.is_not},
+    **{"less": operator.lt, "less_equal": operator.le},
     **{"greater": operator.gt, "greater_equal": operator.ge},
 }
 for _name in (*operators.NUMPY_NAMES, "fmod", "hypot"):

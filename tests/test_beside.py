@@ -54,6 +54,17 @@ def test_without_threads_it_is_an_error(monkeypatch):
     monkeypatch.setattr(beside._Thread, "start", start)
     work = Work(int)
     assert (work.is_done, work.error) == (True, "can't start new thread")
+    work.wait(1.0)
+
+
+def test_waiting_ends_with_the_work_or_with_the_time():
+    goes_on = threading.Event()
+    work = Work(lambda: goes_on.wait(30) and 7)
+    work.wait(0.01)
+    assert not work.is_done
+    goes_on.set()
+    work.wait(30)
+    assert (work.is_done, work.result) == (True, 7)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")

@@ -780,3 +780,31 @@ def test_calls_to_come_are_those_of_programs_that_may_get_a_faster_kernel(monkey
         seldom.note_run(1e-3)
         spent.calls += 1
     assert begun == []
+
+
+@pytest.mark.parametrize(
+    ("cores", "announced", "waited"), [(1, 10_000, [0.2]), (1, 0, []), (2, 10_000, [])]
+)
+def test_on_a_single_core_a_compiler_that_pays_is_waited_for(
+    cores, announced, waited, monkeypatch
+):
+    """Beside it the steps were half as fast, and the faster kernel came later."""
+    found = []
+
+    class Slow(choice.Work):
+        def wait(self, seconds):
+            found.append(seconds)
+
+    monkeypatch.setattr(choice, "Work", Slow)
+    monkeypatch.setattr(choice, "_cores", lambda: cores)
+    monkeypatch.setattr(choice, "attempts", lambda *_: [Attempt(0.1, "numpy")])
+    x = Value(2.0)
+    with record() as seen:
+        y = x * 3.0
+    tape = seen.tape([x], [y])
+    spent = choice.Spent(announced=announced)
+    asked_of = choice.Choice(roll(tape), tape, "python", spent=spent)
+    for _ in range(200):
+        asked_of.note_run(1e-3)
+        spent.calls += 1
+    assert found == waited

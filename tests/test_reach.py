@@ -5,8 +5,10 @@ import pytest
 
 import engine
 import nn
+import nn.look
+import nn.loss
 from engine.replay.cells import Cell
-from engine.replay.reach import is_read, line_of, reach
+from engine.replay.reach import _Walk, is_read, line_of, reach
 from engine.replay.witness import Witness
 from engine.replay.world import written
 from engine.value import Value
@@ -127,3 +129,30 @@ def test_nothing_of_a_training_is_kept():
     del Net, net
     gc.collect()
     assert [ref() for ref in kept] == [None, None]
+
+
+def test_a_file_of_nn_is_no_part_of_the_world_because_of_its_name(monkeypatch):
+    """A net with an attribute `look` does not need what nn/look.py stands on: half a million things
+    where matplotlib is loaded."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            self.look, self.beta = Value(2.0), 1.5
+
+        def __call__(self, x):
+            return self.look * x * self.beta
+
+    net, kind = Net(), nn
+    roots = [(lambda x: net(x) if kind else None, "")]
+    assert nn.look
+    few = len(reach(roots).cells)
+    assert few < 2_000
+    monkeypatch.setattr(_Walk, "_only_shares", lambda self, m, name: False)
+    assert len(reach(roots).cells) > 2 * few  # so many would be found
+
+
+def test_what_is_used_of_a_file_of_nn_is_part_of_the_world():
+    """Somebody may put another loss there."""
+    package = nn
+    found = reach([(lambda a, b: package.loss.mse(a, b), "")])
+    assert any(c.owner is nn.loss and c.name == "mse" for c in found.cells.values())

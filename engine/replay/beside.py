@@ -39,7 +39,8 @@ class Work(Generic[T]):
 
     def wait(self, seconds: float) -> None:
         """Waits until it is done, but no longer."""
-        self._thread.join(seconds)
+        if not self.is_done:  # it is at once where no thread could be started
+            self._thread.join(seconds)
 
     def _run(self) -> None:
         try:
