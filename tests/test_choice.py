@@ -785,9 +785,7 @@ def test_calls_to_come_are_those_of_programs_that_may_get_a_faster_kernel(monkey
 @pytest.mark.parametrize(
     ("cores", "announced", "waited"), [(1, 10_000, [0.2]), (1, 0, []), (2, 10_000, [])]
 )
-def test_on_a_single_core_a_compiler_that_pays_is_waited_for(
-    cores, announced, waited, monkeypatch
-):
+def test_on_a_single_core_a_compiler_that_pays_is_waited_for(cores, announced, waited, monkeypatch):
     """Beside it the steps were half as fast, and the faster kernel came later."""
     found = []
 
