@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from audit import nothing_executed
 from mutated import mutated_bytes, mutated_json
+from trainings import available
 
 from engine.replay import backends
 from engine.value import Value
@@ -40,15 +41,6 @@ BATCHES = {
     "uneven": {"batch_size": 8},
     "drawn": {"batch_size": 7, "replacement": True},
 }
-
-
-def available(backend):
-    """Skips where a backend cannot run."""
-    if backend in backends.NAMES:
-        try:
-            backends.backend(backend)
-        except RuntimeError as reason:
-            pytest.skip(str(reason))
 
 
 def net():

@@ -6,11 +6,11 @@ from contextlib import suppress
 
 import pytest
 from disturbed import stopped, traced
+from trainings import available
 
 from engine import detect_anomaly
 from engine.functions import max as largest
 from engine.functions import sum as sum_of
-from engine.replay import backends
 from engine.value import Value, data_of
 from nn.descent import Descent
 from nn.loss import cross_entropy, hinge, mse
@@ -79,13 +79,6 @@ def test_elsewhere_it_agrees_in_nearly_all_digits(work, optimizer, backend):
     assert others[1] == pytest.approx(gradient, rel=1e-11, abs=1e-11 * scale)
     for mine, theirs in zip(others[2], memory, strict=True):
         assert mine == pytest.approx(theirs, rel=1e-10, abs=1e-11 * scale)
-
-
-def available(backend):
-    try:
-        backends.backend(backend)
-    except RuntimeError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
