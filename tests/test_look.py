@@ -3,9 +3,10 @@ import shlex
 
 import pytest
 
-from nn.cli import main
+from nn.cli import main, parser
 from nn.found import Wishes
-from nn.look import line_to_type, look
+from nn.look import AS_USUAL, line_to_type, look
+from nn.recipe import recipe_for
 from nn.sheet import FOUND
 
 DAYS = [f"2024-01-{k % 28 + 1:02}" for k in range(60)]
@@ -171,3 +172,12 @@ def test_what_train_says_of_odd_rows_is_said(tmp_path):
     assert "'a' (-999 in " in line
     _, (line,), _ = seen(tmp_path, "a,y\n1,2\n2,4\n")
     assert line.startswith("train would refuse these rows: --keep-aside 0.2 of 2 rows leaves none")
+
+
+def test_look_supposes_what_train_does_unless_told_otherwise():
+    usual = parser().parse_args(["train", "a.csv", "--target", "y"])
+    assert AS_USUAL[:3] == (usual.layers, usual.keep_aside, usual.seed)
+    wishes = {name: getattr(usual, name) for name in ("lr", "schedule", "batch", "steps")}
+    for rows in (50, 500):
+        wanted = recipe_for(rows, usual.optimizer, hold_out=usual.hold_out, **wishes)
+        assert AS_USUAL[3](rows) == wanted
