@@ -787,9 +787,12 @@ def test_calls_to_come_are_those_of_programs_that_may_get_a_faster_kernel(monkey
 )
 def test_on_a_single_core_a_compiler_that_pays_is_waited_for(cores, announced, waited, monkeypatch):
     """Beside it the steps were half as fast, and the faster kernel came later."""
-    found = []
+    found, is_over = [], threading.Event()
 
     class Slow(choice.Work):
+        def __init__(self, function):
+            super().__init__(lambda: is_over.wait(PATIENCE))
+
         def wait(self, seconds):
             found.append(seconds)
 
@@ -805,4 +808,5 @@ def test_on_a_single_core_a_compiler_that_pays_is_waited_for(cores, announced, w
     for _ in range(200):
         asked_of.note_run(1e-3)
         spent.calls += 1
+    is_over.set()
     assert found == waited
