@@ -47,7 +47,7 @@ class Value(Methods):
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
         *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
     )
-    __class__ = property(type)  # a recording puts its watch here
+    __class__ = property(type)  # a recording (engine/replay/watch.py) puts its watch here
 
     data: float
     grad: float
