@@ -45,7 +45,8 @@ class Value(Methods):
     # A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
-        *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
+        "adjoint",  # a mark of the sort, then an adjoint; to a tape, under the same lock, a place
+        "line",  # that made it, for `detect_anomaly`
     )
     __class__ = property(type)  # a recording (engine/replay/watch.py) puts its watch here
 
@@ -131,7 +132,7 @@ class Value(Methods):
         """
         if type(gradient) is not float:
             gradient = refused.seed(gradient)
-        check_alone()
+        check_alone()  # one sweep at a time: marks and adjoints stand in the nodes
         with alone.lock:
             if not modes and pass_to_leaves(self, gradient):
                 return  # the result of a replay, which went backward itself
@@ -141,6 +142,7 @@ class Value(Methods):
                 leaves = sweep(order, gradient)  # the chain rule, which is in sweep.py
                 if modes:
                     examine_backward(order)
+                # leaves add up: all of them now, in one call
                 set_each("grad", leaves, summed(leaves, [v.adjoint for v in leaves]))
             except BaseException:  # Ctrl-C too
                 set_each("grad", order, former)
