@@ -62,6 +62,8 @@ TARGETS = {
     "chain": {
         "engine/sweep.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS)),
         "engine/value.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS), NODES),
+        "engine/graph.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS),
+                                  ("adjoints",)),
         "engine/operators.py": Looked(("tests/test_operators.py", GRADIENTS, "tests/test_value.py",
                                        "tests/test_functions.py")),
         "engine/op.py": Looked(("tests/test_ops.py", "tests/test_derivatives.py", GRADIENTS, BITS),
