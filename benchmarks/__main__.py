@@ -34,24 +34,35 @@ def main() -> None:
         if options.only and not name.startswith(tuple(options.only)):
             continue
         print(f"\n{work.name}: {work.title}", flush=True)
-        for contender in contenders:
-            if name in contender.does and not is_there(contender):
-                print(f"  without {contender.name}: {contender.needs} is not installed")
+        print_absent(name, contenders)
         try:
             measured = run(work, options.rounds or work.rounds, options.quick, contenders)
         except ImportError as error:
             print(f"  left out: {error}")
             continue
         reports[name] = measured
-        difference, steps = (0.0, 0) if work.alone else disagreement(measured)
-        print("\n".join(table(work, measured, same := difference <= work.tolerance)))
-        if steps:
-            print(f"  losses of {steps} steps {'equal' if same else 'DIFFER'}, to {difference:.0e}")
+        print_measured(work, measured)
     if options.json:
         about = {"machine": machine(), "versions": versions(), "works": reports}
         options.json.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     if options.chart:
         draw(reports, f"{machine()}; {versions()}", options.chart)
+
+
+def print_absent(name: str, contenders: Sequence[Contender]) -> None:
+    """Says which contenders of a work are not installed."""
+    for contender in contenders:
+        if name in contender.does and not is_there(contender):
+            print(f"  without {contender.name}: {contender.needs} is not installed")
+
+
+def print_measured(work: Work, measured: dict[str, Turns]) -> None:
+    """The table of a work, and whether its losses agree."""
+    difference, steps = (0.0, 0) if work.alone else disagreement(measured)
+    same = difference <= work.tolerance
+    print("\n".join(table(work, measured, same)))
+    if steps:
+        print(f"  losses of {steps} steps {'equal' if same else 'DIFFER'}, to {difference:.0e}")
 
 
 def run(

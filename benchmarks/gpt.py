@@ -78,7 +78,7 @@ class GPT(Module):
             head = slice(start, start + HEAD)
             scores = [total(query[head], key[head]) / HEAD**0.5 for key in keys]
             shares = self.softmax(scores)
-            mixed += [total(shares, column) for column in zip(*[v[head] for v in values])]  # noqa: B905
+            mixed += [total(shares, column) for column in zip(*[v[head] for v in values])]  # noqa: B905 (heads are alike)
         return mixed
 
 

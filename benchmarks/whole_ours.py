@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np  # noqa: F401 - the first recording would import it
+import numpy as np  # noqa: F401 (the first recording would import it)
 
 import nn
 from benchmarks.child import Halfway, Outcome, Training

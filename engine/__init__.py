@@ -29,6 +29,7 @@ from engine.functions import std as std
 from engine.functions import sum as sum
 from engine.functions import var as var
 from engine.functions import where as where
+from engine.graph import toposort as toposort
 from engine.modes import detect_anomaly as detect_anomaly
 from engine.modes import enable_grad as enable_grad
 from engine.modes import no_grad as no_grad
@@ -40,7 +41,6 @@ from engine.pictures.story.mistake import Mistake as Mistake
 from engine.pictures.story.steps import Steps as Steps
 from engine.replay.replay import replay as replay
 from engine.value import Value as Value
-from engine.value import toposort as toposort
 
 names.show(globals())
 names.moved(draw="pictures", steps="pictures")

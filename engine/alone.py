@@ -17,7 +17,7 @@ _alone: set[CodeType] = set()
 @after_fork
 def _renew() -> None:
     """In the child of a fork other threads are gone, with the locks they held."""
-    global lock  # noqa: PLW0603
+    global lock  # noqa: PLW0603 (the old lock stays taken)
     lock = threading.RLock()
 
 

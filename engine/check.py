@@ -24,9 +24,10 @@ from engine.differences import (
     scales_of,
     sizes_of,
 )
+from engine.graph import toposort
 from engine.number import number
 from engine.points import Input, Outputs, prepared, single
-from engine.value import Value, toposort
+from engine.value import Value
 
 SURE = 0.01  # differences that may be off by a larger part of a slope do not tell its size
 ASIDE = [7.3e-3 / 8**k for k in range(12)]  # steps to a neighbour; round ones might meet a kink

@@ -9,9 +9,10 @@ from typing import Any
 from engine import formula as formulas
 from engine import ieee
 from engine.differences import at, scales_of, steps_of
+from engine.graph import toposort
 from engine.op import Op, kept_by_row
 from engine.points import Outputs
-from engine.value import Operand, Value, toposort
+from engine.value import Operand, Value
 
 IMAGINARY = 1e-20  # a part so small that its square vanishes
 HIDDEN = 1e-60  # the same beside gradients that are far below the numbers on the way

@@ -1,13 +1,14 @@
 """`grad`, `hessian` and the like: derivatives as Values, which can be differentiated again."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, cast, overload
 
 from engine import formula as formulas
 from engine import functions
+from engine.graph import toposort
 from engine.op import BASICS, Op
 from engine.ops import OPS
-from engine.value import Operand, Value, call, data_of, toposort
+from engine.value import Operand, Value, call, data_of
 
 Partial = Callable[..., Operand]
 
@@ -30,33 +31,18 @@ def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
     """
     if isinstance(inputs, Value):
         return grad(output, [inputs])[0]
-    if callable(output):
-        raise TypeError("grad expected the result of a function: write grad(f(x), x)")
-    inputs = list(inputs) if isinstance(inputs, Iterable) else [inputs]
-    for v in (output, *inputs):
-        if not isinstance(v, Value):
-            raise TypeError(f"grad expected Values, got {type(v).__name__} ({v!r})")
+    inputs = _checked(output, inputs)
     order = toposort(output)
     on_path = set(inputs)
     for v in order:
         if not on_path.isdisjoint(v._prev):
             on_path.add(v)
-    replayed = {v for v in (*order, *inputs) if v.op and not v.op.partials}
-    if any(v in replayed and v not in order for v in inputs) and not replayed.isdisjoint(order):
-        raise RuntimeError(
-            "grad found two results of a replay, which do not know how one was computed from the "
-            "other: call grad inside the function that is replayed"
-        )
+    _check_formulas(order, inputs, on_path)
     adjoints: dict[Value, Operand] = {output: 1.0}
     for v in reversed(order):
         op = v.op
         if v not in on_path or op is None:
             continue
-        if not op.partials:
-            raise RuntimeError(
-                "grad found the result of a replay, which has no formula to differentiate: call "
-                "backward(), or call grad inside the function that is replayed"
-            )
         g = adjoints[v]
         for (parent, text, x, y), saved in zip(op.edges(v.parents), v.partials, strict=True):
             if isinstance(parent, Value) and parent in on_path:
@@ -65,6 +51,34 @@ def grad(output: Value, inputs: Value | Iterable[Value]) -> Value | list[Value]:
                 share = g * slope
                 adjoints[parent] = adjoints[parent] + share if parent in adjoints else share
     return [_as_value(adjoints.get(x, 0.0)) for x in inputs]
+
+
+def _checked(output: object, inputs: Any) -> list[Value]:
+    """The inputs as a list; TypeError for what is no Value."""
+    if callable(output):
+        raise TypeError("grad expected the result of a function: write grad(f(x), x)")
+    listed = list(inputs) if isinstance(inputs, Iterable) else [inputs]
+    for v in (output, *listed):
+        if not isinstance(v, Value):
+            raise TypeError(f"grad expected Values, got {type(v).__name__} ({v!r})")
+    return listed
+
+
+def _check_formulas(
+    order: Sequence[Value], inputs: Sequence[Value], on_path: Collection[Value]
+) -> None:
+    """RuntimeError where a result of a replay is on the path: it has no formula."""
+    replayed = {v for v in (*order, *inputs) if v.op and not v.op.partials}
+    if any(v in replayed and v not in order for v in inputs) and not replayed.isdisjoint(order):
+        raise RuntimeError(
+            "grad found two results of a replay, which do not know how one was computed from the "
+            "other: call grad inside the function that is replayed"
+        )
+    if any(v in replayed and v in on_path for v in order):
+        raise RuntimeError(
+            "grad found the result of a replay, which has no formula to differentiate: call "
+            "backward(), or call grad inside the function that is replayed"
+        )
 
 
 def jacobian(outputs: Iterable[Value], inputs: Iterable[Value]) -> list[list[Value]]:

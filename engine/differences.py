@@ -9,8 +9,9 @@ from operator import mul
 from typing import cast
 
 from engine import ieee
+from engine.graph import toposort
 from engine.points import Outputs
-from engine.value import Value, toposort
+from engine.value import Value
 
 NOTHING = (math.inf, math.nan)  # an estimate that knows no slope, with its error
 

@@ -1,4 +1,4 @@
-"""Every row of one operand or two as a function, of Values or plain floats."""
+"""`exp(x)`, `maximum(x, y)`: the rows of one operand or two as functions, of Values or floats."""
 
 from typing import TYPE_CHECKING
 

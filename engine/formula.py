@@ -78,14 +78,12 @@ def _check_names(node: ast.AST, known: frozenset[str], named: set[str]) -> froze
     `named` collects all that have been given, known or not: each may be given once.
     """
     match node:
-        case ast.Name(id=name):
-            if name not in known:
-                raise ValueError(
-                    f"{name!r} is not always named before it is read"
-                    if name in named
-                    else no_such("variable", name, sorted(known))
-                )
-            return known
+        case ast.Name(id=name) if name not in known:
+            raise ValueError(
+                f"{name!r} is not always named before it is read"
+                if name in named
+                else no_such("variable", name, sorted(known))
+            )
         case ast.NamedExpr(target=ast.Name(id=name), value=value):
             known = _check_names(value, known, named)
             if name in named:

@@ -238,7 +238,7 @@ def log_softmax(logits: Iterable[Operand]) -> list[Any]:
 
 
 def mean(values: Iterable[Operand]) -> Any:
-    """The sum of the values by their number.
+    """The sum of the values, divided by how many there are.
 
     >>> mean([Value(1.0), 2.0, 6.0])
     Value(data=3.0, grad=0.0)
@@ -248,7 +248,7 @@ def mean(values: Iterable[Operand]) -> Any:
 
 
 def var(values: Iterable[Operand], ddof: int = 0) -> Any:
-    """The mean of the squared distances from the mean; by n - `ddof` where that is given.
+    """The mean of the squared distances from the mean; n - `ddof` divides them.
 
     0 as in NumPy and JAX; PyTorch's default is 1. Raises ValueError for no more values than `ddof`.
 

@@ -20,9 +20,8 @@ modes: list[Mode] = []  # those active in any thread: while it is empty, nobody 
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = (*(os.path.join(_HOUSE, package, "") for package in ("engine", "nn")), GENERATED)
 _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
-active = partial(
-    _active.get
-)  # those of this thread; no call of C, which a witness would be told of
+# Those of this thread; by a partial: a witness would be told of a call of C.
+active = partial(_active.get)
 
 
 @contextmanager

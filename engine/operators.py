@@ -1,7 +1,8 @@
 """Writes the methods of `Value`, such as `__mul__` and `tanh`, and functions, from the rows.
 
 Written out, `x * y` costs one Python call. The text is what a person would write by hand: compute z
-and the partials, make a node, fill its slots. Formulas come from the rows of the calculus.
+and the partials, make a node, fill its slots. Formulas come from the rows of the calculus. To see
+it, step into `a * b` with a debugger, or `print(source())`.
 """
 
 from collections.abc import Callable
@@ -15,100 +16,13 @@ from engine.ops import OPS
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
 INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
 INFIX |= {"mod": "%", "floordiv": "//"}
+PREFIX = ("neg", "abs", "floor", "ceil", "trunc")  # `-x`, `abs(x)`, `math.floor(x)`
+COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+ZERO_PLUS = (
+    "if x == 0:",
+    "    return self  # so that the builtin sum() costs one node per addition",
+)
 FUNCTION_NAMES = {"max": "maximum", "min": "minimum"}  # `engine.max` takes lists
-# NumPy's names of rows that are called otherwise here.
-NUMPY_NAMES = {
-    **{f"arc{name}": f"a{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{"absolute": "abs", "fabs": "abs", "arctan2": "atan2", "deg2rad": "radians"},
-    **{"maximum": "max", "minimum": "min", "rad2deg": "degrees", "rint": "round"},
-}
-
-# In a template three lines stand for others: `make xy of a, b` computes z and the partials of those
-# operands a, b that are Values and makes the node, `finish` fills the other slots, `zero` lets
-# `0 + v` be v. The numbers of Values have names that no recording watches.
-_UNARY = """\
-def {name}(self):
-    x = self._data
-    make x of self
-    node.x = self
-    node.y = None
-    finish
-"""
-_FUNCTION = """\
-def {name}(*operands):
-    try:
-        self, = operands
-    except ValueError:
-        raise TypeError(f"{name} expected 1 operands, got {{len(operands)}}") from None
-    if type(self) is not Value:
-        return {name}_op(number(self))
-""" + _UNARY.partition("\n")[2]
-_BINARY = """\
-def {name}(self, other):
-    x = self._data
-    if type(other) is Value:
-        y = other._data
-        make xy of self, other
-    else:
-        if type(other) is not float:
-            other = number(other)
-        y = other
-        make x of self, other
-    node.x = self
-    node.y = other
-    finish
-"""
-_PARAMETRIC = """\
-def {name}(self, {parameter}):
-    other = {other}
-""" + _BINARY.partition("\n")[2]
-_FUNCTION_OF_TWO = """\
-def {name}(x, {parameter}):
-    return call({row}_op, x, {other})
-"""
-_REFLECTED = """\
-def {name}(self, other):
-    if type(other) is not float:
-        other = number(other)
-    x = other
-    zero
-    y = self._data
-    make y of other, self
-    node.x = other
-    node.y = self
-    finish
-"""
-_ZERO = """\
-if x == 0:
-    return self  # so that the builtin sum() costs one node per addition
-"""
-_FINISH = """\
-node._data = z
-node.op = {row}_op
-node._grad = NOT_COMPUTED
-node.label = ""
-node.adjoint = None
-if modes:
-    for see in active():
-        see(node)
-return node"""
-
-_DOT = """\
-def dot(xs, ys, bias):
-    {xs}, = xs
-    {ys}, = ys
-    {read}
-    z = {bias}
-    {add}
-    if type(z) is not float:
-        raise TypeError
-    node = _new()
-    node.x = {values},
-    node.y = {operands}
-    node._dx = {slopes},
-    node._dy = None
-    finish
-"""
 
 # What the methods call, besides `Value` and its neighbours.
 NAMES: dict[str, Any] = {
@@ -120,18 +34,23 @@ NAMES: dict[str, Any] = {
 
 
 def source() -> str:
-    """All methods: infix operators and their reflections, `-x`, `abs(x)`, one for each function."""
+    """All methods: infix operators and their reflections, `-x`, comparisons, functions."""
     rows = {op.symbol: op for op in OPS.values() if op.arity == 2}
-    methods = [_method(_BINARY, f"__{name}__", rows[symbol]) for name, symbol in INFIX.items()]
-    methods += [_method(_REFLECTED, f"__r{name}__", rows[symbol]) for name, symbol in INFIX.items()]
-    methods += [_method(_UNARY, f"__{name}__", OPS[name]) for name in ("neg", "abs")]
-    methods += [_method_of_one(op) for op in OPS.values() if op.takes_one]
-    return "\n\n".join(methods)
+    infix = [(name, rows[symbol]) for name, symbol in INFIX.items()]
+    return "\n\n".join(
+        [
+            *(_of_two(f"__{name}__(self, other)", op) for name, op in infix),
+            *(_reflected(f"__r{name}__(self, other)", op) for name, op in infix),
+            *(_of_one(f"__{name}__(self)", OPS[name]) for name in PREFIX),
+            *(_comparison(f"__{name}__(self, other)", sign) for name, sign in COMPARISONS.items()),
+            *(_named_method(op) for op in OPS.values() if op.takes_one),
+        ]
+    )
 
 
 def functions() -> str:
     """The functions of one operand or two, for who has Values or floats."""
-    return "\n\n".join(_as_function(op) for op in OPS.values() if op.arity)
+    return "\n\n".join(_function(op) for op in OPS.values() if op.arity)
 
 
 def signature(op: Op) -> tuple[str, str]:
@@ -158,19 +77,90 @@ def described(function: Callable[..., Any], op: Op, module: str) -> Callable[...
     return function
 
 
-def _method_of_one(op: Op) -> str:
-    if op.arity == 1:
-        return _method(_UNARY, op.name, op)
-    parameter, other = signature(op)
-    return _method(_PARAMETRIC, op.name, op, parameter=parameter, other=other)
+# --- a text for each kind of function: lines of it, where `x` and `y` are floats ----------------
 
 
-def _as_function(op: Op) -> str:
+def _of_one(head: str, op: Op, *before: str) -> str:
+    return _def(
+        head,
+        *before,
+        "x = self._data",
+        *_made(op, "x", "self"),
+        "node.x = self",
+        "node.y = None",
+        *_filled(op),
+    )
+
+
+def _of_two(head: str, op: Op, *before: str) -> str:
+    return _def(
+        head,
+        *before,
+        "x = self._data",
+        "if type(other) is Value:",
+        *_indented("y = other._data", *_made(op, "xy", "self, other")),
+        "else:",
+        *_indented(
+            "if type(other) is not float:",
+            "    other = number(other)",
+            "y = other",
+            *_made(op, "x", "self, other"),
+        ),
+        "node.x = self",
+        "node.y = other",
+        *_filled(op),
+    )
+
+
+def _reflected(head: str, op: Op) -> str:
+    """`2.0 - v`, where the number comes first."""
+    return _def(
+        head,
+        "if type(other) is not float:",
+        "    other = number(other)",
+        "x = other",
+        *(ZERO_PLUS if op.name == "add" else ()),
+        "y = self._data",
+        *_made(op, "y", "other, self"),
+        "node.x = other",
+        "node.y = self",
+        *_filled(op),
+    )
+
+
+def _comparison(head: str, sign: str) -> str:
+    return _def(
+        head,
+        "try:",
+        f"    return self.data {sign} (other.data if type(other) is Value else number(other))",
+        "except TypeError:  # says which of them is no number",
+        f"    return data_of(self) {sign} data_of(other)",
+    )
+
+
+def _named_method(op: Op) -> str:
+    """`v.tanh()`; of a row with a parameter `v.leaky_relu(0.1)`."""
     if op.arity == 1:
-        return _method(_FUNCTION, op.name, op)
-    parameter, other = signature(op)
-    texts = {"parameter": parameter, "other": other, "row": op.name}
-    return _method(_FUNCTION_OF_TWO, function_name(op), op, **texts)
+        return _of_one(f"{op.name}(self)", op)
+    given, name = signature(op)
+    return _of_two(f"{op.name}(self, {given})", op, f"other = {name}")
+
+
+def _function(op: Op) -> str:
+    """`tanh(v)`, `maximum(v, 2.0)`."""
+    if op.arity == 2:
+        given, name = signature(op)
+        return _def(f"{function_name(op)}(x, {given})", f"return call({op.name}_op, x, {name})")
+    return _of_one(
+        f"{op.name}(*operands)",
+        op,
+        "try:",
+        "    self, = operands",
+        "except ValueError:",
+        f'    raise TypeError(f"{op.name} expected 1 operands, got {{len(operands)}}") from None',
+        "if type(self) is not Value:",
+        f"    return {op.name}_op(number(self))",
+    )
 
 
 def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
@@ -182,42 +172,38 @@ def dot_source(terms: int, xs: bool, ys: bool, bias: bool) -> str:
     are_values = [xs] * terms + [ys] * terms + [bias]
     data = [f"{name}_data" if v else name for name, v in zip(names, are_values, strict=True)]
     x, y = data[:terms], data[terms:-1]
-    return _method(
-        _DOT,
-        "dot",
-        OPS["dot"],
-        xs=", ".join(names[:terms]),
-        ys=", ".join(names[terms:-1]),
-        read="\n    ".join(f"{name}_data = {name}._data" for name in compress(names, are_values)),
-        bias=data[-1],
-        add="\n    ".join(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
-        values=", ".join(compress(names, are_values)),
-        operands=None if all(are_values) else ", ".join(names),
-        slopes=", ".join(compress([*y, *x, "1.0"], are_values)),
+    slopes = compress([*y, *x, "1.0"], are_values)
+    return _def(
+        "dot(xs, ys, bias)",
+        f"{', '.join(names[:terms])}, = xs",
+        f"{', '.join(names[terms:-1])}, = ys",
+        *(f"{name}_data = {name}._data" for name in compress(names, are_values)),
+        f"z = {data[-1]}",
+        *(f"z += {p} * {q}" for p, q in zip(x, y, strict=True)),
+        "if type(z) is not float:",
+        "    raise TypeError",
+        "node = _new()",
+        f"node.x = {', '.join(compress(names, are_values))},",
+        f"node.y = {None if all(are_values) else ', '.join(names)}",
+        f"node._dx = {', '.join(slopes)},",
+        "node._dy = None",
+        *_filled(OPS["dot"]),
     )
 
 
-def _method(template: str, name: str, op: Op, **texts: object) -> str:
-    lines: list[str] = []
-    for line in template.format(name=name, **texts).splitlines():
-        statement = line.lstrip()
-        indent = line.removesuffix(statement)
-        if statement.startswith("make "):
-            values, _, operands = statement.removeprefix("make ").partition(" of ")
-            lines += [indent + made for made in _make(op, values, operands)]
-        elif statement == "finish":
-            lines += [indent + end for end in _FINISH.format(row=op.name).splitlines()]
-        elif statement == "zero":
-            lines += [indent + test for test in _ZERO.splitlines() if op.name == "add"]
-        else:
-            lines.append(line)
-    return "\n".join(lines)
+def _def(head: str, *lines: str) -> str:
+    return "\n".join([f"def {head}:", *_indented(*lines)])
 
 
-def _make(op: Op, values: str, operands: str) -> list[str]:
-    """Lines that make a node from the floats x and y; `values` says which of them are Values'.
+def _indented(*lines: str) -> list[str]:
+    return [f"    {line}" for line in lines]
 
-    Where one is no float after all, `apply` computes with the `operands`, or says which is none.
+
+def _made(op: Op, values: str, operands: str) -> list[str]:
+    """Lines that compute z and its slopes of floats x and y, and make a node with these.
+
+    `values` says which of x and y are Values', and have a slope. Where one is no float after all,
+    `apply` computes with the `operands`, or says which is none.
     """
     variables = "xy"[: op.arity]
     slopes = {f"d{x}": plain(text) for x, text in zip(variables, op.partials, strict=True)}
@@ -232,4 +218,19 @@ def _make(op: Op, values: str, operands: str) -> list[str]:
         f"    z, {', '.join(slopes)} = {op.name}_careful({', '.join(variables)})",
         "node = _new()",
         *(f"node._{d} = {d if d in kept else None}" for d in ("dx", "dy")),
+    ]
+
+
+def _filled(op: Op) -> list[str]:
+    """Lines that fill the other slots of a node, as `node` in value.py does, and return it."""
+    return [
+        "node._data = z",
+        f"node.op = {op.name}_op",
+        "node._grad = NOT_COMPUTED",
+        'node.label = ""',
+        "node.adjoint = None",
+        "if modes:",
+        "    for see in active():",
+        "        see(node)",
+        "return node",
     ]

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engine.op import Op
-from engine.operators import INFIX, function_name
+from engine.operators import COMPARISONS, INFIX, PREFIX, function_name
 from engine.ops import OPS
 
 PATH = Path(__file__).with_name("typed.pyi")
@@ -56,7 +56,11 @@ def text() -> str:
             '    """Those of Value that are made from the rows."""\n\n',
             *(f"    def __{name}__(self, other: Value | float) -> Value: ...\n" for name in INFIX),
             *(f"    def __r{name}__(self, other: float) -> Value: ...\n" for name in INFIX),
-            *(f"    def __{name}__(self) -> Value: ...\n" for name in ("neg", "abs")),
+            *(f"    def __{name}__(self) -> Value: ...\n" for name in PREFIX),
+            *(
+                f"    def __{name}__(self, other: Value | float) -> bool: ...\n"
+                for name in COMPARISONS
+            ),
             *(
                 f"    def {op.name}({_parameters(op)}) -> Value: ...\n"
                 for op in rows

@@ -25,6 +25,7 @@ class Node(Protocol):
     y: Any
     dx: Any
     dy: Any
+    _dx: Any
     adjoint: Any
 
     @property
@@ -135,6 +136,22 @@ def _pass_on(v: Node, g: float) -> None:
             parent.adjoint += share
 
 
+def pass_to_leaves(root: Node, gradient: float) -> bool:
+    """The backward of the result of a replay, right above all of its leaves: nothing to sort.
+
+    Whether `root` is such a result; nothing is done where it is not.
+    """
+    if not isinstance(root.dx, Shares) or not root.dx.reach_leaves:
+        return False
+    leaves, shares = root.x, root.dx.shares(gradient)
+    grads = [v.grad for v in leaves]
+    is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
+    sums = shares if is_first else summed(leaves, shares)
+    root.grad = gradient
+    set_each("grad", leaves, sums)
+    return True
+
+
 def are_floats(numbers: Sequence[object]) -> bool:
     """Whether all of them are, and nothing else that is a number."""
     return list(map(type, numbers)).count(float) == len(numbers)
@@ -187,7 +204,7 @@ def _set_data(values: Iterable[Node], numbers: Iterable[float]) -> None:
 
 
 def _set_grad(values: Iterable[Node], numbers: Iterable[float]) -> None:
-    for v, x in zip(values, numbers):  # noqa: B905
+    for v, x in zip(values, numbers):  # noqa: B905 (as above)
         v.grad = x
 
 

@@ -1,31 +1,30 @@
-"""`Value`: a number that remembers how it was computed, and finds its derivatives backwards."""
+"""`Value`: a number that remembers how it was computed, and finds its derivatives backwards.
+
+From top to bottom: what a Value is; `backward`; what it is as a number; how an operation makes one.
+"""
 
 from __future__ import annotations
 
 import linecache
-import operator
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial, partialmethod
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from engine import alone, operators
+from engine import alone, graph, numpys, operators, refused
 from engine.alone import check_alone, sweeps
-from engine.foreign import OF_YOUR_OWN, refuse_foreign_names
 from engine.modes import active, examine_backward, modes
-from engine.number import NOT_COMPUTED, number, number_in, short, shown
+from engine.number import NOT_COMPUTED, number, number_in, shown
 from engine.op import Op
 from engine.operators import GENERATED
-from engine.ops import OPS
-from engine.sweep import Picked, Shares, are_floats, set_each, sort, summed, sweep
+from engine.sweep import Picked, are_floats, pass_to_leaves, set_each, sort, summed, sweep
 
-if TYPE_CHECKING:  # the methods that are made from the rows, at the end of this file
+if TYPE_CHECKING:  # `x * y`, `x < y`, `x.tanh()`: made from the rows, at the end of this file
     from engine.typed import Methods
 else:
     Methods = object
 
 
-@refuse_foreign_names
+@refused.foreign_names
 class Value(Methods):
     """A float, and where it came from: one node of the computation graph.
 
@@ -42,12 +41,14 @@ class Value(Methods):
 
     # An operation has its operands in x and y and the derivatives with respect to them in dx and
     # dy. Of many operands, x and dx hold the Values and their derivatives, as tuples, and y holds
-    # all operands where some are constants; of a pick, dx is a `Picked`. A leaf has none.
+    # all operands where some are constants; of a pick, dx is a `Picked`, of a replay, `Shares`.
+    # A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
-        *("adjoint", "line"),  # belong to the sort and the sweep, and to `detect_anomaly`
+        "adjoint",  # a mark of the sort, then an adjoint; to a tape, under the same lock, a place
+        "line",  # that made it, for `detect_anomaly`
     )
-    __class__ = property(type)  # a recording puts its watch here
+    __class__ = property(type)  # a recording (engine/replay/watch.py) puts its watch here
 
     data: float
     grad: float
@@ -59,7 +60,7 @@ class Value(Methods):
     dy: Any
     adjoint: Any
     line: str
-    _data: float
+    _data: float  # with an underscore: the same slots, which no recording watches
     _grad: float
     _dx: Any
     _dy: Any
@@ -68,17 +69,14 @@ class Value(Methods):
         self, data: float, label: str = "", _op: object = None, _children: object = None
     ) -> None:
         if _op is not None or _children is not None or not isinstance(label, str):
-            raise TypeError(_refused(label, _op, _children))
+            refused.check_leaf(label, _op, _children)
         self._data = data if type(data) is float else number(data)
         self._grad = NOT_COMPUTED
         self.label = label
         self.op = self.x = self.y = self._dx = self._dy = self.adjoint = None
 
     def __init_subclass__(cls) -> None:
-        raise TypeError(
-            f"{cls.__name__} cannot be a subclass of Value: operations give plain Values; "
-            "hold a Value in it, or make operations of your own with engine.define"
-        )
+        refused.subclass(cls)
 
     @property
     def has_grad(self) -> bool:
@@ -133,51 +131,22 @@ class Value(Methods):
         30.0
         """
         if type(gradient) is not float:
-            gradient = _seed(gradient)
-        check_alone()
+            gradient = refused.seed(gradient)
+        check_alone()  # one sweep at a time: marks and adjoints stand in the nodes
         with alone.lock:
-            if isinstance(self.dx, Shares) and self.dx.reach_leaves and not modes:
-                self._pass_to_leaves(gradient)
-                return
+            if not modes and pass_to_leaves(self, gradient):
+                return  # the result of a replay, which went backward itself
             order = sort(self)
             former = [v.grad for v in order]
             try:
-                leaves = sweep(order, gradient)
+                leaves = sweep(order, gradient)  # the chain rule, which is in sweep.py
                 if modes:
                     examine_backward(order)
+                # leaves add up: all of them now, in one call
                 set_each("grad", leaves, summed(leaves, [v.adjoint for v in leaves]))
-            except BaseException:
+            except BaseException:  # Ctrl-C too
                 set_each("grad", order, former)
                 raise
-
-    def _pass_to_leaves(self, gradient: float) -> None:
-        """The backward of a replayed value, right above all of its leaves: nothing to sort."""
-        leaves, shares = cast(tuple[Value, ...], self.x), self.dx.shares(gradient)
-        grads = [v.grad for v in leaves]
-        is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
-        sums = shares if is_first else summed(leaves, shares)
-        self.grad = gradient
-        set_each("grad", leaves, sums)
-
-    @sweeps
-    def sweep(self, order: list[Value] | None = None) -> list[Value]:
-        """Sorts the graph as `toposort` does; `adjoint` of every value is d self / d value then.
-
-        `order` is what a sort gave before, if one did.
-        """
-        check_alone()
-        with alone.lock:
-            if order is None:
-                order = sort(self)
-            else:
-                for v in order:
-                    v.adjoint = 0.0
-            former = [v.grad for v in order]
-            try:
-                sweep(order, 1.0)
-            finally:
-                set_each("grad", order, former)
-            return order
 
     def zero_grad(self) -> None:
         """Forgets the gradient: `grad` reads 0.0 and counts as not computed."""
@@ -187,11 +156,6 @@ class Value(Methods):
         """The same number as a leaf of its own: no gradient flows through it."""
         return Value(self.data, self.label)
 
-    @property
-    def _key(self) -> Any:
-        """What formulas compare; a recording puts its watch here."""
-        return self.data
-
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={shown(self.data)}, grad={self.grad}{label})"
@@ -199,95 +163,29 @@ class Value(Methods):
     def __format__(self, spec: str) -> str:
         return format(self.data, spec) if spec else repr(self)
 
-    def __float__(self) -> float:
-        raise TypeError(
-            "expected a number, got a Value: those functions that dir(engine) lists are written "
-            "engine.exp(v), others are made with operators or engine.define, and the number is "
-            "v.data"
-        )
-
-    def __int__(self) -> int:
-        raise TypeError(
-            "int expected a number, got a Value: write int(v.data); no gradient flows through it"
-        )
-
     def __bool__(self) -> bool:
         return bool(data_of(self))
-
-    def __lt__(self, other: Value | float) -> bool:
-        try:
-            return self.data < (other.data if type(other) is Value else number(other))
-        except TypeError:  # says which of them is no number
-            return data_of(self) < data_of(other)
-
-    def __le__(self, other: Value | float) -> bool:
-        try:
-            return self.data <= (other.data if type(other) is Value else number(other))
-        except TypeError:  # says which of them is no number
-            return data_of(self) <= data_of(other)
-
-    def __gt__(self, other: Value | float) -> bool:
-        try:
-            return self.data > (other.data if type(other) is Value else number(other))
-        except TypeError:  # says which of them is no number
-            return data_of(self) > data_of(other)
-
-    def __ge__(self, other: Value | float) -> bool:
-        try:
-            return self.data >= (other.data if type(other) is Value else number(other))
-        except TypeError:  # says which of them is no number
-            return data_of(self) >= data_of(other)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """NumPy's functions: `np.sin(v)` is `v.sin()`; in arrays each number for itself."""
-        f = _NUMPYS.get(ufunc.__name__)
-        if f is None or method != "__call__" or options:
-            return NotImplemented
-        if any(getattr(x, "shape", ()) for x in inputs):
-            np = sys.modules["numpy"]
-            return np.frompyfunc(f, len(inputs), 1)(*[np.array(x, dtype=object) for x in inputs])
-        return f(*[number(x.item()) if hasattr(x, "shape") else x for x in inputs])
 
     def __pos__(self) -> Value:
         return self
 
     def __round__(self, digits: int | None = None) -> Value:
-        if digits is not None:
-            raise TypeError(
-                f"round of a Value gives a whole number: for text write f'{{v:.{digits}f}}', and "
-                f"for a number round(v.data, {digits})"
-            )
+        refused.check_digits(digits)
         return self.round()
 
-    def __floor__(self) -> Value:
-        return self.floor()
+    @property
+    def _key(self) -> Any:
+        """What formulas compare; a recording puts its watch here."""
+        return self.data
 
-    def __ceil__(self) -> Value:
-        return self.ceil()
+    # `math.sin(v)` must fail, else it would cut off the gradient and say nothing
+    __float__ = refused.to_float
+    __int__ = refused.to_int
 
-    def __trunc__(self) -> Value:
-        return self.trunc()
-
-    def __copy__(self) -> Value:
-        return _copied(self, {})
-
-    @sweeps
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        check_alone()
-        with alone.lock:
-            order = sort(self)
-        for v in order:
-            if id(v) not in memo:
-                memo[id(v)] = _copied(v, memo)
-        return cast(Value, memo[id(self)])
-
-    def __reduce__(self) -> tuple[type[Value], tuple[float, str]]:
-        if self.op:
-            raise TypeError(
-                f"cannot pickle the result of an operation ({self.op.name}): "
-                "save the leaves it was computed from, or model.state_dict()"
-            )
-        return Value, (data_of(self), self.label)
+    sweep = graph.adjoints
+    __copy__ = graph.copy_node
+    __deepcopy__ = graph.copy_graph
+    __reduce__ = graph.reduce_leaf
 
 
 Operand = Value | float
@@ -305,49 +203,14 @@ def data_of(x: Operand) -> float:
     return number(x)
 
 
-def _seed(gradient: object) -> float:
-    try:
-        return number(gradient)
-    except TypeError:
-        raise TypeError(
-            "backward expected a number as the gradient to begin with, "
-            f"got {type(gradient).__name__} ({short(gradient)}): write y.backward(5.0)"
-        ) from None
-
-
-def _refused(label: object, op: object, children: object) -> str:
-    """Words for a Value that was to be more than a number and its label."""
-    if op is not None or children is not None:
-        return f"Value expected a number and a label, got children or an operation; {OF_YOUR_OWN}"
-    is_micrograds = isinstance(label, tuple | set | list)
-    advice = OF_YOUR_OWN if is_micrograds else "operations of your own are made with engine.define"
-    return f"Value expected a str as label, got {type(label).__name__} ({short(label)}); {advice}"
-
-
-@sweeps
-def toposort(root: Value) -> list[Value]:
-    """Every value that `root` was computed from, parents before children, `root` last.
-
-    >>> a = Value(2.0)
-    >>> b = a * a
-    >>> toposort(b + a)[:2] == [a, b]
-    True
-
-    Raises RuntimeError in a signal handler that interrupts another sort or a backward.
-    """
-    check_alone()
-    with alone.lock:
-        order = sort(root)
-    if Picked in {type(v._dx) for v in order}:
-        met = {root}  # what was not picked has no part in it
-        for v in reversed(order):
-            if v in met:
-                met.update(v._prev)
-        order = [v for v in order if v in met]
-    return order
+toposort = graph.toposort
 
 
 # --- making nodes -----------------------------------------------------------------------------
+#
+# `x * y` calls `Value.__mul__`. Its text is written by operators.py from the row "mul" of ops.py;
+# it computes z, dx and dy, and fills the slots of a new node itself, for speed. The functions here
+# do the same for any row.
 
 _new = partial(object.__new__, Value)  # no call of C, which a witness would be told of
 
@@ -378,6 +241,7 @@ def node_of_many(op: Op, z: float, operands: tuple[Operand, ...], slopes: Sequen
 def apply(op: Op, *operands: Operand) -> Value:
     """The node of a row for operands given one after the other (x1, x2, ..., y1, y2, ..., bias).
 
+    >>> from engine.ops import OPS
     >>> apply(OPS["mul"], Value(3.0), 2.0)
     Value(data=6.0, grad=0.0)
     """
@@ -400,20 +264,6 @@ def call(op: Op, *operands: Operand) -> Any:
     return op(*map(data_of, operands))
 
 
-def _copied(v: Value, memo: Mapping[int, Value]) -> Value:
-    """A copy of one node, its operands replaced by their copies in `memo`."""
-    copy = _new()
-    for slot in Value.__slots__:
-        if hasattr(v, slot):
-            setattr(copy, slot, getattr(v, slot))
-
-    def of(p: Any) -> Any:
-        return tuple(map(of, p)) if isinstance(p, tuple) else memo.get(id(p), p)
-
-    copy.x, copy.y = of(v.x), of(v.y)
-    return copy
-
-
 def written(source: str, file: str, **names: Any) -> dict[str, Callable[..., Any]]:
     """The functions of a source that makes nodes; a debugger can step into them."""
     linecache.cache[file] = (len(source), None, source.splitlines(True), file)
@@ -422,27 +272,8 @@ def written(source: str, file: str, **names: Any) -> dict[str, Callable[..., Any
     return made
 
 
-def methods(source: str, file: str = GENERATED, **names: Any) -> dict[str, Callable[..., Any]]:
-    """The functions of a source as methods of `Value`."""
-    made = written(source, file, **names)
-    for name, method in made.items():
-        method.__qualname__ = f"Value.{name}"
-    return made
-
-
-for _name, _method in methods(operators.source()).items():
+for _name, _method in written(operators.source(), GENERATED).items():
+    _method.__qualname__ = f"Value.{_name}"
     setattr(Value, _name, _method)
-
-# What NumPy's functions do with Values. On arrays of objects it calls methods of its own names.
-_NUMPYS: dict[str, Callable[..., Any]] = {
-    **{name: partial(call, op) for name, op in OPS.items() if op.arity},
-    **{name: partial(call, OPS[row]) for name, row in operators.NUMPY_NAMES.items()},
-    **{"add": operator.add, "subtract": operator.sub, "multiply": operator.mul},
-    **{"divide": operator.truediv, "power": operator.pow, "remainder": operator.mod},
-    **{"floor_divide": operator.floordiv, "negative": operator.neg, "positive": operator.pos},
-    **{"equal": operator.is_, "not_equal": operator.is_not},
-    **{"less": operator.lt, "less_equal": operator.le},
-    **{"greater": operator.gt, "greater_equal": operator.ge},
-}
-for _name in (*operators.NUMPY_NAMES, "fmod", "hypot"):
-    setattr(Value, _name, partialmethod(_NUMPYS[_name]))
+for _name, _method in numpys.methods(call).items():
+    setattr(Value, _name, _method)

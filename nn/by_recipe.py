@@ -1,74 +1,19 @@
-"""Trains a net by a recipe: tries two starts for a while, then trains from the better one."""
+"""Trains a net by a recipe: chooses one of its two starts, then trains from that one."""
 
-import json
-import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
 from os import PathLike
-from typing import Any, NamedTuple, cast
+from typing import Any
 
-from engine.ieee import fsum
-from engine.pictures.texts import many
 from engine.replay import backends
 from engine.replay.witness import outside
-from engine.sweep import set_each
-from engine.value import Value
+from nn.checkpoint import glance
+from nn.choosing import TrialInterrupted, chosen
 from nn.data import Dataset
-from nn.described import described
-from nn.ground import Ground, ground, ground_of
-from nn.history import INTERRUPTED, DivergedError, History, LossExploded, TrainingInterrupted
+from nn.history import History, TrainingInterrupted
 from nn.judging import Loss
 from nn.module import MLP
-from nn.recipe import OPTIMIZERS, SCHEDULES, Recipe, begin, bending, places
-from nn.rows import EachRow
-from nn.schedules import Schedule
-from nn.table import Table
-from nn.train import fit
-
-PATIENCE = 0.2  # of all steps: so long may training go on without a lower loss on rows held out
-TRIAL_PATIENCE = 0.5  # the same of a trial, whose way is short
-TRIAL_BATCH = 32  # points in a step of a trial at most: recording it takes half as long
-FEWEST_LOOKS = 5  # without a lower loss, at least, before training stops
-TRIED_ON = 0.3  # of the rows, where none are held out: those that tell which start is better
-FEWEST_TO_TRY = 10  # rows, of which some say which start is better
-LONGEST_TRIAL = 1500  # steps
-SHORTEST = 100  # steps of a training: a shorter one is not worth a trial before it
-
-
-class Grounds(NamedTuple):
-    """The rows to learn from, and those held out, where there are any, as a net takes them."""
-
-    learned: Ground
-    held_out: Ground | None
-
-
-def grounds_of(
-    recipe: Recipe,
-    net: MLP,
-    loss: Loss,
-    rows: Dataset,
-    seed: int,
-    backend: str = "auto",
-    judge: EachRow | None = None,
-    table: Table | None = None,
-) -> Grounds:
-    """What `chosen` and `train_by` stand on, to be made once for both; raises as `places`.
-
-    A `judge` of this net, which is of the backend "auto", serves where that is asked for. `table`
-    has the same rows, finite floats, laid down already.
-    """
-    judge = judge if backend == "auto" else None
-    learned, held_out = places(recipe, rows, seed)
-    others = None
-    if held_out:
-        others = ground(net, loss, rows.pick(held_out), "validation", backend, judge)
-    if table is None:
-        return Grounds(ground(net, loss, rows.pick(learned) if held_out else rows), others)
-    table = table.pick(learned) if held_out else table
-    return Grounds(ground_of(net, loss, table), others)
+from nn.recipe import Recipe
+from nn.starting import Grounds, grounds_of, patience_of, train_from_start
 
 
 def train_by(
@@ -102,43 +47,9 @@ def train_by(
         return stopped.history
     learned, held_out = grounds
     if held_out:
-        patience = _patience(recipe, len(learned.table))
+        patience = patience_of(recipe, len(learned.table))
         settings = {**settings, "validation": held_out, "early_stop": patience}
-    return _fitted(recipe, net, loss, learned, seed, **settings)
-
-
-def _fitted(
-    recipe: Recipe, net: MLP, loss: Loss, learned: Ground, seed: int, **settings: Any
-) -> History:
-    """Trains a new net from the recipe's start on the rows to learn from."""
-    begin(net, recipe.start)
-    return fit(
-        net,
-        loss,
-        learned,
-        steps=recipe.steps,
-        batch_size=recipe.batch or None,
-        optimizer=OPTIMIZERS[recipe.optimizer](net.parameters(), lr=recipe.lr),
-        lr=_rate(recipe),
-        penalty=_penalty(recipe, net, len(learned.table)),
-        seed=seed,
-        **settings,
-    )
-
-
-def _rate(recipe: Recipe) -> Schedule:
-    return SCHEDULES[recipe.schedule](recipe.lr, recipe.steps)
-
-
-def _penalty(recipe: Recipe, net: MLP, rows: int) -> Callable[[Any], Value] | None:
-    has_bends = len(net.layers) > 1
-    return partial(bending, recipe.decay / rows) if recipe.decay and has_bends else None
-
-
-def _patience(recipe: Recipe, rows: int, share: float = PATIENCE) -> int:
-    """Looks at the rows held out, one after each pass, that need not be lower."""
-    looks = recipe.steps / math.ceil(rows / min(recipe.batch or rows, rows))
-    return max(FEWEST_LOOKS, math.ceil(share * looks))
+    return train_from_start(recipe, net, loss, learned, seed, **settings)
 
 
 def backend_for(
@@ -156,190 +67,6 @@ def backend_for(
     """
     if backend != "auto" or (checkpoint is None and resume is None):
         return backend
-    former = _document(resume).get("backend")
+    former = glance(resume).get("backend")
     names = [name for name in backends.NAMES if name == former]
     return next(name for name in (*names, "c", "numpy", "python") if backends._runs(name))
-
-
-# --- which start ------------------------------------------------------------------------------
-
-
-def has_trial(recipe: Recipe, net: MLP, rows: Dataset) -> bool:
-    """Whether two starts are worth to be tried: for a net with bends, of rows and steps enough."""
-    is_enough = recipe.steps >= SHORTEST and len(rows.xs) >= FEWEST_TO_TRY
-    return recipe.rival is not None and is_enough and len(net.layers) > 1
-
-
-class TrialInterrupted(KeyboardInterrupt):
-    """Ctrl-C while two starts were tried: the net has the weights that one of them came to.
-
-    `history` has its steps, `recipe` is that start, not chosen yet: it has the other as its rival.
-    """
-
-    def __init__(self, recipe: Recipe, history: History) -> None:
-        super().__init__(
-            f"interrupted while two starts were tried: the net is that of the {recipe.start} one "
-            f"after {many(len(history), 'step')}, and learned from a part of the rows"
-        )
-        self.recipe, self.history = recipe, replace(history, ended=INTERRUPTED)
-
-
-def chosen(
-    recipe: Recipe,
-    net: MLP,
-    loss: Loss,
-    rows: Dataset,
-    seed: int,
-    backend: str = "auto",
-    progress: bool | None = None,
-    resume: str | PathLike[str] | None = None,
-    grounds: Grounds | None = None,
-    **others: object,
-) -> Recipe:
-    """The recipe with one start: its own, or its rival where that does clearly better.
-
-    Each trains the net for a share of the steps, and is judged by rows that it did not learn from:
-    those held out, or else some of the others; then the net is as it was. Clearly is by more than
-    one standard error of the mean difference. A training that goes on has the start that it began
-    with. `grounds` are the `grounds_of` these, where they are at hand.
-
-    Raises ValueError as `places`, TrialInterrupted after Ctrl-C, and KeyboardInterrupt where that
-    came before the first step.
-    """
-    rival = recipe.rival
-    if rival is None:
-        return recipe
-    single = replace(recipe, rival=None)
-    if resume is not None:
-        began = _began(resume, (single, rival), net, len(places(recipe, rows, seed)[0]))
-        return replace(began, why=f"{began.start} start, as it began")
-    if not has_trial(recipe, net, rows):
-        return single
-    if not recipe.hold_out:
-        tried = replace(recipe, hold_out=TRIED_ON)
-        grounds = grounds_of(tried, net, loss, rows, seed, backend)
-    grounds = grounds or grounds_of(recipe, net, loss, rows, seed, backend)
-    settings = {"backend": backend, "progress": progress}
-    lost, trials = list[list[float]](), list[tuple[History, list[float]]]()
-    try:
-        for one in (single, rival):
-            with _put_back(net):
-                history = _tried(one, recipe.trial, net, loss, grounds, seed, settings)
-                trials.append((history, [p.data for p in net.parameters()]))
-                lost.append(_losses(grounds, history))
-    except KeyboardInterrupt:
-        each = (recipe, replace(rival, rival=single))
-        for one, (history, weights) in zip(each, trials, strict=False):
-            if len(history):
-                set_each("data", net.parameters(), weights)
-                raise TrialInterrupted(one, history) from None
-        raise
-    means = [fsum(losses) / len(losses) for losses in lost]
-    best, worst = (rival, single) if _is_clearly_less(lost[1], lost[0]) else (single, rival)
-    here, there = means if best is single else means[::-1]
-    why = (
-        f"{best.start} start, tried on {many(len(lost[0]), 'row')} beside the {worst.start} one "
-        f"(loss {here:.3g} and {there:.3g})"
-    )
-    return replace(best, why=why)
-
-
-@contextmanager
-def _put_back(net: MLP) -> Iterator[None]:
-    """What is done to the net inside is undone at the end."""
-    before = [p.data for p in net.parameters()]
-    try:
-        yield
-    finally:
-        set_each("data", net.parameters(), before)
-        net.zero_grad()
-
-
-def _tried(
-    recipe: Recipe,
-    share: float,
-    net: MLP,
-    loss: Loss,
-    grounds: Grounds,
-    seed: int,
-    settings: dict[str, Any],
-) -> History:
-    """A short training; the net is left as it was at its best. No steps where it diverged.
-
-    KeyboardInterrupt after Ctrl-C before the first step.
-    """
-    learned, n = grounds.learned, len(grounds.learned.table)
-    batches = math.ceil(n / min(recipe.batch or n, TRIAL_BATCH))
-    batch = n // batches  # all of one size: each other one is recorded anew
-    learned = learned.first(batches * batch)
-    short = replace(recipe, steps=min(int(share * recipe.steps), LONGEST_TRIAL), batch=batch)
-    watched = {
-        **settings,
-        "validation": grounds.held_out,
-        "early_stop": _patience(short, len(learned.table), TRIAL_PATIENCE),
-    }
-    with warnings.catch_warnings():
-        for kind in (TrainingInterrupted, LossExploded):  # who calls this knows more
-            warnings.simplefilter("ignore", kind)
-        try:
-            history = _fitted(short, net, loss, learned, seed, **watched)
-        except DivergedError:
-            return History()
-    if history.ended == INTERRUPTED and not len(history):
-        raise KeyboardInterrupt
-    return history
-
-
-def _losses(grounds: Grounds, history: History) -> list[float]:
-    """The loss of each of the rows that judge, after a trial; inf where it diverged.
-
-    KeyboardInterrupt where Ctrl-C ended it.
-    """
-    judges = cast(Ground, grounds.held_out)
-    if history.ended == INTERRUPTED:
-        raise KeyboardInterrupt
-    if not len(history):
-        return [math.inf] * len(judges.table)
-    return [float(lost) for lost, _ in judges.judge(judges.table.xs, judges.table.ys)]
-
-
-def _is_clearly_less(losses: Sequence[float], others: Sequence[float]) -> bool:
-    """Whether the mean is less by more than a standard error; never of numbers that are not finite.
-
-    >>> _is_clearly_less([0.1, 0.2, 0.1], [0.6, 0.7, 0.8]), _is_clearly_less([0.1, 0.9], [0.6, 0.5])
-    (True, False)
-    """
-    apart = [b - a for a, b in zip(losses, others, strict=True)]
-    n = len(apart)
-    if n < 2 or not all(map(math.isfinite, losses)):
-        return False
-    if not all(map(math.isfinite, others)):
-        return True
-    mean = fsum(apart) / n
-    return mean > math.sqrt(fsum([(x - mean) ** 2 for x in apart]) / (n - 1) / n)
-
-
-def _began(path: str | PathLike[str], recipes: Sequence[Recipe], net: MLP, rows: int) -> Recipe:
-    """The recipe of which a checkpoint tells; the first one where it tells of none."""
-    told = _document(path).get("training")
-    tell = partial(described, parameters=net.parameters())
-    for recipe in recipes:
-        if not isinstance(told, dict):
-            break
-        penalty = _penalty(recipe, net, rows)
-        facts = {"penalty": penalty and tell(penalty), "lr": tell(_rate(recipe))}
-        if all(told.get(name) == fact for name, fact in facts.items()):
-            return recipe
-    return recipes[0]
-
-
-def _document(path: str | PathLike[str] | None) -> dict[str, Any]:
-    """What is in a checkpoint; nothing where it cannot be read: `fit` says what is wrong."""
-    if path is None:
-        return {}
-    try:
-        with open(path, encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

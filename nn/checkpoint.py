@@ -140,6 +140,18 @@ def resume(
     return state
 
 
+def glance(path: str | PathLike[str] | None) -> dict[str, Any]:
+    """What a checkpoint says, unchecked; nothing where it cannot be read: `resume` says why."""
+    if path is None:
+        return {}
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def _checksum(document: Mapping[str, Any]) -> str:
     """Of all that a file says besides."""
     said = {key: part for key, part in document.items() if key != "checksum"}

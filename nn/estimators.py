@@ -14,7 +14,8 @@ from typing import Any
 from engine.functions import softmax
 from engine.modes import no_grad
 from engine.names import no_such
-from nn.by_recipe import TrialInterrupted, chosen, train_by
+from nn.by_recipe import train_by
+from nn.choosing import TrialInterrupted, chosen
 from nn.columns import Column, Reading
 from nn.data import Dataset
 from nn.extremes import extremes
@@ -79,7 +80,7 @@ SETTINGS = """
 class _Net(BaseEstimator):  # type: ignore[misc]
     """What both kinds share: settings, training, outputs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (settings, by keyword)
         self,
         hidden: int | Sequence[int] = (16, 16),
         optimizer: str = USUAL,
@@ -265,7 +266,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
     (2, 3)
     """
 
-    def fit(self, X: Any, y: Any) -> "NetClassifier":  # noqa: N803 - scikit-learn's name
+    def fit(self, X: Any, y: Any) -> "NetClassifier":  # noqa: N803 (scikit-learn's name)
         """Learns the classes `y` of the rows `X` (rows, columns); returns itself.
 
         Raises ValueError for numbers that are not finite, and for fewer than 2 classes.
@@ -281,12 +282,12 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
         self._train(xs, places.tolist(), [str(label) for label in self.classes_])
         return self
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:  # noqa: N803 (scikit-learn's name)
         """The class of each row: that of the largest output."""
         places = self._outputs(X).argmax(axis=1)
         return self.classes_[places]
 
-    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803 (scikit-learn's name)
         """The chance that the net gives to each of `classes_`, (rows, classes)."""
         return np.array([softmax(row) for row in self._outputs(X).tolist()], dtype=float)
 
@@ -302,7 +303,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
     True
     """
 
-    def fit(self, X: Any, y: Any) -> "NetRegressor":  # noqa: N803
+    def fit(self, X: Any, y: Any) -> "NetRegressor":  # noqa: N803 (scikit-learn's name)
         """Learns the numbers `y` of the rows `X` (rows, columns); returns itself.
 
         Raises ValueError for numbers that are not finite.
@@ -318,7 +319,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
         self._train(xs, amounts.tolist(), ())
         return self
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Any) -> Any:  # noqa: N803 (scikit-learn's name)
         """The number that the net gives for each row."""
         outputs = self._outputs(X)
         return self.task_.answers.means[0] + self.task_.answers.scales[0] * outputs

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.files import write
 from engine.ieee import fsum
+from engine.replay.witness import outside
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
+EXPLODED = 1e6  # times the loss at the start
 
 
 class Step(NamedTuple):
@@ -149,3 +152,26 @@ class LossExploded(UserWarning):
 
 class TrainingInterrupted(UserWarning):
     """Ctrl-C ended training before all steps were done; `history.ended` says "interrupted"."""
+
+
+def warn_of_end(history: History, total: int) -> None:
+    """Warns of a training that ended early, or badly."""
+    if history.ended == INTERRUPTED:
+        words = f"training interrupted at step {len(history)} of {total}"
+        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
+    if exploded := _exploded(history):
+        warnings.warn(exploded, LossExploded, stacklevel=outside())
+
+
+def _exploded(history: History) -> str:
+    """Words for a loss that ended a million times larger than it began; "" where it did not.
+
+    One below 1 only wanders: a net that fits to the last digit begins near 0.
+    """
+    start, end = history.start_and_end() if len(history) else (0.0, 0.0)
+    if not (0 < start < end / EXPLODED and end > 1):
+        return ""
+    return (
+        f"the loss exploded, from {start:.4g} to {end:.4g}: try a smaller lr (now "
+        f"{history.learning_rate[-1]:g}), or smaller inputs and targets (nn.standardise)"
+    )

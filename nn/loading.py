@@ -18,7 +18,7 @@ from nn.wording import in_python
 
 
 @collector_paused()
-def load_csv(
+def load_csv(  # noqa: PLR0913 (settings, by keyword)
     path: str | PathLike[str],
     target: str | None = None,
     *,

@@ -1,4 +1,4 @@
-"""Runs an optimiser itself, on lists of floats, while the loss is replayed."""
+"""Moves parameters by their optimiser's own code, on lists of floats, while a loss is replayed."""
 
 import math
 from collections.abc import Callable, Sequence

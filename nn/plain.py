@@ -50,37 +50,39 @@ def _is_arithmetic(function: Any, owner: Any, met: set[int]) -> bool:
     if id(function) in met:
         return True
     met.add(id(function))
-    code = function.__code__
-    found = _known.get(id(code))
-    if found is None:
-        if len(_known) > 1000:
-            _known.clear()
-        found = _known[id(code)] = code, _asked(code)
-    asked = found[1]
+    asked = _asked(function.__code__)
     if asked is None:
         return False
     names, attributes = asked
-    things = [cell.cell_contents for cell in function.__closure__] if function.__closure__ else []
     its_globals = function.__globals__
     for name in names:
-        if name in its_globals:
-            things.append(its_globals[name])
-        elif name not in _HARMLESS or not hasattr(builtins, name):
+        if name not in its_globals and (name not in _HARMLESS or not hasattr(builtins, name)):
             return False
-    if function.__defaults__ or function.__kwdefaults__:
-        things += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    things = [its_globals[name] for name in names if name in its_globals]
+    things += [cell.cell_contents for cell in function.__closure__ or ()]
+    things += [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
     for thing in things:
         if type(thing) not in _NUMBERS and not _is_plain(thing, owner, met):
             return False
     return all(_is_plain_on(owner, name, met) for name in attributes)
 
 
+_Asked = tuple[frozenset[str], frozenset[str]] | None
 # By the id of its code, since a hash of that reads all its constants.
-_known: dict[int, tuple[CodeType, tuple[frozenset[str], frozenset[str]] | None]] = {}
+_known: dict[int, tuple[CodeType, _Asked]] = {}
 
 
-def _asked(code: CodeType) -> tuple[frozenset[str], frozenset[str]] | None:
+def _asked(code: CodeType) -> _Asked:
     """The globals and the attributes that it reads; None where it does more than read."""
+    found = _known.get(id(code))
+    if found is None:
+        if len(_known) > 1000:
+            _known.clear()
+        found = _known[id(code)] = code, _found_in(code)
+    return found[1]
+
+
+def _found_in(code: CodeType) -> _Asked:
     parts = [names_of(each) for each in within(code)]
     for n in parts:
         changes = n.set_attributes or n.set_globals or n.set_variables

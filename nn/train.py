@@ -1,33 +1,21 @@
 """Training: gradient descent, stochastic gradient descent, and `fit` beneath both."""
 
-import inspect
 import math
 import random
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from os import PathLike
 from typing import Any, NoReturn
 
 from engine.files import check_writable
-from engine.names import no_such
 from engine.replay.replay import Replay
-from engine.replay.witness import outside
 from engine.value import Value
-from nn.checks import check_model, finite, size, switch
+from nn.checks import size, switch
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
 from nn.ground import Ground, ground
-from nn.history import (
-    ALL_DONE,
-    INTERRUPTED,
-    DivergedError,
-    History,
-    LossExploded,
-    Step,
-    TrainingInterrupted,
-)
+from nn.history import ALL_DONE, INTERRUPTED, DivergedError, History, Step, warn_of_end
 from nn.identity import identity
 from nn.judging import (
     Loss,
@@ -39,18 +27,20 @@ from nn.judging import (
     plain_data,
     with_rows,
 )
-from nn.loss import check_loss
-from nn.optim import SGD
-from nn.optimizer import Optimizer, check_optimizer, check_rate
-from nn.progress import Interrupt, reporting
-from nn.schedules import Schedule, constant
+from nn.optimizer import Optimizer, check_optimizer
+from nn.progress import Interrupt, Report, reporting
+from nn.schedules import Schedule
+from nn.settings import (
+    check_functions,
+    check_model_and_loss,
+    check_names,
+    default_optimizer,
+    pause_of,
+    rate_of,
+    step_count,
+)
 from nn.stepping import Stepping, batches, mean_loss
 from nn.training import Training, validation_of
-
-USUAL_PAUSE = 100  # steps between two checkpoints
-EXPLODED = 1e6  # times the loss at the start
-
-# --- the loops --------------------------------------------------------------------------------
 
 
 def gradient_descent(
@@ -75,7 +65,7 @@ def stochastic_gradient_descent(
     return fit(model, loss, data, lr=lr, steps=steps, batch_size=1, replacement=True, **settings)
 
 
-def fit(
+def fit(  # noqa: PLR0913 (settings, by keyword)
     model: Model,
     loss: Loss,
     data: Data | Ground,
@@ -145,17 +135,19 @@ def fit(
     Raises ValueError where the first step finds no gradient in the optimizer's
     parameters: they are not those of the model, or `no_grad` is on.
     """
-    _check_calls(model, loss, callbacks, penalty, mistyped)
-    every = _pause(every, checkpoint, resume)
+    check_names(fit, mistyped)
+    check_model_and_loss("fit", model, loss)
+    check_functions(callbacks, penalty)
+    every = pause_of(every, checkpoint, resume)
     learned = ground(model, loss, data)
     xs, ys = learned.table.xs, learned.table.ys
-    optimizer = _default_optimizer(model, lr) if optimizer is None else optimizer
+    optimizer = default_optimizer(model, lr) if optimizer is None else optimizer
     check_optimizer("fit", optimizer)
     replacement = switch("replacement", replacement)
     progress = None if progress is None else switch("progress", progress)
     batch = len(xs) if batch_size is None else size("points in a batch", batch_size)
     per_pass = math.ceil(len(xs) / batch)
-    total = _step_count(steps, epochs, per_pass)
+    total = step_count(steps, epochs, per_pass)
     held_out = validation_of(
         None if validation is None else ground(model, loss, validation, "validation", backend),
         early_stop,
@@ -182,29 +174,53 @@ def fit(
         learned, mean_loss(model, loss, penalty), backend, penalty, checkpoint, resume
     )
     descent = Descent(loss_of, optimizer, backend, run.recorded, run.left)
-    taken = Stepping(descent, learned.decide, learned.table, drawn, _rate(lr, optimizer), history)
-    keep = partial(run.save, checkpoint, descent)
+    taken = Stepping(descent, learned.decide, learned.table, drawn, rate_of(lr, optimizer), history)
     with Interrupt() as interrupt, reporting(progress, total) as report:
-        try:
-            for step in run.looked_after(taken, descent, callbacks, every if checkpoint else 0):
-                report(len(history), step)
-                history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
-                if history.ended != ALL_DONE:
-                    break
-                if len(history) % every == 0:
-                    keep()
-            keep()
-        except KeyboardInterrupt:
-            history.ended = INTERRUPTED
-        except DivergedError as error:
-            error.history = history
-            raise
-        finally:
-            descent.store()
+        _take_steps(run, taken, descent, callbacks, interrupt, report, checkpoint, every)
     if held_out and early_stop is not None:
         history.kept = held_out.restore(history.validation_loss)
-    _warn_of_its_end(history, total)
+    warn_of_end(history, total)
     return history
+
+
+def _take_steps(
+    run: Training,
+    steps: Stepping,
+    descent: Descent,
+    callbacks: Sequence[Callable[[Step], object]],
+    interrupt: Interrupt,
+    report: Report,
+    checkpoint: str | PathLike[str] | None,
+    every: int,
+) -> None:
+    """Takes the steps that are left, until one ends training; `history.ended` says why.
+
+    A first Ctrl-C lets its step be done, a second one raises KeyboardInterrupt in it. Either way
+    the parameters are those after the last whole step.
+    """
+    history = run.history
+    try:
+        for step in run.looked_after(steps, descent, callbacks, every if checkpoint else 0):
+            report(len(history), step)
+            history.ended = run.ending(_is_called_off(callbacks, step), interrupt.asked)
+            if history.ended != ALL_DONE:
+                break
+            if len(history) % every == 0:
+                run.save(checkpoint, descent)
+        run.save(checkpoint, descent)
+    except KeyboardInterrupt:
+        history.ended = INTERRUPTED
+    except DivergedError as error:
+        error.history = history
+        raise
+    finally:
+        descent.store()
+
+
+def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:
+    """Calls all of them; whether one said to end."""
+    answers = [callback(step) for callback in callbacks]
+    return any(answer is True for answer in answers)
 
 
 def evaluate(
@@ -223,7 +239,7 @@ def evaluate(
     >>> evaluate(sign, hinge, ([[-2.0], [0.5]], [-1, 1]))
     (0.25, 1.0)
     """
-    _check_model_and_loss("evaluate", model, loss)
+    check_model_and_loss("evaluate", model, loss)
     xs, ys = plain_data(data, loss)
     decide = fitting(model, loss, xs, ys)
     judged = judging(model, loss, backend)(*as_floats(model, loss, xs, ys))
@@ -240,102 +256,3 @@ def _replayed(
     if any(setting is not None for setting in settings):
         return run
     return learned.replays.setdefault(backend, replay_of(run, backend))
-
-
-# --- what they are given, and how they end ----------------------------------------------------
-
-
-def _is_called_off(callbacks: Sequence[Callable[[Step], object]], step: Step) -> bool:
-    """Calls all of them; whether one said to end."""
-    answers = [callback(step) for callback in callbacks]
-    return any(answer is True for answer in answers)
-
-
-def _check_model_and_loss(who: str, model: object, loss: object) -> None:
-    check_loss(who, model, loss)
-    check_model(who, model)
-
-
-def _check_calls(
-    model: object,
-    loss: object,
-    callbacks: object,
-    penalty: object,
-    mistyped: Mapping[str, object],
-) -> None:
-    """TypeError for a setting that `fit` has not, or that is no function where one is needed."""
-    if mistyped:
-        known = [name for name in inspect.signature(fit).parameters if name != "mistyped"]
-        raise TypeError(f"fit has {no_such('argument', next(iter(mistyped)), known)}")
-    _check_model_and_loss("fit", model, loss)
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(
-            f"callbacks expected a list of functions, such as [print], got {callbacks!r:.40}"
-        )
-    for name, thing in (*(("a callback", each) for each in callbacks), ("penalty", penalty)):
-        if not (callable(thing) or (name == "penalty" and thing is None)):
-            raise TypeError(f"{name} expected a function, got {thing!r:.40}")
-
-
-def _pause(every: int | None, checkpoint: object, resume: object) -> int:
-    """The steps between two checkpoints; ValueError where there are none to write."""
-    if every is None:
-        return USUAL_PAUSE
-    pause = size("steps between checkpoints", every)
-    if checkpoint is None:
-        path = "run.json" if resume is None else resume
-        raise ValueError(
-            f"every={pause} says how often a checkpoint is written, and none is: give "
-            f"checkpoint={path!r:.60} too, or leave every out"
-        )
-    return pause
-
-
-def _warn_of_its_end(history: History, total: int) -> None:
-    """Warns of a training that ended early, or badly."""
-    if history.ended == INTERRUPTED:
-        words = f"training interrupted at step {len(history)} of {total}"
-        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
-    if exploded := _exploded(history):
-        warnings.warn(exploded, LossExploded, stacklevel=outside())
-
-
-def _exploded(history: History) -> str:
-    """Words for a loss that ended a million times larger than it began; "" where it did not.
-
-    One below 1 only wanders: a net that fits to the last digit begins near 0.
-    """
-    start, end = history.start_and_end() if len(history) else (0.0, 0.0)
-    if not (0 < start < end / EXPLODED and end > 1):
-        return ""
-    return (
-        f"the loss exploded, from {start:.4g} to {end:.4g}: try a smaller lr (now "
-        f"{history.learning_rate[-1]:g}), or smaller inputs and targets (nn.standardise)"
-    )
-
-
-def _default_optimizer(model: Model, lr: float | Schedule | None) -> Optimizer:
-    if lr is None:
-        raise ValueError("fit expected lr (a number, or a function of the step) or optimizer")
-    if not hasattr(model, "parameters"):
-        raise TypeError(
-            f"fit expected a model with parameters(), got {type(model).__name__}: derive it from "
-            "nn.Module, or give optimizer=SGD([...], lr=...) what to learn"
-        )
-    return SGD(model.parameters(), lr=0.0)  # `_rate` sets lr before each step
-
-
-def _step_count(steps: int | None, epochs: int | None, per_pass: int) -> int:
-    if steps is not None and epochs is None:
-        return size("steps", steps)
-    if epochs is not None and steps is None:
-        return size("epochs", epochs) * per_pass
-    raise ValueError("fit expected one of steps and epochs")
-
-
-def _rate(lr: float | Schedule | None, optimizer: Optimizer) -> Schedule | None:
-    """The schedule that sets the optimizer's rate at each step; None: its own counts."""
-    if lr is None:
-        check_rate(optimizer)
-        return None
-    return lr if callable(lr) else constant(finite("lr", lr, least=0.0))

@@ -10,7 +10,8 @@ import pytest
 from trainings import half_moons, net_of
 
 from engine.replay.backends import NAMES
-from nn.by_recipe import TrialInterrupted, backend_for, chosen, train_by
+from nn.by_recipe import backend_for, train_by
+from nn.choosing import TrialInterrupted, chosen
 from nn.data import Dataset, iris, standardise
 from nn.history import History, TrainingInterrupted
 from nn.loss import cross_entropy, mse
@@ -100,7 +101,7 @@ def test_ctrl_c_while_starts_are_tried_ends_the_training(monkeypatch):
     def stopped(*args, **settings):
         return History(ended="interrupted")
 
-    monkeypatch.setattr("nn.by_recipe.fit", stopped)
+    monkeypatch.setattr("nn.starting.fit", stopped)
     with pytest.raises(KeyboardInterrupt) as stop:
         chosen(recipe_for(60), net_of(4, 3, 3), cross_entropy, iris(), 0)
     assert type(stop.value) is KeyboardInterrupt  # no step was done
@@ -120,7 +121,7 @@ def stopping_in(monkeypatch, trial, weights):
         weights.append(net.state_dict())
         return history
 
-    monkeypatch.setattr("nn.by_recipe.fit", stopped)
+    monkeypatch.setattr("nn.starting.fit", stopped)
 
 
 @pytest.mark.parametrize("rows", [60, 200])
@@ -161,7 +162,7 @@ def test_ctrl_c_between_the_trials_keeps_the_net_of_the_first(monkeypatch):
     def stopped(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nn.by_recipe._losses", stopped)
+    monkeypatch.setattr("nn.choosing._losses", stopped)
     net, recipe = net_of(4, 3, 3), recipe_for(60, steps=200)
     with pytest.raises(TrialInterrupted) as stop:
         chosen(recipe, net, cross_entropy, iris(), 0)

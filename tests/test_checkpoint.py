@@ -469,12 +469,12 @@ PAIRS = {  # with the same name
     ),
     "operators": (lambda z, y: (z + y) ** 2, lambda z, y: (z - y) ** 2),
     "nested code": (
-        lambda z, y: sum(map(lambda e: e * e, [z - y])),  # noqa: C417
-        lambda z, y: sum(map(lambda e: e * e * e * e, [z - y])),  # noqa: C417
+        lambda z, y: sum(map(lambda e: e * e, [z - y])),  # noqa: C417 (a function that people write)
+        lambda z, y: sum(map(lambda e: e * e * e * e, [z - y])),  # noqa: C417 (a function that people write)
     ),
     "nested names": (
-        lambda z, y: sum(map(lambda e: mse(z, e), [y])),  # noqa: C417
-        lambda z, y: sum(map(lambda e: mae(z, e), [y])),  # noqa: C417
+        lambda z, y: sum(map(lambda e: mse(z, e), [y])),  # noqa: C417 (a function that people write)
+        lambda z, y: sum(map(lambda e: mae(z, e), [y])),  # noqa: C417 (a function that people write)
     ),
     "state": (Weighted(1.0), Weighted(2.0)),
     "state within state": (Weighted([Weighted(1.0)]), Weighted([Weighted(2.0)])),

@@ -102,7 +102,7 @@ def test_callbacks_see_the_parameters_of_their_step(backend):
         model = MLP(3, [1], seed=1)
         (first, *_) = model.parameters()
         seen[way] = []
-        look = lambda _, first=first, way=way: seen[way].append(first.data)  # noqa: E731
+        look = lambda _, first=first, way=way: seen[way].append(first.data)
         fit(model, mse, (XS, AMOUNTS), lr=0.1, steps=5, callbacks=[look], backend=way)
     assert len(set(seen["eager"])) == 5
     assert seen[backend] == pytest.approx(seen["eager"], rel=1e-12)
@@ -736,7 +736,7 @@ def test_a_parameter_that_a_callback_replaces(backend):
     def way(backend):
         net = MLP(1, [1], seed=1)
         (neuron,) = net.layers[0].neurons
-        replaced = lambda step: step.step == 10 and setattr(neuron, "b", Value(3.0))  # noqa: E731
+        replaced = lambda step: step.step == 10 and setattr(neuron, "b", Value(3.0))
         data = [[1.0], [2.0]], [2.0, 4.0]
         optimizer = SGD(net.parameters(), lr=0.05)
         fit(net, mse, data, optimizer=optimizer, steps=30, callbacks=[replaced], backend=backend)
@@ -754,7 +754,7 @@ def test_a_value_that_nobody_moves_and_a_callback_sets(backend, kind):
 
     def way(backend):
         u, w, v = Value(1.0, "u"), Value(0.5, "w"), Value(0.2, "v")
-        halve = lambda step: setattr(u, "data", u.data / 2)  # noqa: E731
+        halve = lambda step: setattr(u, "data", u.data / 2)
         losses = []
         fit(
             lambda x: u * w * x + v,
@@ -793,7 +793,7 @@ def test_gradients_of_parameters_that_nobody_moves_add_up(backend):
 def test_parameters_taken_from_the_optimizer(backend):
     u, w = Value(1.0), Value(0.5)
     optimizer = SGD([u, w], lr=0.01)
-    taken = lambda step: step.step == 5 and setattr(optimizer, "parameters", [w])  # noqa: E731
+    taken = lambda step: step.step == 5 and setattr(optimizer, "parameters", [w])
     data = [1.0, 2.0], [2.0, 4.0]
     with pytest.raises(ValueError, match="SGD was made for 2 parameters and has 1 now: make a new"):
         fit(

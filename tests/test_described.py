@@ -93,7 +93,7 @@ def test_words_are_the_same_in_another_process():
         (Thing(a=1), Thing(b=1)),
         (lambda x: x + 1, lambda x: x - 1),
         (lambda x: x < 1, lambda x: x > 1),
-        (lambda x: [y for y in x], lambda x: [y for y in x if y]),  # noqa: C416
+        (lambda x: [y for y in x], lambda x: [y for y in x if y]),  # noqa: C416 (a function that people write)
         ([0.5] * 5000 + [1.0], [0.5] * 5000 + [2.0]),
         (list(range(5000)), [*range(4999), -1]),
         (Value(1.0), Value(2.0)),

@@ -193,6 +193,6 @@ def test_drawing_changes_nothing() -> None:
     a = Value(2.0)
     root = a * a
     before = sys.getrefcount(a)
-    draw(root).svg  # noqa: B018
+    draw(root).svg  # noqa: B018 (it is read to be drawn)
     assert not a.has_grad
     assert sys.getrefcount(a) == before

@@ -165,7 +165,7 @@ def test_a_move_to_infinity_names_step_and_parameter(backend):
 @pytest.mark.parametrize("backend", WAYS)
 def test_a_schedule_that_is_not_finite_names_its_step(backend, bad):
     model = Line()
-    rate = lambda step: bad if step == 3 else 0.01  # noqa: E731
+    rate = lambda step: bad if step == 3 else 0.01
     with pytest.raises(ValueError, match="the learning rate of step 3 expected a finite number"):
         fit(model, squares, (XS, YS), lr=rate, steps=9, backend=backend)
     other = Line()

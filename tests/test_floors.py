@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from functools import cache
@@ -120,6 +121,25 @@ def test_names_of_a_face_outlive_the_import_of_a_module_of_that_name(face):
         for alias in line.names:
             there = getattr(sys.modules[line.module], alias.name)
             assert getattr(sys.modules[face], alias.name) is there, alias.name
+
+
+WRITTEN_BY_HAND = [
+    path
+    for folder in ("benchmarks", "engine", "nn", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+
+
+def test_who_breaks_a_rule_names_it_and_says_why():
+    found = [
+        (f"{path.relative_to(ROOT)}:{number}", comment[0].strip())
+        for path in WRITTEN_BY_HAND
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (comment := re.search(r"# (ruff: )?noqa.*", line))
+    ]
+    assert len(found) > 20
+    form = re.compile(r"# (ruff: )?noqa: [A-Z]+\d+ \(.+\)")
+    assert [(place, words) for place, words in found if not form.fullmatch(words)] == []
 
 
 def test_importing_loads_no_extra():

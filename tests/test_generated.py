@@ -46,8 +46,8 @@ NAMES = {
         r"|seeds|forward|backward|np|ieee|view|total|row_places|erf|erfc|LARGEST|[a-z]_part"
     ),
     "methods": (
-        r"Value|_new|number|active|see|modes|self|other|node|None|AttributeError|TypeError|type|float"
-        r"|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
+        r"Value|_new|number|data_of|active|see|modes|self|other|node|None|type|float"
+        r"|AttributeError|TypeError|ArithmeticError|ValueError|NOT_COMPUTED|dot|xs|ys|bias(_data)?|[xy]\d+(_data)?|d?[xyz]"
         rf"|({'|'.join(OPS)})_(op|careful)|{FUNCTIONS}|[a-z]|apply|{PARAMETERS}"
     ),
 }
@@ -63,7 +63,7 @@ ATTRIBUTES = {
     ),
     "methods": (
         r"(self|other|node|[xy]\d+|bias)\._data|node\.(x|y|_dx|_dy|op|_grad|label|adjoint)"
-        r"|(self|other)\.[xy]"
+        r"|(self|other)\.(x|y|data)"
     ),
 }
 TEXTS = {

@@ -18,7 +18,7 @@ NUMBERS = {
     "real": lambda i: i.real,
     "to_bytes": lambda i: i.to_bytes(2, "big"),
     "pickle": lambda i: pickle.loads(pickle.dumps(i)),
-    "percent": lambda i: "%d %s" % (i, i),  # noqa: UP031
+    "percent": lambda i: "%d %s" % (i, i),  # noqa: UP031 (a function that people write)
     "slice": lambda i: "abcdefghij"[:i],
     "repeated": lambda i: [0] * i,
     "array": lambda i: np.zeros(i).size,
@@ -71,7 +71,7 @@ def test_what_is_no_number_never_equals_one(other):
     i, v = stand_in()
     with record() as seen, standing_in([v]):
         assert i != other
-        assert not i == other  # noqa: SIM201
+        assert not i == other  # noqa: SIM201 (the operator that is tested)
     assert (seen.guards, i.pinned) == ([], "")
 
 

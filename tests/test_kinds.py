@@ -33,7 +33,7 @@ def tried(v):
 def tried_bare(v):
     try:
         return v.backward and v
-    except:  # noqa: E722
+    except:  # noqa: E722 (a program that people write)
         return 3 * v
 
 

@@ -415,7 +415,7 @@ def test_ctrl_c_while_starts_are_tried_keeps_a_net(monkeypatch, capsys):
         if step.step == 7:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("nn.by_recipe.fit", partial(fit, callbacks=[stop]))
+    monkeypatch.setattr("nn.starting.fit", partial(fit, callbacks=[stop]))
     Path("run.json").write_text("an older one")
     assert main([*TRAIN, *SMALL, "--checkpoint", "run.json"]) == 130
     out, err = capsys.readouterr()

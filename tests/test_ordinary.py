@@ -347,7 +347,7 @@ def a_dict_cache_by_length():
     def loss(xs):
         return sum(a * model(x) for a, x in zip(weights(len(xs)), xs, strict=True))
 
-    rows = lambda call: ((numbers(call) * 2)[: 2 + call % 2],)  # noqa: E731
+    rows = lambda call: ((numbers(call) * 2)[: 2 + call % 2],)
     return Program(loss, model.parameters, given=rows)
 
 
@@ -826,7 +826,7 @@ def collections_of_all_kinds():
 def attention_as_people_write_it():
     rng = random.Random(1)
     names = ("query", "key", "value")
-    matrix = lambda: [[Value(rng.gauss(0, 1)) for _ in range(2)] for _ in range(2)]  # noqa: E731
+    matrix = lambda: [[Value(rng.gauss(0, 1)) for _ in range(2)] for _ in range(2)]
     layers = {name: matrix() for name in names}
 
     def linear(x, w):
@@ -1042,7 +1042,7 @@ def a_step_counter_in_a_callback():
 @training
 def a_history_of_weights_in_a_callback():
     model, kept = net(), []
-    keep = lambda step: kept.append([p.data for p in model.parameters()])  # noqa: E731
+    keep = lambda step: kept.append([p.data for p in model.parameters()])
     return {"model": model, "loss": mse, "callbacks": [keep]}
 
 
@@ -1054,7 +1054,7 @@ def annealing_in_a_callback():
     def anneal(step):
         box.beta *= 0.9
 
-    penalty = lambda model: box.beta * l2(model.parameters())  # noqa: E731
+    penalty = lambda model: box.beta * l2(model.parameters())
     return {"model": model, "loss": mse, "penalty": penalty, "callbacks": [anneal]}
 
 
@@ -1068,13 +1068,13 @@ def a_flag_in_a_callback():
             return self.inner(x) * (0.5 if self.training else 1.0)
 
     model = Net()
-    turn = lambda step: setattr(model, "training", step.step % 2 == 0)  # noqa: E731
+    turn = lambda step: setattr(model, "training", step.step % 2 == 0)
     return {"model": model, "loss": mse, "callbacks": [turn]}
 
 
 @training
 def a_logger_in_a_callback():
-    tell = lambda step: LOG.debug("step %d", step.step)  # noqa: E731
+    tell = lambda step: LOG.debug("step %d", step.step)
     return {"model": net(), "loss": mse, "callbacks": [tell]}
 
 

@@ -482,7 +482,7 @@ def test_only_an_integer_whose_number_is_asked_for_belongs_to_the_shape(name):
 
 GUARDS = {
     "==": lambda i, n: pick(ROWS, i) * (2.0 if n == 2 else 3.0),
-    "== from the left": lambda i, n: pick(ROWS, i) * (2.0 if 2 == n else 3.0),  # noqa: SIM300
+    "== from the left": lambda i, n: pick(ROWS, i) * (2.0 if 2 == n else 3.0),  # noqa: SIM300 (a function that people write)
     "!=": lambda i, n: pick(ROWS, i) * (2.0 if n != 2 else 3.0),
     "in": lambda i, n: pick(ROWS, i) * (2.0 if n in (2, 7) else 3.0),
     ">": lambda i, n: pick(ROWS, i) * (2.0 if 1 < n < 3 else 3.0),

@@ -71,11 +71,11 @@ SEES = {
     "it counts": counted(),
     "an import": with_import,
     "globals": lambda step: globals()["BOX"],
-    "getattr": lambda step: getattr(warm, "__globals__"),  # noqa: B009
+    "getattr": lambda step: getattr(warm, "__globals__"),  # noqa: B009 (a function that people write)
     "a hidden name": lambda step: warm.__globals__["WEIGHTS"],
     "a text that is run": lambda step: eval("WEIGHTS")[0],
     "a print": lambda step: print(step) or 0.1,
-    "an unknown name": lambda step: nowhere,  # noqa: F821
+    "an unknown name": lambda step: nowhere,  # noqa: F821 (a name that is not there)
     "a function that sees": lambda step: 0.1 * sees(step),
     "a partial": functools.partial(warm, most=WEIGHTS),
     "a cache": cached,

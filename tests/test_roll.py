@@ -361,7 +361,7 @@ def test_parts_that_only_guards_need_want_no_gradient():
 
 def test_gradients_are_wanted_below_parameters_alone():
     x, w = Value(2.0), Value(3.0)
-    f = lambda: [(x * 2.0).exp(), (x * w).exp(), dot([x, 3.0], [x, 2.0], x), dot([x], [w])]  # noqa: E731
+    f = lambda: [(x * 2.0).exp(), (x * w).exp(), dot([x, 3.0], [x, 2.0], x), dot([x], [w])]
     program = recorded(([x], f), input_grads=False).program
     wants = {
         (loop.op.name, loop.rows, loop.terms): [
@@ -393,7 +393,7 @@ def test_rows_of_one_level_do_not_need_each_other():
 
 def test_leaves_alone_are_the_first_level():
     x, w = Value(2.0), Value(3.0)
-    f = lambda: [(x * w).exp(), (x.sin() * w).exp(), x.exp()]  # noqa: E731
+    f = lambda: [(x * w).exp(), (x.sin() * w).exp(), x.exp()]
     assert describe_levels(([x], f)) == ["exp 1", "mul 1", "sin 1", "exp 1", "mul 1", "exp 1"]
 
 

@@ -61,7 +61,8 @@ def test_signatures_for_type_checkers_are_those_of_the_methods():
     assert shown.keys() == {n.name for n in ast.parse(operators.source()).body}
     for name, n in shown.items():
         assert [a.arg for a in n.args.args] == [*signature(getattr(engine.Value, name)).parameters]
-        assert ast.unparse(n.returns) == "Value"
+        compares = name in {f"__{relation}__" for relation in operators.COMPARISONS}
+        assert ast.unparse(n.returns) == ("bool" if compares else "Value")
         kinds = [ast.unparse(a.annotation) for a in n.args.args[1:]]
         reflected = name in {f"__r{infix}__" for infix in operators.INFIX}
         assert kinds in ([], ["float"] if reflected else ["Value | float"])

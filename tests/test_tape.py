@@ -253,7 +253,7 @@ def test_what_the_engine_reads_is_no_escape():
         lambda x: f"{x:.3f}",
         lambda x: f"{x}",
         lambda x: repr(x),  # noqa: PLW0108 (the test reads its line)
-        lambda x: pickle.dumps(x),  # noqa: PLW0108
+        lambda x: pickle.dumps(x),  # noqa: PLW0108 (a function that people write)
         lambda x: x.grad,
         lambda x: x.has_grad,
         lambda x: x.zero_grad(),

@@ -29,6 +29,15 @@ def number(x):
     return float(x) if isinstance(x, str) else x
 
 
+def unpacked_text(known, text):
+    """A text of which only the words are written that are others than before."""
+    spaces = re.sub(r"\t(\d+)", lambda found: " " * (int(found[1]) - 1), text)
+    old, new = known.split(" "), spaces.split(" ")
+    if len(old) == len(new):
+        new = [b or a for a, b in zip(old, new, strict=True)]
+    return " ".join(new)
+
+
 def unpacked(first, run):
     """A step of a run, put together again by the rules of a training step."""
     packed = run["steps"]
@@ -48,11 +57,7 @@ def unpacked(first, run):
     grad = [0.0] * len(nodes)
     events = []
     for known, text in zip(first["events"], packed["texts"], strict=True):
-        spaces = re.sub(r"\t(\d+)", lambda found: " " * (int(found[1]) - 1), text)
-        old, new = known["text"].split(" "), spaces.split(" ")
-        if len(old) == len(new):
-            new = [b or a for a, b in zip(old, new, strict=True)]
-        event = {**known, "text": " ".join(new)}
+        event = {**known, "text": unpacked_text(known["text"], text)}
         match event["kind"]:
             case "forward" | "loss":
                 event["data"] = nodes[event["node"]]["data"]

@@ -579,7 +579,7 @@ FLOATS = {  # what floats can do and Values cannot
     "real": lambda x: x.real,
     "hex": lambda x: float.fromhex(x.hex()),
     "format": lambda x: float(f"{x:.0f}"),
-    "percent": lambda x: float("%.0f" % x),  # noqa: UP031
+    "percent": lambda x: float("%.0f" % x),  # noqa: UP031 (a function that people write)
     "str": lambda x: float(str(x)),
     "repr": lambda x: len(repr(x / 3)),
     "a key": TABLE.__getitem__,

@@ -795,7 +795,7 @@ def test_an_exception_at_any_line_of_a_backward_leaves_gradients_old_or_complete
     # a trace may raise where nothing else can: before the lock is released
     monkeypatch.setattr(alone, "lock", threading.RLock())
 
-    class Injected(Exception):  # noqa: N818
+    class Injected(Exception):  # noqa: N818 (no error of the library)
         pass
 
     library = value.__file__, sweep.__file__

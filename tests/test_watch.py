@@ -168,7 +168,7 @@ def test_a_model_without_names_and_an_optimizer_of_ones_own():
             return w * x
 
     class Fixed(Optimizer):
-        MEMORY = {}  # noqa: RUF012
+        MEMORY = {}  # noqa: RUF012 (a class that people write)
 
         def rates(self, steps):
             return (0.5,)

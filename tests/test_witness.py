@@ -26,7 +26,7 @@ def test_names_are_told_apart():
     outside = 1.0
 
     def f(box):
-        global made  # noqa: PLW0603
+        global made  # noqa: PLW0603 (one for the process)
         made = box.k + outside + len(box.xs)
         box.h = made
 
@@ -42,12 +42,12 @@ def test_names_are_told_apart():
 @pytest.mark.parametrize(
     ("f", "attributes", "looks_around"),
     [
-        (lambda b: getattr(b, "k"), {"k"}, False),  # noqa: B009
+        (lambda b: getattr(b, "k"), {"k"}, False),  # noqa: B009 (a function that people write)
         (lambda b: getattr(b, "k", 3.0), {"k"}, False),
         (lambda b: hasattr(b, "k"), {"k"}, False),
-        (lambda b, n: getattr(b, n), set(), True),  # noqa: PLW0108
+        (lambda b, n: getattr(b, n), set(), True),  # noqa: PLW0108 (a function that people write)
         (lambda b: getattr(b, "k" + "j"[:0]), set(), True),
-        (lambda b: vars(b), set(), True),  # noqa: PLW0108
+        (lambda b: vars(b), set(), True),  # noqa: PLW0108 (a function that people write)
         (lambda b: b.__dict__, {"__dict__"}, True),
     ],
 )
@@ -71,7 +71,7 @@ def test_what_is_only_filled_is_not_read():
     ("f", "asks"),
     [
         (lambda a, b: a is b, True),
-        (lambda a: id(a), True),  # noqa: PLW0108
+        (lambda a: id(a), True),  # noqa: PLW0108 (a function that people write)
         (lambda a: a.parents, True),
         (lambda a: a is None, False),
         (lambda a, b: a == b, False),  # seen when it is asked
@@ -110,7 +110,7 @@ class Odd:
         (lambda x: isinstance(x, Value), True),
         (lambda x: isinstance(x, (float, Value)), True),
         (lambda x: isinstance(x, Odd.kinds), True),
-        (lambda x: isinstance(x, list) or isinstance(x, Value), True),  # noqa: SIM101
+        (lambda x: isinstance(x, list) or isinstance(x, Value), True),  # noqa: SIM101 (a function that people write)
         (lambda x: list(map(isinstance, [x], [float])), True),
         (lambda x: type(x) is float, True),
         (lambda x: getattr(x, "k", 1.0), True),
@@ -169,14 +169,14 @@ def test_the_code_that_ran_is_noted_with_its_globals():
 @pytest.mark.parametrize(
     ("f", "what"),
     [
-        (lambda: random.random(), "random"),  # noqa: PLW0108
+        (lambda: random.random(), "random"),  # noqa: PLW0108 (a function that people write)
         (lambda: random.triangular(0, 1), "random.triangular"),
         (lambda: SOURCE.uniform(0, 1), "random.uniform"),
-        (lambda: time.time(), "time.time"),  # noqa: PLW0108
+        (lambda: time.time(), "time.time"),  # noqa: PLW0108 (a function that people write)
         (lambda: os.environ["PATH"], "os.__getitem__"),
         (lambda: print(end=""), "print"),
-        (lambda: os.getpid(), "posix.getpid"),  # noqa: PLW0108
-        (lambda: __import__("datetime").datetime.now(), "datetime.now"),  # noqa: PLW0108
+        (lambda: os.getpid(), "posix.getpid"),  # noqa: PLW0108 (a function that people write)
+        (lambda: __import__("datetime").datetime.now(), "datetime.now"),  # noqa: PLW0108 (a function that people write)
         (lambda: __import__("uuid").uuid4(), "uuid.uuid4"),
     ],
 )
@@ -196,8 +196,8 @@ def test_what_does_not_is_not():
     ("call", "is_for_good"),
     [
         (lambda: print("never"), False),
-        (lambda: open("never"), False),  # noqa: SIM115
-        (lambda: random.random(), False),  # noqa: PLW0108
+        (lambda: open("never"), False),  # noqa: SIM115 (a function that people write)
+        (lambda: random.random(), False),  # noqa: PLW0108 (a function that people write)
         (lambda: os.environ.pop("never"), False),
         (lambda: sorted([1], key=lambda x: -x), False),  # code that is not known
         (lambda: callable(SOURCE), True),

@@ -303,14 +303,18 @@ class _Walk:
         elif code not in self.codes:
             return
         self.cell("code", f, "__code__", code, own)
+        self._given(f, own)
+        self._variables(f)
+
+    def _given(self, f: Any, own: Any) -> None:
+        """The defaults of its parameters."""
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
             self.cell("code", f, name, value, own)
             if isinstance(value, dict):
                 self.then(value, own, f".{name}")
-            for parameter, default in _defaults(code, value):
+            for parameter, default in _defaults(f.__code__, value):
                 self.then(default, None, parameter)
-        self._variables(f)
 
     def _variables(self, f: Any) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=False):
@@ -419,11 +423,7 @@ class _Walk:
                 continue
             if _is_own(c):
                 self.cell("size", c, None, len(c.__dict__), (None, c.__name__))
-            names = self._wanted & c.__dict__.keys()
-            if self.is_before or _is_own(c):
-                names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
-            names -= {"__dict__", "__weakref__"}
-            for name in sorted(names):
+            for name in sorted(self._names_in(c)):
                 raw = c.__dict__[name]
                 is_first = name not in met
                 met.add(name)
@@ -432,6 +432,13 @@ class _Walk:
                 else:
                     self.cell("module", c, name, raw, its)
                 self.then(raw, its, f".{name}")
+
+    def _names_in(self, c: type) -> frozenset[str]:
+        """The names in a class that are asked for, or that Python calls."""
+        names = self._wanted & c.__dict__.keys()
+        if self.is_before or _is_own(c):
+            names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
+        return names - {"__dict__", "__weakref__"}
 
     def array(self, a: Any, path: Any) -> None:
         self.cell("array", a, None, read_array(a, None), path)

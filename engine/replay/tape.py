@@ -169,9 +169,7 @@ class Recording:
             return (place(index), *tables[known])
 
         with alone.lock:  # until its end places stand where a sweep has adjoints
-            for side in sides:
-                if type(side) is Value:
-                    side.adjoint = None  # no place yet, though it be a leaf that no sort meets
+            _forget_places(sides)
             order = _sorted(outputs)
             first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
             self.order = order[: first + 1]
@@ -205,6 +203,13 @@ class Recording:
                 guards=tuple(guards),
                 bounds=tuple(bounds),
             )
+
+
+def _forget_places(operands: Iterable[Operand]) -> None:
+    """None of them has a place yet, though it be a leaf that no sort meets."""
+    for operand in operands:
+        if type(operand) is Value:
+            operand.adjoint = None
 
 
 def _sorted(values: Sequence[Operand]) -> list[Value]:

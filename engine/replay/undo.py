@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -176,15 +176,10 @@ def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
         return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
-                if plain(x) is not x:
-                    owner[k] = plain(x)
+        if cell.kind == "items" and hasattr(cell.owner, "__setitem__"):
+            _set_others(cell.owner, enumerate(value), plain)
         elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if plain(x) is not x:
-                    owner[key] = plain(x)
+            _set_others(cell.owner, zip(*value, strict=True), plain)
         elif cell.kind in SETTABLE and is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
             found = list(map(plain, numbers))
@@ -192,6 +187,13 @@ def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
                 put(cell, rebuild(value, iter(found)))
             elif settled(value) is not value:
                 put(cell, settled(value))
+
+
+def _set_others(owner: Any, items: Iterable[tuple[Any, Any]], plain: Callable[[Any], Any]) -> None:
+    """Sets the items that are not plain already."""
+    for key, x in items:
+        if plain(x) is not x:
+            owner[key] = plain(x)
 
 
 def is_data(cell: Cell) -> bool:

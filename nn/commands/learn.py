@@ -12,7 +12,8 @@ from engine.files import check_replaceable, check_writable
 from engine.ieee import fsum
 from engine.pictures.texts import visible
 from nn import data
-from nn.by_recipe import TrialInterrupted, backend_for, chosen, grounds_of, has_trial, train_by
+from nn.by_recipe import backend_for, train_by
+from nn.choosing import TrialInterrupted, chosen, has_trial
 from nn.commands.options import FLAGS, LISTS, TOLD, format_of, wishes_of
 from nn.commands.said import INTERRUPTED, WRONG, program, remark, shortest, steadily
 from nn.data import iris
@@ -26,6 +27,7 @@ from nn.reading import read_rows
 from nn.recipe import Recipe, recipe_for
 from nn.results import FILES, write_net, write_results
 from nn.rows import EachRow
+from nn.starting import grounds_of
 from nn.suspicion import giveaways
 from nn.train import gradient_descent, stochastic_gradient_descent
 from nn.trial import (

@@ -20,7 +20,7 @@ sys.addaudithook(_note)  # cannot be taken away again
 @contextmanager
 def nothing_executed() -> Iterator[None]:
     """AssertionError where something was compiled, executed, imported or started."""
-    global _seen  # noqa: PLW0603
+    global _seen  # noqa: PLW0603 (one for the process)
     _seen = []
     try:
         yield

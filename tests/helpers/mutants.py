@@ -54,8 +54,7 @@ def _backend(of: str, fuzz: str, *files: str) -> dict[str, Looked]:
 
 
 # fmt: off
-NODES = ("backward", "sweep", "_pass_to_leaves", "parents", "partials", "apply", "node",
-         "node_of_many")
+NODES = ("backward", "parents", "partials", "apply", "node", "node_of_many")
 TARGETS = {
     "rows": {
         "engine/ops.py": Looked(("tests/test_ops.py", "tests/test_derivatives.py", GRADIENTS)),
@@ -63,6 +62,8 @@ TARGETS = {
     "chain": {
         "engine/sweep.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS)),
         "engine/value.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS), NODES),
+        "engine/graph.py": Looked((TWICE, GRADIENTS, "tests/test_value.py", REPLAYS),
+                                  ("adjoints",)),
         "engine/operators.py": Looked(("tests/test_operators.py", GRADIENTS, "tests/test_value.py",
                                        "tests/test_functions.py")),
         "engine/op.py": Looked(("tests/test_ops.py", "tests/test_derivatives.py", GRADIENTS, BITS),
@@ -110,8 +111,10 @@ BY_HAND = {
         ("parent.adjoint += share", "parent.adjoint = share"),
     ],
     "engine/operators.py": [
-        ("    node.x = self\n    node.y = other", "    node.x = other\n    node.y = self"),
-        ("    node.x = other\n    node.y = self", "    node.x = self\n    node.y = other"),
+        ('"node.x = self",\n        "node.y = other"',
+         '"node.x = other",\n        "node.y = self"'),
+        ('"node.x = other",\n        "node.y = self"',
+         '"node.x = self",\n        "node.y = other"'),
         ("z += {p} * {q}", "z -= {p} * {q}"),
         ("compress([*y, *x, \"1.0\"]", "compress([*x, *y, \"1.0\"]"),
         ("compress([*y, *x, \"1.0\"]", "compress([*y, *x, \"0.0\"]"),

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.graph import toposort
 from engine.ops import PICK
-from engine.value import Value, toposort
+from engine.value import Value
 
 
 class Named(Protocol):
@@ -167,7 +168,10 @@ def steps_of(name: str) -> list[tuple[str, str]]:
     return steps
 
 
-def boxes_of(graph: Graph, names: dict[Value, str]) -> tuple[list[Box], list[int | None]]:
+Boxed = tuple[list[Box], list[int | None]]
+
+
+def boxes_of(graph: Graph, names: dict[Value, str]) -> Boxed:
     """All boxes, parents first, and the innermost box of each atom."""
     boxes: list[Box] = []
     known: dict[str, int] = {}
@@ -206,24 +210,22 @@ def owners(graph: Graph, home: dict[int, int]) -> list[int | None]:
         whole[own] |= held[place]
     uses = Counter(o for operands in graph.operands for o in operands)
     for place, operands in enumerate(graph.operands):
-        if not operands:
-            continue
-        row = graph.row(place)
-        mine = dict.fromkeys(home[o] for o in operands if o in home)
-        if not mine and row in LINEAR:
-            mine = dict.fromkeys(
-                b for o in operands if (b := box[o]) is not None and 0 < held[o] < whole[b]
-            )
+        constants = [o for o in operands if isinstance(graph.atoms[o], float)]
         values = [o for o in operands if not isinstance(graph.atoms[o], float)]
+        mine = {home[o] for o in operands if o in home}
+        if not mine and graph.row(place) in LINEAR:
+            mine = {b for o in operands if (b := box[o]) is not None and 0 < held[o] < whole[b]}
         if len(mine) == 1:
             (box[place],) = mine
             for o in operands:
                 held[place] |= held[o] if box[o] == box[place] else 0
-        elif len(values) == 1 and row not in NO_ACTIVATION:
-            below = values[0]
-            if uses[below] == 1 and graph.row(below) in LINEAR:
-                box[place] = box[below]
-        for o in operands:
-            if isinstance(graph.atoms[o], float):
-                box[o] = box[place]
+        elif len(values) == 1 and uses[values[0]] == 1 and _is_activation(graph, place, values[0]):
+            box[place] = box[values[0]]
+        for o in constants:
+            box[o] = box[place]
     return box
+
+
+def _is_activation(graph: Graph, place: int, below: int) -> bool:
+    """Whether an atom may be the activation on a sum or a product below."""
+    return graph.row(place) not in NO_ACTIVATION and graph.row(below) in LINEAR

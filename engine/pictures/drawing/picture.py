@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from engine.pictures.drawing.collapse import around, collapse, operands_of, ordered
-from engine.pictures.drawing.outline import Box, Graph, Names, Product, boxes_of, graph_of, named
+from engine.pictures.drawing.outline import (
+    Box,
+    Boxed,
+    Graph,
+    Names,
+    Product,
+    boxes_of,
+    graph_of,
+    named,
+)
 from engine.pictures.texts import many, number, short, visible
 from engine.value import Value
 
@@ -83,15 +92,15 @@ def picture(
 
     None collapses nothing, however wide the picture gets.
     """
-    graph = graph_of(root, expand)
-    return picture_of(graph, numbers_of(graph), named(names), max_nodes)
+    graph, called = graph_of(root, expand), named(names)
+    return picture_of(graph, numbers_of(graph), called, boxes_of(graph, called), max_nodes)
 
 
 def picture_of(
-    graph: Graph, numbers: Numbers, called: dict[Value, str], max_nodes: int | None
+    graph: Graph, numbers: Numbers, called: dict[Value, str], boxed: Boxed, max_nodes: int | None
 ) -> Picture:
-    """The same of a graph with these numbers."""
-    boxes, box = boxes_of(graph, called)
+    """The same of a graph with these numbers, and its boxes."""
+    boxes, box = boxed
     whole = list(range(len(graph.atoms)))
     part = whole if max_nodes is None else collapse(graph, boxes, box, max_nodes)
     order = ordered(operands_of(graph, part))

@@ -286,7 +286,7 @@ def _rect(r: Rectangle, radius: float, paint: str) -> str:
     )
 
 
-def _text(
+def _text(  # noqa: PLR0913 (looks, by keyword)
     x: float,
     y: float,
     text: str,

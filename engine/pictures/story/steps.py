@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, overload
 
 from engine.pictures.drawing.collapse import around
-from engine.pictures.drawing.outline import boxes_of
+from engine.pictures.drawing.outline import Boxed, boxes_of
 from engine.pictures.drawing.picture import Numbers, Picture, picture_of
 from engine.pictures.story.differences import checks
 from engine.pictures.story.record import Record, Sweep
@@ -51,7 +51,7 @@ class Steps(Watchable, Sequence[Event]):
     def nodes(self) -> list[dict[str, Any]]:
         """What is in the graph: operands first, the loss last."""
         record, words, grads = self.record, self.words, self._held
-        boxes, box = boxes_of(record.graph, self._named())
+        boxes, box = self._boxed
         agree = checks(record, grads)
         nodes = []
         for place, atom in enumerate(record.graph.atoms):
@@ -103,7 +103,8 @@ class Steps(Watchable, Sequence[Event]):
             for place, label in enumerate(record.labels)
         ]
         numbers = Numbers(record.data, self.sweep.grads, labels)
-        return picture_of(record.graph, numbers, self._named(), None if self._whole else COLLAPSED)
+        most = None if self._whole else COLLAPSED
+        return picture_of(record.graph, numbers, self._named, self._boxed, most)
 
     @property
     def _whole(self) -> bool:
@@ -159,6 +160,11 @@ class Steps(Watchable, Sequence[Event]):
             return "operation"
         return "parameter" if place in self.words.names else "input"
 
+    @cached_property
+    def _boxed(self) -> Boxed:
+        return boxes_of(self.record.graph, self._named)
+
+    @cached_property
     def _named(self) -> dict[Value, str]:
         atoms = self.record.graph.atoms
         found = ((atoms[place], name) for place, name in self.words.names.items())
