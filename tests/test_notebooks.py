@@ -5,12 +5,17 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = (
+    "00_build_value",
     "01_backprop_by_hand",
     "02_a_training_step",
-    "03_gradient_descent",
-    "04_find_the_matrices",
+    "03_fog",
+    "04_the_race",
     "05_mistakes",
-    "06_your_own_data",
+    "06_blame_that_fades",
+    "07_your_own_data",
+    "08_digits",
+    "12_find_the_matrices",
+    "13_to_pytorch",
 )
 
 
