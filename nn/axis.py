@@ -29,18 +29,17 @@ class Axis(NamedTuple):
     high: float
     is_log: bool = False
 
-    def place(self, x: float) -> float:
-        """Where a number stands: 0 at `low`, 1 at `high`; far below for what a log lacks.
+    def places(self, numbers: Iterable[float]) -> list[float]:
+        """Where numbers stand: 0 at `low`, 1 at `high`; far below for what a logarithm lacks.
 
-        >>> Axis(0.0, 10.0).place(5.0), Axis(1.0, 100.0, is_log=True).place(10.0)
-        (0.5, 0.5)
+        >>> Axis(0.0, 10.0).places([5.0, 12.0]), Axis(1.0, 100.0, is_log=True).places([10.0])
+        ([0.5, 1.2], [0.5])
         """
         if not self.is_log:
-            return (x / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
-        if x <= 0:
-            return -math.inf
-        low, high = math.log10(self.low), math.log10(self.high)
-        return (math.log10(x) - low) / (high - low)
+            low, span = self.low / 2, self.high / 2 - self.low / 2
+            return [(x / 2 - low) / span for x in numbers]
+        low, span = math.log10(self.low), math.log10(self.high) - math.log10(self.low)
+        return [(math.log10(x) - low) / span if x > 0 else -math.inf for x in numbers]
 
 
 def axis_of(numbers: Iterable[float], is_log: bool = False, margin: float = MARGIN) -> Axis:
@@ -57,11 +56,8 @@ def axis_of(numbers: Iterable[float], is_log: bool = False, margin: float = MARG
         ratio = math.log10(high) - math.log10(low)
         factor = 10 ** (margin * ratio) if is_apart(low, high) else 2.0
         return Axis(max(low / factor, math.ulp(0.0)), min(high * factor, MOST), is_log=True)
-    half = high / 2 - low / 2
-    if is_apart(low, high) and half > TINY:
-        more = 2 * margin * half
-    else:
-        more = max(1.0, 1e-6 * abs(low))
+    half, alone = high / 2 - low / 2, max(1.0, 1e-6 * abs(low))
+    more = 2 * margin * half if is_apart(low, high) and half > TINY else alone
     return Axis(max(low - more, -MOST), min(high + more, MOST))
 
 
@@ -86,7 +82,7 @@ def ticks(axis: Axis, most: int) -> list[Tick]:
     >>> [text for _, text in ticks(Axis(1e-6, 1.0, is_log=True), 4)]
     ['1e-6', '0.0001', '0.01', '1']
     """
-    return axis.is_log and _powers(axis, most) or _even(axis, most)
+    return (_powers(axis, most) if axis.is_log else []) or _even(axis, most)
 
 
 def _even(axis: Axis, most: int) -> list[Tick]:

@@ -8,15 +8,16 @@ from typing import Any
 
 from engine.modes import no_grad
 from nn.axis import axis_of
-from nn.chart import GRID, Chart, for_charts, grid, joined
+from nn.chart import GRID, MAP, grid, joined
 from nn.contour import areas, contour
 from nn.data import Data, Dataset, Rows, as_dataset, decision
-from nn.panel import Mark, Panel, Scale
+from nn.document import Chart, for_charts
+from nn.mark import Mark
+from nn.panel import Panel, Scale
 from nn.rows import EachRow, with_floats
 
 MARGIN = 0.08  # of the data's range, at each end
 MOST_LEAD = 1e300
-HEIGHT = 320.0  # of the frame
 MOST_DRAWN = 2000  # points of a plane, about: of more rows each k-th of a class
 
 
@@ -107,7 +108,7 @@ def boundary(
         notes.append(f"background: {_listed(fixed)} at the mean; each point has its own")
     first, second = (Scale(names[i], axis) for i, axis in zip(features, axes, strict=True))
     title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
-    return Chart((Panel(title, first, second, [*regions, *points], notes, HEIGHT),))
+    return Chart((Panel(title, first, second, [*regions, *points], notes, MAP),))
 
 
 def _plane(

@@ -11,140 +11,31 @@ A loss: falls, 3 points from (1, 4) to (3, 1)
 
 import math
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, wraps
-from html import escape
-from os import PathLike
-from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
-from engine.files import write
 from engine.modes import no_grad
-from engine.pictures.drawing.looks import FONT
 from engine.pictures.texts import many, short, visible
 from engine.value import data_of
 from nn.axis import Axis, Tick, axis_of, ticks
 from nn.contour import areas, contour
-from nn.panel import (
-    HEIGHT,
-    PAINTS,
-    TEXT,
-    WIDTH,
-    Mark,
-    Panel,
-    Scale,
-    drawn,
-    height_above,
-    height_below,
-    paint,
-)
+from nn.document import Chart, for_charts
+from nn.mark import LOOKS, Mark
+from nn.panel import HEIGHT, WIDTH, Panel, Scale
 
 __all__ = ["Chart", "bars", "beside", "cells", "contours", "dots", "lines"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 Numbers = Sequence[float]
 Curves = Mapping[str, tuple[Numbers, Numbers]]
 
 GRID = 80  # points along each side of a plane on which a function is looked at
 LEVELS = 10  # of contours, at most
+MAP = 320.0  # the height of a map
 MOST_DOTS = 100  # of a path; one with more points is a line alone
 BAR = 26.0  # the height of a bar and the room around it
 BANDS = 0  # the look of a map
-CELL = 30.0  # the side of a cell, at most
+CELL = 20.0  # the side of a cell, at most
 ACROSS = 0.02  # room at the ends of the axis below, as a part of it
-
-# What charts were as figures of matplotlib had, and what to write instead.
-WITH_TITLES = "give title=, x= and y= to the function that makes it"
-GONE = {
-    "axes": "chart.panels has what is drawn",
-    "ax": "nn.chart.beside(a, b) puts charts beside each other",
-    "figsize": "it scales: save it and show it at any width",
-    "dpi": "it scales: save it and show it at any width",
-    "format": "save it by a name that ends in .svg",
-    "gca": "chart.panels has what is drawn",
-    "set_size_inches": "it scales: save it and show it at any width",
-    "show": "end a cell of a notebook with it, or save('chart.svg') and open that",
-    "subplots": "nn.chart.beside(a, b) puts charts beside each other",
-    "suptitle": WITH_TITLES,
-    "tight_layout": "nothing overlaps, leave the call out",
-}
-NO_FIGURE = "it is SVG of our own, no figure of matplotlib"
-
-
-def for_charts(function: Callable[P, R]) -> Callable[P, R]:
-    """Refuses an argument that matplotlib knows, and says what to do instead."""
-
-    @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name in kwargs.keys() & GONE.keys():
-            words = f"{function.__name__} has no {name}=: a Chart comes of it, and {NO_FIGURE}"
-            raise TypeError(f"{words}; {GONE[name]}")
-        return function(*args, **kwargs)
-
-    return checked
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Chart:
-    """One or more panels, each a frame with what is drawn in it; a notebook shows them.
-
-    `panels` has the numbers that are drawn. Side by side where there is room, else (and in a file)
-    one below the other; in light or dark colours as the reader has set.
-    """
-
-    panels: tuple[Panel, ...]
-
-    @cached_property
-    def svg(self) -> str:
-        """All panels, one below the other, as an SVG document of less than 200 kB."""
-        return _document(self.panels, repr(self), STYLE)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
-
-    def _repr_html_(self) -> str:
-        above, below = map(max, zip(*map(_heights, self.panels), strict=True))
-        parts = [
-            _document([panel], _told(panel), place=IN_ROW, above=above, below=below)
-            for panel in self.panels
-        ]
-        return f'<div style="{ROW}"><style>{STYLE}</style>{"".join(parts)}</div>'
-
-    def __repr__(self) -> str:
-        return "\n".join(map(_told, self.panels))
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Writes the file, whole or not at all; its name ends in .svg.
-
-        OSError names it where it cannot be written. A browser opens it, and can print it.
-        """
-        if not isinstance(path, str | PathLike):
-            raise TypeError(f"save expected the name of a file, 'chart.svg', got {path!r:.40}")
-        path = Path(path)
-        if path.suffix.lower() != ".svg":
-            raise ValueError(
-                f"a chart is saved as .svg, got {path.name!r}: choose a name ending in .svg; a "
-                "browser opens it, and prints it as .pdf"
-            )
-        write(path, self.svg)
-        return path
-
-    def savefig(self, path: str | PathLike[str], **settings: object) -> None:
-        """The same as `save`, by the name that it has in matplotlib."""
-        for name in settings:
-            what = GONE.get(name, "give it the name of the file alone")
-            raise TypeError(f"savefig has no {name}= here: {NO_FIGURE}; {what}")
-        self.save(path)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        what = f": {NO_FIGURE}; {GONE[name]}" if name in GONE else ""
-        raise AttributeError(f"a Chart has no {name!r}{what}", name=name, obj=self)
-
-
-# --- what makes charts --------------------------------------------------------------------------
 
 
 @for_charts
@@ -200,7 +91,7 @@ def bars(
     ValueError for one below 0, or not above it where `log_x` makes the axis logarithmic.
 
     >>> bars({"eager": 20.0, "numpy": 0.5}, title="A step", x="milliseconds")
-    A step: eager 20, numpy 0.5
+    A step: eager: 20, numpy: 0.5
     """
     if not amounts:
         raise ValueError("bars expected at least 1 amount, got none")
@@ -213,7 +104,7 @@ def bars(
     across = Axis(low, axis_of([*numbers, low], log_x).high, log_x)
     count = len(numbers)
     names = tuple(
-        Tick(float(k), f"{visible(name)}  {_amount(number)}")
+        Tick(float(k), f"{visible(name)}: {_amount(number)}")
         for k, (name, number) in enumerate(zip(amounts, numbers, strict=True))
     )
     up = Scale("", Axis(count - 0.5, -0.5), names)
@@ -235,7 +126,7 @@ def cells(
     inf has no cell, and a line below says how many.
 
     >>> cells([[0.0, 1.0], [0.5, 0.0]], title="Two by two")
-    Two by two: 2 x 2 cells, white 0, black 1
+    Two by two: 2 x 2 cells; white 0, black 1
     """
     if not rows or not rows[0] or len({len(row) for row in rows}) > 1:
         lengths = sorted({len(row) for row in rows})
@@ -272,13 +163,13 @@ def contours(
     x: str = "x",
     y: str = "y",
 ) -> Chart:
-    """A function of two variables as a map: lines of one height, darker where it is higher.
+    """A function of two variables as a map: lines of one height, more colour where it is higher.
 
     `across` and `up` are the ends of the two axes; `paths` are walks on the map by name, each
     `(xs, ys)`. The function is looked at on a grid of 80 x 80 points.
 
     >>> contours(lambda x, y: x * x + y * y, (-1, 1), (-1, 1), paths={"walk": ([1, 0], [1, 0])})
-    walk, 2 points from (1, 1) to (0, 0); lines at 0.2, 0.4, 0.6, ..., 2.0; darker is higher
+    walk, 2 points from (1, 1) to (0, 0); lines at 0.2, 0.4, 0.6, ..., 2.0; more colour is higher
     """
     for name, ends in (("across", across), ("up", up)):
         if not (len(ends) == 2 and ends[0] < ends[1] and all(map(math.isfinite, ends))):
@@ -302,18 +193,18 @@ def contours(
             marks.append(Mark("dots", *path, "", look))
     shown = [text for _, text in levels]
     shown = [*shown[:3], "...", shown[-1]] if len(shown) > 4 else shown
-    words = f"lines at {', '.join(shown)}; darker is higher"
+    words = f"lines at {', '.join(shown)}; more colour is higher"
     notes = [words, *notes, *_said(len(xs) * len(ys) - len(finite), "place")]
-    axes = Scale(x, Axis(*map(float, across))), Scale(y, Axis(*map(float, up)))
-    return Chart((Panel(title, *axes, marks, notes),))
+    scales = Scale(x, Axis(xs[0], xs[-1])), Scale(y, Axis(ys[0], ys[-1]))
+    return Chart((Panel(title, *scales, marks, notes, MAP),))
 
 
 def beside(*charts: Chart) -> Chart:
     """Several charts as one: their panels stand beside each other where there is room.
 
     >>> beside(bars({"a": 1.0}, title="First"), bars({"b": 2.0}, title="Second"))
-    First: a 1
-    Second: b 2
+    First: a: 1
+    Second: b: 2
     """
     if not charts or not all(isinstance(chart, Chart) for chart in charts):
         got = ", ".join(type(chart).__name__ for chart in charts) or "nothing"
@@ -363,20 +254,31 @@ def _columns(
         if len(xs) != len(ys):
             words = f"as many xs as ys, got {len(xs)} and {len(ys)}"
             raise ValueError(f"{what}: {name!r:.40} expected {words}")
-        pairs = zip(xs, ys, strict=True)
-        gone = [k for k, (x, y) in enumerate(pairs) if not (_fits(x, log_x) and _fits(y, log_y))]
-        if len(gone) == len(xs):
-            raise ValueError(f"{what}: {name!r:.40} has no point that can be drawn, of {len(xs)}")
-        for k in gone:
-            xs[k] = ys[k] = math.nan
-        columns[str(name)] = xs, ys
-        on_log = " or not above 0" if log_x or log_y else ""
-        notes += [f"{name}: {words}" for words in _said(len(gone), "point", on_log)]
+        columns[str(name)], gone = left_out(xs, ys, log_x, log_y)
+        notes += [f"{name}: {words}" for words in gone]
     return columns, notes
 
 
-def _fits(number: float, is_log: bool) -> bool:
-    return math.isfinite(number) and (number > 0 or not is_log)
+def left_out(
+    xs: Numbers, ys: Numbers, log_x: bool = False, log_y: bool = False
+) -> tuple[tuple["array[float]", "array[float]"], list[str]]:
+    """Points with nan in the place of those that cannot be drawn; and how many they are, in words.
+
+    >>> (xs, ys), words = left_out([1.0, 2.0, 3.0], [5.0, math.inf, 7.0])
+    >>> list(ys), words
+    ([5.0, nan, 7.0], ['1 point left out: nan, inf'])
+    """
+    columns = array("d", xs), array("d", ys)
+    gone: set[int] = set()
+    for numbers, is_log in zip(columns, (log_x, log_y), strict=True):
+        if not all(map(math.isfinite, numbers)) or (is_log and min(numbers) <= 0):
+            fits = (math.isfinite(x) and (x > 0 or not is_log) for x in numbers)
+            gone.update(k for k, fit in enumerate(fits) if not fit)
+    if len(gone) == len(columns[0]):
+        raise ValueError(f"a chart expected points that can be drawn, got none among {len(gone)}")
+    for k in gone:
+        columns[0][k] = columns[1][k] = math.nan
+    return columns, _said(len(gone), "point", " or not above 0" if log_x or log_y else "")
 
 
 def _said(gone: int, noun: str, more: str = "") -> list[str]:
@@ -400,8 +302,8 @@ def _plot(
     ys = [y for mark in marks for y in mark.ys if y == y]
     across = axis_of(xs, log[0], ACROSS if kind == "line" else 0.05)
     up = axis_of(ys, log[1])
-    for name, place in marked.items():
-        marks.append(upright(place, name, up, len(marks)))
+    for k, (name, place) in enumerate(marked.items()):
+        marks.append(upright(place, name, up, LOOKS - 1 - k))
     return Chart((Panel(title, Scale(x, across), Scale(y, up), marks, notes),))
 
 
@@ -410,74 +312,5 @@ def upright(place: float, name: str, up: Axis, look: int) -> Mark:
     return Mark("line", (place, place), (up.low, up.high), name, look)
 
 
-# --- documents ----------------------------------------------------------------------------------
-
-
-def _style() -> Iterator[str]:
-    yield ":root.chart{color-scheme:light dark}"
-    for name, (light, dark) in PAINTS.items():
-        yield f".chart-{name}{{color:{light};color:light-dark({light},{dark})}}"
-    light, dark = PAINTS["paper"]
-    yield f".chart-edge{{stroke:{light};stroke:light-dark({light},{dark})}}"
-
-
-STYLE = "".join(_style())
-ALONE = "max-width:100%;height:auto"
-IN_ROW = "flex:1 1 380px;min-width:0;max-width:640px;height:auto"
-ROW = "display:flex;flex-wrap:wrap;gap:8px"
-
-
-def _heights(panel: Panel) -> tuple[float, float]:
-    return height_above(panel), panel.height + height_below(panel)
-
-
-def _document(
-    panels: Sequence[Panel],
-    told: str,
-    style: str = "",
-    place: str = ALONE,
-    above: float = 0.0,
-    below: float = 0.0,
-) -> str:
-    """Panels one below the other; each has at least so much above and below its frame's top."""
-    parts, y = list[str](), 0.0
-    for panel in panels:
-        own_above, own_below = _heights(panel)
-        top = max(above, own_above)
-        parts += [f'<g transform="translate(0 {y:g})">', *drawn(panel, top), "</g>"]
-        y += top + max(below, own_below)
-    title = told.partition("\n")[0]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{WIDTH:g}" height="{y:g}" '
-        f'viewBox="0 0 {WIDTH:g} {y:g}" role="img" font-family="{FONT}, Arial, sans-serif" '
-        f'font-size="{TEXT:g}" style="{place}"><title>{escape(title)}</title>'
-        f"<desc>{escape(told)}</desc>{f'<style>{style}</style>' if style else ''}"
-        f'<rect width="{WIDTH:g}" height="{y:g}" fill="currentColor" {paint("paper")}/>'
-        f"{''.join(parts)}</svg>"
-    )
-
-
 def _amount(number: float) -> str:
     return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _told(panel: Panel) -> str:
-    """What a panel shows, in a line."""
-    words = [told for mark in panel.marks if (told := _told_mark(mark, panel))]
-    text = "; ".join([*words, *panel.notes])
-    return visible(f"{panel.title}: {text}" if panel.title else text)
-
-
-def _told_mark(mark: Mark, panel: Panel) -> str:
-    if mark.kind == "bars":
-        return ", ".join(text.replace("  ", " ") for _, text in panel.up.ticks or ())
-    if mark.kind == "cells":
-        return f"{len(set(mark.ys))} x {len(set(mark.xs))} cells"
-    if not mark.name:
-        return ""
-    points = [pair for pair in zip(mark.xs, mark.ys, strict=True) if pair[0] == pair[0]]
-    (x, y), (u, v) = points[0], points[-1]
-    if len(points) == 2 and x == u and (y, v) == (panel.up.axis.low, panel.up.axis.high):
-        return f"{mark.name} at {short(x)}"
-    ends = f"({short(x)}, {short(y)}) to ({short(u)}, {short(v)})"
-    return f"{mark.name}, {many(len(points), 'point')} from {ends}"

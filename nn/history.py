@@ -13,7 +13,7 @@ from engine.files import write
 from engine.ieee import fsum
 
 if TYPE_CHECKING:
-    from nn.chart import Chart
+    from nn.document import Chart
 
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 

@@ -6,13 +6,16 @@ Each function gives a Chart: a notebook shows it, `chart.save("curves.svg")` wri
 import math
 from array import array
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice
+from operator import sub
 from typing import Protocol
 
 from nn.axis import Axis, axis_of, is_wide
 from nn.boundary import plot_decision_boundary
-from nn.chart import ACROSS, Chart, for_charts, upright
-from nn.panel import Mark, Panel, Scale
+from nn.chart import ACROSS, left_out, upright
+from nn.document import Chart, for_charts
+from nn.mark import Mark
+from nn.panel import Panel, Scale
 
 __all__ = ["plot_comparison", "plot_decision_boundary", "plot_history"]
 
@@ -60,17 +63,19 @@ def plot_history(history: Curves) -> Chart:
         known = [y for y in training if y is not None]
         if not known:
             continue
-        marks, heights = _curve(steps, known, 0, "training")
+        marks, heights, notes = _curve(steps, known, 0, "training")
         looks = [(x, y) for x, y in zip(steps, held_out, strict=False) if y is not None]
         if looks:
             xs, ys = zip(*looks, strict=True)
-            marks.append(Mark("line", xs, ys, "validation", 1))
-            heights += ys
+            looked, more = left_out(xs, ys)
+            marks.append(Mark("line", *looked, "validation", 1))
+            heights += [y for y in looked[1] if y == y]
+            notes += [f"validation: {words}" for words in more]
         up = _fitting(heights, title != "Accuracy")
         if history.kept is not None:
             name = f"weights kept: step {history.kept + 1:,}"
             marks.append(upright(history.kept + 1, name, up, KEPT))
-        panels.append(Panel(title, across, Scale(unit, up), marks))
+        panels.append(Panel(title, across, Scale(unit, up), marks, notes))
     return Chart(tuple(panels))
 
 
@@ -98,14 +103,15 @@ def plot_comparison(histories: Mapping[str, Curves]) -> Chart:
     ]
     panels = []
     for title, unit, places, log_across in found:
-        marks, heights = list[Mark](), list[float]()
+        marks, heights, notes = list[Mark](), list[float](), list[str]()
         for look, (name, xs) in enumerate(zip(histories, places, strict=True)):
-            more, reached = _curve(xs, histories[name].loss, look, name)
-            marks += more
+            drawn, reached, words = _curve(xs, histories[name].loss, look, name)
+            marks += drawn
             heights += reached
+            notes += words
         ends = [x for xs in places for x in (min(xs), max(xs))]
         across = Scale(unit, axis_of(ends, log_across, ACROSS))
-        panels.append(Panel(title, across, Scale("loss", _fitting(heights)), marks))
+        panels.append(Panel(title, across, Scale("loss", _fitting(heights)), marks, notes))
     return Chart(tuple(panels))
 
 
@@ -116,14 +122,18 @@ def _expect_steps(name: str, history: Curves) -> None:
 
 def _curve(
     xs: Sequence[float], ys: Sequence[float], look: int, name: str
-) -> tuple[list[Mark], list[float]]:
-    """One curve; a noisy one as pale dots under its moving average. And heights to make room for.
+) -> tuple[list[Mark], list[float], list[str]]:
+    """One curve, heights to make room for, and what is left out of it.
 
-    The average begins where as many steps are there as it is of. All dots have room, but the
-    lowest hundredth where it reaches so far down that the others would be flat: the name says so.
+    A noisy one becomes pale dots under its moving average, which begins where as many steps are
+    there as it is of. All dots have room, but the lowest hundredth where it reaches so far down
+    that the others would be flat: the name says so.
     """
     marks, start = list[Mark](), list[float]()
-    way = math.fsum(abs(b - a) for a, b in pairwise(ys))
+    (kept, heights), gone = left_out(xs, ys)
+    if gone:
+        xs, ys = ([n for n in numbers if n == n] for numbers in (kept, heights))
+    way = math.fsum(map(abs, map(sub, islice(ys, 1, None), ys)))
     if len(ys) > 2 * WINDOWS and way > 4 * (max(ys) - min(ys)):
         if len(set(ys)) > 2:  # right or wrong, of single points, would be two bars
             marks.append(Mark("haze", xs, ys, look=look))
@@ -135,7 +145,7 @@ def _curve(
         xs = xs[window - 1 :]
         name = f"{name} (mean of the last {window} steps){below}"
     marks.append(Mark("line", xs, ys, name, look))
-    return marks, [*start, *ys]
+    return marks, [*start, *ys], [f"{name}: {words}" for words in gone]
 
 
 def _shown(dots: Sequence[float]) -> list[float]:

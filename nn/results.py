@@ -11,8 +11,8 @@ from engine.pictures.draw import Drawing, draw
 from engine.pictures.texts import many
 from engine.value import Value
 from nn.boundary import boundary
-from nn.chart import Chart
 from nn.data import Dataset, Rows
+from nn.document import Chart
 from nn.history import INTERRUPTED, History, Step, as_csv
 from nn.module import MLP
 from nn.optim import SGD
