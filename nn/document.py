@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn, ParamSpec, TypeVar
 
 from engine.files import write
 from engine.pictures.drawing.looks import FONT
-from engine.pictures.texts import many, short, visible
+from engine.pictures.texts import clipped, many, short, visible
 from nn.mark import PAINTS, Mark, paint
 from nn.panel import (
     TEXT,
@@ -173,27 +173,31 @@ def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -
 # --- in words ----------------------------------------------------------------------------------
 
 
+LONGEST = 100  # letters of a name
+
+
 def _told(panel: Panel) -> str:
     """What a panel shows, in a line."""
     words = [told for mark in panel.marks if (told := _told_mark(mark, panel))]
     text = "; ".join([*words, *panel.notes])
-    return visible(f"{panel.title}: {text}" if panel.title else text)
+    return visible(f"{clipped(panel.title, LONGEST)}: {text}" if panel.title else text)
 
 
 def _told_mark(mark: Mark, panel: Panel) -> str:
     if mark.kind == "bars":
-        return ", ".join(text for _, text in panel.up.ticks or ())
+        return ", ".join(clipped(text, LONGEST) for _, text in panel.up.ticks or ())
     if mark.kind == "cells":
         return f"{len(set(mark.ys))} x {len(set(mark.xs))} cells"
     if not mark.name:
         return ""
+    name = clipped(mark.name, LONGEST)
     places = range(len(mark.xs))
     first, last = (
         next(k for k in way if mark.xs[k] == mark.xs[k]) for way in (places, places[::-1])
     )
     (x, y), (u, v) = ((mark.xs[k], mark.ys[k]) for k in (first, last))
     if x == u and (y, v) == (panel.up.axis.low, panel.up.axis.high):
-        return f"{mark.name} at {short(x)}"
+        return f"{name} at {short(x)}"
     count = len(mark.xs) - sum(map(math.isnan, mark.xs))
     ends = f"({short(x)}, {short(y)}) to ({short(u)}, {short(v)})"
-    return f"{mark.name}, {many(count, 'point')} from {ends}"
+    return f"{name}, {many(count, 'point')} from {ends}"
