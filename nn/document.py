@@ -27,7 +27,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # What charts were as figures of matplotlib had, and what to write instead.
-WITH_TITLES = "give title=, x= and y= to the function that makes it"
 GONE = {
     "axes": "chart.panels has what is drawn",
     "ax": "nn.chart.beside(a, b) puts charts beside each other",
@@ -38,7 +37,7 @@ GONE = {
     "set_size_inches": "it scales: save it and show it at any width",
     "show": "end a cell of a notebook with it, or save('chart.svg') and open that",
     "subplots": "nn.chart.beside(a, b) puts charts beside each other",
-    "suptitle": WITH_TITLES,
+    "suptitle": "give title=, x= and y= to the function that makes it",
     "tight_layout": "nothing overlaps, leave the call out",
 }
 NO_FIGURE = "it is SVG of our own, no figure of matplotlib"

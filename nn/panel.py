@@ -94,7 +94,8 @@ def _as_they_are(xs: Numbers, ys: Numbers) -> Points:
 
 
 def _sample(mark: Mark, x: float, y: float) -> str:
-    """A mark as the legend shows it."""
+    """A mark as the legend shows it, a pale dot at full size."""
+    mark = replace(mark, kind="dots") if mark.kind == "haze" else mark
     xs = (x, x + SAMPLE - 6) if mark.kind == "line" else (x + (SAMPLE - 6) / 2,)
     return drawn_mark(replace(mark, xs=xs, ys=(y,) * len(xs)), _as_they_are)
 

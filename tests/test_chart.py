@@ -221,6 +221,16 @@ def test_a_long_curve_keeps_its_highest_and_lowest_points():
     )
 
 
+def test_very_many_dots_are_pale_and_few_bytes():
+    draw = Random(0)
+    made = dots(
+        {"a": [[draw.gauss(0, 1) for _ in range(50_000)] for _ in range(2)], "b": ([1], [1])}
+    )
+    assert_geometry(made)
+    assert [mark.kind for mark in made.panels[0].marks] == ["haze", "haze"]
+    assert SHAPES[1] in made.svg  # in the legend
+
+
 def test_marks_differ_in_more_than_colour():
     assert len(set(DASHES)) == len(set(SHAPES)) == LOOKS
     made = lines({name: ([0, 1], [0, 1]) for name in "abcdefg"})
