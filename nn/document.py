@@ -1,6 +1,7 @@
 """A Chart: panels as one SVG document, in a notebook or a file."""
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -75,9 +76,11 @@ class Chart:
         return self.svg
 
     def _repr_html_(self) -> str:
+        """Images, as Jupyter shows these also in a notebook that it does not trust."""
         tallest = Size(*map(max, zip(*map(_size, self.panels), strict=True)))
-        parts = [_document([panel], _told(panel), tallest=tallest) for panel in self.panels]
-        return f'<div style="{ROW}"><style>{STYLE}</style>{"".join(parts)}</div>'
+        return (
+            f'<div style="{ROW}">{"".join(_image(panel, tallest) for panel in self.panels)}</div>'
+        )
 
     def __repr__(self) -> str:
         return "\n".join(map(_told, self.panels))
@@ -122,7 +125,7 @@ def _style() -> Iterator[str]:
 
 
 STYLE = "".join(_style())
-ROW = "display:flex;flex-wrap:wrap;gap:8px"
+ROW = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px"
 
 
 class Size(NamedTuple):
@@ -139,7 +142,7 @@ def _size(panel: Panel) -> Size:
 
 
 def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -> str:
-    """Panels in rows; one alone, for a row of documents, is as high as the tallest of them."""
+    """Panels in rows; one of a row of documents is as high as the tallest of them."""
     rows: list[list[Panel]] = []
     parts, y, room = list[str](), 0.0, 0.0
     for panel in panels:
@@ -155,17 +158,25 @@ def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -
             parts += [f'<g transform="translate({x:g} {y:g})">', *drawn(panel, above), "</g>"]
             x += width_of_panel(panel)
         y += above + below
-    style, place = f"<style>{STYLE}</style>", "max-width:100%"
-    if tallest:
-        grows = int(width == WIDTH)
-        style, place = "", f"flex:{grows} 1 {380 if grows else width:g}px;max-width:640px"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width:g}" height="{y:g}" '
         f'viewBox="0 0 {width:g} {y:g}" role="img" font-family="{FONT}, Arial, sans-serif" '
-        f'font-size="{TEXT:g}" style="{place};height:auto">'
-        f"<title>{escape(told.partition(chr(10))[0])}</title><desc>{escape(told)}</desc>{style}"
+        f'font-size="{TEXT:g}" style="max-width:100%;height:auto">'
+        f"<title>{escape(told.partition(chr(10))[0])}</title><desc>{escape(told)}</desc>"
+        f"<style>{STYLE}</style>"
         f'<rect width="{width:g}" height="{y:g}" fill="currentColor" {paint("paper")}/>'
         f"{''.join(parts)}</svg>"
+    )
+
+
+def _image(panel: Panel, tallest: Size) -> str:
+    """A panel in a row; one that has no width of its own takes what room there is."""
+    told, width = _told(panel), width_of_panel(panel)
+    grows = "1 1 380px" if width == WIDTH else f"0 1 {width:g}px"
+    source = b64encode(_document([panel], told, tallest).encode()).decode()
+    return (
+        f'<img alt="{escape(told)}" style="flex:{grows};min-width:0;max-width:640px;height:auto" '
+        f'src="data:image/svg+xml;base64,{source}"/>'
     )
 
 

@@ -140,7 +140,7 @@ def _haze(mark: Mark, place: Place) -> str:
             top, length = heights[start] * HAZE, (end - start) * HAZE
             words.append(f"M{(column + 0.5) * HAZE:.0f} {top:.0f}v{length:.0f}")
     d = "".join(words)
-    return f'<path d="{d}" stroke="currentColor" stroke-width="{HAZE:g}" opacity="0.35"/>'
+    return f'<path d="{d}" stroke="currentColor" stroke-width="{HAZE:g}" opacity="0.45"/>'
 
 
 def _areas(mark: Mark, place: Place) -> str:

@@ -10,9 +10,16 @@ from nn.data import Dataset, moons
 from nn.history import History, Step
 from nn.plot import plot_comparison, plot_decision_boundary, plot_history
 
-PLACES = """() => [...document.querySelectorAll('text, .chart > g > rect')].map(element => {
-  const r = element.getBoundingClientRect();
-  return [element.textContent, r.left, r.right, r.top, r.bottom];
+# The texts and frames inside of each image, read from the document that it shows.
+PLACES = """() => [...document.querySelectorAll('img')].flatMap(image => {
+  const inside = new DOMParser().parseFromString(atob(image.src.split(',')[1]), 'image/svg+xml');
+  const svg = document.importNode(inside.documentElement, true), place = image.getBoundingClientRect();
+  svg.style = `position:absolute;left:${place.left}px;top:${place.top}px;width:${place.width}px`;
+  document.body.append(svg);
+  return [...svg.querySelectorAll('text, .chart > g > rect')].map(element => {
+    const r = element.getBoundingClientRect();
+    return [element.textContent, r.left, r.right, r.top, r.bottom];
+  });
 })"""
 
 
@@ -64,6 +71,7 @@ def test_nothing_overlaps_and_nothing_is_cut(browser, name, width, scheme):
     made = CHARTS[name]()
     page = browser.new_page(viewport={"width": width, "height": 720}, color_scheme=scheme)
     page.set_content(f"<body style='margin:0'>{made._repr_html_()}</body>")
+    page.wait_for_function("() => [...document.images].every(image => image.naturalWidth)")
     found = page.evaluate(PLACES)
     assert len(found) > len(made.panels)
     for text, left, right, top, bottom in found:
