@@ -13,7 +13,8 @@ from nn.plot import plot_comparison, plot_decision_boundary, plot_history
 # The texts and frames inside of each image, read from the document that it shows.
 PLACES = """() => [...document.querySelectorAll('img')].flatMap(image => {
   const inside = new DOMParser().parseFromString(atob(image.src.split(',')[1]), 'image/svg+xml');
-  const svg = document.importNode(inside.documentElement, true), place = image.getBoundingClientRect();
+  const svg = document.importNode(inside.documentElement, true);
+  const place = image.getBoundingClientRect();
   svg.style = `position:absolute;left:${place.left}px;top:${place.top}px;width:${place.width}px`;
   document.body.append(svg);
   return [...svg.querySelectorAll('text, .chart > g > rect')].map(element => {
