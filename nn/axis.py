@@ -86,7 +86,7 @@ def ticks(axis: Axis, most: int) -> list[Tick]:
 
 
 def _even(axis: Axis, most: int) -> list[Tick]:
-    low, high = Fraction(axis.low), Fraction(axis.high)
+    low, high = (Fraction(repr(end)) for end in (axis.low, axis.high))  # as people write them
     power = math.floor(math.log10((high - low) / 4 / most))
     while True:
         for times in (1, 2, 5):

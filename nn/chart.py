@@ -31,6 +31,7 @@ Curves = Mapping[str, tuple[Numbers, Numbers]]
 GRID = 80  # points along each side of a plane on which a function is looked at
 LEVELS = 10  # of contours, at most
 MAP = 320.0  # the height of a map
+MOST_SHAPES = 2000  # points; more are pale dots
 MOST_DOTS = 100  # of a path; one with more points is a line alone
 BAR = 26.0  # the height of a bar and the room around it
 BANDS = 0  # the look of a map
@@ -74,6 +75,8 @@ def dots(
     marked: Mapping[str, float] | None = None,
 ) -> Chart:
     """Points by name, each `(xs, ys)`, with a shape of their own; the rest as in `lines`.
+
+    More than 2,000 of them are small and pale.
 
     >>> dots({"flowers": ([4.9, 5.1], [1.4, 1.6])}, x="length (cm)", y="width (cm)")
     flowers, 2 points from (4.9, 1.4) to (5.1, 1.6)
@@ -297,6 +300,8 @@ def _plot(
 ) -> Chart:
     if not columns:
         raise ValueError(f"a chart expected at least 1 {kind.rstrip('s')}, got none")
+    if kind == "dots" and sum(len(xs) for xs, _ in columns.values()) > MOST_SHAPES:
+        kind = "haze"
     marks = [Mark(kind, *pair, name, look) for look, (name, pair) in enumerate(columns.items())]
     xs = [x for mark in marks for x in mark.xs if x == x] + list(marked.values())
     ys = [y for mark in marks for y in mark.ys if y == y]

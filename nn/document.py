@@ -1,6 +1,7 @@
 """A Chart: panels as one SVG document, in a notebook or a file."""
 
 import math
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
@@ -11,7 +12,7 @@ from typing import NamedTuple, NoReturn, ParamSpec, TypeVar
 
 from engine.files import write
 from engine.pictures.drawing.looks import FONT
-from engine.pictures.texts import many, short, visible
+from engine.pictures.texts import clipped, many, short, visible
 from nn.mark import PAINTS, Mark, paint
 from nn.panel import (
     TEXT,
@@ -27,7 +28,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 # What charts were as figures of matplotlib had, and what to write instead.
-WITH_TITLES = "give title=, x= and y= to the function that makes it"
 GONE = {
     "axes": "chart.panels has what is drawn",
     "ax": "nn.chart.beside(a, b) puts charts beside each other",
@@ -38,7 +38,7 @@ GONE = {
     "set_size_inches": "it scales: save it and show it at any width",
     "show": "end a cell of a notebook with it, or save('chart.svg') and open that",
     "subplots": "nn.chart.beside(a, b) puts charts beside each other",
-    "suptitle": WITH_TITLES,
+    "suptitle": "give title=, x= and y= to the function that makes it",
     "tight_layout": "nothing overlaps, leave the call out",
 }
 NO_FIGURE = "it is SVG of our own, no figure of matplotlib"
@@ -76,9 +76,11 @@ class Chart:
         return self.svg
 
     def _repr_html_(self) -> str:
+        """Images, as Jupyter shows these also in a notebook that it does not trust."""
         tallest = Size(*map(max, zip(*map(_size, self.panels), strict=True)))
-        parts = [_document([panel], _told(panel), tallest=tallest) for panel in self.panels]
-        return f'<div style="{ROW}"><style>{STYLE}</style>{"".join(parts)}</div>'
+        return (
+            f'<div style="{ROW}">{"".join(_image(panel, tallest) for panel in self.panels)}</div>'
+        )
 
     def __repr__(self) -> str:
         return "\n".join(map(_told, self.panels))
@@ -123,7 +125,7 @@ def _style() -> Iterator[str]:
 
 
 STYLE = "".join(_style())
-ROW = "display:flex;flex-wrap:wrap;gap:8px"
+ROW = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px"
 
 
 class Size(NamedTuple):
@@ -140,7 +142,7 @@ def _size(panel: Panel) -> Size:
 
 
 def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -> str:
-    """Panels in rows; one alone, for a row of documents, is as high as the tallest of them."""
+    """Panels in rows; one of a row of documents is as high as the tallest of them."""
     rows: list[list[Panel]] = []
     parts, y, room = list[str](), 0.0, 0.0
     for panel in panels:
@@ -156,44 +158,56 @@ def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -
             parts += [f'<g transform="translate({x:g} {y:g})">', *drawn(panel, above), "</g>"]
             x += width_of_panel(panel)
         y += above + below
-    style, place = f"<style>{STYLE}</style>", "max-width:100%"
-    if tallest:
-        grows = int(width == WIDTH)
-        style, place = "", f"flex:{grows} 1 {380 if grows else width:g}px;max-width:640px"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="chart" width="{width:g}" height="{y:g}" '
         f'viewBox="0 0 {width:g} {y:g}" role="img" font-family="{FONT}, Arial, sans-serif" '
-        f'font-size="{TEXT:g}" style="{place};height:auto">'
-        f"<title>{escape(told.partition(chr(10))[0])}</title><desc>{escape(told)}</desc>{style}"
+        f'font-size="{TEXT:g}" style="max-width:100%;height:auto">'
+        f"<title>{escape(told.partition(chr(10))[0])}</title><desc>{escape(told)}</desc>"
+        f"<style>{STYLE}</style>"
         f'<rect width="{width:g}" height="{y:g}" fill="currentColor" {paint("paper")}/>'
         f"{''.join(parts)}</svg>"
+    )
+
+
+def _image(panel: Panel, tallest: Size) -> str:
+    """A panel in a row; one that has no width of its own takes what room there is."""
+    told, width = _told(panel), width_of_panel(panel)
+    grows = "1 1 380px" if width == WIDTH else f"0 1 {width:g}px"
+    source = b64encode(_document([panel], told, tallest).encode()).decode()
+    return (
+        f'<img alt="{escape(told)}" style="flex:{grows};min-width:0;max-width:640px;height:auto" '
+        f'src="data:image/svg+xml;base64,{source}"/>'
     )
 
 
 # --- in words ----------------------------------------------------------------------------------
 
 
+LONGEST = 100  # letters of a name
+
+
 def _told(panel: Panel) -> str:
     """What a panel shows, in a line."""
     words = [told for mark in panel.marks if (told := _told_mark(mark, panel))]
     text = "; ".join([*words, *panel.notes])
-    return visible(f"{panel.title}: {text}" if panel.title else text)
+    return visible(f"{clipped(panel.title, LONGEST)}: {text}" if panel.title else text)
 
 
 def _told_mark(mark: Mark, panel: Panel) -> str:
     if mark.kind == "bars":
-        return ", ".join(text for _, text in panel.up.ticks or ())
+        return ", ".join(clipped(text, LONGEST) for _, text in panel.up.ticks or ())
     if mark.kind == "cells":
         return f"{len(set(mark.ys))} x {len(set(mark.xs))} cells"
     if not mark.name:
         return ""
+    name = clipped(mark.name, LONGEST)
     places = range(len(mark.xs))
     first, last = (
         next(k for k in way if mark.xs[k] == mark.xs[k]) for way in (places, places[::-1])
     )
     (x, y), (u, v) = ((mark.xs[k], mark.ys[k]) for k in (first, last))
     if x == u and (y, v) == (panel.up.axis.low, panel.up.axis.high):
-        return f"{mark.name} at {short(x)}"
+        return f"{name} at {short(x)}"
     count = len(mark.xs) - sum(map(math.isnan, mark.xs))
     ends = f"({short(x)}, {short(y)}) to ({short(u)}, {short(v)})"
-    return f"{mark.name}, {many(count, 'point')} from {ends}"
+    return f"{name}, {many(count, 'point')} from {ends}"

@@ -15,8 +15,8 @@ GREYS = 64  # from white to black
 FAR = 1e4  # units; what is farther out is drawn there
 
 # What is drawn in which colour: in light and in dark. Those with a number are for curves and
-# classes, after Okabe and Ito's, which colour-blind readers can tell apart; the paler ones of them
-# are darker on white. Each has its own dash and shape, so that nothing depends on colour alone.
+# classes; the first four are near to Okabe and Ito's, and also colour-blind readers can tell all of
+# them apart. Each has its own dash and shape, so that nothing depends on colour alone.
 PAINTS = {
     "paper": ("#ffffff", "#14171d"),
     "ink": ("#1b2430", "#e8ebf0"),
@@ -26,8 +26,8 @@ PAINTS = {
     "1": ("#d55e00", "#f58a3c"),
     "2": ("#00845f", "#22c495"),
     "3": ("#b4548c", "#e79cc8"),
-    "4": ("#a87400", "#f2c14e"),
-    "5": ("#6a5acd", "#a99df5"),
+    "4": ("#780000", "#d83048"),
+    "5": ("#7818f0", "#9060f0"),
     "6": ("#1b2430", "#e8ebf0"),
 }
 LOOKS = 7
@@ -140,7 +140,7 @@ def _haze(mark: Mark, place: Place) -> str:
             top, length = heights[start] * HAZE, (end - start) * HAZE
             words.append(f"M{(column + 0.5) * HAZE:.0f} {top:.0f}v{length:.0f}")
     d = "".join(words)
-    return f'<path d="{d}" stroke="currentColor" stroke-width="{HAZE:g}" opacity="0.35"/>'
+    return f'<path d="{d}" stroke="currentColor" stroke-width="{HAZE:g}" opacity="0.45"/>'
 
 
 def _areas(mark: Mark, place: Place) -> str:

@@ -17,6 +17,7 @@ NARROW = 160.0  # of a panel, at least
 PAD = 14.0
 TITLE, TEXT = 15.0, 13.0  # sizes of fonts
 LINE = 18.0  # of text
+BELOW = 18.0  # from a frame to the foot of the numbers on its axis
 SAMPLE = 26.0  # of a mark, in the legend
 APART = 12.0  # texts along an axis, at least
 
@@ -93,7 +94,8 @@ def _as_they_are(xs: Numbers, ys: Numbers) -> Points:
 
 
 def _sample(mark: Mark, x: float, y: float) -> str:
-    """A mark as the legend shows it."""
+    """A mark as the legend shows it, a pale dot at full size."""
+    mark = replace(mark, kind="dots") if mark.kind == "haze" else mark
     xs = (x, x + SAMPLE - 6) if mark.kind == "line" else (x + (SAMPLE - 6) / 2,)
     return drawn_mark(replace(mark, xs=xs, ys=(y,) * len(xs)), _as_they_are)
 
@@ -138,7 +140,7 @@ def height_below(panel: Panel) -> float:
     """What numbers, the name of the axis and notes take below the frame."""
     has_numbers = panel.across.ticks != ()
     lines = has_numbers + bool(panel.across.name) + len(_notes(panel))
-    return LINE * lines + PAD
+    return BELOW + LINE * lines
 
 
 def _notes(panel: Panel) -> list[str]:
@@ -197,7 +199,7 @@ def drawn(panel: Panel, above: float) -> Iterator[str]:
         name = fitted(panel.up.name, TEXT, WIDTH - left - PAD)
         yield _text(left, above - 7, name, "soft")
     lines = []
-    below = above + height + 15
+    below = above + height + BELOW
     numbers = across_ticks(panel.across, left, width)
     places = across.places(number for number, _ in numbers)
     for x, (_, text) in zip((width * place for place in places), numbers, strict=True):
