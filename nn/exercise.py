@@ -169,8 +169,12 @@ class Progress:
     def _repr_html_(self) -> str:
         """The same as a table."""
         cells = ((name, self._state(name), row.asks) for name, row in EXERCISES.items())
-        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in cells)
-        head = "".join(f"<th>{title}</th>" for title in ("exercise", "", "what is asked"))
+        rows = (
+            "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row)
+            for row in cells
+        )
+        titles = ("exercise", "how far", "what is asked")
+        head = "".join(f'<th style="text-align:left">{title}</th>' for title in titles)
         body = "".join(f"<tr>{row}</tr>" for row in rows)
         return f"<b>{self._count()}</b><table><tr>{head}</tr>{body}</table>"
 

@@ -90,12 +90,14 @@ def _on_the_way(words: Words, place: int, right: float) -> Iterator[tuple[float,
             )
     if len(shares) > 2:
         for share in shares:
-            yield right - share.contribution, f"one path is missing: {len(shares)} meet in it"
+            yield (
+                right - share.contribution,
+                (f"one path is missing: {len(shares)} meet in {called[place]}, add them all"),
+            )
     for slope in (*slopes, math.fsum(slopes)):
         yield (
             slope,
-            "you have the slope of the brick, not times the blame from above: the gradient of "
-            f"{above}",
+            f"you have the slope of the brick, not times the blame from above, that of {above}",
         )
     for share in shares:
         yield share.adjoint, f"that is the blame of {above}: multiply it by the slope of the brick"

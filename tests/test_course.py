@@ -117,5 +117,6 @@ def test_what_cannot_be_done_is_said_in_a_line(capsys, tmp_path, monkeypatch):
 
 def test_a_wheel_has_the_notebooks_where_the_command_looks():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert settings["targets"]["wheel"]["force-include"] == {"notebooks": "nn/notebooks"}
-    assert nn.commands.course.PLACES[0] == ROOT / "nn" / "notebooks"
+    wheel = settings["targets"]["wheel"]
+    assert "notebooks" in wheel["only-include"]
+    assert nn.commands.course.PLACES[0] == ROOT / wheel["sources"]["notebooks"]

@@ -164,6 +164,7 @@ def test_a_record_of_many_steps_gives_the_first(capsys):
 # --- on paper -------------------------------------------------------------------------------------
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("nouts", [(2, 1), (3, 3, 1)])
 def test_it_fits_on_paper_black_on_white(nouts, tmp_path):
     watched(nouts=nouts)
