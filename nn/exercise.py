@@ -94,7 +94,7 @@ def check(name: str, answer: object, loss: Value | None = None, **numbers: float
     05.1 not filled in yet: the slope of a * a at 3
     """
     exercise = _row(name)
-    parts = list(_parts(name, exercise, answer, loss, numbers))
+    parts = [] if answer is ... else list(_parts(name, exercise, answer, loss, numbers))
     filled = [part for part in parts if part.answer is not ...]
     if not filled:
         return Reply(name, OPEN, (exercise.asks,))
@@ -223,22 +223,37 @@ class Part(NamedTuple):
 def _parts(
     name: str, exercise: Exercise, answer: Any, loss: Value | None, numbers: Mapping[str, float]
 ) -> Iterator[Part]:
-    right = exercise.answer
-    if right is None:
+    if exercise.answer is None:
         yield from _gradients(name, exercise, answer, loss)
     elif exercise.points:
         blank = callable(answer) and _tried(answer, exercise.points[0]) is ...
         yield Part("", ... if blank else answer, partial(_judge_function, exercise=exercise))
-    elif isinstance(right, Mapping):
-        _check_dict(name, answer, "by name, such as " + repr(next(iter(right))))
-        for label, word in right.items():
-            yield Part(label, answer.get(label, ...), _judge_of(exercise, word, {}))
     else:
-        names = set(signature(right).parameters) if callable(right) else set()
-        if names != numbers.keys():
-            wanted = ", ".join(f"{name}=..." for name in sorted(names)) or "no numbers"
-            raise TypeError(f"check({name!r}, ...) expected {wanted}, got {sorted(numbers)}")
-        yield Part("", answer, _judge_of(exercise, _worked_out(right, numbers), numbers))
+        yield from _known(name, exercise, answer, numbers)
+
+
+def _known(
+    name: str, exercise: Exercise, answer: Any, numbers: Mapping[str, float]
+) -> Iterator[Part]:
+    """The parts of an answer that the table has, perhaps worked out from numbers."""
+    right = exercise.answer
+    names = set(signature(right).parameters) if callable(right) else set()
+    if names != numbers.keys():
+        wanted = ", ".join(f"{name}=..." for name in sorted(names)) or "no numbers"
+        raise TypeError(f"check({name!r}, ...) expected {wanted}, got {sorted(numbers)}")
+    right = _worked_out(right, numbers)
+    if isinstance(right, Mapping):
+        _check_dict(name, answer, "by name, such as " + repr(next(iter(right))))
+        for label, one in right.items():
+            yield Part(label, answer.get(label, ...), _judge_of(exercise, one, numbers))
+    elif isinstance(right, list):
+        if not isinstance(answer, list | tuple) or len(answer) != len(right):
+            yield Part("", answer, lambda x: f"expected a list of {len(right)}, got {short(x)}")
+            return
+        for n, (got, one) in enumerate(zip(answer, right, strict=True), 1):
+            yield Part(f"number {n}", got, _judge_of(exercise, one, numbers))
+    else:
+        yield Part("", answer, _judge_of(exercise, right, numbers))
 
 
 def _gradients(name: str, exercise: Exercise, answer: Any, loss: Value | None) -> Iterator[Part]:

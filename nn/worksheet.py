@@ -139,9 +139,9 @@ def _page(record: Mapping[str, Any], picture: str, is_part: bool, show: Show) ->
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{what}: {title}</title><style>{STYLE}</style></head><body>"
+        f"<title>{what}: {title}</title><style>{STYLE}</style></head><body><main>"
         f"<h1>{what}: one step, number by number</h1><p>{title}</p>{who}"
-        f"<p>Round to four digits.</p>{sections}{drawn * bool(picture)}</body></html>\n"
+        f"<p>Round to four digits.</p>{sections}{drawn * bool(picture)}</main></body></html>\n"
     )
 
 
@@ -268,7 +268,7 @@ def _table(titles: Sequence[str], rows: Sequence[Row]) -> str:
     lines = [[_cell(cell) for cell in cells] for _, cells in rows]
     head = [f"<th>{title}</th>" for title in titles]
     if any(boxes):
-        head.insert(0, "<th></th>")
+        head.insert(0, "<th>where</th>")
         for line, where, former in zip(lines, boxes, [None, *boxes], strict=False):
             line.insert(0, f'<td class="where">{_text(where) if where != former else ""}</td>')
     body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
@@ -284,7 +284,8 @@ def _blanked(svg: str) -> str:
     """A picture without the numbers that are asked for, also in its hidden texts."""
     shown = re.sub(r"<(title|desc)>.*?</\1>", "", svg, flags=re.S)
     kept = GIVEN.sub(lambda card: card[0].replace(' class="data"', ""), shown)
-    return NUMBER.sub(_box, kept)
+    title = "<title>Picture of the step, with boxes to fill in</title>"
+    return NUMBER.sub(_box, kept).replace(">", f">{title}", 1)
 
 
 def _box(number: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """Exercises: every row of the table in its notebook, what is said of answers, how it looks."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from math import tanh
 
@@ -175,6 +176,24 @@ def test_where_the_loss_does_not_change_it_goes_neither_way():
     w = Value(0.0, "w")
     assert check("01.1", {w: "neither"}, w * w).verdict == "right"
     assert check("01.1", {w: "up"}, w * w).verdict == "not yet"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (..., "02.4 not filled in yet: a gradient"),
+        ([..., ...], "02.4 not filled in yet: a gradient"),
+        ([2.0, ...], "02.4 not filled in yet: number 2; the others are right"),
+        ([2.0, -4.0], "02.4 not yet: number 2: the sign is turned\n  1 of 2 are right"),
+        ((2.0, 4.0), "02.4 right"),
+        ([2.0], "02.4 not yet: expected a list of 2, got [2.0]"),
+        (2.0, "02.4 not yet: expected a list of 2, got 2.0"),
+    ],
+)
+def test_a_list_of_numbers_says_which_is_wrong(answer, words, monkeypatch):
+    row = replace(EXERCISES["02.4"], answer=lambda one: [one, 2 * one], slips={})
+    monkeypatch.setitem(EXERCISES, "02.4", row)
+    assert str(check("02.4", answer, one=2.0)).startswith(words)
 
 
 def test_a_call_that_lacks_something_says_what():

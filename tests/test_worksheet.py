@@ -73,7 +73,9 @@ def test_a_picture_has_boxes_where_numbers_are_asked_for():
     given = re.findall(r">(-?\d+\.\d+)</text>", asked)
     assert len(given) == 11 + 1  # parameters and inputs; the legend
     assert asked.count('fill="white" stroke="black"') == 11 + 7 * 2 + 19
-    assert "<title>" not in asked
+    assert re.findall("<title>.*", asked) == [
+        "<title>Picture of the step, with boxes to fill in</title>"
+    ]
     assert answers.count('class="grad"') == 18
 
 
