@@ -19,7 +19,8 @@ NOTEBOOKS = sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
-def test_the_notebooks_are_copied_and_nothing_is_opened(capsys, tmp_path):
+def test_the_notebooks_are_copied_and_nothing_is_opened(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(nn.commands.course, "find_spec", lambda name: True)
     assert main(["course", "--no-open"]) == 0
     folder = tmp_path / "brickgrad-course"
     assert sorted(path.name for path in folder.iterdir()) == NOTEBOOKS
@@ -53,40 +54,44 @@ def test_without_jupyterlab_it_says_what_to_install(capsys, monkeypatch):
     monkeypatch.setattr(nn.commands.course, "find_spec", lambda name: None)
     assert main(["course", "my course"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == (
-        'To open them install JupyterLab, pip install "brickgrad[notebook]" (in a clone: pip '
+        'To open them: install JupyterLab, pip install "brickgrad[notebook]" (in a clone: pip '
         "install -e \".[notebook]\"), then: jupyter lab 'my course'"
     )
 
 
 class Lab:
-    """A JupyterLab that gets one Ctrl-C and goes on a little."""
+    """A JupyterLab that goes on after a first Ctrl-C, and then ends."""
 
-    def __init__(self, command, cwd):
-        self.how = command, cwd
-        self.code, self.waits, self.terminated = None, [KeyboardInterrupt, None], False
+    def __init__(self, command, cwd, ends_with):
+        self.how, self.ends_with = (command, cwd), ends_with
+        self.returncode, self.interrupts, self.terminated = None, [KeyboardInterrupt], False
 
     def poll(self):
-        return self.code
+        return self.returncode
 
     def wait(self):
-        if error := self.waits.pop(0):
-            raise error
-        self.code = 0
+        if self.interrupts:
+            raise self.interrupts.pop()
+        self.returncode = self.ends_with
 
     def terminate(self):
         self.terminated = True
 
 
-def test_jupyterlab_runs_in_the_folder_until_it_ends_itself(capsys, monkeypatch):
+@pytest.mark.parametrize(("ends_with", "code"), [(0, 0), (1, 1), (-15, 1)])
+def test_jupyterlab_runs_in_the_folder_until_it_ends_itself(ends_with, code, capsys, monkeypatch):
     labs = []
+
+    def start(command, cwd):
+        labs.append(Lab(command, cwd, ends_with))
+        return labs[0]
+
     monkeypatch.setattr(nn.commands.course, "find_spec", lambda name: True)
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *how, cwd: labs.append(Lab(*how, cwd)) or labs[0]
-    )
-    assert main(["course", "mine"]) == 0
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert main(["course", "mine"]) == code
     [lab] = labs
     assert lab.how == ([sys.executable, "-m", "jupyterlab"], Path("mine"))
-    assert lab.code == 0
+    assert (lab.returncode, lab.interrupts) == (ends_with, [])
     assert capsys.readouterr().out.splitlines()[1] == "Opening JupyterLab; Ctrl-C ends it."
 
 

@@ -185,3 +185,7 @@ def test_it_fits_on_paper_black_on_white(nouts, tmp_path):
             "() => [...document.querySelectorAll('.blank')].map((e) => e.offsetWidth)"
         )
         assert min(blanks) >= 80  # 21 mm
+        axe = pytest.importorskip(
+            "axe_playwright_python.sync_playwright", reason='no axe: pip install -e ".[browser]"'
+        )
+        assert axe.Axe().run(page).response["violations"] == []

@@ -3,12 +3,13 @@
 import argparse
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from engine.files import write
 from engine.pictures.texts import many, visible
-from nn.commands.said import program
+from nn.commands.said import WRONG, program
 from nn.exercise import progress
 from nn.wording import typed
 from nn.worksheet import worksheet
@@ -35,15 +36,14 @@ def course(options: argparse.Namespace) -> int:
     if changed:
         it = "it" if len(changed) == 1 else "them"
         print(f"Left as you changed {it}: {', '.join(changed)}. Delete it to get it as it was.")
-    if options.no_open:
-        print(f"To open them: jupyter lab {typed(options.folder)}")
-    elif find_spec("jupyterlab"):
-        open_lab(folder)
-    else:
-        print(
-            'To open them install JupyterLab, pip install "brickgrad[notebook]" (in a clone: '
-            f'pip install -e ".[notebook]"), then: jupyter lab {typed(options.folder)}'
-        )
+    if find_spec("jupyterlab") and not options.no_open:
+        return open_lab(folder)
+    install = (
+        'install JupyterLab, pip install "brickgrad[notebook]" (in a clone: '
+        'pip install -e ".[notebook]"), then: '
+    )
+    needs = "" if find_spec("jupyterlab") else install
+    print(f"To open them: {needs}jupyter lab {typed(options.folder)}")
     return 0
 
 
@@ -68,18 +68,17 @@ def copied(folder: Path) -> tuple[list[str], list[str]]:
     return new, changed
 
 
-def open_lab(folder: Path) -> None:
+def open_lab(folder: Path) -> int:
     """Runs JupyterLab until it ends; Ctrl-C is for it to answer, which asks before it ends."""
     print("Opening JupyterLab; Ctrl-C ends it.", flush=True)
     lab = subprocess.Popen([sys.executable, "-m", "jupyterlab"], cwd=folder)
     try:
         while lab.poll() is None:
-            try:
+            with suppress(KeyboardInterrupt):
                 lab.wait()
-            except KeyboardInterrupt:
-                continue
     finally:
         lab.terminate()
+    return WRONG if lab.returncode else 0
 
 
 def write_worksheet(options: argparse.Namespace) -> int:
