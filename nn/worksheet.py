@@ -21,8 +21,11 @@ RECORD = re.compile(r'<script type="application/json" id="steps">(.*?)</script>'
 PICTURE = re.compile(r'<div class="stage">(<svg .*?</svg>)</div>', re.S)
 NUMBER = re.compile(r'<text ([^>]*class="(data|grad|partial)"[^>]*)>[^<]*</text>')
 GIVEN = re.compile(r'<g class="node (?:parameter|input)".*?</g>', re.S)
+FOREIGN = re.compile(  # what no picture of brickgrad's has: other tags, and scripts in attributes
+    r"<(?!/?(?:svg|g|title|desc|rect|path|polygon|text)[ />])|[\s\"']on\w+\s*=", re.I
+)
 ROOM = {"data": (42, 11), "grad": (42, 11), "partial": (32, 9)}  # of a blank in a picture
-PATH = re.compile(r"[a-z_]\w*(?:\.(?!grad\b)\w+)+", re.I)
+PATH = re.compile(r"\b[a-z_]\w*(?:\.(?!grad\b)\w+)+", re.I)
 STYLE = """\
 @page { size: A4; margin: 15mm }
 @page wide { size: A4 landscape; margin: 10mm }
@@ -89,8 +92,9 @@ def _parts(text: str) -> tuple[dict[str, Any], str]:
             if key in event and event[key] not in range(len(record[part])):
                 raise ValueError(f"an event is about {key} {event[key]!r:.40}, which is not there")
     drawn = PICTURE.search(text)
-    is_whole = drawn and record.get("shown") is None and _width(drawn[1]) <= WIDEST
-    return record, drawn[1] if drawn and is_whole else ""
+    picture = drawn[1] if drawn and record.get("shown") is None else ""
+    is_fit = _width(picture) <= WIDEST and not FOREIGN.search(picture)
+    return record, picture if is_fit else ""
 
 
 def _width(svg: str) -> float:

@@ -5,6 +5,7 @@ import re
 import pytest
 from browsers import chromium
 from commands import fails
+from hostile import HOSTILE
 
 from engine import Value, steps
 from engine.files import write
@@ -13,6 +14,8 @@ from nn.cli import main
 from nn.worksheet import BLANK, MOST, worksheet
 
 pytestmark = pytest.mark.usefixtures("own_folder")
+TAGS = {"html", "head", "meta", "title", "style", "body", "main", "div", "span", "b"}
+TAGS |= {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td"}
 PICTURE = re.compile(r'<div class="picture.*?</div>', re.S)
 
 
@@ -145,6 +148,32 @@ def test_another_file_is_refused_in_a_line(change, words, capsys, tmp_path):
     assert said.startswith("brickgrad: step.html is not the page of a step that brickgrad saved: ")
     assert words in said
     assert not (tmp_path / "step-worksheet.html").exists()
+
+
+@pytest.mark.parametrize(
+    "added", ["<script>alert(1)</script>", '<g onload="alert(1)">', "<image href='x'/>"]
+)
+def test_a_picture_with_anything_else_in_it_is_left_out(added, tmp_path):
+    watched()
+    page = tmp_path / "step.html"
+    text = page.read_text()
+    assert all('<div class="picture' in each for each in worksheet(page))
+    write(page, text.replace("</svg></div>", f"{added}</svg></div>"))
+    for each in worksheet(page):
+        assert '<div class="picture' not in each
+        assert added not in each
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_label_breaks_out_of_its_cell(text):
+    a, w = Value(2.0, text), Value(3.0, "w")
+    loss = w * a
+    loss.label = text
+    steps(loss).save("hostile.html")
+    for page in worksheet("hostile.html"):
+        tags = re.findall(r"<(\w+)", PICTURE.sub("", page))
+        assert set(tags) <= TAGS
+        assert tags.count("td") == 2 * 2 + 3 + 5 * 2
 
 
 def test_a_page_that_is_not_there_or_too_large_is_refused(capsys):
