@@ -49,7 +49,7 @@ EXPERIMENTS = {
     "epochs by width": Experiment(
         lambda kind, hidden, seed: epochs_to_fit(kind, n=200, hidden=int(hidden), seed=seed),
         [*KINDS],
-        (8, 16, 32, 64, 128),
+        (16, 32, 64, 128),
     ),
     "noise": Experiment(
         lambda kind, share, seed: noise(kind, share, seed=seed), NOISY, (0, 0.2, 0.4, 0.6, 0.8)

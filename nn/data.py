@@ -46,14 +46,14 @@ __all__ = [
 # Results are rounded, so that the last bit of a platform's sin and cos does not show.
 
 
-def bell(rng: random.Random) -> float:
+def _bell(rng: random.Random) -> float:
     """About a standard normal: mean 0, variance 1. Sums alone, so exact on every platform."""
     return math.fsum(rng.random() for _ in range(12)) - 6
 
 
 def _scatter(points: list[tuple[float, float]], noise: float, seed: int) -> Rows:
     noise, rng = finite("noise", noise, least=0.0), generator(seed)
-    return [[round(c + noise * bell(rng), 9) + 0.0 for c in point] for point in points]
+    return [[round(c + noise * _bell(rng), 9) + 0.0 for c in point] for point in points]
 
 
 def _at_least(smallest: int, n: int) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import NamedTuple
 
-from nn.data import Dataset, bell, digits, shuffled
+from nn.data import Dataset, digits, shuffled
 from nn.ground import ground
 from nn.loss import cross_entropy
 from nn.memorise import critical_share, gini, loss_sensitivity, random_inputs, random_labels
@@ -125,7 +125,7 @@ def noise(kind: str, share: float, *, epochs: int = 150, seed: int = 0) -> Resul
 def noisy_copies(data: Dataset, spread: float, copies: int, seed: int = 0) -> Dataset:
     """The rows so many times over, with other noise of this spread on each number."""
     rng = random.Random(seed)
-    xs = [[x + spread * bell(rng) for x in row] for _ in range(copies) for row in data.xs]
+    xs = [[x + rng.gauss(0, spread) for x in row] for _ in range(copies) for row in data.xs]
     return replace(data, xs=xs, ys=data.ys * copies)
 
 

@@ -81,7 +81,7 @@ def grok(decay: float, *, steps: int, every: int = 25, seed: int = 0) -> tuple[A
     return adder, looks
 
 
-def grokking(decay: float, *, steps: int = 8000, seed: int = 0) -> dict[str, float]:
+def grokking(decay: float, *, steps: int = 4000, seed: int = 0) -> dict[str, float]:
     """When an Adder knows the sums it sees by heart, and when it knows the others (0: never)."""
     _, looks = grok(decay, steps=steps, seed=seed)
 

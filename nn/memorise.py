@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, islice
+from operator import ne, or_
 from reprlib import repr as short
 from statistics import fmean, pstdev
 from typing import Any
@@ -19,7 +20,7 @@ from engine.replay.replay import Replay, replay
 from engine.sweep import forget_each, set_each
 from engine.value import Value
 from nn.checks import Seed, finite, generator, size
-from nn.data import Data, Dataset, Rows, as_dataset, bell, shuffled
+from nn.data import Data, Dataset, Rows, as_dataset, one_hot, shuffled
 from nn.judging import Loss, Model, plain_data, with_rows
 from nn.rows import EachRow
 from nn.stepping import batches, mean_loss
@@ -56,7 +57,7 @@ def random_inputs(data: Data, share: float = 1.0, *, seed: Seed = 0) -> Dataset:
     xs, numbers = list(whole.xs), list(chain.from_iterable(whole.xs))
     mean, spread = fmean(numbers), pstdev(numbers)
     for i in _some(len(xs), share, rng):
-        xs[i] = [mean + spread * bell(rng) for _ in xs[i]]
+        xs[i] = [rng.gauss(mean, spread) for _ in xs[i]]
     return replace(whole, xs=xs)
 
 
@@ -85,38 +86,35 @@ def critical_share(
     """
     radius, rng = finite("the radius", radius, least=0.0), generator(seed)
 
-    def loss(x: Any, label: int) -> tuple[Value, Any]:
+    def doubt(x: Any, chosen: Any) -> tuple[Value, Any]:
+        """How unlikely the chosen class is, and the outputs."""
         outputs = model(x)
-        return cross_entropy(outputs, label), outputs
+        return cross_entropy(outputs, chosen), outputs
 
-    judge = EachRow(loss, has_slopes=True)
-    left = [list(map(float, x)) for x in xs]
-    outputs = [outputs for _, outputs in judge(left, [0] * len(left))]
-    labels = _labels(outputs)
-    walk = list(zip(left, left, labels, strict=True))  # where it began, where it is, the class
-    for _ in range(size("tries", tries)):
-        if not walk:
-            break
-        starts, places, labels = zip(*walk, strict=True)
-        slopes = judge.slopes(places, labels)
+    judge, more = EachRow(doubt, has_slopes=True), size("tries", tries) * len(xs)
+
+    def classes(xs: Rows) -> list[int]:
+        return [row.index(max(row)) for _, row in judge(xs, chosen, before=more)]
+
+    starts, count = [list(map(float, x)) for x in xs], len(model(xs[0]))
+    chosen = [one_hot(0, count)] * len(xs)
+    labels = classes(starts)
+    chosen = [one_hot(label, count) for label in labels]
+    places, is_critical = starts, [False] * len(xs)
+    for _ in range(tries):
+        slopes = judge.slopes(places, chosen, before=more)
         places = [
-            [
-                min(max(x + radius * (_sign(slope) / 4 + bell(rng) / 5), a - radius), a + radius)
-                for a, x, slope in zip(*row, strict=True)
-            ]
+            [_walked(*numbers, radius, rng) for numbers in zip(*row, strict=True)]
             for row in zip(starts, places, slopes, strict=True)
         ]
-        found = _labels([outputs for _, outputs in judge(places, labels)])
-        walk = [
-            (start, place, label)
-            for start, place, label, now in zip(starts, places, labels, found, strict=True)
-            if now == label
-        ]
-    return 1 - len(walk) / len(xs)
+        is_critical = list(map(or_, is_critical, map(ne, labels, classes(places))))
+    return fmean(is_critical)
 
 
-def _labels(outputs: Sequence[Sequence[float]]) -> list[int]:
-    return [numbers.index(max(numbers)) for numbers in outputs]
+def _walked(start: float, x: float, slope: float, radius: float, rng: random.Random) -> float:
+    """A step from x up its slope, to no further from the start than the radius."""
+    step = radius * (_sign(slope) / 4 + rng.gauss() / 5)
+    return min(max(x + step, start - radius), start + radius)
 
 
 def _sign(x: float) -> int:
