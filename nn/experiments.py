@@ -180,8 +180,10 @@ def sensitivity(kind: str, *, seed: int = 0) -> Results:
     """How unequally 200 examples of one kind take part in 200 steps: the Gini of sensitivity."""
     data = KINDS[kind](some_digits(200, seed)[0], seed=seed)
     net = MLP(64, [16, 16, 10], "softplus", init="he", seed=seed)
-    settings = {"lr": 0.1, "steps": 200, "batch_size": 10, "every": 50, "seed": seed}
-    return {"gini": gini(loss_sensitivity(net, cross_entropy, data, **settings))}
+    found = loss_sensitivity(
+        net, cross_entropy, data, lr=0.1, steps=200, batch_size=10, every=50, seed=seed
+    )
+    return {"gini": gini(found)}
 
 
 def results(experiment: str) -> dict[tuple[str, float], dict[str, list[float]]]:

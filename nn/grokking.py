@@ -72,7 +72,7 @@ def grok(decay: float, *, steps: int, every: int = 25, seed: int = 0) -> tuple[A
     adder = Adder(seed=seed)
     seen, unseen = (ground(adder, cross_entropy, part) for part in sums(seed=seed))
     optimizer = AdamW(adder.parameters(), lr=0.01, betas=(0.9, 0.98), weight_decay=decay)
-    looks = []
+    looks: list[Look] = []
     for step in range(every, steps + 1, every):
         fit(adder, cross_entropy, seen, steps=every, optimizer=optimizer)
         looks.append(Look(step, *(fmean(part.hits(len(looks))) for part in (seen, unseen))))

@@ -156,9 +156,17 @@ def loss_sensitivity(
         raise ValueError(f"every expected at most the {steps} steps, got {every}")
     n, parameters = len(xs), list(model.parameters())
     weights = [[p.data for p in parameters]]  # before each step, and after the last
-    keep = [lambda step: weights.append([p.data for p in parameters])]
-    settings = {"lr": lr, "steps": steps, "batch_size": batch_size, "seed": seed}
-    fit(model, loss, (xs, ys), callbacks=keep, **settings)
+    keep = [lambda _: weights.append([p.data for p in parameters])]
+    fit(
+        model,
+        loss,
+        (xs, ys),
+        lr=lr,
+        steps=steps,
+        batch_size=batch_size,
+        seed=seed,
+        callbacks=keep,
+    )
     drawn = islice(batches(n, batch_size, False, random.Random(seed)), len(weights) - 1)
     looked_at = [range(n) if rows is None else rows for rows in drawn]  # None: all, in order
     run = mean_loss(model, loss, None)
@@ -169,7 +177,8 @@ def loss_sensitivity(
 
     @replay
     def slope(xs: Any, ys: Any, along: list[float]) -> Value:
-        return dot(grad(run(xs, ys)[0], parameters), along)
+        along_it: Value = dot(grad(run(xs, ys)[0], parameters), along)
+        return along_it
 
     def slopes(function: Replay, rows: Sequence[int], *more: Any) -> tuple[Rows, list[float]]:
         """Of a number computed from these rows: its slopes for the rows, and for the weights."""
@@ -191,7 +200,7 @@ def loss_sensitivity(
             blame[:] = [b - lr * more for b, more in zip(blame, of_weights, strict=True)]
     set_each("data", parameters, weights[-1])
     forget_each(parameters)
-    return [fmean(fsum(map(abs, to_xs[i])) for to_xs, _ in ways) for i in range(n)]
+    return [fmean(fsum([*map(abs, to_xs[i])]) for to_xs, _ in ways) for i in range(n)]
 
 
 def gini(numbers: Sequence[float]) -> float:
@@ -207,4 +216,4 @@ def gini(numbers: Sequence[float]) -> float:
     total = fsum(ordered)
     if not (total > 0 and ordered[0] >= 0):
         raise ValueError(f"gini expected numbers of at least 0, one above 0, got {short(ordered)}")
-    return fsum((2 * k - n + 1) * x for k, x in enumerate(ordered)) / (n * total)
+    return fsum([(2 * k - n + 1) * x for k, x in enumerate(ordered)]) / (n * total)
