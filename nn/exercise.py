@@ -123,11 +123,11 @@ def hint(name: str) -> Reply:
     >>> here = Path.cwd()
     >>> with TemporaryDirectory() as folder:
     ...     chdir(folder)
-    ...     print(hint("02.4"))
+    ...     print(hint("02.3"))
     ...     chdir(here)
-    02.4 help: a gradient after three passes without zero_grad
+    02.3 help: a gradient after three passes without zero_grad
       hint 1 of 1: Each pass adds its own gradient to what is there already.
-      solution("02.4") shows a solution
+      solution("02.3") shows a solution
     """
     exercise = _row(name)
     row, unkept = note(Path(), name, lambda row: row._replace(hints=row.hints + 1))
@@ -137,8 +137,8 @@ def hint(name: str) -> Reply:
 def solution(name: str) -> Reply:
     """A solution of an exercise.
 
-    >>> solution("02.4")
-    02.4 help: a gradient after three passes without zero_grad
+    >>> solution("02.3")
+    02.3 help: a gradient after three passes without zero_grad
       the solution:
         after_three = 3 * right
     """

@@ -181,19 +181,19 @@ def test_where_the_loss_does_not_change_it_goes_neither_way():
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (..., "02.4 not filled in yet: a gradient"),
-        ([..., ...], "02.4 not filled in yet: a gradient"),
-        ([2.0, ...], "02.4 not filled in yet: number 2; the others are right"),
-        ([2.0, -4.0], "02.4 not yet: number 2: the sign is turned\n  1 of 2 are right"),
-        ((2.0, 4.0), "02.4 right"),
-        ([2.0], "02.4 not yet: expected a list of 2, got [2.0]"),
-        (2.0, "02.4 not yet: expected a list of 2, got 2.0"),
+        (..., "02.3 not filled in yet: a gradient"),
+        ([..., ...], "02.3 not filled in yet: a gradient"),
+        ([2.0, ...], "02.3 not filled in yet: number 2; the others are right"),
+        ([2.0, -4.0], "02.3 not yet: number 2: the sign is turned\n  1 of 2 are right"),
+        ((2.0, 4.0), "02.3 right"),
+        ([2.0], "02.3 not yet: expected a list of 2, got [2.0]"),
+        (2.0, "02.3 not yet: expected a list of 2, got 2.0"),
     ],
 )
 def test_a_list_of_numbers_says_which_is_wrong(answer, words, monkeypatch):
-    row = replace(EXERCISES["02.4"], answer=lambda one: [one, 2 * one], slips={})
-    monkeypatch.setitem(EXERCISES, "02.4", row)
-    assert str(check("02.4", answer, one=2.0)).startswith(words)
+    row = replace(EXERCISES["02.3"], answer=lambda one: [one, 2 * one], slips={})
+    monkeypatch.setitem(EXERCISES, "02.3", row)
+    assert str(check("02.3", answer, one=2.0)).startswith(words)
 
 
 def test_a_call_that_lacks_something_says_what():
@@ -203,7 +203,7 @@ def test_a_call_that_lacks_something_says_what():
         (lambda: check("05.1", {a: 3}), TypeError, "expected a Value as loss"),
         (lambda: check("05.1", 3, a * a), TypeError, "expected a dict of gradients by their Val"),
         (lambda: check("05.1", {a: 3}, Value(1.0) * 2), ValueError, "was computed without Value"),
-        (lambda: check("02.4", 3), TypeError, "expected one=..., got []"),
+        (lambda: check("02.3", 3), TypeError, "expected one=..., got []"),
         (lambda: check("02.2", "up", lr=0.1), TypeError, "expected no numbers, got ['lr']"),
         (lambda: check("05.5", "dead"), TypeError, "expected a dict by name"),
     ):

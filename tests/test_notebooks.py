@@ -15,6 +15,9 @@ NAMES = (
     "06_blame_that_fades",
     "07_your_own_data",
     "08_digits",
+    "09_learning_by_heart",
+    "10_noise_and_rest",
+    "11_grokking",
     "12_find_the_matrices",
     "13_to_pytorch",
 )
