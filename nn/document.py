@@ -78,9 +78,8 @@ class Chart:
     def _repr_html_(self) -> str:
         """Images, as Jupyter shows these also in a notebook that it does not trust."""
         tallest = Size(*map(max, zip(*map(_size, self.panels), strict=True)))
-        return (
-            f'<div style="{ROW}">{"".join(_image(panel, tallest) for panel in self.panels)}</div>'
-        )
+        images = "".join(_image(panel, tallest) for panel in self.panels)
+        return f'<div style="{_columns(tallest.width)}">{images}</div>'
 
     def __repr__(self) -> str:
         return "\n".join(map(_told, self.panels))
@@ -125,7 +124,7 @@ def _style() -> Iterator[str]:
 
 
 STYLE = "".join(_style())
-ROW = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:8px"
+LEAST, MOST = 360, 640  # pixels across, of a panel in a notebook
 
 
 class Size(NamedTuple):
@@ -169,13 +168,18 @@ def _document(panels: Sequence[Panel], told: str, tallest: Size | None = None) -
     )
 
 
+def _columns(width: float) -> str:
+    """The style of a row: columns of one width, as many as there is room for."""
+    least, most = (LEAST, "1fr") if width == WIDTH else (width, f"{width:g}px")
+    columns = f"repeat(auto-fit,minmax(min({least:g}px,100%),{most}))"
+    return f"display:grid;grid-template-columns:{columns};gap:8px"
+
+
 def _image(panel: Panel, tallest: Size) -> str:
-    """A panel in a row; one that has no width of its own takes what room there is."""
-    told, width = _told(panel), width_of_panel(panel)
-    grows = "1 1 380px" if width == WIDTH else f"0 1 {width:g}px"
+    told = _told(panel)
     source = b64encode(_document([panel], told, tallest).encode()).decode()
     return (
-        f'<img alt="{escape(told)}" style="flex:{grows};min-width:0;max-width:640px;height:auto" '
+        f'<img alt="{escape(told)}" style="width:100%;max-width:{MOST}px;height:auto" '
         f'src="data:image/svg+xml;base64,{source}"/>'
     )
 
