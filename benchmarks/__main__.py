@@ -130,7 +130,7 @@ def _options() -> Any:
         help="also the CSV files in DIR, as its targets.csv says: file, target, kind",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="all measurements")
-    parser.add_argument("--chart", type=Path, metavar="FILE", help="bars, as .svg or .png")
+    parser.add_argument("--chart", type=Path, metavar="FILE", help="bars, as .svg")
     return parser.parse_args()
 
 

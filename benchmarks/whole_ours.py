@@ -1,7 +1,6 @@
 """brickgrad's whole trainings: what a user would write."""
 
 import csv
-import importlib
 import io
 import re
 from contextlib import redirect_stdout
@@ -76,8 +75,6 @@ def outcome(history: nn.History) -> Outcome:
 def command(task: Any) -> Training:
     """`brickgrad train` on a file; the seconds of its training, as its history has them, apart."""
     from nn import cli
-
-    importlib.import_module("matplotlib.backends.backend_svg")  # the command would import it
 
     given = ["train", task["path"], "--target", task["target"], "--out", task["out"]]
 

@@ -1,25 +1,27 @@
 """Decision boundaries: which class a model gives to each point of a plane, with the data on it."""
 
 import math
-from array import array
 from collections.abc import Callable, Sequence
 from itertools import product
 from operator import ne
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.modes import no_grad
-from nn.data import Data, Dataset, Rows, as_dataset, decision, is_apart
-from nn.figure import ASIDE, COLOURS, MARKS, finish, new_figure, plain
+from nn.axis import axis_of
+from nn.chart import GRID, MAP, grid, joined
+from nn.contour import areas, contour
+from nn.data import Data, Dataset, Rows, as_dataset, decision
+from nn.document import Chart, for_charts
+from nn.mark import Mark
+from nn.panel import Panel, Scale
 from nn.rows import EachRow, with_floats
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-GRID = 80  # points along each side of a decision boundary's plane
+MARGIN = 0.08  # of the data's range, at each end
+MOST_LEAD = 1e300
 MOST_DRAWN = 2000  # points of a plane, about: of more rows each k-th of a class
 
 
+@for_charts
 def plot_decision_boundary(
     model: Callable[[Any], Any],
     data: Data,
@@ -27,7 +29,7 @@ def plot_decision_boundary(
     features: tuple[int, int] = (0, 1),
     scaler: Callable[[Rows], Rows] | None = None,
     threshold: float | None = None,
-) -> "Figure":
+) -> Chart:
     """Which class the model gives to each point of a plane, with the data on it.
 
     `features` are the two columns that span the plane; the others stand at their mean. With
@@ -62,11 +64,11 @@ def boundary(
     outputs: Callable[[Rows], Sequence[Any]],
     threshold: float | None = None,
     why: str = "",
-) -> "Figure":
+) -> Chart:
     """The same of what a model gives for the rows of the data, and for any others.
 
-    `means` are those of its columns; `why` says in the title why it shows these two. Of very many
-    rows some are drawn, and of few numbers points lie on each other, as the title says.
+    `means` are those of its columns; `why` says below why it shows these two. Of very many rows
+    some are drawn, and of few numbers points lie on each other, as notes below say.
     """
     xs = data.xs
     decide = decision(data.ys, predicted[0], threshold)
@@ -74,53 +76,39 @@ def boundary(
         raise ValueError("a decision boundary expected targets that are classes, got amounts")
     labels = list(map(decide.label_of, data.ys))
     wrong = list(map(ne, decide.labels_of(predicted), labels))
-    across, up = (_ticks([row[i] for row in xs]) for i in features)
+    axes = [axis_of([row[i] for row in xs], margin=MARGIN) for i in features]
+    across, up = (grid(axis.low, axis.high) for axis in axes)
     every = math.ceil(len(xs) / MOST_DRAWN)
     drawn = {label: list[int]() for label in decide.labels}
     for k, label in enumerate(labels):
         drawn[label].append(k)
     scores = [decide.scores(output) for output in outputs(_plane(means, features, across, up))]
 
-    figure = new_figure(1)
-    (axes,) = figure.axes
+    def at(places: Sequence[int]) -> tuple[list[float], list[float]]:
+        first, second = features
+        return [xs[k][first] for k in places], [xs[k][second] for k in places]
+
+    regions, points = list[Mark](), list[Mark]()
     for k, label in enumerate(decide.labels):
-        colour, mark = COLOURS[k % len(COLOURS)], MARKS[k % len(MARKS)]
-        lead = [s[k] - max(s[:k] + s[k + 1 :]) for s in scores]
-        _region(axes, across, up, lead, colour)
-        name = plain(data.classes[k]) if data.classes else str(label)
-        here = [xs[i] for i in drawn[label][::every]]
-        style = {"c": colour, "marker": mark, "edgecolors": "white", "rasterized": every > 1}
-        _points(axes, here, features, name, **style)
+        regions += _region(across, up, [_lead(score, k) for score in scores], k)
+        name = data.classes[k] if data.classes else str(label)
+        points.append(Mark("dots", *at(drawn[label][::every]), name, k))
     if any(wrong):
-        shown = [i for places in drawn.values() for i in places[::every]]
-        ringed = [xs[i] for i in shown if wrong[i]]
-        name = f"the model is wrong ({sum(wrong)})"
-        _points(axes, ringed, features, name, s=110, facecolors="none", edgecolors="black")
-    names = [*map(plain, data.features)] or [f"x{i + 1}" for i in range(len(xs[0]))]
-    title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right" + (
-        f"\n{why}" if why else ""
-    )
+        ringed = [k for places in drawn.values() for k in places[::every] if wrong[k]]
+        points.append(Mark("rings", *at(ringed), f"the model is wrong ({sum(wrong)})"))
+    notes = [why] if why else []
     places = len({(row[features[0]], row[features[1]]) for row in xs})
     if 2 * places < len(xs):
-        title += f"\n(the points lie on {places:,} places, many under others)"
+        notes.append(f"the points lie on {places:,} places, many under others")
     if every > 1:
-        title += f"\n(1 point in {every} of each class is drawn)"
+        notes.append(f"1 point in {every} of each class is drawn")
+    names = data.features or tuple(f"x{i + 1}" for i in range(len(xs[0])))
     fixed = [name for i, name in enumerate(names) if i not in features]
     if fixed:
-        title += f"\n(background: {_listed(fixed)}\nat the mean; each point has its own)"
-    first, second = (names[i] for i in features)
-    finish(axes, title, first, second, ASIDE)
-    return figure
-
-
-def _ticks(numbers: Sequence[float]) -> list[float]:
-    """GRID numbers from a little below the lowest to a little above the highest."""
-    low, high = min(numbers), max(numbers)
-    if not is_apart(low, high):
-        high = low
-    margin = 0.08 * (high - low) or max(1.0, 1e-6 * abs(low))
-    step = (high - low + 2 * margin) / (GRID - 1)
-    return [low - margin + step * i for i in range(GRID)]
+        notes.append(f"background: {_listed(fixed)} at the mean; each point has its own")
+    first, second = (Scale(names[i], axis) for i, axis in zip(features, axes, strict=True))
+    title = f"Decision boundary: {len(xs) - sum(wrong)} of {len(xs)} points right"
+    return Chart((Panel(title, first, second, [*regions, *points], notes, MAP),))
 
 
 def _plane(
@@ -137,22 +125,21 @@ def _plane(
     return rows
 
 
+def _lead(scores: Sequence[float], k: int) -> float:
+    """By how much class k is ahead of the next; 0 where nobody can say."""
+    lead = scores[k] - max(score for i, score in enumerate(scores) if i != k)
+    return 0.0 if math.isnan(lead) else min(max(lead, -MOST_LEAD), MOST_LEAD)
+
+
 def _region(
-    axes: "Axes", across: list[float], up: list[float], lead: list[float], colour: str
-) -> None:
-    """Tints where a class leads, and draws a line around it."""
-    most = max(lead)
-    lines = [lead[i : i + GRID] for i in range(0, len(lead), GRID)]
-    if most > 0:
-        axes.contourf(across, up, lines, levels=[0, most], colors=[colour], alpha=0.2)
-    if most > 0 > min(lead):
-        axes.contour(across, up, lines, levels=[0], colors="#444444", linewidths=0.8)
-
-
-def _points(axes: "Axes", rows: Rows, features: tuple[int, int], name: str, **style: Any) -> None:
-    columns = (array("d", [row[i] for row in rows]) for i in features)  # lists take long
-    look = {"s": 32, "linewidths": 0.8, "zorder": 3, **style}
-    axes.scatter(*columns, label=name, **look)
+    across: Sequence[float], up: Sequence[float], lead: Sequence[float], look: int
+) -> list[Mark]:
+    """Where a class leads, and the line around it."""
+    rows = [lead[i : i + GRID] for i in range(0, len(lead), GRID)]
+    return [
+        joined("areas", areas(across, up, rows, 0.0), look),
+        joined("edges", contour(across, up, rows, 0.0)),
+    ]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from typing import NoReturn
 from engine.names import no_such
 from engine.pictures.texts import visible
 from nn.commands.ask import STEEPEST, check, draw_row, predict, watch_row
+from nn.commands.course import course, write_worksheet
 from nn.commands.learn import demo, look_at_file, train
 from nn.commands.options import (
     BACKENDS,
@@ -136,6 +137,19 @@ COMMANDS = {
         DATA,
         option("--rows", "N", "look at the first N rows", "3", type=count),
         *FORMAT,
+    )),
+    "course": Command(
+        course, "copy the notebooks of the course to a folder, and open them in JupyterLab",
+        "brickgrad course", (
+        option("folder", "FOLDER", "where to; what you changed there stays as it is",
+               "brickgrad-course", nargs="?"),
+        ("--no-open", {"action": "store_true", "help": "copy them, and open nothing"}),
+        ("--progress", {"action": "store_true", "help": "say which exercises are done there"}),
+    )),
+    "worksheet": Command(
+        write_worksheet, "write a worksheet of a step to print, and its answers",
+        "brickgrad worksheet step.html", (
+        option("page", "step.html", "a page of `watch` or `demo`, or one that `save` wrote"),
     )),
 }
 

@@ -28,6 +28,17 @@ class Ground(NamedTuple):
         xs, ys = self.plain
         return self._replace(plain=(xs[:count], ys[:count]), table=self.table.first(count))
 
+    def hits(self, looks: int = 0) -> list[bool]:
+        """Whether the model, as it stands, names the class of each row; so many looks were before.
+
+        ValueError where the targets are amounts.
+        """
+        xs, ys = self.table.xs, self.plain[1]
+        if self.decide is None:
+            raise ValueError("hits expected targets that are classes, got amounts")
+        judged = self.judge(xs, self.table.ys, before=looks * len(ys))
+        return list(map(self.decide.is_right, [output for _, output in judged], ys))
+
 
 def ground_of(model: Model, loss: Loss, table: Table) -> Ground:
     """The ground that a table of finite floats and of targets is; ValueError as of `ground`."""

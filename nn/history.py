@@ -15,7 +15,7 @@ from engine.ieee import fsum
 from engine.replay.witness import outside
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from nn.document import Chart
 
 ALL_DONE, INTERRUPTED = "all steps done", "interrupted"
 EXPLODED = 1e6  # times the loss at the start
@@ -115,16 +115,14 @@ class History:
         """Writes one line a step under a line of names; a field that is None stays empty."""
         write(path, as_csv([Step._fields, *zip(*self._columns(), strict=True)]))
 
-    def plot(self, path: str | PathLike[str] | None = None) -> "Figure":
-        """The curves as a matplotlib Figure; with a path, "curves.svg", it is written there."""
+    def plot(self, path: str | PathLike[str] | None = None) -> "Chart":
+        """The curves as a Chart; with a path, "curves.svg", it is written there."""
         from nn.plot import plot_history
 
-        if not isinstance(path, str | PathLike | None):
-            raise TypeError(f"plot expected the name of a file, 'curves.svg', got {path!r:.40}")
-        figure = plot_history(self)
+        chart = plot_history(self)
         if path is not None:
-            figure.savefig(path)
-        return figure
+            chart.save(path)
+        return chart
 
 
 class DivergedError(FloatingPointError):

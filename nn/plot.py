@@ -1,28 +1,27 @@
-"""Figures of training: curves, one way of training against another, decision boundaries.
+"""Charts of training: curves, one way of training against another, decision boundaries.
 
-Each function returns a matplotlib Figure of its own that needs no screen: a notebook shows it,
-`figure.savefig("curves.svg")` writes it.
+Each function gives a Chart: a notebook shows it, `chart.save("curves.svg")` writes it.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Protocol
+from array import array
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, islice
+from operator import sub
+from typing import Protocol
 
+from nn.axis import Axis, axis_of, is_wide
 from nn.boundary import plot_decision_boundary
-from nn.data import is_apart
-from nn.figure import COLOURS, LINES, finish, level_titles, new_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from nn.chart import ACROSS, left_out, upright
+from nn.document import Chart, for_charts
+from nn.mark import Mark
+from nn.panel import Panel, Scale
 
 __all__ = ["plot_comparison", "plot_decision_boundary", "plot_history"]
 
 WINDOWS = 20  # a noisy curve is averaged over one part in so many of its length
-MOST_CORNERS = 1000  # of a curve, so that the file of a long training stays small
 FAR = 10.0  # times lower than nearly all dots: so far down they would flatten the others
-LOG_FROM = 20.0  # an axis whose ends differ by this factor is logarithmic
+KEPT = 3  # the look of the line at the step whose weights were kept: dotted
 
 
 class Curves(Protocol):
@@ -40,7 +39,8 @@ class Curves(Protocol):
         """The seconds from the start to the end of each step."""
 
 
-def plot_history(history: Curves) -> "Figure":
+@for_charts
+def plot_history(history: Curves) -> Chart:
     """Loss, accuracy (where targets are classes) and length of the gradient at each step.
 
     A noisy curve becomes pale dots, under the mean of the last n steps from where n are there. A
@@ -51,32 +51,36 @@ def plot_history(history: Curves) -> "Figure":
         [None if share is None else 100 * share for share in shares]
         for shares in (history.accuracy, history.validation_accuracy)
     )
-    panels: list[tuple[str, str, Sequence[float | None], Sequence[float | None]]] = [
+    found: list[tuple[str, str, Sequence[float | None], Sequence[float | None]]] = [
         ("Loss", "loss", history.loss, history.validation_loss),
         ("Accuracy", "points in the right class (%)", percent, percent_held_out),
         ("Gradient", "length of the gradient", history.gradient_norm, ()),
     ]
-    panels = [panel for panel in panels if any(y is not None for y in panel[2])]
-    figure = new_figure(len(panels))
-    steps = range(1, len(history.loss) + 1)
-    for axes, (title, unit, training, held_out) in zip(figure.axes, panels, strict=True):
-        heights = _curve(axes, steps, [y for y in training if y is not None], 0, "training")
+    steps = array("d", range(1, len(history.loss) + 1))
+    across = Scale("step", axis_of(steps, margin=ACROSS))
+    panels = []
+    for title, unit, training, held_out in found:
+        known = [y for y in training if y is not None]
+        if not known:
+            continue
+        marks, heights, notes = _curve(steps, known, 0, "training")
         looks = [(x, y) for x, y in zip(steps, held_out, strict=False) if y is not None]
         if looks:
-            shown = looks[:: math.ceil(len(looks) / MOST_CORNERS)]
-            axes.plot(*zip(*shown, strict=True), LINES[1], color=COLOURS[1], label="validation")
-            heights += [y for _, y in looks]
-        if title != "Accuracy":
-            _fit_height(axes, heights)
+            xs, ys = zip(*looks, strict=True)
+            looked, more = left_out(xs, ys)
+            marks.append(Mark("line", *looked, "validation", 1))
+            heights += [y for y in looked[1] if y == y]
+            notes += [f"validation: {words}" for words in more]
+        up = _fitting(heights, title != "Accuracy")
         if history.kept is not None:
             name = f"weights kept: step {history.kept + 1:,}"
-            axes.axvline(history.kept + 1, color=COLOURS[2], linestyle=LINES[3], label=name)
-        finish(axes, title, "step", unit)
-    level_titles(figure)
-    return figure
+            marks.append(upright(history.kept + 1, name, up, KEPT))
+        panels.append(Panel(title, across, Scale(unit, up), marks, notes))
+    return Chart(tuple(panels))
 
 
-def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
+@for_charts
+def plot_comparison(histories: Mapping[str, Curves]) -> Chart:
     """The loss of several histories, by name, against points looked at and against time.
 
     The first step, which records the replay that the others run, is where time begins; a replay is
@@ -87,23 +91,28 @@ def plot_comparison(histories: Mapping[str, Curves]) -> "Figure":
         raise ValueError("plot_comparison expected at least 1 history, got 0")
     for name, history in histories.items():
         _expect_steps(f"plot_comparison of {name!r}", history)
-    figure = new_figure(2)
-    by_points, by_time = figure.axes
-    points, times = [], []
-    heights: list[list[float]] = [[], []]
-    for i, (name, history) in enumerate(histories.items()):
+    points, times = list[Sequence[float]](), list[Sequence[float]]()
+    for history in histories.values():
         points.append(history.points_seen)
         first, *others = history.elapsed()
         times.append([0.0, *(seconds - first for seconds in others)])
-        heights[0] += _curve(by_points, points[-1], history.loss, i, name)
-        heights[1] += _curve(by_time, times[-1], history.loss, i, name)
-    _log_if_wide(by_points.set_xscale, [seen[-1] for seen in points])
-    _fit_height(by_points, heights[0])
-    _fit_height(by_time, heights[1])
-    finish(by_points, "Loss against points looked at", "points looked at", "loss")
-    finish(by_time, "Loss against time", "time after the first step (s)", "loss")
-    level_titles(figure)
-    return figure
+    is_log = is_wide([seen[-1] for seen in points])
+    found = [
+        ("Loss against points looked at", "points looked at", points, is_log),
+        ("Loss against time", "time after the first step (s)", times, False),
+    ]
+    panels = []
+    for title, unit, places, log_across in found:
+        marks, heights, notes = list[Mark](), list[float](), list[str]()
+        for look, (name, xs) in enumerate(zip(histories, places, strict=True)):
+            drawn, reached, words = _curve(xs, histories[name].loss, look, name)
+            marks += drawn
+            heights += reached
+            notes += words
+        ends = [x for xs in places for x in (min(xs), max(xs))]
+        across = Scale(unit, axis_of(ends, log_across, ACROSS))
+        panels.append(Panel(title, across, Scale("loss", _fitting(heights)), marks, notes))
+    return Chart(tuple(panels))
 
 
 def _expect_steps(name: str, history: Curves) -> None:
@@ -112,29 +121,31 @@ def _expect_steps(name: str, history: Curves) -> None:
 
 
 def _curve(
-    axes: "Axes", xs: Sequence[float], ys: Sequence[float], i: int, name: str
-) -> list[float]:
-    """One curve; a noisy one as pale dots under its moving average. The heights to make room for.
+    xs: Sequence[float], ys: Sequence[float], look: int, name: str
+) -> tuple[list[Mark], list[float], list[str]]:
+    """One curve, heights to make room for, and what is left out of it.
 
-    The average begins where as many steps are there as it is of. All dots have room, but the
-    lowest hundredth where it reaches so far down that the others would be flat: the name says so.
+    A noisy one becomes pale dots under its moving average, which begins where as many steps are
+    there as it is of. All dots have room, but the lowest hundredth where it reaches so far down
+    that the others would be flat: the name says so.
     """
-    colour, line = COLOURS[i % len(COLOURS)], LINES[i % len(LINES)]
-    way, start = math.fsum(abs(b - a) for a, b in pairwise(ys)), list[float]()
+    marks, start = list[Mark](), list[float]()
+    (kept, heights), gone = left_out(xs, ys)
+    if gone:
+        xs, ys = ([n for n in numbers if n == n] for numbers in (kept, heights))
+    way = math.fsum(map(abs, map(sub, islice(ys, 1, None), ys)))
     if len(ys) > 2 * WINDOWS and way > 4 * (max(ys) - min(ys)):
-        dots = ys
         if len(set(ys)) > 2:  # right or wrong, of single points, would be two bars
-            axes.plot(xs, ys, ".", color=colour, alpha=0.3, markersize=2, rasterized=True)
+            marks.append(Mark("haze", xs, ys, look=look))
         window = len(ys) // WINDOWS
         start = _shown(ys)
+        below = "; the lowest dots lie below" if start[0] > min(ys) else ""
         sums = [0.0, *accumulate(ys)]
         ys = [(b - a) / window for a, b in zip(sums, sums[window:], strict=False)]
         xs = xs[window - 1 :]
-        name = f"{name} (mean of the last {window} steps)"
-        name += "; the lowest dots lie below" * (start[0] > min(dots))
-    stride = math.ceil(len(ys) / MOST_CORNERS)
-    axes.plot(xs[::stride], ys[::stride], line, color=colour, linewidth=1.8, label=name)
-    return [*start, *ys[::stride]]
+        name = f"{name} (mean of the last {window} steps){below}"
+    marks.append(Mark("line", xs, ys, name, look))
+    return marks, [*start, *ys], [f"{name}: {words}" for words in gone]
 
 
 def _shown(dots: Sequence[float]) -> list[float]:
@@ -144,17 +155,6 @@ def _shown(dots: Sequence[float]) -> list[float]:
     return [low if ordered[0] * FAR < low else ordered[0], ordered[-1]]
 
 
-def _fit_height(axes: "Axes", heights: Sequence[float]) -> None:
-    """Makes room for these heights; what else there is may leave the picture."""
-    low, high = min(heights), max(heights)
-    if _log_if_wide(axes.set_yscale, heights):
-        axes.set_ylim(low / 1.5, high * 1.5)
-    elif is_apart(low, high):
-        axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-
-
-def _log_if_wide(set_scale: Callable[[str], object], numbers: Sequence[float]) -> bool:
-    wide = min(numbers) > 0 and max(numbers) / min(numbers) > LOG_FROM
-    if wide:
-        set_scale("log")
-    return wide
+def _fitting(heights: Sequence[float], may_be_log: bool = True) -> Axis:
+    """An axis with room for these heights; what else there is may leave the picture."""
+    return axis_of(heights, may_be_log and is_wide(heights))

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.files import write
 from engine.functions import max as largest
@@ -13,7 +12,7 @@ from engine.pictures.texts import many
 from engine.value import Value
 from nn.boundary import boundary
 from nn.data import Dataset, Rows
-from nn.figure import svg_of
+from nn.document import Chart
 from nn.history import INTERRUPTED, History, Step, as_csv
 from nn.module import MLP
 from nn.optim import SGD
@@ -24,9 +23,6 @@ from nn.save import save
 from nn.task import Task
 from nn.trial import SAMPLE, Trial
 from nn.watch import watch
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CURVES = ("loss and length of the gradient", "loss, accuracy and length of the gradient")
 PLOTS = ("curves.svg", "boundary.svg")
@@ -55,10 +51,9 @@ def write_results(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
         "step.html": f"one training step, number by number, on row {row}: that of the largest loss",
         "graph.svg": "the graph of that step",
     }
-    plotting = find_spec("matplotlib") is not None
-    plots = figures(plan, last, histories) if plotting else {}
-    for name, (meaning, figure) in plots.items():
-        write(out / name, svg_of(figure))
+    plots = charts(plan, last, histories)
+    for name, (meaning, chart) in plots.items():
+        chart.save(out / name)
         words[name] = meaning
     for name in PLOTS:
         if name not in plots:
@@ -75,14 +70,12 @@ def write_results(out: Path, plan: Plan, trials: Mapping[str, Trial]) -> None:
     print("Open next:")
     for name, meaning in words.items():
         print(f"  {out / name!s:<{width}}   {meaning}")
-    if not plotting:
-        print(f"No {' and '.join(PLOTS)}: they need matplotlib: pip install matplotlib")
 
 
-def figures(
+def charts(
     plan: Plan, last: Trial, histories: Mapping[str, History]
-) -> dict[str, tuple[str, "Figure"]]:
-    """What each figure shows, and the figure, by file name."""
+) -> dict[str, tuple[str, Chart]]:
+    """What each chart shows, and the chart, by file name."""
     task = plan.task
     if len(histories) > 1:
         drawn = {"curves.svg": ("the way down of each loss", plot_comparison(histories))}

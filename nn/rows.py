@@ -65,7 +65,7 @@ class EachRow:
         """The results. So many rows were computed `before`: recording pays with all together."""
         return self._all(columns, before, RESULTS)
 
-    def slopes(self, *columns: Sequence[Any]) -> Results:
+    def slopes(self, *columns: Sequence[Any], before: int = 0) -> Results:
         """The gradient of each row's result for the numbers in its first column.
 
         That of the sum of its numbers, or, where it is a tuple, of those in its first part.
@@ -73,7 +73,7 @@ class EachRow:
         >>> EachRow(lambda x: x[0] * x[0] * x[1], has_slopes=True).slopes([[1.0, 2.0], [3.0, 4.0]])
         [[4.0, 1.0], [24.0, 9.0]]
         """
-        return self._all(columns, 0, SLOPES)
+        return self._all(columns, before, SLOPES)
 
     def _all(self, columns: Columns, before: int, way: "_Way") -> Results:
         n = len(columns[0])

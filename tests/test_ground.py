@@ -66,3 +66,15 @@ def test_data_that_does_not_fit_is_named():
         ground(MLP(1, [1]), mse, ([], []), "validation")
     with pytest.raises(ValueError, match="example 0 does not fit"):
         ground(MLP(1, [1]), mse, ([[1.0, 2.0]], [1.0]))
+
+
+def test_hits_are_the_rows_that_the_model_names_right_as_it_stands():
+    net, learned, _ = made()
+    data = ground(net, cross_entropy, learned)
+    for looks in range(3):
+        fit(net, cross_entropy, data, lr=0.1, steps=20)
+        scores = [[score.data for score in net(x)] for x in learned.xs]
+        wanted = [row.index(max(row)) == y for row, y in zip(scores, learned.ys, strict=True)]
+        assert data.hits(looks) == wanted
+    with pytest.raises(ValueError, match="hits expected targets that are classes, got amounts"):
+        ground(MLP(1, [1]), mse, ([[1.0], [2.0]], [0.5, 0.7])).hits()

@@ -47,7 +47,6 @@ def test_demo_finds_that_one_point_at_a_time_needs_fewer_points(demonstrated):
 
 
 def test_demo_leaves_its_files(demonstrated):
-    pytest.importorskip("matplotlib")
     out, text = demonstrated
     names = ["boundary.svg", "curves.svg", "graph.svg", "history.csv", "model.json", "step.html"]
     assert sorted(path.name for path in out.iterdir()) == names
@@ -80,13 +79,6 @@ def test_what_the_demo_says_to_try_works(demonstrated, capsys, monkeypatch):
     commands = ("train", "predict", "draw", "watch")
     for command, line in zip(commands, text.splitlines()[-4:], strict=True):
         assert main([command, *line.partition(f" {command} ")[2].split()]) == 0
-
-
-@pytest.mark.whole
-def test_demo_without_matplotlib_says_what_is_missing(plain, capsys):
-    assert main(["demo", "--out", "here"]) == 0
-    assert sorted(os.listdir("here")) == ["graph.svg", "history.csv", "model.json", "step.html"]
-    assert "they need matplotlib: pip install matplotlib" in capsys.readouterr().out
 
 
 @pytest.mark.whole
@@ -325,7 +317,6 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
 
 
 def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monkeypatch):
-    pytest.importorskip("matplotlib")
     assert main([*TRAIN, *QUICK]) == 0
     former = Path("brickgrad-train/curves.svg").read_bytes()
     real = os.replace
@@ -344,7 +335,6 @@ def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monk
 
 
 def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
-    pytest.importorskip("matplotlib")
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)))
     arguments = [*SMALL, "--steps", "5", "--out", "here"]
     assert main([*TRAIN, *arguments]) == 0

@@ -31,7 +31,7 @@ def test_the_picture_is_what_the_example_draws():
 @pytest.mark.parametrize(
     "command",
     [
-        'python3 -m venv .venv && .venv/bin/pip install -e ".[plot,progress]"'
+        'python3 -m venv .venv && .venv/bin/pip install -e ".[progress]"'
         " && .venv/bin/brickgrad demo",
         'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest',
     ],

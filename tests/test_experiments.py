@@ -1,0 +1,180 @@
+"""The experiments on learning by heart and grokking: small ones here, and what five seeds gave."""
+
+from itertools import product
+from statistics import fmean
+
+import pytest
+
+from benchmarks.course import EXPERIMENTS, FIRST_LINE, SEEDS, rows_there
+from nn.experiments import (
+    KINDS,
+    RESULTS,
+    epochs_to_fit,
+    learn,
+    noise,
+    noisy_copies,
+    results,
+    sensitivity,
+    some_digits,
+    wrong_after_one_epoch,
+)
+from nn.grokking import Adder, grok, grokking, sums
+from nn.loss import cross_entropy
+from nn.train import evaluate
+
+# --- what five seeds gave -------------------------------------------------------------------------
+
+
+def of_kinds(experiment, result, amount=0):
+    """A list of five numbers for each kind of data, in the order of KINDS."""
+    found = results(experiment)
+    return [found[kind, amount][result] for kind in KINDS]
+
+
+def test_the_file_has_five_seeds_of_each_setting_and_the_command_that_made_it():
+    assert RESULTS.read_text(encoding="utf-8").splitlines()[0] == FIRST_LINE
+    settings = {row[:4] for row in rows_there()}
+    assert settings == {
+        (name, kind, f"{amount:g}", str(seed))
+        for name, experiment in EXPERIMENTS.items()
+        for kind, amount, seed in product(experiment.kinds, experiment.amounts, range(SEEDS))
+    }
+
+
+def test_real_data_are_learned_faster_than_noise_and_that_faster_than_random_labels():
+    for real, inputs, labels in zip(*of_kinds("epochs", "epochs", 300), strict=True):
+        assert real < inputs < labels < 600
+
+
+def test_more_data_ask_for_more_passes_only_where_the_labels_are_random():
+    found = results("epochs")
+    for of_50, of_400 in zip(*(found["real", n]["epochs"] for n in (50, 400)), strict=True):
+        assert 0.5 < of_400 / of_50 < 2
+    for of_50, of_400 in zip(
+        *(found["random labels", n]["epochs"] for n in (50, 400)), strict=True
+    ):
+        assert of_400 > 2 * of_50
+
+
+def test_a_narrow_net_suffers_more_where_there_is_less_sense():
+    found = results("epochs by width")
+    narrow, wide = (min(n for _, n in found), max(n for _, n in found))
+    extra = [
+        fmean(found[kind, narrow]["epochs"]) - fmean(found[kind, wide]["epochs"]) for kind in KINDS
+    ]
+    assert extra[0] < extra[1] < extra[2]
+
+
+def test_under_label_noise_validation_peaks_before_the_noise_is_learned_and_falls():
+    of = {share: cell for (kind, share), cell in results("noise").items() if kind[-6:] == "labels"}
+    for share, cell in of.items():
+        for at, end, own in zip(
+            cell["peak"], cell["final"], cell["training at the peak"], strict=True
+        ):
+            assert share == 0 or (own < 0.95 and end < at)
+        assert share == 0 or fmean(cell["peak"]) - fmean(cell["final"]) >= 0.1
+    peaks, critical = ([fmean(of[s][word]) for s in sorted(of)] for word in ("peak", "critical"))
+    assert peaks == sorted(peaks, reverse=True)
+    assert critical == sorted(critical)
+
+
+def test_noise_in_the_inputs_hardly_harms():
+    for (kind, _), cell in results("noise").items():
+        if kind == "random inputs":
+            assert fmean(cell["peak"]) - fmean(cell["final"]) < 0.03
+
+
+def test_real_examples_are_unequal():
+    for real, inputs, labels in zip(*of_kinds("spread", "spread"), strict=True):
+        assert real > max(inputs, labels)
+    for real, inputs, labels in zip(*of_kinds("sensitivity", "gini"), strict=True):
+        assert real > max(inputs, labels)
+    real, inputs, _ = map(fmean, of_kinds("sensitivity", "gini"))
+    assert real > inputs + 0.05
+
+
+def test_regularisers_hold_noise_back_and_let_sense_through():
+    found = {name: cell for (name, _), cell in results("regularisers").items()}
+    without = found.pop("none")
+    for cell in found.values():
+        assert fmean(cell["by heart"]) < fmean(without["by heart"]) - 0.25
+        assert fmean(cell["real"]) > fmean(without["real"]) - 0.01
+
+
+def test_less_weight_decay_understands_later_and_none_never():
+    found = {decay: cell for (_, decay), cell in results("grokking").items()}
+    for strong, weak, none in zip(*(found[d]["understood"] for d in (1.0, 0.3, 0)), strict=True):
+        assert 0 < strong < weak
+        assert none == 0
+    assert all(step <= 150 for cell in found.values() for step in cell["by heart"])
+    assert max(found[0]["unseen"]) < 0.2
+
+
+# --- small ones -----------------------------------------------------------------------------------
+
+
+def test_digits_to_learn_from_and_others():
+    few, held_out = some_digits(300, seed=1)
+    assert (len(few.xs), len(held_out.xs)) == (300, 500)
+    assert not {tuple(x) for x in few.xs} & {tuple(x) for x in held_out.xs}
+    copies = noisy_copies(few, 0.3, 2)
+    assert copies.ys == few.ys * 2
+    assert copies.xs[0] != copies.xs[300]
+
+
+def test_accuracies_of_each_epoch():
+    data, held_out = some_digits(40)
+    learned = learn(data, held_out, epochs=3)
+    assert (len(learned.training), len(learned.held_out)) == (3, 3)
+    assert learned.held_out[-1] == evaluate(learned.net, cross_entropy, held_out)[1]
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("seed", [10, 11])
+def test_speed_of_a_small_pack(seed):
+    real, inputs, labels = (
+        epochs_to_fit(kind, n=100, hidden=16, seed=seed)["epochs"] for kind in KINDS
+    )
+    assert real < labels
+    assert inputs < labels < 600
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("seed", [10, 11])
+def test_a_peak_under_label_noise(seed):
+    found = noise("random labels", 0.6, epochs=80, seed=seed)
+    assert found["training at the peak"] < 0.8 < found["final training"]
+    assert found["final"] < found["peak"] - 0.1
+    assert found["critical"] > 0.5
+
+
+@pytest.mark.whole
+def test_easy_and_hard_examples_of_few_nets():
+    shares = {kind: wrong_after_one_epoch(kind, inits=8, seed=9) for kind in KINDS}
+    known = {kind: sum(share == 0 for share in each) for kind, each in shares.items()}
+    assert known["real"] > 20 * max(known["random inputs"], known["random labels"], 1)
+
+
+@pytest.mark.nightly
+def test_sensitivity_of_one_seed():
+    real, inputs, labels = (sensitivity(kind, seed=10)["gini"] for kind in KINDS)
+    assert real > max(inputs, labels) + 0.03
+
+
+def test_sums_on_a_clock():
+    seen, unseen = sums()
+    assert (len(seen.xs), len(unseen.xs)) == (317, 212)
+    pairs = [*zip(seen.xs, seen.ys, strict=True), *zip(unseen.xs, unseen.ys, strict=True)]
+    assert sorted(pairs) == [([a, b], (a + b) % 23) for a in range(23) for b in range(23)]
+    assert len(Adder().parameters()) == 3312
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("seed", [10, 11])
+def test_grokking_comes_after_learning_by_heart(seed):
+    found = grokking(1.0, steps=1500, seed=seed)
+    assert 0 < found["by heart"] <= 150
+    assert found["understood"] > 3 * found["by heart"]
+    _, looks = grok(0.0, steps=400, seed=seed)
+    assert looks[-1].seen == 1
+    assert looks[-1].unseen < 0.2
