@@ -89,7 +89,7 @@ def _end() -> None:
 @after_fork
 def _renew() -> None:
     """In the child of a fork no other thread is left."""
-    global _one_at_a_time  # noqa: PLW0603
+    global _one_at_a_time  # noqa: PLW0603 (the old lock stays taken)
     _one_at_a_time = threading.Lock()
     for work in list(_unfinished):
         work.is_lost = True

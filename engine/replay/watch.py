@@ -337,7 +337,7 @@ _UNWATCHED = _attributes()
 @after_fork
 def _renew() -> None:
     """In the child of a fork a thread that was recording is gone, and its watch with it."""
-    global _one_at_a_time  # noqa: PLW0603
+    global _one_at_a_time  # noqa: PLW0603 (the old lock stays taken)
     if not is_recording():
         _one_at_a_time = threading.RLock()
         _set_back(_UNWATCHED)
