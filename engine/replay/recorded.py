@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import chain
 from threading import RLock
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakSet
 
 from engine import functions
@@ -23,6 +21,7 @@ from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
+from engine.replay.runs import Run
 from engine.replay.tape import Bound, Guard, Tape, graded
 from engine.replay.views import side_by_side
 from engine.replay.world import World
@@ -55,34 +54,18 @@ class Pin(NamedTuple):
         return f"{self.name} = {self.number}" + f" (see {self.line})" * bool(self.line)
 
 
-class Made(Protocol):
-    """What came of the run that was recorded."""
-
-    @property
-    def are_values(self) -> Sequence[bool]:
-        """Which of its numbers are Values to the caller."""
-
-    @property
-    def forms(self) -> Sequence[Any]:
-        """The result with all numbers zero; then, the same way, what the run set."""
-
-    @property
-    def sets(self) -> Sequence[Cell]:
-        """Where it set something."""
-
-
 class Recorded:
     """One recording. Its kernel computes all outputs, and goes backward from the main one.
 
     That is an output with all rows below it; where none has, it goes backward from all together.
     A backward from one of them must not visit what is not below it, where zero times inf would be
-    nan: then this output gets a kernel of its own, and in Python always, to add in its own order.
+    nan: then it gets a recording of its own, and in Python always, to add in its own order.
     """
 
     def __init__(
         self,
         tape: Tape,
-        made: Made,
+        run: Run | Recorded,
         backend: str,
         world: World | None = None,
         number: int = 0,
@@ -90,13 +73,18 @@ class Recorded:
         spent: Spent | None = None,
         program: Program | None = None,
     ) -> None:
-        """`program`: what the tape shows for a few examples, for more of them (no Python then)."""
+        """`run` is what was recorded, or another recording of it.
+
+        `program`: what the tape shows for a few examples, for more of them (no Python then).
+        """
         self.world, self.number = world or World(()), number
+        self._whole = tape  # with the rows below all outputs
         tape, self.main, self._is_whole = rooted(tape, main)
         self.tape, self.program = tape, program or roll(tape)
         self.shows_all = self.program.is_of(tape)
-        self.forms, self.sets = made.forms, made.sets
-        self._are_values = made.are_values
+        self.forms: Sequence[Any] = run.forms
+        self.sets: Sequence[Cell] = run.sets
+        self.are_values: Sequence[bool] = run.are_values
         self.is_strict = True
         self.pins: dict[int, Pin] = {}  # by their places
         self.holds_integers = False  # whether there are some among the numbers of a call
@@ -116,12 +104,11 @@ class Recorded:
         self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
         self._guards = askers(self.program.guards)
         self._bounds = _grouped(self.program.bounds)
-        self._others: dict[int, _Other] = {}
+        self._others: dict[int, Recorded] = {}  # whose main outputs are others
         self._sources: dict[int, Sources] = {}
         self._many = number > 1 and backend == "auto"
         self.backend = first(self.program) if backend == "auto" else backend
-        made = backends.backend(self.backend)
-        self.kernel: Kernel = made.compile(self.program, tape, self.many)
+        self.kernel: Kernel = backends.backend(self.backend).compile(self.program, tape, self.many)
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
         self.choice = (
             Choice(self.program, tape, self.backend, self.many, spent)
@@ -292,27 +279,25 @@ class Recorded:
         return gradients
 
     def _of_other(self, output: int, leaves: Leaves, adjoint: float) -> Memory:
-        """The same by a kernel for this output alone."""
-        other = self._others.get(output)
-        if not other:
-            other = self._made(output, self.backend)
+        """The same by a recording of the same run, whose main output is this one."""
+        if output not in self._others:
+            other = Recorded(self._whole, self, self.backend, main=output)
             if self.backend != "python":
-                self._check(other, self._made(output, "python"), leaves, self.seeds(output))
+                exact = Recorded(self._whole, self, "python", main=output)
+                self._check(*(self._by(each, output, leaves, 1.0) for each in (other, exact)))
             self._others[output] = other
-        return other.backward(leaves, self.seeds(output, adjoint))
+        return self._by(self._others[output], output, leaves, adjoint)
 
-    def _made(self, output: int, backend: str) -> _Other:
-        tape = replace(self.tape, order=self.tape.order_below(output))
-        program = roll(tape)
-        first = len(program.constants)
-        place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
-        parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
-        return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
+    def _by(self, other: Recorded, output: int, leaves: Leaves, adjoint: float) -> Memory:
+        """What another recording of the run gives: the parameters have another order there."""
+        order = [self._place_of[id(p)] for p in other.program.parameters]
+        inputs, parameters = leaves
+        found = other.backward((inputs, [parameters[k] for k in order]), output, adjoint)
+        slopes = dict(zip(order, found, strict=False))
+        return [*(slopes[k] for k in range(len(order))), *found[len(order) :]]
 
-    def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
-        """Compares a kernel that is new with one in Python."""
-        got, expected = other.backward(leaves, seeds), exact.backward(leaves, seeds)
+    def _check(self, got: Sequence[float], expected: Sequence[float]) -> None:
+        """Compares the gradients of a kernel that is new with those of one in Python."""
         largest = max((abs(x) for x in expected if math.isfinite(x)), default=0.0)
         for a, b in zip(got, expected, strict=True):
             if math.isfinite(a) and not abs(a - b) <= ROUGHLY * largest:
@@ -347,8 +332,8 @@ class Recorded:
         """What the function returns: its outputs as Values that know their sources."""
         made: list[Operand] = []
         for k, z in enumerate(outputs):
-            if self._constant[k] or not self._are_values[k]:
-                made.append(Value(z) if self._are_values[k] else z)
+            if self._constant[k] or not self.are_values[k]:
+                made.append(Value(z) if self.are_values[k] else z)
                 continue
             itself = self._itself[k]
             if itself is not None:  # what came in, or stands outside, goes out
@@ -479,25 +464,6 @@ def rooted(tape: Tape, main: int | None) -> tuple[Tape, int | None, bool]:
     if main is None and not is_whole:
         return tape, None, True
     return replace(tape, order=below), wanted, is_whole
-
-
-class _Other(NamedTuple):
-    """A kernel of the same rows with another backward, and where it has its leaves."""
-
-    kernel: Kernel
-    inputs: Sequence[int]
-    parameters: Sequence[int]
-    grad_inputs: Sequence[int]
-
-    def backward(self, leaves: Leaves, seeds: Sequence[float]) -> array[float]:
-        """The gradients of the parameters, then of the inputs that want one."""
-        values, adjoints = self.kernel.values, self.kernel.adjoints
-        for place, x in zip(chain(self.inputs, self.parameters), chain(*leaves), strict=True):
-            values[place] = x
-        self.kernel.forward()
-        self.kernel.backward(seeds)
-        places = (*self.parameters, *(self.inputs[k] for k in self.grad_inputs))
-        return array("d", [adjoints[place] for place in places])
 
 
 class Slopes(Shares):
