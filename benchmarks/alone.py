@@ -39,7 +39,7 @@ def kernel(work: str, _: Any) -> Step:
     loss = replay(training.loss, backend="c")
     for _ in range(2):  # the first call records, the second one runs
         loss(*training.batches[0])
-    recorded = loss.candidates(read(training.batches[0], {}))[0]
+    recorded = loss.kept.candidates(read(training.batches[0], {}))[0]
     operations = sum(map(flops, recorded.program.loops))
     peaks = peak.programs()
 
@@ -135,7 +135,7 @@ def guards(work: str, _: Any) -> Step:
         return (time.perf_counter() - start) / number
 
     steps(4)  # the first call records, the second one is compared
-    world = loss.candidates(read(training.batches[0], {}))[0].world
+    world = loss.kept.candidates(read(training.batches[0], {}))[0].world
 
     def looks(number: int) -> float:
         start = time.perf_counter()
