@@ -303,14 +303,17 @@ class _Walk:
         elif code not in self.codes:
             return
         self.cell("code", f, "__code__", code, own)
+        self._its_defaults(f, own)
+        self._variables(f)
+
+    def _its_defaults(self, f: Any, own: Any) -> None:
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
             self.cell("code", f, name, value, own)
             if isinstance(value, dict):
                 self.then(value, own, f".{name}")
-            for parameter, default in _defaults(code, value):
+            for parameter, default in _defaults(f.__code__, value):
                 self.then(default, None, parameter)
-        self._variables(f)
 
     def _variables(self, f: Any) -> None:
         for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=False):
@@ -419,11 +422,7 @@ class _Walk:
                 continue
             if _is_own(c):
                 self.cell("size", c, None, len(c.__dict__), (None, c.__name__))
-            names = self._wanted & c.__dict__.keys()
-            if self.is_before or _is_own(c):
-                names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
-            names -= {"__dict__", "__weakref__"}
-            for name in sorted(names):
+            for name in self._names_on(c):
                 raw = c.__dict__[name]
                 is_first = name not in met
                 met.add(name)
@@ -432,6 +431,13 @@ class _Walk:
                 else:
                     self.cell("module", c, name, raw, its)
                 self.then(raw, its, f".{name}")
+
+    def _names_on(self, t: type) -> list[str]:
+        """The names on a class itself that may be asked for."""
+        names = self._wanted & t.__dict__.keys()
+        if self.is_before or _is_own(t):
+            names |= {n for n, f in t.__dict__.items() if _is_called_by_python(n, f)}
+        return sorted(names - {"__dict__", "__weakref__"})
 
     def array(self, a: Any, path: Any) -> None:
         self.cell("array", a, None, read_array(a, None), path)

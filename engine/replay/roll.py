@@ -157,13 +157,7 @@ def watched(graph: Tape | Program) -> list[int]:
 def _lowered(tape: Tape) -> dict[int, _Row]:
     """The rows by place, with chains of additions and products folded into dots."""
     candidates: dict[tuple[int, ...], tuple[int, ...]] = {}  # many picks have the very same
-    uses = [0] * (len(tape.rows) + len(tape.leaves))  # of rows
-    for _, operands in tape.rows:
-        if len(operands) < 3 or max(operands) >= 0:
-            for p in operands:
-                uses[p] += 1
-    for p in watched(tape):
-        uses[p] += 1
+    uses = _uses(tape)
     rows: dict[int, _Row] = {}
     products: dict[int, Sequence[int]] = {}  # that are used once, and not in a dot yet
 
@@ -200,6 +194,18 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
             rows[place] = _Row(op, list(operands))
     rows |= {place: _Row(MUL, list(operands)) for place, operands in products.items()}
     return _without_lone_dots(rows)
+
+
+def _uses(tape: Tape) -> list[int]:
+    """How often each row is read, also after a forward; of leaves the counts are not whole."""
+    uses = [0] * (len(tape.rows) + len(tape.leaves))
+    for _, operands in tape.rows:
+        if len(operands) < 3 or max(operands) >= 0:  # else many leaves alone
+            for p in operands:
+                uses[p] += 1
+    for p in watched(tape):
+        uses[p] += 1
+    return uses
 
 
 def _without_lone_dots(rows: dict[int, _Row]) -> dict[int, _Row]:

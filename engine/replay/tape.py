@@ -142,7 +142,6 @@ class Recording:
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
         picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
         sides += [v._dx.index for v in picks]
-        computed = [side for side in sides if type(side) is Value and side.op is not None]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -169,17 +168,7 @@ class Recording:
             return (place(index), *tables[known])
 
         with alone.lock:  # until its end places stand where a sweep has adjoints
-            for side in sides:
-                if type(side) is Value:
-                    side.adjoint = None  # no place yet, though it be a leaf that no sort meets
-            order = _sorted(outputs)
-            first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
-            self.order = order[: first + 1]
-            met = other = order[-1].adjoint
-            beside = [v for v in computed if v.adjoint is not met]
-            if beside:
-                other = _sorted(beside)[-1].adjoint
-            nodes = [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
+            order, nodes = self._below(outputs, sides)
             for v in inputs:
                 leaves.append(v)
                 v.adjoint = -len(leaves)
@@ -205,6 +194,22 @@ class Recording:
                 guards=tuple(guards),
                 bounds=tuple(bounds),
             )
+
+    def _below(
+        self, outputs: Sequence[Operand], sides: Iterable[Any]
+    ) -> tuple[list[Value], list[Value]]:
+        """All below the outputs, sorted, and the nodes that they or the sides of guards need."""
+        beside = [side for side in sides if type(side) is Value]
+        for v in beside:
+            v.adjoint = None  # no place yet, though it be a leaf that no sort meets
+        order = _sorted(outputs)
+        first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
+        self.order = order[: first + 1]
+        met = other = order[-1].adjoint
+        others = [v for v in beside if v.op is not None and v.adjoint is not met]
+        if others:
+            other = _sorted(others)[-1].adjoint
+        return order, [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
 
 
 def _sorted(values: Sequence[Operand]) -> list[Value]:

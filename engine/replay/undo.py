@@ -176,22 +176,18 @@ def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
         return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
-        owner = cell.owner
-        if cell.kind == "items" and hasattr(owner, "__setitem__"):
-            for k, x in enumerate(value):
+        if cell.kind == "pairs" or (cell.kind == "items" and hasattr(cell.owner, "__setitem__")):
+            entries = zip(*value, strict=True) if cell.kind == "pairs" else enumerate(value)
+            for key, x in entries:
                 if plain(x) is not x:
-                    owner[k] = plain(x)
-        elif cell.kind == "pairs":
-            for key, x in zip(*value, strict=True):
-                if plain(x) is not x:
-                    owner[key] = plain(x)
+                    cell.owner[key] = plain(x)
         elif cell.kind in SETTABLE and is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
             found = list(map(plain, numbers))
-            if any(a is not b for a, b in zip(numbers, found, strict=True)):
-                put(cell, rebuild(value, iter(found)))
-            elif settled(value) is not value:
-                put(cell, settled(value))
+            are_plain = all(a is b for a, b in zip(numbers, found, strict=True))
+            again = settled(value) if are_plain else rebuild(value, iter(found))
+            if again is not value:
+                put(cell, again)
 
 
 def is_data(cell: Cell) -> bool:
