@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
 from threading import RLock
 from typing import Any, NamedTuple, cast
@@ -16,14 +15,14 @@ from engine.fork import after_fork
 from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
+from engine.replay.asked import asked
 from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
 from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
 from engine.replay.runs import Run
-from engine.replay.tape import Bound, Guard, Tape, graded
-from engine.replay.views import side_by_side
+from engine.replay.tape import Tape, graded
 from engine.replay.world import World
 from engine.sweep import Shares
 from engine.value import Operand, Value, data_of, node
@@ -79,7 +78,7 @@ class Recorded:
         """
         self.world, self.number = world or World(()), number
         self._whole = tape  # with the rows below all outputs
-        tape, self.main, self._is_whole = rooted(tape, main)
+        tape, self.main, self._is_whole = tape.rooted(main)
         self.tape, self.program = tape, program or roll(tape)
         self.shows_all = self.program.is_of(tape)
         self.forms: Sequence[Any] = run.forms
@@ -102,8 +101,7 @@ class Recorded:
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
         self._seeds: dict[int, tuple[float, ...]] = {}
         self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
-        self._guards = askers(self.program.guards)
-        self._bounds = _grouped(self.program.bounds)
+        self._holds = asked(self.program)
         self._others: dict[int, Recorded] = {}  # whose main outputs are others
         self._sources: dict[int, Sources] = {}
         self._many = number > 1 and backend == "auto"
@@ -158,10 +156,7 @@ class Recorded:
             self._choose()
         else:
             self.kernel.forward()
-        values = self.kernel.values
-        if not hold(self._guards, values):
-            return False
-        return all(_are_rows(values, *group) for group in self._bounds)
+        return self._holds(self.kernel.values)
 
     def _choose(self) -> None:
         """The forward pass, by a faster kernel from now on where one was found."""
@@ -239,7 +234,7 @@ class Recorded:
     @property
     def room(self) -> int:
         """How many calls may go by in the kernel alone, with nothing asked and nothing set."""
-        is_plain = not (self._guards or self.pins or self.sets)
+        is_plain = not (self.program.guards or self.pins or self.sets)
         if not is_plain or (self._is_choosing and cast(Choice, self.choice).is_timing):
             return 0
         return max(0, self.due - self.calls - 1)
@@ -404,66 +399,6 @@ class Recorded:
         """Where the parameters are on the tape, then the inputs that want a gradient."""
         at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
         return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
-
-
-Askers = list[tuple[Callable[[float, float], bool], int, int, bool]]
-
-
-def askers(guards: Sequence[Guard]) -> Askers:
-    """Guards with their comparisons at hand."""
-    return [(getattr(operator, g.relation), g.left, g.right, g.outcome) for g in guards]
-
-
-def hold(guards: Askers, values: Memory) -> bool:
-    """Whether the comparisons come out as they did when they were recorded."""
-    for relation, left, right, outcome in guards:
-        if relation(values[left], values[right]) is not outcome:
-            return False
-    return True
-
-
-Groups = list[tuple[slice | tuple[int, ...], int, int]]
-
-
-def _grouped(bounds: Sequence[Bound]) -> Groups:
-    """The places of integers that have the same least and largest value, with these two."""
-    places: dict[tuple[int, int], list[int]] = {}
-    for bound in bounds:
-        places.setdefault((bound.low, bound.high), []).append(bound.place)
-    found: Groups = []
-    for limits, group in places.items():
-        runs = list(side_by_side(group))
-        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
-        found.append((where, *limits))
-    return found
-
-
-def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
-    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
-    found = values[places] if type(places) is slice else [values[place] for place in places]
-    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
-
-
-def _first_below(tape: Tape) -> tuple[int, ...]:
-    """The rows below the first output: with these a sort from all of them begins."""
-    first = tape.outputs[0]
-    return tape.order[: tape.order.index(first) + 1] if first >= 0 else ()
-
-
-def rooted(tape: Tape, main: int | None) -> tuple[Tape, int | None, bool]:
-    """The tape with the order of a backward from one output; which, and if all is below it.
-
-    That is the main one, if there is one, or one that has all below it; else it stays all of them.
-    """
-    if not tape.outputs:
-        return tape, main, True
-    last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)  # all others can be below it
-    wanted = last if main is None else main
-    below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
-    is_whole = len(below) == len(tape.order)
-    if main is None and not is_whole:
-        return tape, None, True
-    return replace(tape, order=below), wanted, is_whole
 
 
 class Slopes(Shares):

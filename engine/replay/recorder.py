@@ -13,7 +13,7 @@ from engine.replay.compare import Change, ReplayError, change
 from engine.replay.kept import Kept
 from engine.replay.kinds import is_the_same, kind_asked
 from engine.replay.reach import Reached, is_read, is_standard, reach
-from engine.replay.recorded import Leaves, Pin, Recorded, rooted
+from engine.replay.recorded import Leaves, Pin, Recorded
 from engine.replay.roll import Program, roll
 from engine.replay.runs import Run, Runs
 from engine.replay.stretch import FEW, is_line, program_of
@@ -268,7 +268,7 @@ class Recorder:
         sizes.append((given.examples, len(run.seen.nodes)))
         if run.seen.guards or not is_line(sizes):
             return None
-        tapes = {count: rooted(tape, self._main)[0] for count, (tape, _) in few.items()}
+        tapes = {count: tape.rooted(self._main)[0] for count, (tape, _) in few.items()}
         program = program_of({count: roll(tape) for count, tape in tapes.items()}, given.examples)
         if program is None or (self._wanted == "auto" and first(program) == "python"):
             return None

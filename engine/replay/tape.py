@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -86,6 +86,26 @@ class Tape:
                 met[place] = 2
                 order.append(place)
         return tuple(order)
+
+    def rooted(self, main: int | None) -> tuple[Tape, int | None, bool]:
+        """With the order of a backward from one output; which, and if all rows are below it.
+
+        That is the main one, if there is one, or one that has all below it; else it stays all.
+        """
+        if not self.outputs:
+            return self, main, True
+        last = max(range(len(self.outputs)), key=self.outputs.__getitem__)  # what may have all
+        wanted = last if main is None else main
+        below = self._first_below() if wanted == 0 else self.order_below(wanted)
+        is_whole = len(below) == len(self.order)
+        if main is None and not is_whole:
+            return self, None, True
+        return replace(self, order=below), wanted, is_whole
+
+    def _first_below(self) -> tuple[int, ...]:
+        """The rows below the first output: with these a sort from all of them begins."""
+        first = self.outputs[0]
+        return self.order[: self.order.index(first) + 1] if first >= 0 else ()
 
 
 class Escape(NamedTuple):
