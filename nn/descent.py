@@ -271,8 +271,7 @@ class Descent:
             if len(self._links) > LIMIT:
                 self._links.clear()
             link = self._links[recorded] = Link(recorded, mover)
-            if recorded.choice:
-                recorded.choice.company = partial(company, mover)
+            recorded.choice.company = partial(company, mover)
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():

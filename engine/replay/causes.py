@@ -31,7 +31,7 @@ def guarded(recorded: Recorded) -> str:
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
-    if recorded.choice and recorded.choice.words:
+    if recorded.choice.words:
         parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
         parts.append(f"it holds while these are as they were: {shown}")

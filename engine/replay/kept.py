@@ -86,7 +86,7 @@ class Kept:
             self.made += 1
             if self.made > 1:
                 for other in self.all:
-                    other.many = True
+                    other.choice.expect_many()
                 self.causes.append(f"recorded anew: {self._cause(given, recorded)}")
             if self.made == TOO_MANY:
                 self._warn(given, recorded)

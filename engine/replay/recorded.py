@@ -104,33 +104,15 @@ class Recorded:
         self._holds = asked(self.program)
         self._others: dict[int, Recorded] = {}  # whose main outputs are others
         self._sources: dict[int, Sources] = {}
-        self._many = number > 1 and backend == "auto"
-        self.backend = first(self.program) if backend == "auto" else backend
-        self.kernel: Kernel = backends.backend(self.backend).compile(self.program, tape, self.many)
+        is_open = backend == "auto"
+        self.backend = first(self.program) if is_open else backend
+        self.choice = Choice(self.program, tape, self.backend, number > 1, spent, is_open)
+        make = backends.backend(self.backend).compile
+        self.kernel: Kernel = make(self.program, tape, self.choice.many)
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
-        self.choice = (
-            Choice(self.program, tape, self.backend, self.many, spent)
-            if backend == "auto"
-            else None
-        )
-        self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
-
-    @property
-    def many(self) -> bool:
-        """Whether there are other recordings of the function: programs alike, in other lengths.
-
-        With a backend that was named each program is what it is alone, to the last bit.
-        """
-        return self._many
-
-    @many.setter
-    def many(self, many: bool) -> None:
-        if self.choice and many and not self._many:
-            self.choice.expect_many()
-        self._many = many and self.choice is not None
 
     def use(self, chosen: Chosen) -> None:
         """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
@@ -152,19 +134,13 @@ class Recorded:
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
-        if self._is_choosing:
-            self._choose()
+        if self.choice.attempts:
+            chosen = self.choice.forward(self.kernel, self._usual_seeds)
+            if chosen:
+                self.use(chosen)
         else:
             self.kernel.forward()
         return self._holds(self.kernel.values)
-
-    def _choose(self) -> None:
-        """The forward pass, by a faster kernel from now on where one was found."""
-        choice = cast(Choice, self.choice)
-        chosen = choice.forward(self.kernel, self._usual_seeds)
-        if chosen:
-            self.use(chosen)
-        self._is_choosing = bool(choice.attempts)
 
     def _usual_seeds(self) -> Sequence[float]:
         """Where a backward begins, as long as one is asked for."""
@@ -235,17 +211,15 @@ class Recorded:
     def room(self) -> int:
         """How many calls may go by in the kernel alone, with nothing asked and nothing set."""
         is_plain = not (self.program.guards or self.pins or self.sets)
-        if not is_plain or (self._is_choosing and cast(Choice, self.choice).is_timing):
+        if not is_plain or self.choice.is_timing:
             return 0
         return max(0, self.due - self.calls - 1)
 
     def note_run(self, calls: int, seconds: float) -> None:
         """Counts calls that went by in the kernel, backward passes among them."""
         self.calls += calls
-        if self._is_choosing:
-            choice = cast(Choice, self.choice)
-            choice.note_run(seconds, calls)
-            self._is_choosing = bool(choice.attempts)
+        if self.choice.attempts:
+            self.choice.note_run(seconds, calls)
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
