@@ -16,7 +16,7 @@ from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
 from engine.replay.asked import asked
-from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
+from engine.replay.backends.choice import ROUGHLY, Choice, Chosen, Compiled, Spent, first
 from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
@@ -28,7 +28,6 @@ from engine.sweep import Shares
 from engine.value import Operand, Value, data_of, node
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
-ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
 Leaves = tuple[Sequence[float], Sequence[float]]  # the inputs and the parameters of one call
 
 
