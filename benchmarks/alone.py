@@ -18,7 +18,7 @@ from engine.replay.arguments import copies, flatten, read, rebuild
 from engine.replay.backends import library
 from engine.replay.reach import reach
 from engine.replay.replay import replay
-from engine.replay.roll import Loop, roll
+from engine.replay.roll import Rolled, roll
 from engine.replay.runs import Runs
 from engine.replay.watch import record
 from engine.value import Operand, Value
@@ -39,7 +39,7 @@ def kernel(work: str, _: Any) -> Step:
     loss = replay(training.loss, backend="c")
     for _ in range(2):  # the first call records, the second one runs
         loss(*training.batches[0])
-    recorded = loss.candidates(read(training.batches[0], {}))[0]
+    recorded = loss.kept.candidates(read(training.batches[0], {}))[0]
     operations = sum(map(flops, recorded.program.loops))
     peaks = peak.programs()
 
@@ -65,11 +65,11 @@ def kernel(work: str, _: Any) -> Step:
     return step
 
 
-def flops(loop: Loop) -> int:
+def flops(loop: Rolled) -> int:
     """Products and sums of a loop and of its adjoint loops."""
-    operands = loop.vectors or loop.scalars
+    of_operands = loop.needs_grad[len(loop.scalars) if loop.vectors else 0 :]
     once = FLOPS.get(loop.op.name, 0) * loop.rows * prod(loop.terms)
-    return once * (1 + sum(access.needs_grad for access in operands))
+    return once * (1 + sum(of_operands))
 
 
 def making(work: str, _: Any) -> Step:
@@ -135,7 +135,7 @@ def guards(work: str, _: Any) -> Step:
         return (time.perf_counter() - start) / number
 
     steps(4)  # the first call records, the second one is compared
-    world = loss.candidates(read(training.batches[0], {}))[0].world
+    world = loss.kept.candidates(read(training.batches[0], {}))[0].world
 
     def looks(number: int) -> float:
         start = time.perf_counter()

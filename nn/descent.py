@@ -82,8 +82,8 @@ class Descent:
         self.run: BatchLoss = self._replay.function
         self.optimizer = optimizer
         if former:
-            self._replay.recall(former)
-        self._replay.announce(steps)
+            self._replay.kept.recall(former)
+        self._replay.kept.announce(steps)
         self._eager = backend == "eager"
         self._links: dict[Recorded, Link] = {}
         self._steps_were: tuple[Any, ...] = ()
@@ -100,7 +100,7 @@ class Descent:
     @property
     def recorded(self) -> list[str]:
         """Which recordings were made: a run that goes on makes these again, and as many more."""
-        return self._replay.patterns
+        return self._replay.kept.patterns
 
     @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
     def step(self, data: Table, rows: Batch = None) -> Taken:
@@ -111,7 +111,7 @@ class Descent:
             return self._by_graph(*self._built(data, rows))
         try:
             found = self._forward(data, rows)
-            self._replay.note_call(found is not None)
+            self._replay.kept.note_call(found is not None)
             found = found or self._record(data, rows)
             if isinstance(found, Link):
                 return self._replayed(found) or self.step(data, rows)
@@ -137,14 +137,14 @@ class Descent:
         """
         if data.columns is None or self._eager or is_watched() or self._own_steps():
             return None
-        known = self._replay.recordings.get(data.shape(batches[0]), ())
+        known = self._replay.kept.by_shape.get(data.shape(batches[0]), ())
         recorded = next((each for each in known if each.world.holds()), None)
         link = self._links.get(recorded) if recorded else None
         if not (recorded and link and self._mover is link.mover and link.kernel is recorded.kernel):
             return None
         steps = link.several(data, batches[: recorded.room], rates, aims)
         if steps:
-            self._replay.note_call(True, len(steps.losses))
+            self._replay.kept.note_call(True, len(steps.losses))
         return steps
 
     def store(self) -> None:
@@ -203,11 +203,11 @@ class Descent:
         """
         self.store()
         given = data.given(rows)
-        replayed = self._replay
-        if replayed.is_busy or replayed.is_full(given) or replayed.is_restless(given):
+        kept, recorder = self._replay.kept, self._replay.recorder
+        if kept.is_busy or kept.is_full(given) or recorder.is_restless(given):
             return self._built(data, rows)
         with _plain_numbers_allowed():
-            recorded, own = self._replay.record(given, keeps_all=True)
+            recorded, own = recorder.record(given, keeps_all=True)
         try:
             found = self._forward(data, rows, recorded) if recorded else None
         except ReplayError as error:
@@ -222,7 +222,7 @@ class Descent:
 
         What the loss gave, as a graph, where it is another function by now.
         """
-        candidates = [new] if new else self._replay.recordings.get(data.shape(rows), ())
+        candidates = [new] if new else self._replay.kept.by_shape.get(data.shape(rows), ())
         for recorded in candidates:
             if not recorded.world.holds():
                 continue
@@ -233,7 +233,7 @@ class Descent:
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
                     with _plain_numbers_allowed():
-                        own = self._replay.compare(recorded, leaves, data.given(rows))
+                        own = self._replay.recorder.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])
                     if not link.mover.is_as_recorded():
@@ -271,8 +271,7 @@ class Descent:
             if len(self._links) > LIMIT:
                 self._links.clear()
             link = self._links[recorded] = Link(recorded, mover)
-            if recorded.choice:
-                recorded.choice.company = partial(company, mover)
+            recorded.choice.company = partial(company, mover)
         if self._mover is not link.mover:
             self.store()
             if link.mover.is_outdated():

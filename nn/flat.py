@@ -11,11 +11,11 @@ from engine.check import GOLDEN
 from engine.functions import dot
 from engine.ieee import fsum
 from engine.replay import backends
+from engine.replay.asked import asked
 from engine.replay.backends.choice import Compiled, Source, are_close
 from engine.replay.backends.kernel import TINY, Kernel, Seen, Several, fill
 from engine.replay.compare import ReplayError, change
 from engine.replay.reach import is_read, reach
-from engine.replay.recorded import askers, hold
 from engine.replay.roll import roll
 from engine.replay.stretch import FEW, program_of
 from engine.replay.tape import Tape
@@ -186,16 +186,16 @@ class FlatMover(Mover):
     def _look(self) -> None:
         """Finds the columns in the memory of the kernel: where a move begins, where it ends."""
         program, n = self.program, len(self.places)
-        self._guards = askers(program.guards)
+        self._holds = asked(program)
         values, outputs = view(self.kernel.values), program.outputs
         ends, start = 1 + len(self.optimizer.MEMORY), len(program.constants)
         stop = start + (1 + ends) * n
         columns = [values[k : k + n] for k in range(start, stop, n)]
         self.data, self.gradient, *self._memory = columns
         self._given = values[stop : program.leaves]
-        asked = {place for g in program.guards for place in (g.left, g.right)}
+        compared = {place for g in program.guards for place in (g.left, g.right)}
         settings = {*range(start), *range(stop, program.leaves)}
-        self._asks_more = not asked <= settings
+        self._asks_more = not compared <= settings
         starts = self._starts = (start, *range(start + 2 * n, stop, n))
         ends_at = [outputs[k : k + n] for k in range(0, ends * n, n)]
         self._after = [_looker(values, places) for places in ends_at]
@@ -218,7 +218,7 @@ class FlatMover(Mover):
             self._rates = ()
             self._given[:] = view(array("d", rates))
             self.kernel.forward()
-            if not hold(self._guards, self.kernel.values):
+            if not self._holds(self.kernel.values):
                 return None
             self._rates = rates
         values = self.kernel.values
@@ -264,7 +264,7 @@ class FlatMover(Mover):
             if given != self._rates:
                 self._rates = ()
                 self._given[:] = view(array("d", given))
-                if not hold(self._guards, self.kernel.values):
+                if not self._holds(self.kernel.values):
                     break
                 self._rates = given
             found.extend(given)

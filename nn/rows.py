@@ -144,7 +144,7 @@ class EachRow:
     ) -> Results | None:
         """A block by the recording that fits; None where none does."""
         shape = self._shapes.get(given.shape)
-        for recorded in tuple(self._replay.recordings.get(shape, ())) if shape else ():
+        for recorded in tuple(self._replay.kept.by_shape.get(shape, ())) if shape else ():
             if not (recorded.suits(given.numbers) and recorded.world.holds()):
                 continue
             run = self._runs.get(recorded)
@@ -157,7 +157,7 @@ class EachRow:
             if counts and recorded.count():
                 its_leaves = run.leaves(given.numbers)
                 with enable_grad():
-                    own = self._replay.compare(recorded, its_leaves, self._lifted(given))
+                    own = self._replay.recorder.compare(recorded, its_leaves, self._lifted(given))
                 if own:
                     return way.of_own(own[0])
             return part
@@ -166,7 +166,7 @@ class EachRow:
     def _recorded(self, given: Given, leaves: Leaves, way: "_Way") -> Results | None:
         """A block that is recorded; None where the function did not run, and is to run eagerly."""
         size = len(given.arguments[0])
-        if self._answered < PAYS * size * self._tries or self._replay.is_restless(given):
+        if self._answered < PAYS * size * self._tries or self._replay.recorder.is_restless(given):
             return None
         with turn() as is_ours, enable_grad():
             if not is_ours:
@@ -174,7 +174,7 @@ class EachRow:
             self._tries += 1
             lifted = self._lifted(given)
             try:
-                recorded, own = self._replay.record(lifted)
+                recorded, own = self._replay.recorder.record(lifted)
             except ReplayError as error:
                 self._is_eager = True
                 return way.of_own(error.result[0]) if error.result else None

@@ -34,7 +34,8 @@ from engine.ops import OPS
 from engine.replay import backends
 from engine.replay.backends import library
 from engine.replay.replay import replay
-from engine.replay.roll import Access, Loop
+from engine.replay.roll import Rolled
+from engine.replay.views import View
 from engine.sweep import set_each
 from engine.value import Value
 from nn.data import load_csv, moons
@@ -428,9 +429,10 @@ def test_trainings_take_turns_and_slow_ones_sit_out(monkeypatch):
     ],
 )
 def test_flops_count_products_and_sums_of_both_passes(name, shape, terms, wanted, expected):
-    accesses = tuple(Access(0, (1,) * len(shape + terms), None, w) for w in wanted)
-    scalars, vectors = ((), accesses) if terms else (accesses, ())
-    assert alone.flops(Loop(OPS[name], shape, terms, scalars, vectors, 0)) == expected
+    lengths = shape + terms
+    views = (View("v", 0, lengths, (1,) * len(lengths)),) * len(wanted)
+    scalars, vectors = ((), views) if terms else (views, ())
+    assert alone.flops(Rolled(OPS[name], shape, terms, scalars, vectors, 0, wanted)) == expected
 
 
 @pytest.mark.whole

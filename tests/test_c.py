@@ -19,7 +19,8 @@ from engine import functions as fn
 from engine.ops import OPS
 from engine.replay.backends import c, ctext, library
 from engine.replay.backends.contraction import Machine
-from engine.replay.roll import Access, Loop, Program, roll
+from engine.replay.roll import Program, Rolled, roll
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value, apply
 from nn import loss as losses
@@ -147,9 +148,9 @@ def test_an_output_may_be_a_leaf_and_appear_twice() -> None:
 
 @pytest.mark.parametrize(("name", "want"), [("dot", 3.0), ("sum", 0.0), ("add", 0.0)])
 def test_rows_without_terms(name: str, want: float) -> None:
-    nothing = Access(0, (), (), True)
-    bias = (Access(0, (0,), None, True),) if name == "dot" else ()
-    loop = Loop(OPS[name], (1,), (0,), bias, (nothing,) * (2 if bias else 1), 1)
+    bias = (View("v", 0, (1,), (0,)),) if name == "dot" else ()
+    nothing = (View("v", 0, (1, 0), (0, 1), ()),) * (2 if bias else 1)
+    loop = Rolled(OPS[name], (1,), (0,), bias, nothing, 1, (True,) * len([*bias, *nothing]))
     program = Program((loop,), 2, (), 0, (Value(3.0),), (1,), (), (0, 1))
     kernel = c.CKernel(program)
     kernel.values[0] = 3.0
@@ -277,8 +278,8 @@ def test_sparse_net_reads_tables(way: str, rows: int) -> None:
         return fn.sum([hidden[draw.randrange(rows)] * h for h in hidden])
 
     ran = Ran(run, xs).check()
-    accesses = [a for loop in ran.program.loops for a in (*loop.scalars, *loop.vectors)]
-    assert any(access.table for access in accesses)
+    views = [view for loop in ran.program.loops for view in (*loop.scalars, *loop.vectors)]
+    assert any(view.table for view in views)
 
 
 @pytest.mark.some(5)

@@ -19,7 +19,7 @@ def test_places_of_users_are_named_as_they_wrote_them():
     thing = Scaled()
     step = replay(lambda x: dot([thing.loss(x), 1.0], [2.0, 3.0]))
     step(1.0)
-    ((recorded,),) = step.recordings.values()
+    ((recorded,),) = step.kept.by_shape.values()
     words = guarded(recorded)
     assert words.startswith("recording 1 runs on python; it holds while these are as they were: ")
     places = words.split(" as they were: ")[1].split("; ")[0].split(", ")
@@ -31,7 +31,7 @@ def test_places_of_users_are_named_as_they_wrote_them():
 def test_integers_that_a_recording_is_for_are_named():
     step = replay(lambda x, n: x * n)
     step(1.0, 3)
-    ((recorded,),) = step.recordings.values()
+    ((recorded,),) = step.kept.by_shape.values()
     assert "it is for n" in guarded(recorded)
 
 

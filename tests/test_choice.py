@@ -124,7 +124,7 @@ def expected(w, x=0.75):
 def called_until_it_rests(step, w):
     """Calls until all was tried; the numbers are right all the time. How many calls it took."""
     step(0.75)
-    (own,) = step.recordings[next(iter(step.recordings))]
+    (own,) = next(iter(step.kept.by_shape.values()))
     start, calls = time.monotonic(), 0
     while own.choice.attempts:
         w.data = 0.5 + calls % 7 / 8
@@ -283,7 +283,7 @@ def test_no_comparison_with_the_function_where_kernels_agree(tries, monkeypatch)
     f = weighted(w)
     step = replay(f, check=10**9)
     step(0.75)
-    own = next(iter(step.recordings.values()))[0]
+    own = next(iter(step.kept.by_shape.values()))[0]
     with traced(lambda code: code is f.__code__, runs.append):
         while own.choice.attempts:
             called(step, w)
@@ -296,7 +296,7 @@ def test_nothing_stays_behind(name, tries):
     w = Value(0.5)
     step = replay(weighted(w))
     called_until_it_rests(step, w)
-    program = weakref.ref(next(iter(step.recordings.values()))[0].program)
+    program = weakref.ref(next(iter(step.kept.by_shape.values()))[0].program)
     gc.disable()
     try:
         del step
@@ -354,7 +354,7 @@ def test_a_compiler_that_hangs_is_given_up_and_stops_nobody(tries, home, monkeyp
     step = replay(weighted(w))
     step(0.75)
     start, longest, calls = time.monotonic(), 0.0, 0
-    own = next(iter(step.recordings.values()))[0]
+    own = next(iter(step.kept.by_shape.values()))[0]
     while own.choice.attempts:
         before = time.monotonic()
         assert called(step, w) == pytest.approx(expected(w), rel=1e-14)
@@ -506,7 +506,7 @@ def test_batches_of_two_sizes_move_one_after_the_other(tries, monkeypatch):
     start = time.monotonic()
     for turn in range(10**6):
         both.step(large if turn % 3 else small)
-        kept = [r for olds in both.ours._replay.recordings.values() for r in olds]
+        kept = [r for olds in both.ours._replay.kept.by_shape.values() for r in olds]
         if turn > 3 and all(r.backend == "c" for r in kept):
             break
         assert time.monotonic() - start < PATIENCE
@@ -531,7 +531,7 @@ def test_an_optimizer_whose_arithmetic_is_for_floats_keeps_what_it_has(tries, mo
     for _ in range(5):
         both.step()
     start = time.monotonic()
-    (own,) = next(iter(both.ours._replay.recordings.values()))
+    (own,) = next(iter(both.ours._replay.kept.by_shape.values()))
     while own.choice.attempts and time.monotonic() - start < PATIENCE:
         both.step()
     both.compare()
@@ -581,7 +581,7 @@ def test_ctrl_c_anywhere_in_a_choice_loses_nothing(line, tries, monkeypatch):
     w = Value(0.5)
     step = replay(weighted(w))
     step(0.75)
-    own = next(iter(step.recordings.values()))[0]
+    own = next(iter(step.kept.by_shape.values()))[0]
     files = ("choice.py", "recorded.py")
     try:
         with stopped(lambda code: code.co_filename.endswith(files), 10 * line):

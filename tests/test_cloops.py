@@ -9,19 +9,19 @@ from engine.replay.backends.cformula import Formulas
 from engine.replay.backends.cloops import Function, views
 from engine.replay.backends.contraction import Machine
 from engine.replay.loops import Loop, adjoint, lower
-from engine.replay.roll import Access, Program
-from engine.replay.roll import Loop as Rolled
+from engine.replay.roll import Program, Rolled
 from engine.replay.views import View
 
 
 def loops(name: str, rows: int, terms: int) -> tuple[Loop, list[Loop]]:
     """`rows` rows of an operation, each on memory of its own, and the loops of its adjoints."""
     op = OPS[name]
-    scalars = tuple(Access(0, (1,), None, True) for _ in range(len(op.partials)))
-    rolled = Rolled(op, (rows,), (), scalars, (), 9)
+    wanted = (True,) * len(op.partials)
+    scalars = (View("v", 0, (rows,), (1,)),) * len(op.partials)
+    rolled = Rolled(op, (rows,), (), scalars, (), 9, wanted)
     if op.many:
-        vectors = tuple(Access(0, (terms, 1), None, True) for _ in range(1 + (name == "dot")))
-        rolled = Rolled(op, (rows,), (terms,), scalars[: name == "dot"], vectors, 9)
+        vectors = (View("v", 0, (rows, terms), (terms, 1)),) * (1 + (name == "dot"))
+        rolled = Rolled(op, (rows,), (terms,), scalars[: name == "dot"], vectors, 9, wanted)
     (loop,) = lower(Program((rolled,), 10**6, (), 10**6, (), (), (), ()))
     return loop, list(adjoint([loop]))
 

@@ -26,8 +26,9 @@ from engine.ops import OPS
 from engine.replay.backends import javascript
 from engine.replay.backends.kernel import Kernel, memory
 from engine.replay.replay import replay
-from engine.replay.roll import Access, Loop, Program
+from engine.replay.roll import Program, Rolled
 from engine.replay.tape import Tape
+from engine.replay.views import View
 from engine.value import Value, apply
 from nn.loss import cross_entropy
 from nn.module import MLP
@@ -168,9 +169,9 @@ def test_a_sum_of_negative_zeros_is_one() -> None:
 
 @pytest.mark.parametrize(("name", "want"), [("dot", 3.0), ("sum", 0.0), ("add", 0.0)])
 def test_rows_without_terms(name: str, want: float) -> None:
-    nothing = Access(0, (), (), True)
-    bias = (Access(0, (0,), None, True),) if name == "dot" else ()
-    loop = Loop(OPS[name], (1,), (0,), bias, (nothing,) * (2 if bias else 1), 1)
+    bias = (View("v", 0, (1,), (0,)),) if name == "dot" else ()
+    nothing = (View("v", 0, (1, 0), (0, 1), ()),) * (2 if bias else 1)
+    loop = Rolled(OPS[name], (1,), (0,), bias, nothing, 1, (True,) * len([*bias, *nothing]))
     kernel = Printed(Program((loop,), 2, (), 0, (Value(3.0),), (1,), (), (0, 1)))
     kernel.values[0] = 3.0
     kernel.backward([2.0])

@@ -17,8 +17,9 @@ from oracles import SPECIAL
 
 from engine import functions
 from engine.ops import OPS
-from engine.replay.roll import Access, Loop, Program, roll
+from engine.replay.roll import Program, Rolled, roll
 from engine.replay.tape import Tape
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value, apply
 from nn import loss as losses
@@ -459,13 +460,13 @@ def test_the_source_is_calls_and_nothing_else() -> None:
     assert 2.5 not in constants
 
 
-def program(loops: Sequence[Loop], size: int, constants: Sequence[float], inputs: int) -> Program:
+def program(loops: Sequence[Rolled], size: int, constants: Sequence[float], inputs: int) -> Program:
     """A program made by hand: to record so many operations would take longer than to run them."""
     return Program(tuple(loops), size, tuple(constants), inputs, (), (size - 1,), (), ())
 
 
-def number(place: int, needs_grad: bool = True) -> Access:
-    return Access(place, (0,), None, needs_grad)
+def number(place: int) -> View:
+    return View("v", place, (1,), (0,))
 
 
 NO_TAPE = Tape((), (), 0, (), (), (), ())
@@ -476,7 +477,7 @@ def test_deep_chains_compile_and_run_without_recursion(
 ) -> None:
     depth, factor = amount(20_000, 100_000), 1 + 1e-6
     loops = [
-        Loop(OPS["mul"], (1,), (), (number(place - 1), number(0, False)), (), place)
+        Rolled(OPS["mul"], (1,), (), (number(place - 1), number(0)), (), place, (True, False))
         for place in range(2, depth + 2)
     ]
     kernel = backend.compile(program(loops, depth + 2, [factor], 1), NO_TAPE)
@@ -490,9 +491,10 @@ def test_deep_chains_compile_and_run_without_recursion(
 
 def test_wide_programs_are_one_call_a_loop() -> None:
     rows = 1_000_000
+    xs, ys = View("v", 0, (rows,), (1,)), View("v", rows, (1, rows), (0, 1))
     loops = [
-        Loop(OPS["relu"], (rows,), (), (Access(0, (1,), None, True),), (), rows),
-        Loop(OPS["sum"], (1,), (rows,), (), (Access(rows, (0, 1), None, True),), 2 * rows),
+        Rolled(OPS["relu"], (rows,), (), (xs,), (), rows, (True,)),
+        Rolled(OPS["sum"], (1,), (rows,), (), (ys,), 2 * rows, (True,)),
     ]
     kernel = backend.compile(program(loops, 2 * rows + 1, [], rows), NO_TAPE)
     assert kernel.source.count("np.") == 6  # with errstate, and three for the slope of relu

@@ -21,7 +21,7 @@ from engine.replay import backends
 from engine.replay.arguments import digest
 from engine.replay.backends import python
 from engine.replay.compare import ReplayError
-from engine.replay.replay import Replay
+from engine.replay.recorder import Recorder
 from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
 from nn.stepping import batches
@@ -728,8 +728,8 @@ def test_training_by_python_has_the_bits_of_eager():
 @pytest.mark.parametrize("kind", [int, float, np.int64, np.float64])
 def test_labels_that_appear_later_need_no_new_recording(kind, monkeypatch):
     made = []
-    record = Replay.record
-    monkeypatch.setattr(Replay, "record", lambda *a, **k: made.append(1) or record(*a, **k))
+    record = Recorder.record
+    monkeypatch.setattr(Recorder, "record", lambda *a, **k: made.append(1) or record(*a, **k))
     xs = [[float(k % 7), 1.0] for k in range(24)]
     ys = [kind(0 if k < 20 else k % 4) for k in range(24)]
     order = list(range(24))

@@ -168,11 +168,11 @@ def test_the_child_of_a_fork_finds_no_lock_taken():
     w = Value(2.0)
     step = replay(lambda x: w * x, backend="python")
     step(1.0)
-    recorded = step._newest()
+    recorded = step.kept.all[-1]
     is_held, is_done = threading.Event(), threading.Event()
 
     def hold():
-        with recorded.lock, step._lock, record(), alone.lock:
+        with recorded.lock, step.kept.lock, record(), alone.lock:
             is_held.set()
             is_done.wait(30)
 

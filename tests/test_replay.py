@@ -548,7 +548,7 @@ def test_the_guards_of_parameters_count_too():
 def test_the_number_of_recordings_has_a_limit():
     step = replay(lambda x, n: x * n, backend="python")
     counted(step, [((2.0, n), {}) for n in range(LIMIT + 20)])
-    assert sum(map(len, step.recordings.values())) == LIMIT
+    assert sum(map(len, step.kept.by_shape.values())) == LIMIT
     assert step(2.0, 0).data == 0.0
 
 
@@ -737,8 +737,8 @@ def compared_at(calls, **settings):
     """The calls at which a replay is compared: there the function runs."""
     w, found = Value(2.0), []
     step = replay(lambda x: w * x, **settings)
-    compare = step.compare
-    step.compare = lambda *given: [found.append(k), compare(*given)][1]
+    compare = step.recorder.compare
+    step.recorder.compare = lambda *given: [found.append(k), compare(*given)][1]
     for k in range(1, calls + 1):
         step(float(k))
     return found

@@ -12,8 +12,9 @@ from engine import formula
 from engine.functions import dot, logsumexp
 from engine.op import PLAIN
 from engine.ops import OPS, PICK
-from engine.replay.roll import Access, Loop, Program, _cut, _nests, roll
+from engine.replay.roll import Program, Rolled, _cut, _nests, roll
 from engine.replay.tape import Guard
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value
 
@@ -24,11 +25,11 @@ EXACT = ("add", "add", "sub", "mul", "mul", "neg", "relu", "max", "dot", "sum")
 # --- a program run in plain Python --------------------------------------------
 
 
-def operands(loop: Loop):
+def operands(loop: Rolled):
     """For each row the places of its scalars, and of its vectors."""
     terms = math.prod(loop.terms)
-    scalars = [access.places(loop.shape) for access in loop.scalars]
-    vectors = [access.places((*loop.shape, *loop.terms)) for access in loop.vectors]
+    scalars = [view.places() for view in loop.scalars]
+    vectors = [view.places() for view in loop.vectors]
     for row in range(loop.rows):
         yield [s[row] for s in scalars], [v[row * terms : (row + 1) * terms] for v in vectors]
 
@@ -71,11 +72,10 @@ def interpreted(program: Program, leaves, seeds):
         for row, (s, vs) in enumerate(operands(loop), loop.out):
             at = [values[p] for p in s], [[values[p] for p in v] for v in vs]
             ds, dvs = slopes(loop.op, *at, values[row])
-            for access, p, d in zip(loop.scalars, s, ds, strict=True):
-                adjoints[p] += access.needs_grad and adjoints[row] * d
-            for access, v, dv in zip(loop.vectors, vs, dvs, strict=True):
+            columns = [*([p] for p in s), *vs], [*([d] for d in ds), *dvs]
+            for is_wanted, v, dv in zip(loop.needs_grad, *columns, strict=True):
                 for p, d in zip(v, dv, strict=True):
-                    adjoints[p] += access.needs_grad and adjoints[row] * d
+                    adjoints[p] += is_wanted and adjoints[row] * d
     first = len(program.constants)
     return [values[p] for p in program.outputs], adjoints[first : program.leaves]
 
@@ -141,7 +141,7 @@ def test_digits_are_eight_loops(fused):
     ]
     bias, w, x = program.loops[0].scalars + program.loops[0].vectors
     assert (bias.strides, w.strides, x.strides) == ((0, 65), (0, 65, 1), (64, 0, 1))
-    assert (bias.needs_grad, w.needs_grad, x.needs_grad) == (True, True, False)
+    assert program.loops[0].needs_grad == (True, True, False)
 
 
 def test_a_convolution_is_one_loop_over_overlapping_windows():
@@ -187,7 +187,8 @@ def test_scattered_rows_have_tables_alone():
     program = recorded((xs, lambda: [xs[i].exp() for i in spots])).program
     (loop,) = program.loops
     assert loop.shape == (64,)
-    assert loop.scalars == (Access(0, (), tuple(spots), True),)
+    assert loop.scalars == (View("v", 0, (64,), (1,), tuple(spots)),)
+    assert loop.needs_grad == (True,)
 
 
 @pytest.mark.parametrize(("n", "loops"), [(4, 4), (5, 1)])
@@ -197,7 +198,7 @@ def test_up_to_four_runs_stay_loops(n, loops):
     spots = [s + k * (j + 1) for j, s in enumerate(starts) for k in range(3)]
     program = recorded((xs, lambda: [xs[i].exp() for i in spots])).program
     assert len(program.loops) == loops
-    assert [p for loop in program.loops for p in loop.scalars[0].places(loop.shape)] == spots
+    assert [p for loop in program.loops for p in loop.scalars[0].places()] == spots
 
 
 def test_an_eighth_of_the_rows_may_be_runs():
@@ -305,7 +306,7 @@ def test_what_is_read_twice_stays_a_row():
 def test_nothing_of_a_program_can_be_changed():
     of = recorded(GRAPHS["moons, fused=True"]())
     loop = of.program.loops[0]
-    for part in (of.program, loop, loop.vectors[0], of.tape, Guard(0, "lt", 1, True)):
+    for part in (of.program, loop, of.tape, Guard(0, "lt", 1, True)):
         name = dataclasses.fields(part)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(part, name, None)
@@ -352,28 +353,20 @@ def test_guards_move_to_their_places():
 def test_parts_that_only_guards_need_want_no_gradient():
     x, w = Value(2.0), Value(3.0)
     program = recorded(([x], lambda: w * x if w.exp() * x > x.exp() else w)).program
-    wanted = {
-        (loop.op.name, k): [access.needs_grad for access in loop.scalars]
-        for k, loop in enumerate(program.loops)
-    }
-    assert sorted(wanted.values()) == [[False], [False, False], [True, True]]
+    wanted = [loop.needs_grad for loop in program.loops]
+    assert sorted(wanted) == [(False,), (False, False), (True, True)]
 
 
 def test_gradients_are_wanted_below_parameters_alone():
     x, w = Value(2.0), Value(3.0)
     f = lambda: [(x * 2.0).exp(), (x * w).exp(), dot([x, 3.0], [x, 2.0], x), dot([x], [w])]
     program = recorded(([x], f), input_grads=False).program
-    wants = {
-        (loop.op.name, loop.rows, loop.terms): [
-            access.needs_grad for access in (*loop.scalars, *loop.vectors)
-        ]
-        for loop in program.loops
-    }
+    wants = {(loop.op.name, loop.rows, loop.terms): loop.needs_grad for loop in program.loops}
     assert wants == {
-        ("dot", 1, (1,)): [False, False, True],
-        ("dot", 1, (2,)): [False, False, False],
-        ("exp", 2, ()): [True],
-        ("mul", 2, ()): [False, True],
+        ("dot", 1, (1,)): (False, False, True),
+        ("dot", 1, (2,)): (False, False, False),
+        ("exp", 2, ()): (True,),
+        ("mul", 2, ()): (False, True),
     }
 
 
@@ -402,20 +395,6 @@ def describe_levels(graph):
 
 
 # --- the parts of the roller --------------------------------------------------
-
-
-@pytest.mark.parametrize("lengths", [(), (3,), (2, 3), (2, 1, 4)])
-def test_places_are_those_of_nested_loops(lengths):
-    strides = (100, -10, 1)[: len(lengths)]
-    got = Access(1000, strides, None, True).places(lengths)
-    steps = product(*map(range, lengths))
-    assert got == [1000 + sum(i * s for i, s in zip(p, strides, strict=True)) for p in steps]
-    assert Access(7, (), (4, 2, 4), True).places((3,)) == [4, 2, 4]
-
-
-def test_the_axes_of_a_loop_fit_its_places():
-    with pytest.raises(ValueError, match="zip"):
-        Access(0, (1,), None, True).places((2, 2))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from engine.functions import exp, softmax
 from engine.modes import detect_anomaly, no_grad
 from engine.replay import backends
 from engine.replay.compare import ReplayError
+from engine.replay.recorder import Recorder
 from engine.replay.replay import Replay
 from engine.value import Value
 from nn import rows as rows_module
@@ -31,13 +32,13 @@ def small_blocks(monkeypatch):
 def recordings(monkeypatch):
     """How often something was recorded."""
     made = []
-    record = Replay.record
+    record = Recorder.record
 
     def noted(self, *arguments, **settings):
         made.append(self)
         return record(self, *arguments, **settings)
 
-    monkeypatch.setattr(Replay, "record", noted)
+    monkeypatch.setattr(Recorder, "record", noted)
     return made
 
 

@@ -16,7 +16,7 @@ def seen(function, *arguments):
     given = read(arguments, {})
     before = runs.before(given)
     run, after = runs.witnessed(given, copies(given.numbers), [], before)
-    return run, lambda shape="": runs.judge(shape, run, before, after)
+    return run, lambda: runs.judge(given, run, before, after)
 
 
 def test_what_it_gave_has_a_form_and_numbers():
@@ -51,9 +51,9 @@ def test_what_nobody_reads_is_set_by_a_replay_too():
 def test_what_it_reads_and_sets_may_be_set_up_once():
     run, judge = seen(Net().counts, 2.0)
     assert [cell.name for cell, _ in run.state] == ["calls"]
-    assert judge("a shape")  # the first time it may be a layer that is built
+    assert judge()  # the first time it may be a layer that is built
     with pytest.raises(ReplayError, match=r"changes .*calls.*each call needs a run of its own"):
-        judge("a shape")
+        judge()
 
 
 def test_what_no_replay_can_repeat_is_refused_with_its_name():

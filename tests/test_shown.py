@@ -17,7 +17,7 @@ from nn.optim import SGD, Adam
 from nn.table import Table
 from nn.train import fit
 
-replaying = importlib.import_module("engine.replay.replay")
+recorder = importlib.import_module("engine.replay.recorder")
 RNG = random.Random(3)
 N = 60
 XS = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(N)]
@@ -56,13 +56,13 @@ GROWING = {  # model, loss, targets, settings
 def shown(monkeypatch):
     """How many examples were shown in the place of more, for each recording; 0: all."""
     sizes = []
-    of = replaying.Recorded.__init__
+    of = recorder.Recorded.__init__
 
     def init(self, tape, *args):
         of(self, tape, *args)
         sizes.append(0 if self.shows_all else tape.inputs)
 
-    monkeypatch.setattr(replaying.Recorded, "__init__", init)
+    monkeypatch.setattr(recorder.Recorded, "__init__", init)
     return sizes
 
 
@@ -84,7 +84,7 @@ def test_a_stretched_program_trains_to_the_same_bits(work, backend, shown, monke
     found = trained(make, loss, ys, backend, **settings)
     assert shown[0] > 0
     del shown[:]
-    monkeypatch.setattr(replaying, "MANY", 10**9)
+    monkeypatch.setattr(recorder, "MANY", 10**9)
     assert trained(make, loss, ys, backend, **settings) == found
     assert not any(shown)
 
@@ -181,14 +181,14 @@ def test_what_the_loss_reads_may_change(backend, shown):
 @pytest.mark.parametrize("backend", FASTER)
 def test_a_kernel_that_is_wrong_for_one_late_example_is_found(backend, shown, monkeypatch):
     """The numbers of all examples are compared with the function, not of those shown alone."""
-    stretch = replaying.program_of
+    stretch = recorder.program_of
 
     def wrong(few, size):
         program = stretch(few, size)
         outputs = (program.outputs[0], *program.outputs[1:-1], program.outputs[-2])
         return replace(program, outputs=outputs)
 
-    monkeypatch.setattr(replaying, "program_of", wrong)
+    monkeypatch.setattr(recorder, "program_of", wrong)
     with pytest.warns(UserWarning, match="differs from the loss of a batch itself"):
         fit(MLP(3, [4, 1], seed=1), mse, (XS, SUMS), steps=2, lr=0.1, backend=backend)
 

@@ -19,7 +19,8 @@ from engine.functions import sum as sum_of
 from engine.modes import detect_anomaly, no_grad
 from engine.replay import backends
 from engine.replay.backends.python import Lines
-from engine.replay.replay import Replay, replay
+from engine.replay.recorder import Recorder
+from engine.replay.replay import replay
 from engine.value import Value, data_of
 from nn.data import iris, moons, split, standardise, xor
 from nn.history import DivergedError, LossExploded, Step, TrainingInterrupted
@@ -645,9 +646,9 @@ def test_an_error_of_the_loss_itself_is_that_of_eager_mode():
 @pytest.mark.parametrize("replacement", [True, False])
 def test_shuffled_batches_and_a_smaller_last_one_need_two_recordings(monkeypatch, replacement):
     recordings = []
-    record = Replay.record
+    record = Recorder.record
     monkeypatch.setattr(
-        Replay,
+        Recorder,
         "record",
         lambda self, given, **keeps: recordings.append(1) or record(self, given, **keeps),
     )

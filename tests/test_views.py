@@ -11,6 +11,21 @@ def places(view):
     return [view.base + sum(step) for step in itertools.product(*steps)]
 
 
+@pytest.mark.parametrize("lengths", [(), (3,), (2, 3), (2, 1, 4), (2, 0)])
+def test_places_are_those_of_nested_loops(lengths):
+    view = View("v", 1000, lengths, (100, -10, 1)[: len(lengths)])
+    assert view.places() == places(view)
+    assert View("v", 0, (3,), (1,), (4, 2, 4)).places() == [4, 2, 4]
+    assert View("v", 2, (2,), (-1,), (4, 2, 5)).places() == [5, 2]
+    with pytest.raises(ValueError, match="zip"):
+        View("v", 0, (2, 2), (1,)).places()
+
+
+def test_a_repeated_view_stands_still_along_more_axes():
+    assert View("v", 7, (2,), (3,)).repeated((2, 1)).places() == [7, 7, 10, 10]
+    assert View("v", 0, (2,), (1,), (4, 9)).repeated((2,)).places() == [4, 4, 9, 9]
+
+
 @pytest.mark.some(8)
 @pytest.mark.parametrize("seed", range(200))
 def test_joined_views_show_the_same_places_with_as_few_axes(seed):

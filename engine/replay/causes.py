@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import builtins
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType
+from typing import Any
 
+from engine.replay.arguments import Given, changed_argument
 from engine.replay.cells import Cell
 from engine.replay.recorded import Recorded
 from engine.replay.tape import Tape
@@ -28,7 +31,7 @@ def guarded(recorded: Recorded) -> str:
     if pins:
         more = f" and {len(pins) - 8} more" if len(pins) > 8 else ""
         parts.append(f"it is for {', '.join(pins[:8])}{more}")
-    if recorded.choice and recorded.choice.words:
+    if recorded.choice.words:
         parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
         parts.append(f"it holds while these are as they were: {shown}")
@@ -53,6 +56,47 @@ def is_of_the_house(cell: Cell) -> bool:
     home = owner if cell.kind == "module" else sys.modules.get(getattr(owner, "__module__", ""))
     is_named = cell.kind in ("module", "class")
     return is_named and (home is builtins or is_house(str(getattr(home, "__file__", ""))))
+
+
+def cause(
+    function: Callable[..., Any],
+    by_shape: Mapping[Any, Sequence[Recorded]],
+    alike: Sequence[Recorded],
+    given: Given,
+    recorded: Recorded,
+) -> str:
+    """What makes a new recording differ from the one before, in words.
+
+    `by_shape` are those that there are, and `alike` those of them for such arguments.
+    """
+    shapes = {old.number: shape for shape, olds in by_shape.items() for old in olds}
+    of_shape = by_shape.get(given.shape)
+    if alike:
+        return _changed_place(alike[-1]) or changed_guard(alike[-1].tape, recorded.tape)
+    if of_shape:
+        return _changed_integer(of_shape[-1], given)
+    if shapes:
+        return changed_argument(function, shapes[max(shapes)], given.shape)
+    return "its parameters are others from call to call"
+
+
+def _changed_place(before: Recorded) -> str:
+    """Which places outside changed; empty where none did."""
+    changed = [cell.words for cell, _ in before.world.changed()]
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    return f"{', '.join(changed[:3])}{more}, outside its arguments, changes" if changed else ""
+
+
+def _changed_integer(before: Recorded, given: Given) -> str:
+    """Which integer that is part of the shape changed."""
+    pins = before.pins.items()
+    k, pin = next((k, pin) for k, pin in pins if given.numbers[k] != pin.number)
+    where = f", as at {pin.line}" if pin.line else ""
+    return (
+        f"{pin.name} changes, such as from {pin.number} to {given.numbers[k]}, and each int is "
+        f"recorded for itself where more is done than to compare or pick{where}: pass a number as "
+        "a float, and choose by engine.pick"
+    )
 
 
 def changed_guard(before: Tape, now: Tape) -> str:

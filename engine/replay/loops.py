@@ -19,8 +19,7 @@ from typing import NamedTuple
 from engine import formula
 from engine.op import Op
 from engine.ops import OPS, PICK
-from engine.replay.roll import Access, Program
-from engine.replay.roll import Loop as Rolled
+from engine.replay.roll import Program, Rolled
 from engine.replay.views import AXES, Lengths, Run, View, joined, packed, side_by_side
 
 ADD, POW = OPS["add"], OPS["pow"]
@@ -104,26 +103,25 @@ def lower(program: Program) -> list[Loop]:
 
 def lowered(rolled: Rolled) -> Loop:
     """The loop that computes what a rolled one says."""
-    cut, still = len(rolled.shape), (0,) * len(rolled.terms)
-    shape = (*rolled.shape, *rolled.terms)
-    target = View("v", rolled.out, shape, (*packed(rolled.shape), *still))
-    op, name = rolled.op, rolled.op.name
-    scalars = [_view(access, shape, cut) for access in rolled.scalars]
-    if not rolled.vectors:
-        reads = dict(zip("xy", scalars, strict=False))
-        wanted = _wanted(reads, rolled.scalars, op.partials)
-        return Loop(name, target, "=", op.formula, reads, wanted, op=op)
-    ones = ("1.0",) * len(scalars)
-    if 0 in shape:
-        reads = {x: view.first(cut) for x, view in zip("x", scalars, strict=False)}
-        wanted = _wanted(reads, rolled.scalars, ones)
-        return Loop(name, target.first(cut), "=", "x" if reads else "0.0", reads, wanted)
-    reads = {x: _view(a, shape, len(shape)) for x, a in zip("xy", rolled.vectors, strict=False)}
-    wanted = _wanted(reads, rolled.vectors, op.partials if op is not ADD else ("1.0",))
+    op, name, cut = rolled.op, rolled.op.name, len(rolled.scalars)
+    results = View("v", rolled.out, rolled.shape, packed(rolled.shape))
+    ones = ("1.0",) * cut
+    if not rolled.vectors or 0 in rolled.terms:
+        reads = dict(zip("xy", rolled.scalars, strict=False))
+        if not rolled.vectors:
+            wanted = _wanted(reads, rolled.needs_grad, op.partials)
+            return Loop(name, results, "=", op.formula, reads, wanted, op=op)
+        wanted = _wanted(reads, rolled.needs_grad, ones)
+        return Loop(name, results, "=", "x" if reads else "0.0", reads, wanted)
+    target = results.repeated(rolled.terms)
+    scalars = [view.repeated(rolled.terms) for view in rolled.scalars]
+    reads = dict(zip("xy", rolled.vectors, strict=False))
+    slopes = op.partials if op is not ADD else ("1.0",)
+    wanted = _wanted(reads, rolled.needs_grad[cut:], slopes)
     if op is PICK:
         return Loop(name, target, "=", "x", reads, wanted, pick=scalars[0])
     starts = {f"b{k}": view for k, view in enumerate(scalars)}
-    wanted |= _wanted(starts, rolled.scalars, ones)
+    wanted |= _wanted(starts, rolled.needs_grad, ones)
     text, fold = " * ".join(reads), FOLDS.get(name, "+")
     return Loop(name, target, "=", text, reads | starts, wanted, (*starts,), fold)
 
@@ -151,20 +149,12 @@ def constant(program: Program, view: View) -> float | None:
     return read.pop() if len(read) == 1 else None
 
 
-def _view(access: Access, shape: Lengths, axes: int) -> View:
-    """What a loop reads; it has these axes, the first ones, and stands still along the others."""
-    still = (0,) * (len(shape) - axes)
-    if access.table is None:
-        return View("v", access.base, shape, (*access.strides, *still))
-    return View("v", 0, shape, (*packed(shape[:axes]), *still), access.table)
-
-
 def _wanted(
-    reads: Iterable[str], accesses: Iterable[Access], partials: Iterable[str]
+    reads: Iterable[str], needs_grad: Iterable[bool], partials: Iterable[str]
 ) -> dict[str, str]:
     """The partials by the reads that want a gradient."""
-    columns = zip(reads, accesses, partials, strict=False)
-    return {name: partial for name, access, partial in columns if access.needs_grad}
+    columns = zip(reads, needs_grad, partials, strict=False)
+    return {name: partial for name, is_wanted, partial in columns if is_wanted}
 
 
 def backward(program: Program, forward: Sequence[Loop]) -> list[Loop]:

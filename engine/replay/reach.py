@@ -303,11 +303,10 @@ class _Walk:
         elif code not in self.codes:
             return
         self.cell("code", f, "__code__", code, own)
-        self._given(f, own)
+        self._its_defaults(f, own)
         self._variables(f)
 
-    def _given(self, f: Any, own: Any) -> None:
-        """The defaults of its parameters."""
+    def _its_defaults(self, f: Any, own: Any) -> None:
         for name in ("__defaults__", "__kwdefaults__"):
             value = getattr(f, name)
             self.cell("code", f, name, value, own)
@@ -423,7 +422,7 @@ class _Walk:
                 continue
             if _is_own(c):
                 self.cell("size", c, None, len(c.__dict__), (None, c.__name__))
-            for name in sorted(self._names_in(c)):
+            for name in self._names_on(c):
                 raw = c.__dict__[name]
                 is_first = name not in met
                 met.add(name)
@@ -433,12 +432,12 @@ class _Walk:
                     self.cell("module", c, name, raw, its)
                 self.then(raw, its, f".{name}")
 
-    def _names_in(self, c: type) -> frozenset[str]:
-        """The names in a class that are asked for, or that Python calls."""
-        names = self._wanted & c.__dict__.keys()
-        if self.is_before or _is_own(c):
-            names |= {n for n, f in c.__dict__.items() if _is_called_by_python(n, f)}
-        return names - {"__dict__", "__weakref__"}
+    def _names_on(self, t: type) -> list[str]:
+        """The names on a class itself that may be asked for."""
+        names = self._wanted & t.__dict__.keys()
+        if self.is_before or _is_own(t):
+            names |= {n for n, f in t.__dict__.items() if _is_called_by_python(n, f)}
+        return sorted(names - {"__dict__", "__weakref__"})
 
     def array(self, a: Any, path: Any) -> None:
         self.cell("array", a, None, read_array(a, None), path)

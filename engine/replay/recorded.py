@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import operator
-from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cached_property
-from itertools import chain
 from threading import RLock
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakSet
 
 from engine import functions
@@ -18,19 +15,19 @@ from engine.fork import after_fork
 from engine.op import Op
 from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
-from engine.replay.backends.choice import Choice, Chosen, Compiled, Spent, first
+from engine.replay.asked import asked
+from engine.replay.backends.choice import ROUGHLY, Choice, Chosen, Compiled, Spent, first
 from engine.replay.backends.kernel import Kernel, Memory, fill
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
-from engine.replay.tape import Bound, Guard, Tape, graded
-from engine.replay.views import side_by_side
+from engine.replay.runs import Run
+from engine.replay.tape import Tape, graded
 from engine.replay.world import World
 from engine.sweep import Shares
 from engine.value import Operand, Value, data_of, node
 
 REPLAY = Op("replay", "replay", "", (), (), many=True)  # its partials come from a kernel
-ROUGHLY = 1e-9  # of the largest gradient: two kernels of one program agree far better
 Leaves = tuple[Sequence[float], Sequence[float]]  # the inputs and the parameters of one call
 
 
@@ -55,34 +52,18 @@ class Pin(NamedTuple):
         return f"{self.name} = {self.number}" + f" (see {self.line})" * bool(self.line)
 
 
-class Made(Protocol):
-    """What came of the run that was recorded."""
-
-    @property
-    def are_values(self) -> Sequence[bool]:
-        """Which of its numbers are Values to the caller."""
-
-    @property
-    def forms(self) -> Sequence[Any]:
-        """The result with all numbers zero; then, the same way, what the run set."""
-
-    @property
-    def sets(self) -> Sequence[Cell]:
-        """Where it set something."""
-
-
 class Recorded:
     """One recording. Its kernel computes all outputs, and goes backward from the main one.
 
     That is an output with all rows below it; where none has, it goes backward from all together.
     A backward from one of them must not visit what is not below it, where zero times inf would be
-    nan: then this output gets a kernel of its own, and in Python always, to add in its own order.
+    nan: then it gets a recording of its own, and in Python always, to add in its own order.
     """
 
     def __init__(
         self,
         tape: Tape,
-        made: Made,
+        run: Run | Recorded,
         backend: str,
         world: World | None = None,
         number: int = 0,
@@ -90,13 +71,18 @@ class Recorded:
         spent: Spent | None = None,
         program: Program | None = None,
     ) -> None:
-        """`program`: what the tape shows for a few examples, for more of them (no Python then)."""
+        """`run` is what was recorded, or another recording of it.
+
+        `program`: what the tape shows for a few examples, for more of them (no Python then).
+        """
         self.world, self.number = world or World(()), number
-        tape, self.main, self._is_whole = rooted(tape, main)
+        self._whole = tape  # with the rows below all outputs
+        tape, self.main, self._is_whole = tape.rooted(main)
         self.tape, self.program = tape, program or roll(tape)
         self.shows_all = self.program.is_of(tape)
-        self.forms, self.sets = made.forms, made.sets
-        self._are_values = made.are_values
+        self.forms: Sequence[Any] = run.forms
+        self.sets: Sequence[Cell] = run.sets
+        self.are_values: Sequence[bool] = run.are_values
         self.is_strict = True
         self.pins: dict[int, Pin] = {}  # by their places
         self.holds_integers = False  # whether there are some among the numbers of a call
@@ -114,38 +100,18 @@ class Recorded:
         self.leaves: Leaves = ((), ())  # those that the kernel's values belong to
         self._seeds: dict[int, tuple[float, ...]] = {}
         self.is_flat = not self.grad_inputs and all(p.op is None for p in self.program.parameters)
-        self._guards = askers(self.program.guards)
-        self._bounds = _grouped(self.program.bounds)
-        self._others: dict[int, _Other] = {}
+        self._holds = asked(self.program)
+        self._others: dict[int, Recorded] = {}  # whose main outputs are others
         self._sources: dict[int, Sources] = {}
-        self._many = number > 1 and backend == "auto"
-        self.backend = first(self.program) if backend == "auto" else backend
-        made = backends.backend(self.backend)
-        self.kernel: Kernel = made.compile(self.program, tape, self.many)
+        is_open = backend == "auto"
+        self.backend = first(self.program) if is_open else backend
+        self.choice = Choice(self.program, tape, self.backend, number > 1, spent, is_open)
+        make = backends.backend(self.backend).compile
+        self.kernel: Kernel = make(self.program, tape, self.choice.many)
         self.company: list[Compiled] = []  # what was made for its backend to run beside it
-        self.choice = (
-            Choice(self.program, tape, self.backend, self.many, spent)
-            if backend == "auto"
-            else None
-        )
-        self._is_choosing = bool(self.choice and self.choice.attempts)
         _living.add(self)
 
     # --- the forward pass
-
-    @property
-    def many(self) -> bool:
-        """Whether there are other recordings of the function: programs alike, in other lengths.
-
-        With a backend that was named each program is what it is alone, to the last bit.
-        """
-        return self._many
-
-    @many.setter
-    def many(self, many: bool) -> None:
-        if self.choice and many and not self._many:
-            self.choice.expect_many()
-        self._many = many and self.choice is not None
 
     def use(self, chosen: Chosen) -> None:
         """Moves to a kernel that has the same leaves; compared at once where its numbers differ."""
@@ -167,22 +133,13 @@ class Recorded:
 
     def run(self) -> bool:
         """The forward pass on the leaves in memory; False where a guard does not hold."""
-        if self._is_choosing:
-            self._choose()
+        if self.choice.attempts:
+            chosen = self.choice.forward(self.kernel, self._usual_seeds)
+            if chosen:
+                self.use(chosen)
         else:
             self.kernel.forward()
-        values = self.kernel.values
-        if not hold(self._guards, values):
-            return False
-        return all(_are_rows(values, *group) for group in self._bounds)
-
-    def _choose(self) -> None:
-        """The forward pass, by a faster kernel from now on where one was found."""
-        choice = cast(Choice, self.choice)
-        chosen = choice.forward(self.kernel, self._usual_seeds)
-        if chosen:
-            self.use(chosen)
-        self._is_choosing = bool(choice.attempts)
+        return self._holds(self.kernel.values)
 
     def _usual_seeds(self) -> Sequence[float]:
         """Where a backward begins, as long as one is asked for."""
@@ -252,18 +209,16 @@ class Recorded:
     @property
     def room(self) -> int:
         """How many calls may go by in the kernel alone, with nothing asked and nothing set."""
-        is_plain = not (self._guards or self.pins or self.sets)
-        if not is_plain or (self._is_choosing and cast(Choice, self.choice).is_timing):
+        is_plain = not (self.program.guards or self.pins or self.sets)
+        if not is_plain or self.choice.is_timing:
             return 0
         return max(0, self.due - self.calls - 1)
 
     def note_run(self, calls: int, seconds: float) -> None:
         """Counts calls that went by in the kernel, backward passes among them."""
         self.calls += calls
-        if self._is_choosing:
-            choice = cast(Choice, self.choice)
-            choice.note_run(seconds, calls)
-            self._is_choosing = bool(choice.attempts)
+        if self.choice.attempts:
+            self.choice.note_run(seconds, calls)
 
     def count(self) -> bool:
         """Counts a call that was made by `run`; whether it is one to compare."""
@@ -292,27 +247,25 @@ class Recorded:
         return gradients
 
     def _of_other(self, output: int, leaves: Leaves, adjoint: float) -> Memory:
-        """The same by a kernel for this output alone."""
-        other = self._others.get(output)
-        if not other:
-            other = self._made(output, self.backend)
+        """The same by a recording of the same run, whose main output is this one."""
+        if output not in self._others:
+            other = Recorded(self._whole, self, self.backend, main=output)
             if self.backend != "python":
-                self._check(other, self._made(output, "python"), leaves, self.seeds(output))
+                exact = Recorded(self._whole, self, "python", main=output)
+                self._check(*(self._by(each, output, leaves, 1.0) for each in (other, exact)))
             self._others[output] = other
-        return other.backward(leaves, self.seeds(output, adjoint))
+        return self._by(self._others[output], output, leaves, adjoint)
 
-    def _made(self, output: int, backend: str) -> _Other:
-        tape = replace(self.tape, order=self.tape.order_below(output))
-        program = roll(tape)
-        first = len(program.constants)
-        place = {p: first + program.inputs + k for k, p in enumerate(program.parameters)}
-        parameters = [place[p] for p in self.program.parameters]
-        kernel: Kernel = backends.backend(backend).compile(program, tape, self.many)
-        return _Other(kernel, range(first, first + program.inputs), parameters, self.grad_inputs)
+    def _by(self, other: Recorded, output: int, leaves: Leaves, adjoint: float) -> Memory:
+        """What another recording of the run gives: the parameters have another order there."""
+        order = [self._place_of[id(p)] for p in other.program.parameters]
+        inputs, parameters = leaves
+        found = other.backward((inputs, [parameters[k] for k in order]), output, adjoint)
+        slopes = dict(zip(order, found, strict=False))
+        return [*(slopes[k] for k in range(len(order))), *found[len(order) :]]
 
-    def _check(self, other: _Other, exact: _Other, leaves: Leaves, seeds: Sequence[float]) -> None:
-        """Compares a kernel that is new with one in Python."""
-        got, expected = other.backward(leaves, seeds), exact.backward(leaves, seeds)
+    def _check(self, got: Sequence[float], expected: Sequence[float]) -> None:
+        """Compares the gradients of a kernel that is new with those of one in Python."""
         largest = max((abs(x) for x in expected if math.isfinite(x)), default=0.0)
         for a, b in zip(got, expected, strict=True):
             if math.isfinite(a) and not abs(a - b) <= ROUGHLY * largest:
@@ -347,8 +300,8 @@ class Recorded:
         """What the function returns: its outputs as Values that know their sources."""
         made: list[Operand] = []
         for k, z in enumerate(outputs):
-            if self._constant[k] or not self._are_values[k]:
-                made.append(Value(z) if self._are_values[k] else z)
+            if self._constant[k] or not self.are_values[k]:
+                made.append(Value(z) if self.are_values[k] else z)
                 continue
             itself = self._itself[k]
             if itself is not None:  # what came in, or stands outside, goes out
@@ -419,85 +372,6 @@ class Recorded:
         """Where the parameters are on the tape, then the inputs that want a gradient."""
         at = {id(leaf): -1 - k for k, leaf in enumerate(self.tape.leaves)}
         return [at[id(p)] for p in self.program.parameters] + [-1 - k for k in self.grad_inputs]
-
-
-Askers = list[tuple[Callable[[float, float], bool], int, int, bool]]
-
-
-def askers(guards: Sequence[Guard]) -> Askers:
-    """Guards with their comparisons at hand."""
-    return [(getattr(operator, g.relation), g.left, g.right, g.outcome) for g in guards]
-
-
-def hold(guards: Askers, values: Memory) -> bool:
-    """Whether the comparisons come out as they did when they were recorded."""
-    for relation, left, right, outcome in guards:
-        if relation(values[left], values[right]) is not outcome:
-            return False
-    return True
-
-
-Groups = list[tuple[slice | tuple[int, ...], int, int]]
-
-
-def _grouped(bounds: Sequence[Bound]) -> Groups:
-    """The places of integers that have the same least and largest value, with these two."""
-    places: dict[tuple[int, int], list[int]] = {}
-    for bound in bounds:
-        places.setdefault((bound.low, bound.high), []).append(bound.place)
-    found: Groups = []
-    for limits, group in places.items():
-        runs = list(side_by_side(group))
-        where = slice(group[0], group[0] + len(group)) if len(runs) == 1 else tuple(group)
-        found.append((where, *limits))
-    return found
-
-
-def _are_rows(values: Memory, places: slice | tuple[int, ...], low: int, high: int) -> bool:
-    """Whether these are whole numbers in bounds: a kernel takes row 0 where one is not."""
-    found = values[places] if type(places) is slice else [values[place] for place in places]
-    return all(map(float.is_integer, found)) and low <= min(found) and max(found) <= high
-
-
-def _first_below(tape: Tape) -> tuple[int, ...]:
-    """The rows below the first output: with these a sort from all of them begins."""
-    first = tape.outputs[0]
-    return tape.order[: tape.order.index(first) + 1] if first >= 0 else ()
-
-
-def rooted(tape: Tape, main: int | None) -> tuple[Tape, int | None, bool]:
-    """The tape with the order of a backward from one output; which, and if all is below it.
-
-    That is the main one, if there is one, or one that has all below it; else it stays all of them.
-    """
-    if not tape.outputs:
-        return tape, main, True
-    last = max(range(len(tape.outputs)), key=tape.outputs.__getitem__)  # all others can be below it
-    wanted = last if main is None else main
-    below = _first_below(tape) if wanted == 0 else tape.order_below(wanted)
-    is_whole = len(below) == len(tape.order)
-    if main is None and not is_whole:
-        return tape, None, True
-    return replace(tape, order=below), wanted, is_whole
-
-
-class _Other(NamedTuple):
-    """A kernel of the same rows with another backward, and where it has its leaves."""
-
-    kernel: Kernel
-    inputs: Sequence[int]
-    parameters: Sequence[int]
-    grad_inputs: Sequence[int]
-
-    def backward(self, leaves: Leaves, seeds: Sequence[float]) -> array[float]:
-        """The gradients of the parameters, then of the inputs that want one."""
-        values, adjoints = self.kernel.values, self.kernel.adjoints
-        for place, x in zip(chain(self.inputs, self.parameters), chain(*leaves), strict=True):
-            values[place] = x
-        self.kernel.forward()
-        self.kernel.backward(seeds)
-        places = (*self.parameters, *(self.inputs[k] for k in self.grad_inputs))
-        return array("d", [adjoints[place] for place in places])
 
 
 class Slopes(Shares):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, groupby, product
+from itertools import chain, groupby
 from math import prod
 from operator import sub
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 from engine.op import Op
 from engine.ops import OPS, PICK
 from engine.replay.tape import Bound, Guard, Tape
+from engine.replay.views import Lengths, View, packed
 from engine.value import Value, data_of
 
 ADD, MUL, DOT = OPS["add"], OPS["mul"], OPS["dot"]
@@ -28,42 +29,23 @@ Nest = tuple[Point, tuple[tuple[int, Point], ...]]  # the first point, and axes 
 
 
 @dataclass(frozen=True)
-class Access:
-    """Where a loop finds an operand: `base`, plus a stride for each axis; or a table of places.
-
-    The axes are those of the rows, and for a vector then those of the terms. A table lists the
-    places in the order of the innermost axis first, as C stores arrays.
-    """
-
-    base: int
-    strides: tuple[int, ...]
-    table: tuple[int, ...] | None
-    needs_grad: bool
-
-    def places(self, lengths: Sequence[int]) -> list[int]:
-        """All places, in the order of the table."""
-        if self.table is not None:
-            return list(self.table)
-        steps = [[i * s for i in range(n)] for n, s in zip(lengths, self.strides, strict=True)]
-        return [self.base + sum(step) for step in product(*steps)]
-
-
-@dataclass(frozen=True)
-class Loop:
+class Rolled:
     """One operation at every point of `shape`; the results lie side by side from place `out` on.
 
-    A row reads one number of each of `scalars` and, over the axes of `terms`, a list of numbers
-    of each of `vectors`: a dot has a bias or more and two vectors, a sum or logsumexp one vector,
-    an addition of many summands one vector, and all other operations none. A pick has one vector
-    of candidates, which has one axis of terms, and the integer as its scalar.
+    A row reads one number of each of `scalars`, which have the axes of `shape`, and a list of
+    numbers of each of `vectors`, which have those of `terms` too: a dot has a bias or more and two
+    vectors, a sum or logsumexp one vector, an addition of many summands one vector, and all other
+    operations none. A pick has one vector of candidates, which has one axis of terms, and the
+    integer as its scalar. `needs_grad` says which of all these want a gradient, scalars first.
     """
 
     op: Op
-    shape: tuple[int, ...]
-    terms: tuple[int, ...]
-    scalars: tuple[Access, ...]
-    vectors: tuple[Access, ...]
+    shape: Lengths
+    terms: Lengths
+    scalars: tuple[View, ...]
+    vectors: tuple[View, ...]
     out: int
+    needs_grad: tuple[bool, ...]
 
     @property
     def rows(self) -> int:
@@ -78,7 +60,7 @@ class Program:
     It begins with the constants, the inputs and the parameters; the results follow.
     """
 
-    loops: tuple[Loop, ...]
+    loops: tuple[Rolled, ...]
     size: int
     constants: tuple[float, ...]
     inputs: int
@@ -138,7 +120,7 @@ def roll(tape: Tape) -> Program:
     for new, p in enumerate(layout):
         place[p] = new
     needs_grad = [*[False] * len(constants), *tape.input_grads, *[True] * len(parameters)]
-    loops: list[Loop] = []
+    loops: list[Rolled] = []
     layout_of = _Layout(place, needs_grad)
     for kind, group in groupby(old, kinds.__getitem__):
         loops += _loops([rows[p] for p in group], kind.below_outputs, layout_of)
@@ -215,10 +197,10 @@ def _lowered(tape: Tape) -> dict[int, _Row]:
 
 
 def _uses(tape: Tape) -> list[int]:
-    """How often each row is read."""
+    """How often each row is read, also after a forward; of leaves the counts are not whole."""
     uses = [0] * (len(tape.rows) + len(tape.leaves))
     for _, operands in tape.rows:
-        if len(operands) < 3 or max(operands) >= 0:
+        if len(operands) < 3 or max(operands) >= 0:  # else many leaves alone
             for p in operands:
                 uses[p] += 1
     for p in watched(tape):
@@ -304,7 +286,7 @@ class _Layout:
         return self._vectors[id(vector)]
 
 
-def _loops(rows: list[_Row], below_outputs: bool, layout: _Layout) -> Iterator[Loop]:
+def _loops(rows: list[_Row], below_outputs: bool, layout: _Layout) -> Iterator[Rolled]:
     """The loops of rows of one kind; notes in `needs_grad` what their results need."""
     place, needs_grad = layout.place, layout.needs_grad
     scalars = [[(place[p],) for p in column] for column in _columns([r.scalars for r in rows])]
@@ -314,13 +296,14 @@ def _loops(rows: list[_Row], below_outputs: bool, layout: _Layout) -> Iterator[L
     ]
     vectors = [[vector.places for vector in column] for column in found]
     columns: list[list[Any]] = [*scalars, *vectors]
+    cut = len(scalars)
     wanted = [any(needs_grad[p] for (p,) in cells) for cells in scalars]
     wanted += [any(vector.needs_grad for vector in column) for column in found]
     wanted = [below_outputs and needs_it for needs_it in wanted]
     is_pick = rows[0].op is PICK
     if is_pick:
         wanted[0] = False  # of the integer
-    axes: list[Axes | None] = [*[()] * len(scalars), *_alike([_term_axes(c) for c in found])]
+    axes: list[Axes | None] = [*[()] * cut, *_alike([_term_axes(c) for c in found])]
     if is_pick and axes[-1] and len(axes[-1]) > 1:
         axes[-1] = None
     terms: tuple[int, ...] = (len(vectors[0][0]),) if vectors else ()
@@ -335,19 +318,20 @@ def _loops(rows: list[_Row], below_outputs: bool, layout: _Layout) -> Iterator[L
     for first, steps in nests:
         shape = tuple(n for n, _ in steps)
         stop = start + prod(shape)
-        accesses = []
+        views = []
         for k, column in enumerate(columns):
+            lengths = shape if k < cut else (*shape, *terms)
             if k in even:
                 position = even.index(k)
                 strides = [delta[position] for _, delta in steps] + [n for _, n in axes[k] or ()]
-                accesses.append(Access(first[position], tuple(strides), None, wanted[k]))
+                views.append(View("v", first[position], lengths, tuple(strides)))
             else:
                 table = tuple(chain.from_iterable(column[start:stop]))
-                accesses.append(Access(0, (), table, wanted[k]))
+                views.append(View("v", 0, lengths, packed(lengths), table))
         out = len(needs_grad)
         needs_grad += [any(wanted)] * (stop - start)
-        cut = len(scalars)
-        yield Loop(rows[0].op, shape, terms, (*accesses[:cut],), (*accesses[cut:],), out)
+        operands = (*views[:cut],), (*views[cut:],)
+        yield Rolled(rows[0].op, shape, terms, *operands, out, tuple(wanted))
         start = stop
 
 

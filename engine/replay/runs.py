@@ -13,6 +13,7 @@ from engine.ops import OPS
 from engine.replay.arguments import (
     Given,
     Shape,
+    digest,
     identities,
     numbers_of,
     rebuild,
@@ -65,11 +66,33 @@ class Runs:
         self.plain: set[Shape] = set()  # shapes whose integers all are: nothing may stand for them
         self.looks_around = False  # as runs so far did
         self._set: set[Any] = set()  # places that the last run set
+        self._pinned: dict[Shape, set[int]] = {}  # which integers of a shape are part of it
 
     @property
     def name(self) -> str:
         """That of the function."""
         return getattr(self.function, "__name__", type(self.function).__name__)
+
+    def digest(self, given: Given) -> str:
+        """What tells such arguments from others, integers that are part of the shape among it."""
+        pins = [given.numbers[k] for k in sorted(self._pinned.get(given.shape, ()))]
+        return digest((given.shape, pins) if pins else given.shape)
+
+    def pins(self, given: Given, seen: Recording) -> dict[int, str]:
+        """The places of integers whose numbers a run asked for, and the lines where it did."""
+        if given.shape in self.plain:
+            return {k: "" for k, x in enumerate(given.numbers) if type(x) is int}
+        return {k: i.pinned for k, i in enumerate(seen.integers) if i is not None and i.pinned}
+
+    def note_pins(self, given: Given, seen: Recording) -> None:
+        """Remembers which integers are part of the shape: they tell recordings apart."""
+        pins = self.pins(given, seen).keys()
+        if not pins:
+            return
+        if len(self._pinned) > LIMIT:
+            self._pinned.clear()
+            self.plain.clear()
+        self._pinned.setdefault(given.shape, set()).update(pins)
 
     def roots(self, given: Given) -> list[tuple[Any, str]]:
         """What a walk through the world begins with: the function, and arguments but data."""
@@ -194,45 +217,24 @@ class Runs:
         forms = list(map(_form, parts))
         return Run(seen, result, results, are_values, forms, list(sets), [], [], set())
 
-    def judge(self, shape: str, run: Run, before: Reached, after: Reached) -> bool:
-        """Whether the run set something up; ReplayError where it does at every call.
-
-        `shape` tells its arguments from others.
-        """
-        state, refused = run.state, run.refused
+    def judge(self, given: Given, run: Run, before: Reached, after: Reached) -> bool:
+        """Whether the run set something up; ReplayError where it does at every call."""
+        shape, state = self.digest(given), run.state
         chance = [c for c, _ in state if c.kind == "random"]
         is_cache = bool(state) and all(is_filled(c, value) for c, value in state)
         unseen = [c for key, c in after.cells.items() if key not in before.cells]
         is_missed = not state and any(id(c.owner) not in run.new for c in unseen)
         times = self.unsettled.get(shape, 0) + 1
         most = TOO_MANY if is_cache else 2 if is_missed else 1
-        only_asks = (refused or chance) and len(chance) == len(state)
+        only_asks = (run.refused or chance) and len(chance) == len(state)
         if (state or is_missed) and times <= most and not only_asks:
             if len(self.unsettled) > LIMIT:
                 self.unsettled.clear()
             self.unsettled[shape] = times
             return True
-        if refused or chance:
-            what, line = refused[0] if refused else _drawn(after, chance[0])
-            raise ReplayError(
-                f"{self.name} calls {what} at {line}: a replay would not call it again; call it "
-                'outside and pass what it gives as an argument, or use backend="eager"'
-            )
-        if state:
-            cell = state[0][0]
-            raise ReplayError(
-                f"{self.name} changes {cell.words} at {line_of(after, cell)}, which it reads "
-                "itself: each call needs a run of its own; pass it as an argument and return what "
-                'it becomes, or use backend="eager"'
-            )
-        if after.unknown or after.names.reads_globals or is_missed:
-            kind, path = (*after.unknown, ("globals()", (None, "globals")))[0]
-            what = f"the {kind} {spelled(path)} at {line_on(after, path)}"
-            raise ReplayError(
-                f"{self.name} reads {'what no walk finds' if is_missed else what}: a replay "
-                "cannot see it change; pass what it gives as an argument, or use "
-                'backend="eager"'
-            )
+        does = _refusal(run, after, chance, is_missed)
+        if does:
+            raise ReplayError(f'{self.name} {does}, or use backend="eager"')
         return False
 
     def run(
@@ -243,20 +245,7 @@ class Runs:
         is_plain: bool = False,
     ) -> Any:
         """The function itself; numbers come to it as Values, but integers; or all as they are."""
-        values: list[Any] = []
-        floats = []
-        for x, own in zip(numbers, given.numbers, strict=True):
-            if is_plain:
-                values.append(own)
-                continue
-            if type(own) is int:
-                values.append(x if type(x) is Integer else own)
-            else:
-                values.append(Value(x) if type(x) is float else x)
-            if type(own) is float:
-                floats.append(values[-1])
-            elif type(x) is Integer and x.v is not None:
-                floats.append(x.v)
+        values, floats = (given.numbers, []) if is_plain else _passed(numbers, given.numbers)
         unread = iter(values)
         arguments = rebuild(given.arguments, unread, True)
         keywords = rebuild(given.keywords, unread, True)
@@ -306,6 +295,46 @@ def _marked(cell: Cell | None) -> list[_Mark]:
         return []
     values = [node(OPS["mul"], v.data, v, 1.0, 1.0, None) for v in cast("list[Value]", numbers)]
     return [_Mark(cell, rebuild(cell.value, iter(values)), values)]
+
+
+def _passed(numbers: Iterable[Any], given: Iterable[Any]) -> tuple[list[Any], list[Value]]:
+    """Numbers as they come to a function, and those of them that are Values in place of others."""
+    values: list[Any] = []
+    stand_ins = []
+    for x, own in zip(numbers, given, strict=True):
+        if type(own) is int and type(x) is not Integer:
+            values.append(own)
+        else:
+            values.append(Value(x) if type(x) is float else x)
+        if type(own) is float:
+            stand_ins.append(values[-1])
+        elif type(x) is Integer and x.v is not None:
+            stand_ins.append(x.v)
+    return values, stand_ins
+
+
+def _refusal(run: Run, after: Reached, chance: Sequence[Cell], is_missed: bool) -> str:
+    """What a run does that no replay can do, and what to do instead; empty where it does not."""
+    if run.refused or chance:
+        what, line = run.refused[0] if run.refused else _drawn(after, chance[0])
+        return (
+            f"calls {what} at {line}: a replay would not call it again; call it outside and pass "
+            "what it gives as an argument"
+        )
+    if run.state:
+        cell, _ = run.state[0]
+        return (
+            f"changes {cell.words} at {line_of(after, cell)}, which it reads itself: each call "
+            "needs a run of its own; pass it as an argument and return what it becomes"
+        )
+    if after.unknown or after.names.reads_globals or is_missed:
+        kind, path = (*after.unknown, ("globals()", (None, "globals")))[0]
+        what = f"the {kind} {spelled(path)} at {line_on(after, path)}"
+        return (
+            f"reads {'what no walk finds' if is_missed else what}: a replay cannot see it change; "
+            "pass what it gives as an argument"
+        )
+    return ""
 
 
 def _drawn(after: Reached, source: Cell) -> tuple[str, str]:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import chain, groupby
 from typing import NamedTuple, TypeVar
 
-from engine.replay.roll import Access, Loop, Program
+from engine.replay.roll import Program, Rolled
 from engine.replay.tape import Bound, Guard
-from engine.replay.views import side_by_side
+from engine.replay.views import View, side_by_side
 
 T = TypeVar("T")
 FEW = 3, 4, 5  # numbers; the last of them is to be what the first two show
@@ -113,12 +113,12 @@ class _Line(NamedTuple):
                 x = float(self.number(int(x), int(y)))
             yield from [x] * self.number(len(some), len(more))
 
-    def access(self, a: Access, b: Access) -> Access:
-        if (a.table is None) is not (b.table is None) or a.needs_grad is not b.needs_grad:
+    def view(self, a: View, b: View) -> View:
+        if (a.table is None) is not (b.table is None):
             raise _UnevenError
         base, strides = self.number(a.base, b.base), self.numbers(a.strides, b.strides)
         table = self.table(a.table, b.table) if a.table and b.table else None
-        return replace(a, base=base, strides=strides, table=table)
+        return View(a.memory, base, self.numbers(a.shape, b.shape), strides, table)
 
     def table(self, a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
         """So many places for each row, each of which takes even steps from row to row; or for all
@@ -137,14 +137,15 @@ class _Line(NamedTuple):
             columns.append([start + step * row for row in range(self.size)])
         return tuple(chain.from_iterable(zip(*columns, strict=True)))
 
-    def loop(self, a: Loop, b: Loop) -> Loop:
-        return Loop(
+    def loop(self, a: Rolled, b: Rolled) -> Rolled:
+        return Rolled(
             _same(a.op, b.op),
             self.numbers(a.shape, b.shape),
             self.numbers(a.terms, b.terms),
-            tuple([self.access(*pair) for pair in _paired(a.scalars, b.scalars)]),
-            tuple([self.access(*pair) for pair in _paired(a.vectors, b.vectors)]),
+            tuple([self.view(*pair) for pair in _paired(a.scalars, b.scalars)]),
+            tuple([self.view(*pair) for pair in _paired(a.vectors, b.vectors)]),
             self.number(a.out, b.out),
+            _same(a.needs_grad, b.needs_grad),
         )
 
     def guard(self, a: Guard, b: Guard) -> Guard:

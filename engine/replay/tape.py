@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -87,6 +87,26 @@ class Tape:
                 order.append(place)
         return tuple(order)
 
+    def rooted(self, main: int | None) -> tuple[Tape, int | None, bool]:
+        """With the order of a backward from one output; which, and if all rows are below it.
+
+        That is the main one, if there is one, or one that has all below it; else it stays all.
+        """
+        if not self.outputs:
+            return self, main, True
+        last = max(range(len(self.outputs)), key=self.outputs.__getitem__)  # what may have all
+        wanted = last if main is None else main
+        below = self._first_below() if wanted == 0 else self.order_below(wanted)
+        is_whole = len(below) == len(self.order)
+        if main is None and not is_whole:
+            return self, None, True
+        return replace(self, order=below), wanted, is_whole
+
+    def _first_below(self) -> tuple[int, ...]:
+        """The rows below the first output: with these a sort from all of them begins."""
+        first = self.outputs[0]
+        return self.order[: self.order.index(first) + 1] if first >= 0 else ()
+
 
 class Escape(NamedTuple):
     """Where a number left the graph."""
@@ -142,7 +162,6 @@ class Recording:
         sides = [side for left, _, right, _ in self.guards for side in (left, right)]
         picks = [v for v in self.nodes if v.op is PICK and type(v._dx.index) is Value]
         sides += [v._dx.index for v in picks]
-        computed = [side for side in sides if type(side) is Value and side.op is not None]
         made = set(map(id, self.made))
         leaves: list[Operand] = []
         constants: dict[int, int] = {}
@@ -169,15 +188,7 @@ class Recording:
             return (place(index), *tables[known])
 
         with alone.lock:  # until its end places stand where a sweep has adjoints
-            _forget_places(sides)
-            order = _sorted(outputs)
-            first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
-            self.order = order[: first + 1]
-            met = other = order[-1].adjoint
-            beside = [v for v in computed if v.adjoint is not met]
-            if beside:
-                other = _sorted(beside)[-1].adjoint
-            nodes = [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
+            order, nodes = self._below(outputs, sides)
             for v in inputs:
                 leaves.append(v)
                 v.adjoint = -len(leaves)
@@ -204,12 +215,21 @@ class Recording:
                 bounds=tuple(bounds),
             )
 
-
-def _forget_places(operands: Iterable[Operand]) -> None:
-    """None of them has a place yet, though it be a leaf that no sort meets."""
-    for operand in operands:
-        if type(operand) is Value:
-            operand.adjoint = None
+    def _below(
+        self, outputs: Sequence[Operand], sides: Iterable[Any]
+    ) -> tuple[list[Value], list[Value]]:
+        """All below the outputs, sorted, and the nodes that they or the sides of guards need."""
+        beside = [side for side in sides if type(side) is Value]
+        for v in beside:
+            v.adjoint = None  # no place yet, though it be a leaf that no sort meets
+        order = _sorted(outputs)
+        first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
+        self.order = order[: first + 1]
+        met = other = order[-1].adjoint
+        others = [v for v in beside if v.op is not None and v.adjoint is not met]
+        if others:
+            other = _sorted(others)[-1].adjoint
+        return order, [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
 
 
 def _sorted(values: Sequence[Operand]) -> list[Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -176,24 +176,18 @@ def settle(state: Sequence[tuple[Cell, Any]], floats: dict[int, Value]) -> None:
         return x.data if is_computed_from(x, [floats]) else settled(x)
 
     for cell, value in state:
-        if cell.kind == "items" and hasattr(cell.owner, "__setitem__"):
-            _set_others(cell.owner, enumerate(value), plain)
-        elif cell.kind == "pairs":
-            _set_others(cell.owner, zip(*value, strict=True), plain)
+        if cell.kind == "pairs" or (cell.kind == "items" and hasattr(cell.owner, "__setitem__")):
+            entries = zip(*value, strict=True) if cell.kind == "pairs" else enumerate(value)
+            for key, x in entries:
+                if plain(x) is not x:
+                    cell.owner[key] = plain(x)
         elif cell.kind in SETTABLE and is_data(cell._replace(value=value)):
             numbers = numbers_of(value)
             found = list(map(plain, numbers))
-            if any(a is not b for a, b in zip(numbers, found, strict=True)):
-                put(cell, rebuild(value, iter(found)))
-            elif settled(value) is not value:
-                put(cell, settled(value))
-
-
-def _set_others(owner: Any, items: Iterable[tuple[Any, Any]], plain: Callable[[Any], Any]) -> None:
-    """Sets the items that are not plain already."""
-    for key, x in items:
-        if plain(x) is not x:
-            owner[key] = plain(x)
+            are_plain = all(a is b for a, b in zip(numbers, found, strict=True))
+            again = settled(value) if are_plain else rebuild(value, iter(found))
+            if again is not value:
+                put(cell, again)
 
 
 def is_data(cell: Cell) -> bool:

@@ -71,6 +71,11 @@ class View(NamedTuple):
         """The same moved to (axis, index) pairs."""
         return self._replace(base=self.base + sum(self.strides[k] * i for k, i in indices))
 
+    def repeated(self, lengths: Lengths) -> View:
+        """The same with more axes, the last ones, along which it stands still."""
+        still = (0,) * len(lengths)
+        return self._replace(shape=(*self.shape, *lengths), strides=(*self.strides, *still))
+
     @property
     def own(self) -> list[int]:
         """The axes along which it does not repeat."""

@@ -7,7 +7,8 @@ from itertools import takewhile
 
 from engine.ops import OPS, PICK
 from engine.pictures.texts import visible
-from engine.replay.roll import Access, Loop, Program
+from engine.replay.roll import Program, Rolled
+from engine.replay.views import View
 from engine.value import Value
 
 
@@ -30,7 +31,7 @@ def in_words(program: Program, names: Iterable[tuple[str, Value]] = ()) -> str:
     return "\n".join(lines)
 
 
-def _loop(loop: Loop) -> str:
+def _loop(loop: Rolled) -> str:
     size = " x ".join(map(str, loop.shape))
     if loop.op is PICK:
         return f"{size} pick{'' if loop.rows == 1 else 's'} from {loop.terms[0]} rows"
@@ -47,14 +48,14 @@ def _goes_on(program: Program, k: int) -> bool:
     return (
         after.op.arity == 1
         and after.rows == loop.rows
-        and after.scalars[0].places(after.shape) == list(range(loop.out, loop.out + loop.rows))
+        and after.scalars[0].places() == list(range(loop.out, loop.out + loop.rows))
     )
 
 
-def _parameters(program: Program, access: Access, lengths: tuple[int, ...]) -> list[int] | None:
+def _parameters(program: Program, view: View) -> list[int] | None:
     """The indices of the parameters that an operand reads; None where it reads other places."""
     first = program.leaves - len(program.parameters)
-    places = access.places(lengths)
+    places = view.places()
     if not all(first <= place < program.leaves for place in (min(places), max(places))):
         return None
     return [place - first for place in places]
@@ -66,7 +67,7 @@ def _by_names(program: Program, names: dict[Value, str]) -> dict[int, str]:
         read = [
             names[program.parameters[i]]
             for vector in loop.vectors
-            for i in _parameters(program, vector, (*loop.shape, *loop.terms)) or ()
+            for i in _parameters(program, vector) or ()
             if program.parameters[i] in names
         ]
         columns = zip(*(name.split(".") for name in read), strict=False)
@@ -83,11 +84,10 @@ def _as_layers(program: Program) -> dict[int, str]:
     for k, loop in enumerate(program.loops):
         if loop.op is not OPS["dot"]:
             continue
-        lengths = (*loop.shape, *loop.terms)
-        others = [v for v in loop.vectors if _parameters(program, v, lengths) is None]
+        others = [v for v in loop.vectors if _parameters(program, v) is None]
         if len(others) != 1 or loop.rows == 1:
             continue
-        places = others[0].places(lengths)
+        places = others[0].places()
         if not start <= min(places) <= max(places) < stop:
             return {}
         layers.append(k)

@@ -353,8 +353,8 @@ def steps_of(program: Program) -> Iterator[Step]:
     """
     for loop in program.loops:
         terms = math.prod(loop.terms)
-        scalars = [access.places(loop.shape) for access in loop.scalars]
-        vectors = [access.places((*loop.shape, *loop.terms)) for access in loop.vectors]
+        scalars = [view.places() for view in loop.scalars]
+        vectors = [view.places() for view in loop.vectors]
         for row in range(loop.rows):
             s = [places[row] for places in scalars]
             vs = [places[row * terms : (row + 1) * terms] for places in vectors]

@@ -141,32 +141,39 @@ class Choice:
         running: str,
         many: bool = False,
         spent: Spent | None = None,
+        is_open: bool = True,
     ) -> None:
+        """Among what may run a program beside the `running` backend; none unless `is_open`.
+
+        `many`: there are other programs like it, in other lengths. Of a backend that was named each
+        is what it is alone, to the last bit.
+        """
         self.words: list[str] = []  # what came of each attempt
         self.company: Callable[[str], Sequence[Source]] = _nobody  # what a backend is to run beside
         self._program, self._tape, self._running = program, tape, running
-        self._many = many
+        self._is_open, self.many = is_open, many and is_open
         self.attempts = self._possible()  # that are left
         self._spent = spent or Spent()
         self._runs, self._quickest = 0, math.inf  # calls, and the seconds of one
         self._work: Work[list[Compiled]] | None = None
         self._new: list[Compiled] = []  # to be timed
         self._times: list[tuple[float, float]] = []  # of the running kernel, of the new one
-        first = len(program.constants)
-        wanted = [first + k for k, is_wanted in enumerate(tape.input_grads) if is_wanted]
-        self._gradients = [*wanted, *range(first + program.inputs, program.leaves)]
 
     def expect_many(self) -> None:
         """Other programs like it will come; what has begun goes on."""
-        self._many = True
+        if self.many or not self._is_open:
+            return
+        self.many = True
         if self.attempts and not (self._work or self._new):
             left = {attempt.name for attempt in self.attempts}
             self.attempts = [attempt for attempt in self._possible() if attempt.name in left]
 
     def _possible(self) -> list[Attempt]:
         """All attempts; none in Python, which is written from the tape, where that shows a part."""
+        if not self._is_open:
+            return []
         is_whole = self._program.is_of(self._tape)
-        found = attempts(self._program, self._running, self._many)
+        found = attempts(self._program, self._running, self.many)
         return [attempt for attempt in found if is_whole or attempt.name != "python"]
 
     def forward(self, kernel: Kernel, seeds: Callable[[], Sequence[float]]) -> Chosen | None:
@@ -215,7 +222,7 @@ class Choice:
             backends.backend(attempt.name)  # imported here: a fork must not cut that in half
             if attempt.name == "numpy":
                 import_module("engine.replay.backends.called")
-            wanted = [(self._program, self._tape, self._many), *self.company(attempt.name)]
+            wanted = [(self._program, self._tape, self.many), *self.company(attempt.name)]
         except Exception as error:  # also of an optimizer's own code, which floats alone suit
             self._end(f"without {attempt.name}: {error}", attempt.name)
             return
@@ -258,10 +265,12 @@ class Choice:
         return Chosen(name, new, company, agrees)
 
     def _agree(self, kernel: Kernel, new: Kernel, backward: bool) -> bool:
-        outputs = list(self._program.outputs)
-        pairs = [(kernel.values, new.values, outputs)]
+        program, first = self._program, len(self._program.constants)
+        pairs = [(kernel.values, new.values, list(program.outputs))]
         if backward:
-            pairs.append((kernel.adjoints, new.adjoints, self._gradients))
+            wanted = [first + k for k, is_wanted in enumerate(self._tape.input_grads) if is_wanted]
+            wanted += range(first + program.inputs, program.leaves)
+            pairs.append((kernel.adjoints, new.adjoints, wanted))
         return all(are_close([a[k] for k in at], [b[k] for k in at]) for a, b, at in pairs)
 
     def _end(self, words: str, tried: str = "") -> None:

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from engine.op import Op
 from engine.ops import PICK
 from engine.replay.loops import Loop, lowered
-from engine.replay.roll import Access
-from engine.replay.roll import Loop as Rolled
+from engine.replay.roll import Rolled
 from engine.replay.tape import Tape, graded
+from engine.replay.views import View, packed
 from engine.value import Value
 
 
@@ -38,14 +38,17 @@ def unrolled(tape: Tape, needs: Sequence[bool]) -> Iterator[tuple[Op, Loop]]:
     for (op, count), rows in kinds.items():
         if op is PICK:
             continue
-        accesses = []
         columns: list[Sequence[int]] = op.columns(range(count))
-        for column in columns:
-            table = tuple([tape.rows[row][1][k] for row in rows for k in column])
-            accesses.append(Access(0, (), table, any(map(needs.__getitem__, table))))
         cut, terms = (2, (len(columns[0]),)) if op.many else (0, ())
-        scalars, vectors = tuple(accesses[cut:]), tuple(accesses[:cut])
-        loop = lowered(Rolled(op, (len(rows),), terms, scalars, vectors, 0))
+        views = []
+        for k, column in enumerate(columns):
+            table = tuple([tape.rows[row][1][place] for row in rows for place in column])
+            shape = (len(rows), *(terms if k < cut else ()))
+            views.append(View("v", 0, shape, packed(shape), table))
+        scalars, vectors = views[cut:], views[:cut]
+        wanted = [any(map(needs.__getitem__, v.table or ())) for v in (*scalars, *vectors)]
+        rolled = Rolled(op, (len(rows),), terms, (*scalars,), (*vectors,), 0, (*wanted,))
+        loop = lowered(rolled)
         yield op, loop._replace(target=loop.target._replace(table=tuple(rows)))
 
 
