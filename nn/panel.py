@@ -171,19 +171,42 @@ def across_ticks(scale: Scale, left: float, width: float) -> list[Tick]:
 
 def drawn(panel: Panel, above: float) -> Iterator[str]:
     """The elements of a panel whose frame begins so far down."""
-    height = panel.height
-    up_ticks = panel.up.ticks
-    if up_ticks is None:
-        up_ticks = tuple(ticks(panel.up.axis, max(2, int(height // 40))))
-    texts = [fitted(text, TEXT, 0.4 * WIDTH) for _, text in up_ticks]
+    ticks_up = _up_ticks(panel)
+    texts = [fitted(text, TEXT, 0.4 * WIDTH) for _, text in ticks_up]
     left = PAD + max([width_of(text, TEXT) + 6 for text in texts if text], default=0.0)
     width = panel.width or WIDTH - left - PAD
-    across, up = panel.across.axis, panel.up.axis
+    yield from _head(panel)
+    if panel.up.name:
+        name = fitted(panel.up.name, TEXT, WIDTH - left - PAD)
+        yield _text(left, above - 7, name, "soft")
+    lines = []
+    below = above + panel.height + BELOW
+    numbers = across_ticks(panel.across, left, width)
+    places = panel.across.axis.places(number for number, _ in numbers)
+    for x, (_, text) in zip((width * place for place in places), numbers, strict=True):
+        lines.append(f"M{coordinate(left + x)} {coordinate(above)}v{coordinate(panel.height)}")
+        if text:
+            yield _text(_middle(left + x, text), below, text, "soft", MIDDLE)
+    places = panel.up.axis.places(number for number, _ in ticks_up)
+    for place, text in zip(places, texts, strict=True):
+        at = above + panel.height * (1 - place)
+        if panel.up.ticks is None:
+            lines.append(f"M{coordinate(left)} {coordinate(at)}h{coordinate(width)}")
+        yield _text(left - 6, at + 4.5, text, "soft", END)
+    if lines:
+        yield f'<path d="{"".join(lines)}" fill="none" stroke="currentColor" {paint("line")}/>'
+    yield from _framed(panel, left, above, width)
+    yield from _foot(panel, below, left + width / 2)
 
-    def place(xs: Numbers, ys: Numbers) -> Points:
-        pairs = zip(across.places(xs), up.places(ys), strict=True)
-        return [(width * x, height * (1 - y)) for x, y in pairs]
 
+def _up_ticks(panel: Panel) -> Sequence[Tick]:
+    if panel.up.ticks is not None:
+        return panel.up.ticks
+    return ticks(panel.up.axis, max(2, int(panel.height // 40)))
+
+
+def _head(panel: Panel) -> Iterator[str]:
+    """Title and legend."""
     y = PAD + 11
     for line in title_of(panel):
         yield _text(PAD, y, line, more=BOLD)
@@ -195,26 +218,17 @@ def drawn(panel: Panel, above: float) -> Iterator[str]:
             yield _text(x + SAMPLE, y, name)
             x += SAMPLE + width_of(name, TEXT) + APART
         y += LINE
-    if panel.up.name:
-        name = fitted(panel.up.name, TEXT, WIDTH - left - PAD)
-        yield _text(left, above - 7, name, "soft")
-    lines = []
-    below = above + height + BELOW
-    numbers = across_ticks(panel.across, left, width)
-    places = across.places(number for number, _ in numbers)
-    for x, (_, text) in zip((width * place for place in places), numbers, strict=True):
-        lines.append(f"M{coordinate(left + x)} {coordinate(above)}v{coordinate(height)}")
-        if text:
-            yield _text(_middle(left + x, text), below, text, "soft", MIDDLE)
-    places = up.places(number for number, _ in up_ticks)
-    for at, text in zip((above + height * (1 - place) for place in places), texts, strict=True):
-        if panel.up.ticks is None:
-            lines.append(f"M{coordinate(left)} {coordinate(at)}h{coordinate(width)}")
-        yield _text(left - 6, at + 4.5, text, "soft", END)
-    d = "".join(lines)
-    yield f'<path d="{d}" fill="none" stroke="currentColor" {paint("line")}/>' if d else ""
+
+
+def _framed(panel: Panel, left: float, above: float, width: float) -> Iterator[str]:
+    """The marks, and the frame around them."""
+
+    def place(xs: Numbers, ys: Numbers) -> Points:
+        pairs = zip(panel.across.axis.places(xs), panel.up.axis.places(ys), strict=True)
+        return [(width * x, panel.height * (1 - y)) for x, y in pairs]
+
     # An svg inside an svg shows nothing outside of itself.
-    size = f'width="{coordinate(width)}" height="{coordinate(height)}"'
+    size = f'width="{coordinate(width)}" height="{coordinate(panel.height)}"'
     yield f'<svg x="{coordinate(left)}" y="{coordinate(above)}" {size}>'
     yield from (drawn_mark(mark, place) for mark in panel.marks)
     yield "</svg>"
@@ -222,11 +236,15 @@ def drawn(panel: Panel, above: float) -> Iterator[str]:
         f'<rect x="{coordinate(left)}" y="{coordinate(above)}" {size} fill="none" '
         f'stroke="currentColor" {paint("soft")} stroke-width="0.8"/>'
     )
+
+
+def _foot(panel: Panel, below: float, middle: float) -> Iterator[str]:
+    """The name of the axis below, and the notes."""
     if panel.across.ticks != ():
         below += LINE
     if panel.across.name:
         name = fitted(panel.across.name, TEXT, _room(panel))
-        yield _text(_middle(left + width / 2, name), below, name, "soft", MIDDLE)
+        yield _text(_middle(middle, name), below, name, "soft", MIDDLE)
         below += LINE
     for k, line in enumerate(_notes(panel)):
         yield _text(PAD, below + k * LINE, line, "soft")

@@ -81,26 +81,18 @@ def _on_the_way(words: Words, place: int, right: float) -> Iterator[tuple[float,
     slopes = [record.edges[share.edge].partial or 0.0 for share in shares]
     above = " and ".join(dict.fromkeys(called[head] for head in heads))
     yield -right, SIGN
-    if len(shares) > 1:
-        for share in shares:
-            yield (
-                share.contribution,
-                f"that is one path alone: {len(shares)} paths from {above} meet in "
-                f"{called[place]}, add them",
-            )
-    if len(shares) > 2:
-        for share in shares:
-            yield (
-                right - share.contribution,
-                (f"one path is missing: {len(shares)} meet in {called[place]}, add them all"),
-            )
-    for slope in (*slopes, math.fsum(slopes)):
+    count, contributions = len(shares), [share.contribution for share in shares]
+    for one in contributions if count > 1 else ():
         yield (
-            slope,
-            f"you have the slope of the brick, not times the blame from above, that of {above}",
+            one,
+            f"that is one path alone: {count} paths from {above} meet in {called[place]}, add them",
         )
-    for share in shares:
-        yield share.adjoint, f"that is the blame of {above}: multiply it by the slope of the brick"
+    for one in contributions if count > 2 else ():
+        yield right - one, f"one path is missing: {count} meet in {called[place]}, add them all"
+    said = f"you have the slope of the brick, not times the blame from above, that of {above}"
+    yield from ((slope, said) for slope in (*slopes, math.fsum(slopes)))
+    said = f"that is the blame of {above}: multiply it by the slope of the brick"
+    yield from ((share.adjoint, said) for share in shares)
     for text, way, combine in MISTAKES.values():
         yield sweep(record, way, combine).grads[place], f"this happened on the way: {text}"
     for other in (place, record.root):
