@@ -38,12 +38,12 @@ class Reply:
     lines: tuple[str, ...] = ()
     hints: tuple[str, ...] = ()
     solution: str = ""
-    is_open: bool = False  # the solution: it was asked for
+    shows_solution: bool = False  # it was asked for
 
     def __repr__(self) -> str:
         first, *others = self.lines or ("",)
         more = [*others, *self._numbered()]
-        if self.is_open:
+        if self.shows_solution:
             more += ["the solution:", *(f"  {line}" for line in self.solution.splitlines())]
         elif self.solution:
             more.append(f'solution("{self.name}") shows a solution')
@@ -63,8 +63,8 @@ class Reply:
     def _folded(self) -> str:
         exercise = EXERCISES[self.name]
         solution = f"<pre>{escape(exercise.solution)}</pre>"
-        folded = _details("Solution", solution, is_open=self.is_open)
-        if self.verdict in (OPEN, WRONG, HELP) and not self.is_open:
+        folded = _details("Solution", solution, is_open=self.shows_solution)
+        if self.verdict != RIGHT and not self.shows_solution:
             count = len(exercise.hints)
             for n in range(count, len(self.hints), -1):
                 hint = f"<div>{escape(exercise.hints[n - 1])}</div>"
@@ -143,7 +143,7 @@ def solution(name: str) -> Reply:
         after_three = 3 * right
     """
     exercise = _row(name)
-    return Reply(name, HELP, (exercise.asks,), solution=exercise.solution, is_open=True)
+    return Reply(name, HELP, (exercise.asks,), solution=exercise.solution, shows_solution=True)
 
 
 def progress(folder: str | Path = ".") -> "Progress":

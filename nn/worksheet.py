@@ -56,8 +56,8 @@ def worksheet(path: str | Path) -> tuple[str, str]:
     the page of a step, or is of another version; OSError where it cannot be read.
     """
     with reading(path, "the page of a step") as text:
-        record, picture = _parts(text)
         try:
+            record, picture = _parts(text)
             for is_part in (False, True):
                 asked, answers = (_page(record, picture, is_part, show) for show in (_blank, _bold))
                 if (count := asked.count(BLANK)) <= MOST:
@@ -109,15 +109,18 @@ def _events(record: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
 def _asked(record: Mapping[str, Any], is_part: bool) -> set[int]:
     """The nodes that are asked for: all, or those in no neuron and in the first of each layer."""
     groups = [tuple(node["group"]) for node in record["nodes"]]
-    first: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for group in groups if is_part else ():
-        if len(group) > 1:
-            first[group[:-1]] = min(first.get(group[:-1], group), group, key=_natural)
-    return {n for n, group in enumerate(groups) if first.get(group[:-1], group) == group}
+    if not is_part:
+        return set(range(len(groups)))
+    first: dict[tuple[str, ...], str] = {}
+    for *outer, neuron in (group for group in groups if len(group) > 1):
+        layer = tuple(outer)
+        first[layer] = min(first.get(layer, neuron), neuron, key=_natural)
+    return {n for n, group in enumerate(groups) if len(group) < 2 or first[group[:-1]] == group[-1]}
 
 
-def _natural(group: Sequence[str]) -> tuple[int, str]:
-    return len(group[-1]), group[-1]
+def _natural(text: str) -> list[int | str]:
+    """How texts with numbers are put in order: neuron 2 before neuron 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", text)]
 
 
 # --- a page ---------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ def _sections(record: Mapping[str, Any], is_part: bool, show: Show) -> Iterator[
         or (n in used - asked and node["kind"] == "operation")
     ]
     rows = [(where[n], [told(nodes[n]["label"]), _plain(nodes[n]["data"])]) for n in given]
-    rows.sort(key=lambda row: row[0])
+    rows.sort(key=lambda row: _natural(row[0]))
     words = "The inputs, and the weights before the step."
     if is_part:
         words += " Only the first neuron of each layer is asked for; the others gave what is here."

@@ -41,7 +41,7 @@ def test_what_a_learner_changed_stays(capsys, tmp_path):
     assert main(["course", "mine", "--no-open"]) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
         "mine: 1 file copied",
-        f"Left as you changed it: {NOTEBOOKS[0]}. Delete it to get it as it was.",
+        f"Left as you changed them: {NOTEBOOKS[0]}. Delete one to get it as it was.",
     ]
     assert changed.read_text() == "{}"
     assert gone.exists()

@@ -1,11 +1,13 @@
 """Worksheets: their numbers beside those of the calculus, what they hide, other files."""
 
 import re
+from random import Random
 
 import pytest
 from browsers import chromium
 from commands import fails
 from hostile import HOSTILE
+from mutated import mutated_json
 
 from engine import Value, steps
 from engine.files import write
@@ -162,6 +164,22 @@ def test_a_picture_with_anything_else_in_it_is_left_out(added, tmp_path):
     for each in worksheet(page):
         assert '<div class="picture' not in each
         assert added not in each
+
+
+def test_a_spoilt_record_is_refused_or_read(tmp_path, amount):
+    """Never an error of another kind, which the command would show as a traceback."""
+    watched()
+    page = tmp_path / "step.html"
+    good = page.read_text()
+    refused = 0
+    for k in range(amount(100, 300, 3000)):
+        spoilt = mutated_json(record_of(good).encode(), Random(f"worksheet {k}")).decode()
+        page.write_text(good.replace(record_of(good), spoilt))
+        try:
+            worksheet(page)
+        except (ValueError, ArithmeticError):
+            refused += 1
+    assert refused > k / 4
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -34,8 +34,8 @@ def course(options: argparse.Namespace) -> int:
     new, changed = copied(folder)
     print(f"{folder}: {many(len(new), 'file')} copied" if new else f"{folder}: nothing to copy")
     if changed:
-        it = "it" if len(changed) == 1 else "them"
-        print(f"Left as you changed {it}: {', '.join(changed)}. Delete it to get it as it was.")
+        names = ", ".join(changed)
+        print(f"Left as you changed them: {names}. Delete one to get it as it was.")
     if find_spec("jupyterlab") and not options.no_open:
         return open_lab(folder)
     install = (
