@@ -10,6 +10,7 @@ import copy
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -32,7 +33,10 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Looked:
-    """Who looks at a file, and the functions of it that are changed (all if none are named)."""
+    """Who looks at a file, and the functions of it that are changed (all if none are named).
+
+    Tests are named as pytest takes them: `file`, `file::test`, `file -k words`.
+    """
 
     tests: tuple[str, ...]
     functions: tuple[str, ...] = ()
@@ -43,13 +47,16 @@ TWICE = "tests/test_fuzz.py::test_a_second_backward_doubles_the_leaves_and_nothi
 REPLAYS = "tests/test_replay.py"
 BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
+IN_C = f"{OTHERS}[c-2-160]"
+CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
+WORLD = "tests/test_world.py -k module-python and (needs_few or chance or numbers)"
 
 
-def _backend(of: str, fuzz: str, *files: str) -> dict[str, Looked]:
-    tests = fuzz, f"tests/test_{of}.py"
+def _own(folder: str, files: str, *tests: str) -> dict[str, Looked]:
+    """Files of a folder; the test of its own looks at each first."""
     return {
-        f"engine/replay/{file}.py": Looked((f"tests/test_{Path(file).name}.py", *tests))
-        for file in files
+        f"{folder}/{file}.py": Looked((f"tests/test_{Path(file).name}.py", *tests))
+        for file in files.split()
     }
 
 
@@ -74,12 +81,39 @@ TARGETS = {
     },
     "python": {
         "engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py")),
-        **_backend("python", BITS, "backends/pythontext", "backends/unrolled", "backends/blanks"),
+        **_own("engine/replay/backends", "pythontext unrolled blanks", BITS,
+               "tests/test_python.py"),
     },
-    "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]", "views", "backends/arrays",
-                      "backends/scalars", "backends/matmul", "backends/ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "backends/infix", "backends/cformula",
-                  "backends/cloops", "backends/ctext", "backends/contraction"),
+    "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
+                  "backends/ufuncs", f"{OTHERS}[numpy-7-1000]", "tests/test_numpy.py"),
+    "c": _own("engine/replay/backends", "infix cformula cloops ctext contraction", IN_C,
+              "tests/test_c.py"),
+    "javascript": {
+        f"engine/replay/backends/javascript.{kind}": Looked(("tests/test_javascript.py",))
+        for kind in ("py", "js")
+    },
+    "loops": _own("engine/replay", "loops", IN_C, BITS, "tests/test_numpy.py"),
+    "arguments": _own("engine/replay", "arguments", CALLS),
+    "tape": {
+        **_own("engine/replay", "tape", CALLS),
+        "engine/replay/watch.py": Looked(("tests/test_tape.py", CALLS)),
+    },
+    "replay": _own("engine/replay", "stretch runs recorded", CALLS)
+    | {"engine/replay/replay.py": Looked((CALLS, REPLAYS))},
+    "guards": {
+        **_own("engine/replay", "cells causes undo witness compare", WORLD),
+        "engine/replay/kinds.py": Looked(("tests/test_kinds.py -k not training", WORLD)),
+        "engine/replay/reach.py": Looked(("tests/test_reach.py -k not file_of_nn", WORLD)),
+        "engine/replay/world.py": Looked((WORLD,)),
+    },
+    "descent": _own("nn", "mover flat link descent", "tests/test_descent.py"),
+    "checkpoint": {
+        **_own("nn", "save checkpoint"),
+        "nn/identity.py": Looked(("tests/test_checkpoint.py",)),
+        "nn/files.py": Looked(("tests/test_save.py", "tests/test_checkpoint.py")),
+    },
+    "data": _own("nn", "table data reading", "tests/test_data.py"),
+    "check": _own("engine", "differences check", "tests/test_check.py"),
 }
 # fmt: on
 
@@ -167,6 +201,20 @@ _IN_TEXT = {  # of code that is written by the code
     **{"np.add": "np.subtract", "np.subtract": "np.add", "np.multiply": "np.add"},
     **{"np.negative": "np.positive", "fill(0.0)": "fill(1.0)", "fmax": "fmin"},
 }
+
+_IN_SCRIPTS = {  # of JavaScript; ` | 1 ? ` takes the first branch always
+    **{" + ": " - ", " - ": " + ", " * ": " + ", " / ": " * ", " += ": " -= ", "-": "+"},
+    **{" === ": " !== ", " !== ": " === ", " && ": " || ", " || ": " && ", "!": ""},
+    **{" < ": " >= ", " >= ": " < ", " > ": " <= ", " <= ": " > ", " ? ": " | 1 ? "},
+}
+_SCRIPT = re.compile(
+    r"""//[^\n]* | /\*.*?\*/  # what stays: comments, texts, patterns
+      | "(?:\\.|[^"\\])*" | `(?:\\.|[^`\\])*` | /(?![ ])(?:\\.|\[[^\]]*\]|[^/\\\n])+/
+      | (?P<number> (?<![\w.]) \d+ (?:\.\d+)? (?:e-?\d+)? (?!\w))
+      | (?P<sign> [ ](?:[-+*/<>?]|[+<>]=|[!=]==|&&|\|\|)[ ] | (?<=[ (\[])-(?=[\w(]) | !(?=[\w(/]))
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def _wrongs(node: ast.AST, is_formula: bool) -> Iterator[ast.AST]:
@@ -292,11 +340,33 @@ def of_code(file: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
             yield Mutant(file, f"{Path(file).name}: {difference}", wrong)
 
 
+def of_script(file: str) -> Iterator[Mutant]:
+    """Each sign, comparison, branch and number of a script."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for found in _SCRIPT.finditer(text):
+        if found["sign"]:
+            wrong = _IN_SCRIPTS[found["sign"]]
+        elif found["number"]:
+            number = ast.literal_eval(found["number"])
+            wrong = repr(number + 1 if isinstance(number, int) else 2 * number)
+        else:
+            continue
+        changed = text[: found.start()] + wrong + text[found.end() :]
+        line = text.count("\n", 0, found.start())
+        was, now = (each.splitlines()[line].strip() for each in (text, changed))
+        yield Mutant(file, f"{Path(file).name}: {_difference(was, now)}", changed)
+
+
+def _of(target: str, file: str, looked: Looked) -> Iterator[Mutant]:
+    if target == "rows":
+        return of_formulas(file)
+    return of_script(file) if file.endswith(".js") else of_code(file, looked.functions)
+
+
 def every(target: str) -> list[Mutant]:
     found = {}
     for file, looked in TARGETS[target].items():
-        mutants = of_formulas(file) if target == "rows" else of_code(file, looked.functions)
-        found |= {mutant.text: mutant for mutant in mutants}
+        found |= {mutant.text: mutant for mutant in _of(target, file, looked)}
     return list(found.values())
 
 
@@ -320,8 +390,8 @@ def by_hand() -> list[Mutant]:
 
 
 def copied(to: Path) -> None:
-    """The engine, the nets and the tests."""
-    for part in ("engine", "nn", "tests"):
+    """The engine, the nets, and what the tests need."""
+    for part in ("engine", "nn", "tests", "benchmarks"):
         shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
     (to / "pytest.ini").write_text("[pytest]\npythonpath = . tests/helpers\n")
 
@@ -366,7 +436,11 @@ def _look(house: Path, tests: Sequence[str], patience: int) -> None:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         slow = "million or 100_000 or deep or wide or whole_batches or threads or interrupts"
         slow += " or page_of_differences"
-        code = any(pytest.main([*options, "-k", f"not ({slow})", test]) for test in tests)
+        for test in tests:
+            file, _, words = test.partition(" -k ")
+            code = pytest.main([*options, "-k", f"({words or 'test'}) and not ({slow})", file])
+            if code:
+                break
     finally:
         os._exit(bool(code))
 
