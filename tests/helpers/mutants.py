@@ -6,6 +6,7 @@ mutant is killed where one fails, or where they take far longer than they do wit
 """
 
 import ast
+import compileall
 import copy
 import json
 import os
@@ -18,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 3  # times as long as the tests of a right engine
@@ -390,16 +392,16 @@ def by_hand() -> list[Mutant]:
 
 
 def copied(to: Path) -> None:
-    """The engine, the nets, and what the tests need."""
+    """The engine, the nets, and what the tests need; compiled, to be known by their hashes."""
     for part in ("engine", "nn", "tests", "benchmarks"):
         shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
     (to / "pytest.ini").write_text("[pytest]\npythonpath = . tests/helpers\n")
+    compileall.compile_dir(to, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
 
 
 def _preload() -> None:
     """What is not ours, so that a child need not load it."""
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    sys.dont_write_bytecode = True  # a .pyc of the same second would stand for the next mutant
     for name in ("gmpy2", "mpmath", "numpy", "hypothesis.strategies", "torch", "_pytest.doctest"):
         try:
             __import__(name)
@@ -460,7 +462,9 @@ def main(target: str, most: str = "1000000") -> None:
         for mutant in wanted[: int(most)]:
             file, tests = house / mutant.file, looked[mutant.file]
             if mutant.file not in patience:
+                sys.dont_write_bytecode = False  # pytest keeps the tests as it compiles them
                 found, seconds = looks(house, tests, 1000)
+                sys.dont_write_bytecode = True  # but no mutant
                 if found != "sound":
                     raise RuntimeError(f"{tests} fail without a change")
                 patience[mutant.file] = PATIENCE * (10 + seconds)
