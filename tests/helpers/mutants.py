@@ -115,7 +115,13 @@ TARGETS = {
         "nn/files.py": Looked(("tests/test_save.py", "tests/test_checkpoint.py")),
     },
     "data": _own("nn", "table data reading", "tests/test_data.py"),
-    "check": _own("engine", "differences check", "tests/test_check.py"),
+    "check": {
+        f"engine/{file}.py": Looked(("tests/test_check.py",)) for file in ("check", "differences")
+    },
+    "page": {
+        f"engine/pictures/page/{name}.js": Looked(("tests/test_page_scripts.py",))
+        for name in ("numbers", "words", "state", "pack")
+    },
 }
 # fmt: on
 
