@@ -1,4 +1,4 @@
-"""The scripts of the page that know of no page, without a browser: numbers, words, state, pack."""
+"""The scripts of the page that know of no page, without a browser: numbers, words, state."""
 
 import json
 import math
@@ -20,8 +20,7 @@ from nn.optim import SGD, Adam
 from nn.watch import watch
 
 SCRIPTS = "\n".join(
-    (HERE / f"{name}.js").read_text(encoding="utf-8")
-    for name in ("numbers", "words", "state", "pack")
+    (HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("numbers", "words", "state")
 )
 RUN = f"(() => {{\n{SCRIPTS}\nreturn ({{ of, given }}) => eval(of)(...given);\n}})()"
 
@@ -164,7 +163,7 @@ def test_a_story_says_when_gradients_are_final(call, name):
 
 def test_what_comes_after_the_backward_pass_alone_is_left_over(call):
     """A parameter that this step does not use keeps the gradient of the step before."""
-    nodes = [{"kind": "parameter", "label": name, "group": []} for name in "ab"]
+    nodes = [{"kind": "parameter", "label": x, "name": x, "group": []} for x in "ab"]
     events = [
         {"kind": "backward", "to": 0, "edge": 0, "contribution": 2.0},
         {"kind": "leftover", "node": 1, "new": 3.0},
@@ -422,77 +421,3 @@ def test_tiles_of_the_other_events(call):
             [e["old"], "still there"], "+", [e["contribution"], "gradient of this step"],
             "=", [e["new"], "gradient now", "answer"],
         ]  # fmt: skip
-
-
-# --- pack ---------------------------------------------------------------------------------------
-
-PACK = """(things) => {
-  const places = pack(things);
-  return things.map((thing) => ["x", "y", "width", "height"].map((key) => places.get(thing)[key]));
-}"""
-
-
-def thing(x, y, width=100, height=20, *, size=None, group=None, closed=False):
-    """What `pack` takes: an area of the whole picture, and the size that it has now."""
-    width_now, height_now = size or (width, height)
-    return {
-        "area": {"x": x, "y": y, "width": width, "height": height},
-        "size": {"width": width_now, "height": height_now},
-        "group": group,
-        "thing": {"closed": closed},
-    }
-
-
-def test_columns_stand_side_by_side_around_one_middle_line(call):
-    found = call(PACK, [
-        thing(500, 10, size=(60, 30), group="b"),
-        thing(0, 300, size=(50, 20), group="a"),
-        thing(0, 100, size=(100, 40), group="a"),
-        thing(600, 0, size=(10, 10), group="c"),  # begins where the first ends
-    ])  # fmt: skip
-    assert found == [
-        [164, -15, 60, 30],
-        [25, 14, 50, 20],  # 8 below the other of its group; both are 68 high
-        [0, -34, 100, 40],
-        [288, -5, 10, 10],
-    ]
-
-
-def test_groups_stand_further_apart(call):
-    found = call(PACK, [thing(0, 0, group="a"), thing(0, 50, group="b"), thing(0, 90, group="b")])
-    assert [y for _, y, *_ in found] == [-52, 4, 32]  # 36 and 8 between three of 20
-
-
-def test_what_overlaps_shares_a_column_in_the_order_of_middles(call):
-    found = call(PACK, [
-        thing(0, 100, 100, 10, group="g"),
-        thing(10, 0, 20, 300, size=(20, 10), group="g"),  # its middle is below
-        thing(60, 0, 70, 20, group="g"),
-        thing(120, 50, 10, 20, group="g"),  # beside the first, not beside the one before
-        thing(130, 0, 10, 10, group="g"),  # in a column of its own
-    ])  # fmt: skip
-    assert [x for x, *_ in found] == [0, 40, 15, 45, 164]
-    assert [y for _, y, *_ in found] == [14, 32, -42, -14, -5]
-
-
-def test_a_wide_thing_holds_its_column_open(call):
-    found = call(PACK, [thing(0, 0, 200), thing(10, 50, 20), thing(150, 90, 20), thing(200, 0, 20)])
-    assert [x for x, *_ in found] == [0, 90, 90, 264]
-
-
-@pytest.mark.parametrize(("count", "columns"), [
-    (1, [1]), (8, [8]), (9, [5, 4]), (16, [8, 8]), (17, [6, 6, 5]), (25, [7, 7, 7, 4]),
-])  # fmt: skip
-def test_a_tall_column_of_loose_numbers_is_folded(call, count, columns):
-    loose = [thing(0, 30 * n) for n in range(count)]
-    found = call(PACK, [*loose, thing(500, 0)])
-    starts = [110 * k for k, size in enumerate(columns) for _ in range(size)]
-    assert [x for x, *_ in found] == [*starts, 110 * (len(columns) - 1) + 164]
-    tops = [28 * n - (28 * size - 8) / 2 for size in columns for n in range(size)]
-    assert [y for _, y, *_ in found[:-1]] == tops
-
-
-@pytest.mark.parametrize("more", [{"group": "g"}, {"closed": True}])
-def test_boxes_are_not_folded(call, more):
-    found = call(PACK, [*(thing(0, 30 * n) for n in range(8)), thing(0, 240, **more)])
-    assert {x for x, *_ in found} == {0}

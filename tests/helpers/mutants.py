@@ -49,9 +49,7 @@ TWICE = "tests/test_fuzz.py::test_a_second_backward_doubles_the_leaves_and_nothi
 REPLAYS = "tests/test_replay.py"
 BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
-IN_C = f"{OTHERS}[c-2-160]"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
-WORLD = "tests/test_world.py -k module-python and (needs_few or chance or numbers)"
 
 
 def _own(folder: str, files: str, *tests: str) -> dict[str, Looked]:
@@ -88,39 +86,17 @@ TARGETS = {
     },
     "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
                   "backends/ufuncs", f"{OTHERS}[numpy-7-1000]", "tests/test_numpy.py"),
-    "c": _own("engine/replay/backends", "infix cformula cloops ctext contraction", IN_C,
-              "tests/test_c.py"),
-    "javascript": {
-        f"engine/replay/backends/javascript.{kind}": Looked(("tests/test_javascript.py",))
-        for kind in ("py", "js")
-    },
-    "loops": _own("engine/replay", "loops", IN_C, BITS, "tests/test_numpy.py"),
+    "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
+              "backends/ctext backends/contraction", f"{OTHERS}[c-2-160]", "tests/test_c.py"),
     "arguments": _own("engine/replay", "arguments", CALLS),
     "tape": {
         **_own("engine/replay", "tape", CALLS),
         "engine/replay/watch.py": Looked(("tests/test_tape.py", CALLS)),
     },
-    "replay": _own("engine/replay", "stretch runs recorded", CALLS)
-    | {"engine/replay/replay.py": Looked((CALLS, REPLAYS))},
-    "guards": {
-        **_own("engine/replay", "cells causes undo witness compare", WORLD),
-        "engine/replay/kinds.py": Looked(("tests/test_kinds.py -k not training", WORLD)),
-        "engine/replay/reach.py": Looked(("tests/test_reach.py -k not file_of_nn", WORLD)),
-        "engine/replay/world.py": Looked((WORLD,)),
-    },
-    "descent": _own("nn", "mover flat link descent", "tests/test_descent.py"),
-    "checkpoint": {
-        **_own("nn", "save checkpoint"),
-        "nn/identity.py": Looked(("tests/test_checkpoint.py",)),
-        "nn/files.py": Looked(("tests/test_save.py", "tests/test_checkpoint.py")),
-    },
     "data": _own("nn", "table data reading", "tests/test_data.py"),
-    "check": {
-        f"engine/{file}.py": Looked(("tests/test_check.py",)) for file in ("check", "differences")
-    },
     "page": {
         f"engine/pictures/page/{name}.js": Looked(("tests/test_page_scripts.py",))
-        for name in ("numbers", "words", "state", "pack")
+        for name in ("numbers", "words", "state")
     },
 }
 # fmt: on
@@ -182,6 +158,9 @@ EQUIVALENT = {
     "python.py: 1 + max(map(levels.__getitem__, places)) -> "
     "2 + max(map(levels.__getitem__, places))": "levels need to rise, not by one",
     "python.py: slopes + 1 -> slopes + 2": "room that nobody reads",
+    "tape.py: chosen(v) if v.op is PICK else tuple(_places(v, place)) -> "
+    "tuple(_places(v, place)) if v.op is PICK else chosen(v)": "each is quick for its rows",
+    "watch.py: frame is first -> frame is not first": "which readers are known without a look",
     "op.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
