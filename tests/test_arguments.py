@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from engine.replay.arguments import copies, flatten, numbers_of, read, rebuild, twins
+from engine.integer import Integer
+from engine.replay.arguments import (
+    copies,
+    flatten,
+    holds_objects,
+    identities,
+    numbers_of,
+    read,
+    rebuild,
+    twins,
+)
 from engine.replay.replay import replay
 from engine.value import Value
 
@@ -169,3 +179,50 @@ def test_an_array_of_numbers_or_texts_is_taken(kind):
     w = Value(3.0)
     f = replay(lambda x: w * float(x[0]) if kind == "U3" else w * x[0], backend="python")
     assert [f(array).data for _ in range(3)] == [3.0, 3.0, 3.0]
+
+
+def test_what_is_put_in_the_place_of_an_equal_number_is_seen():
+    a, b = Value(1.0), Value(1.0)
+    assert identities(([a, b],), {}) == identities(([a, b],), {})
+    assert identities(([a, b],), {}) != identities(([b, a],), {})
+    million, again = int("1000000"), int("1000000")
+    assert identities(([million],), {}) == identities(([again],), {})
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_stands_for_an_integer_is_one_where_it_is_no_input(whole):
+    """`v` is None after a recording."""
+    numbers, behind = [], Value(3.0)
+    alive, dead = Integer(3, behind), Integer(3, None)
+    told = flatten(alive, numbers, whole), flatten(dead, numbers, whole)
+    assert told == (flatten(3, [], whole),) * 2
+    assert list(map(type, numbers)) == ([Integer, int] if whole else [])
+
+
+@pytest.mark.parametrize("inside", [lambda x: [x], lambda x: ([], (1.0, x)), lambda x: {"a": [x]}])
+def test_a_result_holds_nothing_but_data_at_any_depth(inside):
+    assert numbers_of(inside(2.0))[-1] == 2.0
+    with pytest.raises(TypeError, match="as the result, got Alike"):
+        numbers_of(inside(Alike()))
+
+
+@pytest.mark.parametrize(("kind", "remedy"), [("c16", "split it into .real"), ("M8[s]", "a list")])
+def test_an_array_of_other_numbers_is_refused_with_a_remedy(kind, remedy):
+    np = pytest.importorskip("numpy")
+    with pytest.raises(TypeError, match=f"got one of .*: (pass )?{remedy}"):
+        flatten(np.zeros(2, kind), [])
+
+
+def test_an_array_of_objects_is_told_from_one_of_numbers():
+    np = pytest.importorskip("numpy")
+    assert holds_objects(np.array([Value(1.0), 2.0]))
+    assert not holds_objects(np.array([1.0, 2.0]))
+    assert not holds_objects([Value(1.0)])
+
+
+def test_what_stood_for_an_integer_is_replaced_as_an_integer_is():
+    of_before = [Integer(3, None), 4]
+    assert rebuild(of_before, iter([7, 8]), whole=True) == [7, 8]
+    again = rebuild(of_before, iter([]))
+    assert again == [3, 4]
+    assert type(again[0]) is int

@@ -4,8 +4,6 @@ import json
 import math
 import random
 import re
-import shutil
-import subprocess
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,9 +13,9 @@ from typing import Any, ClassVar, cast
 import mpmath as mp
 import pytest
 import ran
-from browsers import chromium
 from graphs import GRAPHS, recorded
 from oracles import EXACT, SPECIAL, ulps
+from scripts import running
 
 import engine
 from engine.ieee import row_of
@@ -48,41 +46,14 @@ RUN = """async ({ text, given, seeds }) => {
   for (let n = 0; n < 2; n++) { m.forward(v); m.backward(v, a, s); }
   return [v, a].map((row) => [...row].map((x) => Object.is(x, -0) ? "-0" : String(x)));
 }"""
-NODE = f"""
-import {{ createInterface }} from "node:readline";
-const run = {RUN};
-for await (const line of createInterface({{ input: process.stdin }}))
-  console.log(JSON.stringify(await run(JSON.parse(line)).catch(String)));
-"""
 Engine = Callable[[dict[str, Any]], Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def javascript_engine() -> Iterator[None]:
-    """One process of Node for all tests, or a Chromium; where neither is, they are skipped."""
-    node = shutil.which("node")
-    if node is None:
-        with chromium() as browser:
-            page = browser.new_page()
-            Printed.engine = lambda job: page.evaluate(RUN, job)
-            yield
-        return
-    command = [node, "--input-type=module", "--eval", NODE]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        to, back = process.stdin, process.stdout
-
-        def ask(job: dict[str, Any]) -> Any:
-            to.write(json.dumps(job) + "\n")
-            to.flush()
-            return json.loads(back.readline())
-
-        Printed.engine = ask
+    """One engine for all tests."""
+    with running(RUN) as Printed.engine:
         yield
-        to.close()
 
 
 class Printed:

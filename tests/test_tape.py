@@ -10,13 +10,15 @@ from graphs import GRAPHS, numbers, recorded
 
 import engine
 from engine import functions, value
+from engine.functions import pick
+from engine.integer import Integer
 from engine.modes import modes
-from engine.ops import OPS
-from engine.replay import watch
-from engine.replay.tape import Guard
-from engine.replay.watch import is_recording, record
+from engine.ops import OPS, PICK
+from engine.replay import tape, watch
+from engine.replay.tape import Bound, Guard
+from engine.replay.watch import is_recording, record, standing_in
 from engine.sweep import sort
-from engine.value import Value, apply
+from engine.value import Value, apply, toposort
 
 HERE = __file__
 
@@ -424,3 +426,106 @@ def test_the_engine_is_its_own_folder():
     assert not HERE.startswith(watch._ENGINE)
     beside = os.path.dirname(engine.__file__) + "_of_mine.py"
     assert not beside.startswith(watch._ENGINE)
+
+
+# --- picks, and numbers outside that are lent as Values ------------------------------------------
+
+
+def test_a_pick_by_a_value_is_a_row_with_bounds():
+    rows, k = [Value(x) for x in (1.0, 5.0, 7.0)], Value(1.0)
+    with record() as seen:
+        y = pick(rows, k) * 2.0
+    tape = seen.tape([k], [y])
+    assert tape.bounds == (Bound(-1, -3, 2),)
+    assert tape.rows[0] == (PICK, (-1, -2, -3, -4))
+    assert list(tape.leaves[:4]) == [k, *rows]
+
+
+def test_what_is_below_the_first_output_is_kept():
+    x = Value(2.0)
+    with record() as seen:
+        y = x * x + 1.0
+        z = y.exp()
+    seen.tape([x], [y, z])
+    assert seen.order[-1] is y
+    assert set(seen.order) == set(toposort(y))
+    seen.tape([x], [1.0, z])
+    assert seen.order == []
+
+
+@pytest.mark.parametrize(("f", "otherwise"), [
+    (lambda k, w: [k * 2.0 - 1.0, -k, abs(k), k / 2.0, w * k, k + k], False),
+    (lambda k, w: [(w * k).exp(), w.exp(), 1.0 / w], False),  # as Values do
+    (lambda k, w: [w * (k + 1.0), w + k * 2.0], False),
+    (lambda k, w: [(k * 2.0).exp()], True),
+    (lambda k, w: [1.0 / k], True),
+    (lambda k, w: [k / k], True),
+    (lambda k, w: [k**2.0], True),
+])  # fmt: skip
+def test_numbers_do_not_all_that_values_do(f, otherwise):
+    """1 / 0 is an error of theirs, and sum() of three may round otherwise."""
+    assert do_otherwise(f) is otherwise
+
+
+def do_otherwise(f):
+    k, w = Value(3.0), Value(0.5)
+    with record() as seen:
+        f(k, w)
+    seen.lent.append(k)
+    return seen.calculates_otherwise()
+
+
+@pytest.mark.parametrize(("f", "is_sum"), [
+    (lambda k, _: k * 2.0 + k, True),
+    (lambda k, _: k + k, False),  # of two nothing is lost
+    (lambda k, _: k + 1.0, False),
+    (lambda k, _: k * 2.0 - k, False),
+])  # fmt: skip
+def test_sums_of_numbers_may_lose_less_than_those_of_values(f, is_sum, monkeypatch):
+    assert (sum([1e16, 1.0, -1e16]) == 1.0) is tape.SUMS_BETTER
+    for better in (True, False):
+        monkeypatch.setattr(tape, "SUMS_BETTER", better)
+        assert do_otherwise(f) is (is_sum and better)
+
+
+def by_the_engine(text, **names):
+    """What a line of the engine would give."""
+    return eval(compile(text, value.__file__, "eval"), names)
+
+
+def test_a_stand_in_is_a_number_to_the_user_and_a_value_to_the_engine():
+    v, w = Value(3.0), Value(2.0)
+    with record() as seen, standing_in([v]):
+        assert v.__class__ is float
+        assert (v * 2.0).__class__ is float
+        assert w.__class__ is (v * w).__class__ is Value
+        assert by_the_engine("v.__class__", v=v) is Value
+        assert not seen.escapes
+        assert f"{v}" == "3.0"
+        assert [escape.what for escape in seen.escapes] == ["uses the format"]
+        assert v.is_integer()
+        assert [escape.what for escape in seen.escapes[1:]] == ["uses the is_integer"]
+        assert v == 3.0
+        assert [guard[1:] for guard in seen.guards] == [("eq", 3.0, True)]
+        with pytest.raises(AttributeError):
+            w.is_integer()
+    assert v.__class__ is Value
+
+
+def test_who_compares_values_for_identity_is_noted_but_for_the_engine():
+    v, w = Value(3.0), Value(3.0)
+    with record() as seen:
+        assert not by_the_engine("v == w", v=v, w=w)
+        by_the_engine("hash(v)", v=v)
+        assert not seen.asks_identity
+        assert v != w
+        assert seen.asks_identity
+
+
+def test_an_integer_is_compared_by_the_value_behind_it_while_there_is_one():
+    x, behind = Value(2.0), Value(3.0)
+    with record() as seen:
+        assert x < Integer(3, behind)
+        assert x < Integer(3, None)
+    assert [guard[2] for guard in seen.guards] == [behind, 3]
+    assert seen.guards[0][2] is behind

@@ -145,7 +145,7 @@ class Recording:
             if all(type(p) is not Value or id(p) in plain for p in operands):
                 plain.add(id(node))
                 name = cast(Op, node.op).name
-                divides = name == "truediv" and type(operands[1]) is not Value and operands[1] != 0
+                divides = name == "div" and type(operands[1]) is not Value and operands[1] != 0
                 if name == "add" and SUMS_BETTER and not _are_leaves(operands):
                     return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
@@ -225,10 +225,10 @@ class Recording:
         order = _sorted(outputs)
         first = next((k for k, v in enumerate(order) if v is outputs[0]), -1) if outputs else -1
         self.order = order[: first + 1]
-        met = other = order[-1].adjoint
+        met = other = order[0].adjoint
         others = [v for v in beside if v.op is not None and v.adjoint is not met]
         if others:
-            other = _sorted(others)[-1].adjoint
+            other = _sorted(others)[0].adjoint
         return order, [v for v in self.nodes if v.adjoint is met or v.adjoint is other]
 
 

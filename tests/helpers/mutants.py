@@ -6,10 +6,12 @@ mutant is killed where one fails, or where they take far longer than they do wit
 """
 
 import ast
+import compileall
 import copy
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -17,6 +19,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 3  # times as long as the tests of a right engine
@@ -32,7 +35,10 @@ class Mutant:
 
 @dataclass(frozen=True)
 class Looked:
-    """Who looks at a file, and the functions of it that are changed (all if none are named)."""
+    """Who looks at a file, and the functions of it that are changed (all if none are named).
+
+    Tests are named as pytest takes them: `file`, `file::test`, `file -k words`.
+    """
 
     tests: tuple[str, ...]
     functions: tuple[str, ...] = ()
@@ -43,13 +49,14 @@ TWICE = "tests/test_fuzz.py::test_a_second_backward_doubles_the_leaves_and_nothi
 REPLAYS = "tests/test_replay.py"
 BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
+CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
 
 
-def _backend(of: str, fuzz: str, *files: str) -> dict[str, Looked]:
-    tests = fuzz, f"tests/test_{of}.py"
+def _own(folder: str, files: str, *tests: str) -> dict[str, Looked]:
+    """Files of a folder; the test of its own looks at each first."""
     return {
-        f"engine/replay/{file}.py": Looked((f"tests/test_{Path(file).name}.py", *tests))
-        for file in files
+        f"{folder}/{file}.py": Looked((f"tests/test_{Path(file).name}.py", *tests))
+        for file in files.split()
     }
 
 
@@ -75,12 +82,23 @@ TARGETS = {
     },
     "python": {
         "engine/replay/backends/python.py": Looked((BITS, "tests/test_python.py")),
-        **_backend("python", BITS, "backends/pythontext", "backends/unrolled", "backends/blanks"),
+        **_own("engine/replay/backends", "pythontext unrolled blanks", BITS,
+               "tests/test_python.py"),
     },
-    "numpy": _backend("numpy", f"{OTHERS}[numpy-7-1000]", "views", "backends/arrays",
-                      "backends/scalars", "backends/matmul", "backends/ufuncs"),
-    "c": _backend("c", f"{OTHERS}[c-2-160]", "loops", "backends/infix", "backends/cformula",
-                  "backends/cloops", "backends/ctext", "backends/contraction"),
+    "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
+                  "backends/ufuncs", f"{OTHERS}[numpy-7-1000]", "tests/test_numpy.py"),
+    "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
+              "backends/ctext backends/contraction", f"{OTHERS}[c-2-160]", "tests/test_c.py"),
+    "arguments": _own("engine/replay", "arguments", CALLS),
+    "tape": {
+        **_own("engine/replay", "tape", CALLS),
+        "engine/replay/watch.py": Looked(("tests/test_tape.py", CALLS)),
+    },
+    "data": _own("nn", "table data reading", "tests/test_data.py"),
+    "page": {
+        f"engine/pictures/page/{name}.js": Looked(("tests/test_page_scripts.py",))
+        for name in ("numbers", "words", "state")
+    },
 }
 # fmt: on
 
@@ -143,6 +161,9 @@ EQUIVALENT = {
     "python.py: 1 + max(map(levels.__getitem__, places)) -> "
     "2 + max(map(levels.__getitem__, places))": "levels need to rise, not by one",
     "python.py: slopes + 1 -> slopes + 2": "room that nobody reads",
+    "tape.py: chosen(v) if v.op is PICK else tuple(_places(v, place)) -> "
+    "tuple(_places(v, place)) if v.op is PICK else chosen(v)": "each is quick for its rows",
+    "watch.py: frame is first -> frame is not first": "which readers are known without a look",
     "op.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
@@ -170,6 +191,20 @@ _IN_TEXT = {  # of code that is written by the code
     **{"np.add": "np.subtract", "np.subtract": "np.add", "np.multiply": "np.add"},
     **{"np.negative": "np.positive", "fill(0.0)": "fill(1.0)", "fmax": "fmin"},
 }
+
+_IN_SCRIPTS = {  # of JavaScript; ` | 1 ? ` takes the first branch always
+    **{" + ": " - ", " - ": " + ", " * ": " + ", " / ": " * ", " += ": " -= ", "-": "+"},
+    **{" === ": " !== ", " !== ": " === ", " && ": " || ", " || ": " && ", "!": ""},
+    **{" < ": " >= ", " >= ": " < ", " > ": " <= ", " <= ": " > ", " ? ": " | 1 ? "},
+}
+_SCRIPT = re.compile(
+    r"""//[^\n]* | /\*.*?\*/  # what stays: comments, texts, patterns
+      | "(?:\\.|[^"\\])*" | `(?:\\.|[^`\\])*` | /(?![ ])(?:\\.|\[[^\]]*\]|[^/\\\n])+/
+      | (?P<number> (?<![\w.]) \d+ (?:\.\d+)? (?:e-?\d+)? (?!\w))
+      | (?P<sign> [ ](?:[-+*/<>?]|[+<>]=|[!=]==|&&|\|\|)[ ] | (?<=[ (\[])-(?=[\w(]) | !(?=[\w(/]))
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def _wrongs(node: ast.AST, is_formula: bool) -> Iterator[ast.AST]:
@@ -295,11 +330,33 @@ def of_code(file: str, functions: tuple[str, ...]) -> Iterator[Mutant]:
             yield Mutant(file, f"{Path(file).name}: {difference}", wrong)
 
 
+def of_script(file: str) -> Iterator[Mutant]:
+    """Each sign, comparison, branch and number of a script."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for found in _SCRIPT.finditer(text):
+        if found["sign"]:
+            wrong = _IN_SCRIPTS[found["sign"]]
+        elif found["number"]:
+            number = ast.literal_eval(found["number"])
+            wrong = repr(number + 1 if isinstance(number, int) else 2 * number)
+        else:
+            continue
+        changed = text[: found.start()] + wrong + text[found.end() :]
+        line = text.count("\n", 0, found.start())
+        was, now = (each.splitlines()[line].strip() for each in (text, changed))
+        yield Mutant(file, f"{Path(file).name}: {_difference(was, now)}", changed)
+
+
+def _of(target: str, file: str, looked: Looked) -> Iterator[Mutant]:
+    if target == "rows":
+        return of_formulas(file)
+    return of_script(file) if file.endswith(".js") else of_code(file, looked.functions)
+
+
 def every(target: str) -> list[Mutant]:
     found = {}
     for file, looked in TARGETS[target].items():
-        mutants = of_formulas(file) if target == "rows" else of_code(file, looked.functions)
-        found |= {mutant.text: mutant for mutant in mutants}
+        found |= {mutant.text: mutant for mutant in _of(target, file, looked)}
     return list(found.values())
 
 
@@ -323,16 +380,16 @@ def by_hand() -> list[Mutant]:
 
 
 def copied(to: Path) -> None:
-    """The engine, the nets and the tests."""
-    for part in ("engine", "nn", "tests"):
+    """The engine, the nets, and what the tests need; compiled, to be known by their hashes."""
+    for part in ("engine", "nn", "tests", "benchmarks"):
         shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
     (to / "pytest.ini").write_text("[pytest]\npythonpath = . tests/helpers\n")
+    compileall.compile_dir(to, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
 
 
 def _preload() -> None:
     """What is not ours, so that a child need not load it."""
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    sys.dont_write_bytecode = True  # a .pyc of the same second would stand for the next mutant
     for name in ("gmpy2", "mpmath", "numpy", "hypothesis.strategies", "torch", "_pytest.doctest"):
         try:
             __import__(name)
@@ -369,7 +426,11 @@ def _look(house: Path, tests: Sequence[str], patience: int) -> None:
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         slow = "million or 100_000 or deep or wide or whole_batches or threads or interrupts"
         slow += " or page_of_differences"
-        code = any(pytest.main([*options, "-k", f"not ({slow})", test]) for test in tests)
+        for test in tests:
+            file, _, words = test.partition(" -k ")
+            code = pytest.main([*options, "-k", f"({words or 'test'}) and not ({slow})", file])
+            if code:
+                break
     finally:
         os._exit(bool(code))
 
@@ -389,7 +450,9 @@ def main(target: str, most: str = "1000000") -> None:
         for mutant in wanted[: int(most)]:
             file, tests = house / mutant.file, looked[mutant.file]
             if mutant.file not in patience:
+                sys.dont_write_bytecode = False  # pytest keeps the tests as it compiles them
                 found, seconds = looks(house, tests, 1000)
+                sys.dont_write_bytecode = True  # but no mutant
                 if found != "sound":
                     raise RuntimeError(f"{tests} fail without a change")
                 patience[mutant.file] = PATIENCE * (10 + seconds)
