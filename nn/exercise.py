@@ -14,7 +14,8 @@ from engine.number import number, short
 from engine.pictures.steps import recorded_with_words
 from engine.pictures.texts import many, visible
 from engine.value import Value
-from nn.exercises import EXERCISES, WAYS, Exercise
+from nn.exercises.exercise import WAYS, Exercise
+from nn.exercises.table import EXERCISES
 from nn.homework import Row, note, rows_in
 from nn.slips import Slip, gradient_and_slips, why_wrong
 

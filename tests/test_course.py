@@ -11,7 +11,7 @@ from commands import fails
 
 import nn.commands.course
 from nn.cli import main
-from nn.exercises import EXERCISES
+from nn.exercises.table import EXERCISES
 from nn.homework import FILE
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from taught import FOLDER, asked_in, code_of, filled, notebook_of, run
 from engine import Value
 from nn import homework
 from nn.exercise import check, hint, progress, solution
-from nn.exercises import EXERCISES
+from nn.exercises.table import EXERCISES
 from nn.homework import FILE
 
 pytestmark = pytest.mark.usefixtures("own_folder")

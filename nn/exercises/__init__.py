@@ -1,17 +1,1 @@
-"""The exercises of the notebooks, one in a row: answers, hints, solutions, what goes wrong.
-
-The tests put each solution and each wrong answer into its notebook. A number such as 01.2 is the
-second exercise of notebook 01.
-"""
-
-from nn.exercises import bricks, data, downhill, further, heart
-from nn.exercises.exercise import WAYS as WAYS
-from nn.exercises.exercise import Exercise as Exercise
-
-EXERCISES: dict[str, Exercise] = {
-    **bricks.ROWS,
-    **downhill.ROWS,
-    **data.ROWS,
-    **heart.ROWS,
-    **further.ROWS,
-}
+"""The exercises of the course: what one is, and the table of them, by notebooks."""
