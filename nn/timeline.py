@@ -109,7 +109,7 @@ def _shape(steps: Steps) -> tuple[object, ...]:
 # --- what is different ------------------------------------------------------------------------
 
 COLUMNS = {"backward": "contribution", "update": "after", "forward again": "data"}
-OF_NODES = ("label", "check", "zero", "why")
+OF_NODES = ("label", "name", "check", "zero", "why")
 MANY = 5  # words left out one after the other, told as a tab with their number
 OF_EDGES = ("partial_text",)
 

@@ -14,11 +14,12 @@ ORDER = "numbers words state pack parts plan view stage panels run player"  # bu
 SCRIPTS = tuple(f"{name}.js" for name in ORDER.split())
 
 
-def page(steps: str, svg: str) -> str:
+def page(steps: str, svg: str, transcript: str = "") -> str:
     """The page of a `Steps` as JSON text and of its whole picture, both with the final values.
 
-    Without scripts it shows the picture. Its content security policy allows the page's own style
-    and script, known by their hashes, and no request. ValueError for a text that is not JSON.
+    Without scripts it shows the picture and the transcript. Its content security policy allows the
+    page's own style and script, known by their hashes, and no request. ValueError for a text that
+    is not JSON.
 
     >>> page('{"title": "a < b", "nodes": [], "edges": [], "events": []}', "<svg></svg>")[:15]
     '<!doctype html>'
@@ -31,6 +32,7 @@ def page(steps: str, svg: str) -> str:
         "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
         "style": style,
         "svg": svg,
+        "transcript": escape(transcript),
         "steps": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
         "script": script,
     }

@@ -3,6 +3,7 @@
 // One picture at one moment: its numbers, what is highlighted, and the boxes that are open.
 
 const LARGE = 60; // more nodes than this do not open all at once
+const LEGIBLE = 0.8; // pixels to a unit of the picture: with less, boxes are closed at the start
 
 const ZERO = {
   dead: ["zero-dead", "0 dead"],
@@ -30,7 +31,7 @@ function makeStage(frame, steps, shown) {
   const parts = makeParts(svg, steps, shown);
   const { nodes, edges, boxes } = parts;
   const plan = makePlan(svg, steps, parts, Boolean(shown), { x: 0, y: 0, width, height });
-  const view = makeView(frame, svg);
+  const view = makeView(frame, svg, look);
   let story = steps;
   let history = makeHistory(story);
   let blame = false;
@@ -60,7 +61,13 @@ function makeStage(frame, steps, shown) {
     svg.classList.toggle("outdated", old);
     note.hidden = !old;
     draw(changed.nodes, changed.edges);
-    if (now.nodes.length) view.follow(union(now.nodes.map(plan.placed)), plan.placed(now.target));
+    if (position === 0 && !masked) view.home();
+    else look();
+  }
+
+  /** Brings what the current event is about into view. */
+  function look() {
+    if (last.nodes.length) view.follow(union(last.nodes.map(plan.placed)), plan.placed(last.target));
   }
 
   function draw(changedNodes, changedEdges) {
@@ -187,7 +194,7 @@ function makeStage(frame, steps, shown) {
   }
 
   function told(id, verb, value) {
-    return `${brief(story.nodes[id])}${verb}${last.masked ? "?" : short(value)}`;
+    return `${story.nodes[id].name}${verb}${last.masked ? "?" : short(value)}`;
   }
 
   // ---- closing and opening
@@ -229,7 +236,7 @@ function makeStage(frame, steps, shown) {
     const choices = nodes.length > LARGE && levels.length ? levels : ["all", ...levels];
     for (const choice of choices) {
       detail(choice);
-      if (view.fitting() >= READABLE) return choice;
+      if (view.fitting() >= LEGIBLE) return choice;
     }
     if (choices.length > 1) detail(choices[0]);
     return choices[0];

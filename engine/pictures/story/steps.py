@@ -5,7 +5,6 @@ from functools import cached_property
 from typing import Any, overload
 
 from engine.pictures.drawing.collapse import around
-from engine.pictures.drawing.outline import boxes_of
 from engine.pictures.drawing.picture import Numbers, Picture, picture_of
 from engine.pictures.story.differences import checks
 from engine.pictures.story.record import Record, Sweep
@@ -51,7 +50,7 @@ class Steps(Watchable, Sequence[Event]):
     def nodes(self) -> list[dict[str, Any]]:
         """What is in the graph: operands first, the loss last."""
         record, words, grads = self.record, self.words, self._held
-        boxes, box = boxes_of(record.graph, self._named())
+        boxes, box = words.boxes
         agree = checks(record, grads)
         nodes = []
         for place, atom in enumerate(record.graph.atoms):
@@ -62,6 +61,7 @@ class Steps(Watchable, Sequence[Event]):
                     "id": place,
                     "kind": self._kind(place),
                     "label": words.labels[place],
+                    "name": words.called[place],
                     "symbol": visible(record.graph.symbol(place)),
                     "data": record.data[place],
                     "grad": None if constant else grads[place],
@@ -103,7 +103,8 @@ class Steps(Watchable, Sequence[Event]):
             for place, label in enumerate(record.labels)
         ]
         numbers = Numbers(record.data, self.sweep.grads, labels)
-        return picture_of(record.graph, numbers, self._named(), None if self._whole else COLLAPSED)
+        most = None if self._whole else COLLAPSED
+        return picture_of(record.graph, numbers, words.named, most)
 
     @property
     def _whole(self) -> bool:
@@ -134,10 +135,18 @@ class Steps(Watchable, Sequence[Event]):
             "mistake": None,
         }
 
-    def transcript(self) -> str:
-        """One line for each event, counted from 1 as on the page."""
+    def transcript(self, *, paths: bool = False) -> str:
+        """One line for each event, counted from 1 as on the page, with the neuron where it happens.
+
+        With `paths` the neuron is written as in the names of its parameters, "layers.0.neurons.2".
+        """
         width = len(str(len(self)))
-        return "\n".join(f"{n:>{width}}. {event}" for n, event in enumerate(self, 1))
+        lines = []
+        for n, event in enumerate(self, 1):
+            places = [event[key] for key in ("node", "from", "to") if key in event]
+            where = self.words.where(*places, paths=paths)
+            lines.append(f"{n:>{width}}. {where}{': ' * bool(where)}{event}")
+        return "\n".join(lines)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -158,11 +167,6 @@ class Steps(Watchable, Sequence[Event]):
         if self.record.graph.operands[place]:
             return "operation"
         return "parameter" if place in self.words.names else "input"
-
-    def _named(self) -> dict[Value, str]:
-        atoms = self.record.graph.atoms
-        found = ((atoms[place], name) for place, name in self.words.names.items())
-        return {atom: name for atom, name in found if isinstance(atom, Value)}
 
     def _pass(self) -> Iterator[Event]:
         record, words, root = self.record, self.words, self.record.root

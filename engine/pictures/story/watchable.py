@@ -55,7 +55,7 @@ class Watchable(ABC):
     @cached_property
     def html(self) -> str:
         """The page: one file that needs nothing else."""
-        return page(self.to_json(), svg(self.picture))
+        return page(self.to_json(), svg(self.picture), repr(self))
 
     def save(self, path: str | Path) -> Path:
         """Writes the page, whole or not at all; ValueError unless the name ends in .html."""
