@@ -66,7 +66,8 @@ class Run(Watchable, Sequence[Steps]):
         before, after = map(short, self.mean_losses)
         title = f"{many(len(self), 'training step')}: mean loss of "
         title += f"{many(len(self.data.xs), 'point')} from {before} to {after}"
-        return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
+        changed = {"title": title, "cut": first["cut"] or cut, "live": None}
+        return {**first, **changed, "runs": runs, "data": data}
 
     def transcript(self) -> str:
         """One line for each training step, counted from 1."""

@@ -120,8 +120,9 @@ def test_no_arrow_of_the_whole_picture_meets_a_card_or_the_label_of_another(seed
 # --- with closed boxes --------------------------------------------------------------------------
 
 SHAPES = """() => {
-  const seen = part => !part || (getComputedStyle(part).display !== 'none' && seen(part.parentElement));
-  const at = (part, matrix) => {
+  const hidden = part => getComputedStyle(part).display === 'none';
+  const seen = part => !part || (!hidden(part) && seen(part.parentElement));
+  const at = part => {
     const { e, f } = part.ownerSVGElement.getCTM().inverse().multiply(part.getCTM());
     const { x, y, width, height } = part.getBBox();
     return [x + e, y + f, width, height];
@@ -130,7 +131,8 @@ SHAPES = """() => {
   const name = part => part.closest('g[id]').id + part.textContent;
   return {
     cards: [
-      ...all('.stage .node > rect:first-of-type, .stage .closed > g > .card').map(card => [name(card), at(card)]),
+      ...all('.stage .node > rect:first-of-type, .stage .closed > g > .card')
+        .map(card => [name(card), at(card)]),
       ...all('.stage .node.constant > text').map(text => { // hinting makes it some units wider
         const [x, y, width, height] = at(text);
         return [name(text), [x, y, width - 6, height]];

@@ -294,7 +294,7 @@
     0: () => views.forEach(({ stage }) => stage.view.fit()),
   };
   addEventListener("keydown", (event) => {
-    const typing = event.target === box ? edits(event.key) : event.target.matches("select");
+    const typing = event.target === box ? edits(event.key) : event.target.matches("select, #bench input, textarea");
     if (event.key === "Escape" && event.target === box) by("next").focus({ preventScroll: true });
     const pressing = event.key === " " && event.target.closest("button, summary, [role=button]");
     const ranging = event.target.matches("#run input");
@@ -323,6 +323,17 @@
     });
     choose(Math.max(0, content.runs.findIndex((run) => run.steps)));
   }
+
+  if (content.live) {
+    const choose = makeBench(by("bench"), content, (other) => {
+      const step = makeStory(other);
+      if (value) heading.children[0].textContent = ` = ${short(step.nodes.at(-1).data)}`;
+      views[0].stage.load(step);
+      load(step);
+      go(position);
+    });
+    views[0].stage.onChoose(choose);
+  } else by("bench").remove();
 
   const linked = () => go(Number(location.hash.slice(1)) || 0); // step.html#57
   addEventListener("hashchange", linked);

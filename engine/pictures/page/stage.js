@@ -102,7 +102,7 @@ function makeStage(frame, steps, shown) {
       pending: data === null,
       current: id === last.target,
       about: about.has(id),
-      checked: final,
+      checked: final && story.nodes[id].check !== null,
       [look]: Boolean(look),
     });
   }
@@ -264,6 +264,10 @@ function makeStage(frame, steps, shown) {
       blame = on;
       svg.classList.toggle("blame", on);
       drawAll();
+    },
+    /** Calls with the id of a node whose card was clicked. */
+    onChoose(choose) {
+      nodes.forEach((node, id) => node.group.addEventListener("click", () => view.moved() || choose(id)));
     },
     mark(id) {
       nodes[id].group.classList.add("first-difference");

@@ -3,7 +3,7 @@
 // The part of the picture that is in view.
 
 // pixels to a unit of the picture, in which most text is 10 units high
-const CLOSE = 1.4; // with less, the view comes so near to the current event and follows it
+const CLOSE = 1.42; // with less, the view comes so near to the current event and follows it
 const CLOSE_BY = 1; // the same in a narrow frame, such as a phone's
 const NARROW = 480;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");

@@ -59,8 +59,12 @@ const LONG = 18; // letters; longer names are shortened in a formula
 function longNames(nodes) {
   const names = [...new Set(nodes.map(({ name }) => name))].filter((name) => name.length > LONG);
   const longestFirst = names.sort((a, b) => b.length - a.length);
-  const escaped = longestFirst.map((name) => name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
-  return escaped.length ? new RegExp(escaped.join("|"), "g") : null;
+  return names.length ? new RegExp(longestFirst.map(literal).join("|"), "g") : null;
+}
+
+/** A text as a pattern that finds it. */
+function literal(text) {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 /** A formula that can be read at a glance: long names cut, of a long sum only the first terms. */

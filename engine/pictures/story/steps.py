@@ -1,9 +1,10 @@
 """One pass as its events: forward, the loss, and backward, with the graph that they are about."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
+from engine.op import Op
 from engine.pictures.drawing.collapse import around
 from engine.pictures.drawing.picture import Numbers, Picture, picture_of
 from engine.pictures.story.differences import checks
@@ -17,6 +18,13 @@ WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons a
 ARROWS = 6000  # the same
 COLLAPSED = 60
 MOST_EVENTS = 20_000  # on a page
+
+
+class Live(NamedTuple):
+    """What a page needs to compute a step again: a printer of rows, and the learning rate."""
+
+    printed: Callable[[Iterable[Op]], str]  # as JavaScript
+    rate: float
 
 
 class Steps(Watchable, Sequence[Event]):
@@ -35,10 +43,11 @@ class Steps(Watchable, Sequence[Event]):
         before: Iterable[Event] = (),
         after: Iterable[Event] | None = None,
         adds: bool = True,
+        live: Live | None = None,
     ) -> None:
         """`before` and `after` are events around those of the pass."""
         self.record, self.words, self.sweep, self.adds = record, words, sweep, adds
-        self._before, self._after = before, after
+        self._before, self._after, self.live = before, after, live
 
     @cached_property
     def events(self) -> list[Event]:
@@ -107,6 +116,22 @@ class Steps(Watchable, Sequence[Event]):
         return picture_of(record.graph, numbers, words.named, most)
 
     @property
+    def _live(self) -> dict[str, Any] | None:
+        """The row of each operation by its key, None of a leaf; nothing where some are left out."""
+        if self.live is None or not self._whole:
+            return None
+        ops = [atom.op if isinstance(atom, Value) else None for atom in self.record.graph.atoms]
+        return {"rate": self.live.rate, "rows": [op.key if op else None for op in ops]}
+
+    @property
+    def script(self) -> str:
+        """The functions of the rows."""
+        if self.live is None or not self._whole:
+            return ""
+        atoms = self.record.graph.atoms
+        return self.live.printed(v.op for v in atoms if isinstance(v, Value) and v.op)
+
+    @property
     def _whole(self) -> bool:
         return len(self.record.data) <= WHOLE and len(self.record.edges) <= ARROWS
 
@@ -130,6 +155,7 @@ class Steps(Watchable, Sequence[Event]):
             "events": kept,
             "shown": None if self._whole else self.picture.shown,
             "cut": cut,
+            "live": self._live,
             "runs": None,
             "data": None,
             "mistake": None,

@@ -1,0 +1,113 @@
+"use strict";
+
+// Live numbers: a step computed again from leaves that a learner changed, with the rows that were
+// recorded. Nothing here knows of the page.
+
+/** The result of a row for its operands, and its slope for each of them. */
+function applied({ many, value, slopes }, operands) {
+  if (!many) {
+    const [x, y] = operands;
+    const z = value(x, y);
+    return [z, slopes.map((slope) => slope(x, y, z))];
+  }
+  if (slopes.length === 1) {
+    const z = value(operands);
+    return [z, operands.map((x) => slopes[0](x, x, z))];
+  }
+  const half = Math.floor(operands.length / 2);
+  const [xs, ys, bias] = [operands.slice(0, half), operands.slice(half, 2 * half), operands.slice(2 * half)];
+  const z = value(xs, ys, bias[0] ?? 0); // a bias of 0 is not recorded
+  const of = (kind) => xs.map((x, n) => slopes[kind](x, ys[n], z));
+  return [z, [...of(0), ...of(1), ...bias.map(() => slopes[2](0, 0, z))]];
+}
+
+/** Computes every operation from the leaves in `data`; fills in their slopes, if these are wanted. */
+function computeForward(story, rows, data, partial = null) {
+  for (const { kind, node } of story.events) {
+    if (kind !== "forward") continue;
+    const into = story.into[node];
+    const [z, slopes] = applied(ROWS[rows[node]], into.map((edge) => data[story.edges[edge].from]));
+    data[node] = z;
+    if (partial) into.forEach((edge, n) => story.edges[edge].partial !== null && (partial[edge] = slopes[n]));
+  }
+}
+
+/** The numbers of a step with other leaves and another rate, as `unpacked` takes them. */
+function recomputed(story, rows, leaves, rate) {
+  const data = [...leaves];
+  const partial = story.edges.map(() => null);
+  computeForward(story, rows, data, partial);
+  const grad = story.nodes.map(() => 0);
+  grad[story.events.find(({ kind }) => kind === "seed").node] = 1;
+  const backward = story.events.filter(({ kind }) => kind === "backward").map(({ from, to, edge }) => {
+    const nothing = grad[from] === 0 && ROWS[rows[from]].many && Number.isFinite(data[from]); // as `passes_zero`
+    const share = { adjoint: grad[from], partial: partial[edge], old: grad[to], contribution: nothing ? 0 : grad[from] * partial[edge] };
+    grad[to] += share.contribution;
+    return share;
+  });
+  const updated = story.events.filter(({ kind }) => kind === "update");
+  const moved = updated.map(({ node }) => data[node] - rate * grad[node]);
+  const refused = !moved.every(Number.isFinite); // as by every optimiser
+  const after = refused ? updated.map(({ node }) => data[node]) : moved;
+  const again = [...leaves];
+  updated.forEach(({ node }, n) => (again[node] = after[n]));
+  computeForward(story, rows, again);
+  const root = story.nodes.length - 1;
+  return { data, partial, grad, backward, updated, after, again, rate, refused, loss: data[root], loss_after: again[root] };
+}
+
+/** A step of a run, for `unpacked`: the numbers, and each event told with them. */
+function packedAgain(story, numbers) {
+  const { data, partial, grad, backward, after, again } = numbers;
+  const shares = backward.values();
+  const news = after.values();
+  const tell = {
+    forward: ({ node, text }) => computation(story, node, data, text),
+    loss: ({ text }) => `${beforeLast(text, " = ")} = ${short(numbers.loss)}`,
+    backward: (event) => chain(event, shares.next().value),
+    update: ({ node }) => update(story.nodes[node].name, data[node], grad[node], numbers, news.next().value),
+    "forward again": ({ node, text }) => computation(story, node, again, text),
+    done: () => `done: the loss went from ${short(numbers.loss)} to ${short(numbers.loss_after)}`,
+  };
+  const nodes = story.nodes.map(({ kind, zero, why }, id) => {
+    const stays = kind === "constant" || zero === "no path";
+    const dead = !stays && grad[id] === 0;
+    return { check: null, zero: stays ? zero : dead ? "dead" : null, why: stays ? why : dead ? "a slope on its way is 0" : "" };
+  });
+  const steps = {
+    data, partial, contribution: backward.map((share) => share.contribution), after,
+    again: story.events.filter(({ kind }) => kind === "forward again").map(({ node }) => again[node]),
+    nodes, edges: {}, texts: story.events.map((event) => tell[event.kind]?.(event) ?? event.text),
+  };
+  return { steps, loss: numbers.loss, loss_after: numbers.loss_after };
+}
+
+function beforeLast(text, part) {
+  return text.slice(0, text.lastIndexOf(part));
+}
+
+/** "dot1 = b + w0 * x0 = 0.1 + 0.5 * 2 = 1.1": the names as they were told, then their numbers. */
+function computation(story, node, data, text) {
+  const { name, symbol } = story.nodes[node];
+  const parts = text.slice(name.length + 3).split(" = ");
+  const [formula] = parts;
+  const operands = story.into[node].map((edge) => story.edges[edge].from);
+  const enclosed = (x) => (symbol === "**" && x.startsWith("-") ? `(${x})` : x);
+  const numbers = new Map(operands.map((id) => [story.nodes[id].name, enclosed(short(data[id]))]));
+  const longestFirst = [...numbers.keys()].sort((a, b) => b.length - a.length).map(literal);
+  const names = new RegExp(`(?<![\\w.])(${longestFirst.join("|")})(?![\\w.(])`, "g");
+  const filled = formula.replace(names, (found) => numbers.get(found));
+  const told = symbol.startsWith("pick ") ? parts.slice(0, -1) : new Set([formula, filled]);
+  return [name, ...told, short(data[node])].join(" = ");
+}
+
+function chain({ text, ...event }, { adjoint, partial, contribution, old }) {
+  const [names] = words({ ...event, text });
+  const told = `${beforeLast(names, ` = ${short(event.adjoint)} * `)} = ${short(adjoint)} * ${short(partial)} = ${short(contribution)}`;
+  return old === 0 ? told : `${told}; paths meet: ${short(old)} + ${short(contribution)} = ${short(old + contribution)}`;
+}
+
+function update(name, before, slope, { rate, refused }, after) {
+  if (refused) return `${name} stays, since a number would not be finite: ${name} = ${short(after)}`;
+  return `${name} = ${short(before)} - ${short(rate)} * ${short(slope)} = ${short(after)}`;
+}
