@@ -9,9 +9,11 @@ import subprocess
 import pytest
 from browsers import chromium
 
+from engine.op import define
 from engine.ops import OPS
 from engine.pictures.page.page import HERE
 from engine.replay.backends import javascript
+from engine.value import Value, apply
 from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam
@@ -116,6 +118,28 @@ def test_a_step_from_other_numbers_is_that_of_the_engine(kind):
     assert is_near(found["loss_after"], again[-1]["loss_after"])
     zeros = [node["zero"] for node in again.nodes]
     assert [node["zero"] for node in found["step"]["nodes"]] == zeros
+
+
+def test_powers_and_rows_of_ones_own():
+    """Negative numbers stand in brackets, and a row that a user defined is printed too."""
+    bend = define("bend", "bend", "x + 0.5 * tanh(x)", "1 + 0.5 * (1 - tanh(x) ** 2)", at=[])
+    w = Value(-1.5, "w")
+
+    def model(x):
+        return [apply(bend, w * x[0]) ** -3.0 + (w - 2.0) ** 2]
+
+    def loss(output, target):
+        return (output[0] - target) ** 2
+
+    first = watch(model, loss, ([-0.5], 1.0), SGD([w], lr=0.001))
+    w.data = -0.75
+    again = watch(model, loss, ([-0.5], 1.0), SGD([w], lr=0.001))
+    content = json.loads(first.to_json())
+    leaves = [-0.75 if node["label"] == "w" else node["data"] for node in content["nodes"]]
+    given = {"content": content, "leaves": leaves, "rate": 0.001}
+    found = ran(f"{SCRIPTS}\n{first.script}", AGAIN, given)
+    assert [event["text"] for event in found["step"]["events"]] == list(map(str, again))
+    assert all(map(is_near, found["grad"], again.sweep.grads))
 
 
 def test_only_plain_descent_can_be_computed_again():

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from math import log
 
 import pytest
@@ -18,21 +19,25 @@ from nn.watch import watch
 SIZES = [(1000, 720), (1200, 720), (1280, 720), (1920, 1080)]
 
 
-def a_step(**options):
+@cache
+def a_step():
     net = MLP(4, [8, 3], "tanh", seed=1)
-    return watch(net, cross_entropy, iris().pick([70]), SGD(net.parameters(), lr=0.1), **options)
+    return watch(net, cross_entropy, iris().pick([70]), SGD(net.parameters(), lr=0.1))
 
 
+@cache
 def a_run(rate=0.1, steps=12):
     net = MLP(2, [3, 1], "tanh", seed=1)
     return watch(net, mse, moons(20, seed=0), SGD(net.parameters(), lr=rate), steps=steps)
 
 
+@cache
 def a_flat_run():
     net = MLP(1, [1], seed=0)
     return watch(net, mse, ([[1.0], [1.0]], [5.0, 5.0]), SGD(net.parameters(), lr=0.01), steps=3)
 
 
+@cache
 def a_mistake():
     net = MLP(2, [3, 3, 1], "tanh", seed=1)
     optimizer = SGD(net.parameters(), lr=0.05)

@@ -89,11 +89,13 @@ function beforeLast(text, part) {
 /** "dot1 = b + w0 * x0 = 0.1 + 0.5 * 2 = 1.1": the names as they were told, then their numbers. */
 function computation(story, node, data, text) {
   const { name, symbol } = story.nodes[node];
+  if (!text.startsWith(`${name} = `)) return `${beforeLast(text, " = ")} = ${short(data[node])}`; // the loss alone
   const parts = text.slice(name.length + 3).split(" = ");
   const [formula] = parts;
   const operands = story.into[node].map((edge) => story.edges[edge].from);
+  const changing = operands.filter((id) => story.nodes[id].kind !== "constant");
   const enclosed = (x) => (symbol === "**" && x.startsWith("-") ? `(${x})` : x);
-  const numbers = new Map(operands.map((id) => [story.nodes[id].name, enclosed(short(data[id]))]));
+  const numbers = new Map(changing.map((id) => [story.nodes[id].name, enclosed(short(data[id]))]));
   const longestFirst = [...numbers.keys()].sort((a, b) => b.length - a.length).map(literal);
   const names = new RegExp(`(?<![\\w.])(${longestFirst.join("|")})(?![\\w.(])`, "g");
   const filled = formula.replace(names, (found) => numbers.get(found));

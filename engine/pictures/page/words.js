@@ -15,9 +15,10 @@ const PHASES = {
 };
 
 /** What a closed box calls its output: the name that a person gave it, such as a class. */
-function outputName({ label }) {
-  const counted = /^(?!output)[a-z_]+\d+$/.test(label); // "tanh3" is no such name
-  return counted ? "data" : label.length > 11 ? `${label.slice(0, 10)}\u2026` : label;
+function outputName({ name }) {
+  const counted = /^(?!output)[a-z_]+\d+$/.test(name); // "tanh3" is no such name
+  const end = name.startsWith("\u2068") ? "\u2069" : ""; // of one that runs from right to left
+  return counted ? "data" : name.length > 11 ? `${name.slice(0, 10)}\u2026${end}` : name;
 }
 
 /** A count with its noun. */
