@@ -210,6 +210,26 @@ def test_letters_on_a_projector_are_14_pixels_high_and_the_event_is_in_view(show
     assert loss["x"] + loss["width"] <= stage["x"] + stage["width"]
 
 
+ABOUT = """() => [...document.querySelectorAll('.stage')].map(stage => {
+  const room = stage.querySelector('svg').getBoundingClientRect();
+  const cards = [...stage.querySelectorAll('.node.about:not(.op) > rect, .closed.about .card')]
+    .map(card => card.getBoundingClientRect()).filter(card => card.width);
+  const whole = card => card.left >= room.left - 1 && card.right <= room.right + 1
+    && card.top >= room.top - 1 && card.bottom <= room.bottom + 1;
+  return [cards.length, cards.filter(whole).length];
+})"""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_both_pictures_of_a_mistake_show_what_the_step_is_about(show, width, height):
+    page = show(a_mistake(), width, height)
+    assert page.locator("#detail").input_value() == "1"  # low frames open with closed neurons
+    for position in (25, 40, 60):
+        go(page, position)
+        for count, whole in page.evaluate(ABOUT):
+            assert 1 <= count == whole
+
+
 def test_losses_over_decades_have_a_log_axis(show):
     run = a_run(rate=20.0)
     assert max(run.losses) > 20 * min(run.losses) > 0

@@ -3,6 +3,7 @@
 // One picture at one moment: its numbers, what is highlighted, and the boxes that are open.
 
 const LARGE = 60; // more nodes than this do not open all at once
+const LOW = 250; // pixels: so low a frame shows closed neurons first, or it would show a few cards
 const LEGIBLE = 0.8; // pixels to a unit of the picture: with less, boxes are closed at the start
 
 const ZERO = {
@@ -230,7 +231,7 @@ function makeStage(frame, steps, shown) {
     });
   }
 
-  /** As many details as can be read at once; the first choice where nothing can be. */
+  /** As many details as can be read at once; the first choice where nothing can be, and room is. */
   function open() {
     const levels = [1, 0].filter((level) => level <= depth).map(String);
     const choices = nodes.length > LARGE && levels.length ? levels : ["all", ...levels];
@@ -238,8 +239,9 @@ function makeStage(frame, steps, shown) {
       detail(choice);
       if (view.fitting() >= LEGIBLE) return choice;
     }
-    if (choices.length > 1) detail(choices[0]);
-    return choices[0];
+    const choice = svg.clientHeight < LOW && levels.length ? levels[0] : choices[0];
+    if (choices.length > 1) detail(choice);
+    return choice;
   }
 
   const opening = open();

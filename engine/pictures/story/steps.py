@@ -45,7 +45,10 @@ class Steps(Watchable, Sequence[Event]):
         adds: bool = True,
         live: Live | None = None,
     ) -> None:
-        """`before` and `after` are events around those of the pass."""
+        """`before` and `after` are events around those of the pass.
+
+        With `live` the page can compute the step again from other numbers.
+        """
         self.record, self.words, self.sweep, self.adds = record, words, sweep, adds
         self._before, self._after, self.live = before, after, live
 
