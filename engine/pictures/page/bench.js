@@ -24,13 +24,20 @@ function makeBench(panel, content, show) {
     show(unpacked(content, packedAgain(story, numbers)));
     const id = Number(of("number").value);
     const value = now.leaves[id];
-    for (const [field, is] of [["value", value], ["rate", now.rate]]) if (numeric(of(field).value) !== is) of(field).value = is;
+    write("value", value);
+    write("rate", now.rate);
     const wide = Math.max(2, 2 * Math.abs(recorded.leaves[id]));
     Object.assign(of("slide"), { min: -wide, max: wide, step: wide / 200, value });
     const steps = many(taken.length, "step");
-    of("said").textContent = `Loss ${short(numbers.loss)}, after this step ${short(numbers.loss_after)}. ${steps} taken.`;
+    const [loss, after] = [numbers.loss, numbers.loss_after].map(short);
+    of("said").textContent = `Loss ${loss}, after this step ${after}. ${steps} taken.`;
     of("rewind").disabled = !taken.length;
     of("json").hidden = true;
+  }
+
+  /** A text that says the same number, such as "1.", stays as it was typed. */
+  function write(field, value) {
+    if (numeric(of(field).value) !== value) of(field).value = value;
   }
 
   /** Nothing is computed with what is no number yet, such as a lone minus. */
@@ -68,8 +75,10 @@ function makeBench(panel, content, show) {
     const values = (list) => Object.fromEntries(changeable.map(({ id, label }) => [label, list[id]]));
     const { loss, loss_after, data, grad } = numbers;
     const steps_taken = taken.length;
-    const all = { format: "brickgrad live", rate: now.rate, steps_taken, loss, loss_after, data: values(data), grad: values(grad) };
-    of("json").value = JSON.stringify(all, (_, value) => (Number.isFinite(value) || typeof value !== "number" ? value : special(value)), 1);
+    const lists = { data: values(data), grad: values(grad) };
+    const all = { format: "brickgrad live", rate: now.rate, steps_taken, loss, loss_after, ...lists };
+    const plain = (_, x) => (typeof x === "number" && !Number.isFinite(x) ? special(x) : x);
+    of("json").value = JSON.stringify(all, plain, 1);
     of("json").hidden = false;
     of("json").select();
   });

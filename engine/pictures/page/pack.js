@@ -20,8 +20,10 @@ const ROUNDS = 8; // of making wires straight
  * wire where it leaves and arrives, and its bends: from x to x at a height.
  */
 function pack(things, wires) {
-  const spotOf = new Map(things.map((thing) => [thing, { thing, ...thing.size, boxes: thing.boxes, at: middle(thing.area) }]));
-  const columns = columnsOf([...spotOf.values()], wires.map(({ from, to }) => [spotOf.get(from), spotOf.get(to)]));
+  const spot = (thing) => ({ thing, ...thing.size, boxes: thing.boxes, at: middle(thing.area) });
+  const spotOf = new Map(things.map((thing) => [thing, spot(thing)]));
+  const pairs = wires.map(({ from, to }) => [spotOf.get(from), spotOf.get(to)]);
+  const columns = columnsOf([...spotOf.values()], pairs);
   const ranges = rangesOf(spotOf.values());
   const routes = new Map(wires.map((wire) => [wire, routeOf(wire, spotOf, columns, ranges)]));
   stack(columns, ordered(columns, ranges));
@@ -39,7 +41,8 @@ function pack(things, wires) {
   }));
   const passes = new Map(wires.map((wire) => {
     const [tail, head] = [spotOf.get(wire.from), spotOf.get(wire.to)];
-    const across = (column) => (tail.column < head.column ? sides[column] : sides[column].toReversed());
+    const runsBack = tail.column >= head.column;
+    const across = (column) => (runsBack ? sides[column].toReversed() : sides[column]);
     const bends = routes.get(wire).map(({ column, y }) => [...across(column), y]);
     return [wire, { leave: sides[tail.column][1], bends, arrive: sides[head.column][0] }];
   }));
@@ -48,26 +51,33 @@ function pack(things, wires) {
 
 // ---- columns
 
-/** Each spot stands right of those it is computed from, and one that is not before its first use. */
+/** A spot stands right of those it is computed from; one that is not, just before its first use. */
 function columnsOf(spots, pairs) {
   const end = ({ thing }) => thing.area.x + thing.area.width;
   const order = spots.toSorted((a, b) => end(a) - end(b));
   const rank = new Map(order.map((spot, n) => [spot, n]));
   const tails = new Map(spots.map((spot) => [spot, []]));
   for (const [tail, head] of pairs) if (rank.get(tail) < rank.get(head)) tails.get(head).push(tail);
-  for (const spot of order) spot.column = 1 + Math.max(-1, ...tails.get(spot).map((tail) => tail.column));
+  for (const spot of order) {
+    spot.column = 1 + Math.max(-1, ...tails.get(spot).map((tail) => tail.column));
+  }
   const uses = new Map();
-  for (const [head, all] of tails) for (const tail of all) uses.set(tail, Math.min(uses.get(tail) ?? Infinity, head.column));
+  for (const [head, all] of tails) {
+    for (const tail of all) uses.set(tail, Math.min(uses.get(tail) ?? Infinity, head.column));
+  }
   for (const [tail, use] of uses) if (!tails.get(tail).length) tail.column = use - 1;
-  const columns = Map.groupBy(spots.toSorted((a, b) => a.column - b.column || a.at - b.at), (spot) => spot.column);
-  const found = [...columns.values()].flatMap(folded);
-  found.forEach((column, n) => column.spots.forEach((spot, row) => Object.assign(spot, { column: n, row, fold: column.fold })));
+  const sorted = spots.toSorted((a, b) => a.column - b.column || a.at - b.at);
+  const found = [...Map.groupBy(sorted, (spot) => spot.column).values()].flatMap(folded);
+  found.forEach(({ spots: own, fold }, column) => {
+    own.forEach((spot, row) => Object.assign(spot, { column, row, fold }));
+  });
   return found;
 }
 
 /** A tall column of loose numbers, such as many inputs, as some that are less tall. */
 function folded(spots) {
-  const tall = spots.length > TALL && spots.every(({ boxes, thing }) => !boxes.length && !thing.closed);
+  const loose = spots.every(({ boxes, thing }) => !boxes.length && !thing.closed);
+  const tall = spots.length > TALL && loose;
   const rows = tall ? Math.ceil(spots.length / Math.ceil(spots.length / TALL)) : spots.length;
   const parts = [];
   for (let n = 0; n < spots.length; n += rows) parts.push(spots.slice(n, n + rows));
@@ -92,18 +102,20 @@ function rangesOf(spots) {
 function routeOf(wire, spotOf, columns, ranges) {
   const [tail, head] = [spotOf.get(wire.from), spotOf.get(wire.to)];
   const [a, b] = [tail.column, head.column];
-  const [first, last] = a < b ? [a + (wire.drop === null), b - (wire.rise === null)] : [b, a]; // it turns back
+  const ahead = [a + (wire.drop === null), b - (wire.rise === null)];
+  const [first, last] = a < b ? ahead : [b, a]; // back through the columns of both ends
   const passed = Array.from({ length: last - first + 1 }, (_, n) => (a < b ? first + n : last - n));
   const heightAt = (n) => tail.at + ((n - a) / (b - a || 1)) * (head.at - tail.at);
   const route = passed.map((n) => {
     const column = columns[n];
-    const beside = Boolean(column.fold) && column.fold === tail.fold && n !== a; // one row has one lane
+    const beside = column.fold && column.fold === tail.fold && n !== a; // one row has one lane
     const lane = beside ? tail.row : n === a || n === b ? wire : wire.start;
     if (!column.bends.has(lane)) {
       const row = column.spots.filter(({ thing }) => thing)[tail.row];
       const own = (n === a ? wire.drop : n === b ? wire.rise : null) ?? heightAt(n);
       const at = beside ? (row?.at ?? Infinity) : own;
-      const bend = { column: n, width: 0, height: BEND, boxes: inside(head.boxes, tail.boxes, ranges, n), at };
+      const boxes = inside(head.boxes, tail.boxes, ranges, n);
+      const bend = { column: n, width: 0, height: BEND, boxes, at };
       column.bends.set(lane, bend);
       column.spots.push(bend);
     }
@@ -111,7 +123,9 @@ function routeOf(wire, spotOf, columns, ranges) {
   });
   const chain = [tail, ...route, head];
   for (let n = 1; n < chain.length; n++) {
-    for (const [one, other] of [[chain[n - 1], chain[n]], [chain[n], chain[n - 1]]]) (one.ends ??= []).push(other);
+    const [before, after] = [chain[n - 1], chain[n]];
+    (before.ends ??= []).push(after);
+    (after.ends ??= []).push(before);
   }
   return route;
 }
@@ -133,10 +147,13 @@ function ordered(columns, ranges) {
   const marks = columns.flatMap(({ spots }, column) =>
     spots.map((spot, n) => {
       const room = spot.height / 2 + half;
-      return { spot, key: [...key(spot.boxes), spot.at, "", n], first: column, last: column, above: room, below: room };
+      const own = [...key(spot.boxes), spot.at, "", n];
+      return { spot, key: own, first: column, last: column, above: room, below: room };
     }),
   );
-  const pathOf = new Map(columns.flatMap(({ spots }) => spots.flatMap(({ boxes }) => boxes.map((box, n) => [box, boxes.slice(0, n + 1)]))));
+  const all = columns.flatMap(({ spots }) => spots);
+  const paths = all.flatMap(({ boxes }) => boxes.map((box, n) => [box, boxes.slice(0, n + 1)]));
+  const pathOf = new Map(paths);
   for (const [box, [first, last]] of ranges) {
     const around = key(pathOf.get(box));
     marks.push(
@@ -168,8 +185,12 @@ function stack(columns, marks) {
   function settle() {
     const down = marks.map(({ spot }) => spot?.y ?? -Infinity);
     const up = marks.map(({ spot }) => spot?.y ?? Infinity);
-    for (const [upper, lower, apart] of rules) down[lower] = Math.max(down[lower], down[upper] + apart);
-    for (const [upper, lower, apart] of backwards) up[upper] = Math.min(up[upper], up[lower] - apart);
+    for (const [upper, lower, apart] of rules) {
+      down[lower] = Math.max(down[lower], down[upper] + apart);
+    }
+    for (const [upper, lower, apart] of backwards) {
+      up[upper] = Math.min(up[upper], up[lower] - apart);
+    }
     marks.forEach(({ spot }, n) => spot && (spot.y = (down[n] + up[n]) / 2));
   }
 
@@ -177,7 +198,10 @@ function stack(columns, marks) {
   settle();
   for (let round = 0; round < ROUNDS; round++) {
     for (const { spots } of round % 2 ? columns : columns.toReversed()) {
-      for (const spot of spots) if (spot.ends) spot.y = spot.ends.reduce((sum, { y }) => sum + y, 0) / spot.ends.length;
+      for (const spot of spots) {
+        const { ends = [spot] } = spot;
+        spot.y = ends.reduce((sum, { y }) => sum + y, 0) / ends.length;
+      }
     }
     settle();
   }

@@ -51,8 +51,9 @@ function makePlan(svg, story, parts, condensed, whole) {
       boxes: around(thing),
       closed: thing.closed,
     }]));
-    const between = wires.map((wire) => ({ ...wire, from: found.get(wire.from), to: found.get(wire.to) }));
-    const { places, passes } = packed ? pack([...found.values()], between) : { places: new Map(), passes: new Map() };
+    const between = wires.map(({ from, to, ...wire }) => ({ ...wire, from: found.get(from), to: found.get(to) }));
+    const things = packed ? [...found.values()] : []; // else each is where it was
+    const { places, passes } = pack(things, packed ? between : []);
     for (const thing of blocks) {
       thing.place = places.get(found.get(thing)) ?? thing.area;
       if (thing.closed) translate(thing.card, [thing.place.x, thing.place.y]);
@@ -65,8 +66,8 @@ function makePlan(svg, story, parts, condensed, whole) {
     });
     for (const box of boxes.filter((other) => other.holds && !other.closed).reverse()) surround(box);
     wires.forEach((wire, n) => wire.path.setAttribute("d", curve(pointsOf(wire, passes.get(between[n])))));
-    const all = [...blocks.map((thing) => thing.place), ...boxes.filter((box) => !box.hidden).map((box) => box.place)];
-    return packed ? grown(union(all), 12, 12) : whole;
+    const shown = [...blocks, ...boxes.filter((box) => !box.hidden)];
+    return packed ? grown(union(shown.map((thing) => thing.place)), 12, 12) : whole;
   }
 
   function shiftOf(thing) {
@@ -171,7 +172,7 @@ function makePlan(svg, story, parts, condensed, whole) {
     closeAndHide();
     gather();
     const area = move();
-    for (const [n, edge] of edges.entries()) if (!edge.wire) translate(edge.group, nodes[story.edges[n].to].shift);
+    edges.forEach((edge, n) => edge.wire || translate(edge.group, nodes[story.edges[n].to].shift));
     return area;
   }
 

@@ -33,7 +33,7 @@ function place(story, event) {
   return event.node === undefined ? "" : at(event.node);
 }
 
-/** The phase of an event, and where it happens: in which layer (depth 1), in which neuron too (2). */
+/** The phase of an event, and where it happens: in which layer (depth 1), and neuron (2). */
 function scene(story, event, depth) {
   const node = story.nodes[event?.to ?? event?.node];
   return [PHASES[event?.kind], ...(node?.group.slice(0, depth) ?? [])].join();
@@ -70,7 +70,8 @@ function literal(text) {
 
 /** A formula that can be read at a glance: long names cut, of a long sum only the first terms. */
 function glance(story, event, text) {
-  const shorter = (part) => (story.long ? part.replace(story.long, (name) => `${name.slice(0, 8)}\u2026${name.slice(-4)}`) : part);
+  const shortOf = (name) => `${name.slice(0, 8)}\u2026${name.slice(-4)}`;
+  const shorter = (part) => (story.long ? part.replace(story.long, shortOf) : part);
   const start = `${story.nodes[event.node]?.name} = `;
   const terms = text.startsWith(start) ? text.slice(start.length).split(" = ")[0].split(" + ") : [];
   if (terms.length <= TERMS + 1) return shorter(text);
