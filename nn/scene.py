@@ -11,9 +11,10 @@ from engine.modes import no_grad
 from engine.pictures.steps import recorded_with_words
 from engine.pictures.story.record import Combine, Record, Way, added, mirrored, sweep
 from engine.pictures.story.sentences import Words
-from engine.pictures.story.steps import Steps
+from engine.pictures.story.steps import Live, Steps
 from engine.pictures.story.watchable import Event
 from engine.pictures.texts import short
+from engine.replay.backends.javascript import rows as rows_text
 from engine.replay.kinds import is_the_same, kind_asked
 from engine.replay.reach import reach
 from engine.replay.undo import chances_in, put_back, settle, undone
@@ -25,7 +26,7 @@ from engine.value import Value, data_of
 from nn.data import Dataset
 from nn.judging import Loss, Model
 from nn.mover import NOTHING_TO_MOVE
-from nn.optim import Optimizer
+from nn.optim import SGD, Optimizer
 from nn.plain import is_stateless
 from nn.stepping import mean_loss
 
@@ -84,7 +85,16 @@ class Scene:
             yield from _again(record, again, words_again)
             yield _done(record, again, update.refused)
 
-        return Steps(record, words, swept, before=before, after=after(), adds=combine is added)
+        is_right = forgets and (way, combine) == (mirrored, added)
+        return Steps(
+            record,
+            words,
+            swept,
+            before=before,
+            after=after(),
+            adds=combine is added,
+            live=Live(rows_text, optimizer.lr) if is_right and _is_plain(optimizer) else None,
+        )
 
     def unnoticed(self) -> AbstractContextManager[None]:
         """Inside, what model and loss do to their own state is put back."""
@@ -176,6 +186,13 @@ def _flat(thing: Any) -> list[Any]:
     if isinstance(thing, list | tuple):
         return [part for each in thing for part in _flat(each)]
     return [thing]
+
+
+def _is_plain(optimizer: Optimizer) -> bool:
+    """Whether a step is `p - lr * gradient`, which the page can take too."""
+    if type(optimizer) is not SGD:
+        return False
+    return not (optimizer.momentum or optimizer.weight_decay)
 
 
 # --- what happens after the backward pass -------------------------------------------------------

@@ -66,7 +66,8 @@ class Run(Watchable, Sequence[Steps]):
         before, after = map(short, self.mean_losses)
         title = f"{many(len(self), 'training step')}: mean loss of "
         title += f"{many(len(self.data.xs), 'point')} from {before} to {after}"
-        return {**first, "title": title, "cut": first["cut"] or cut, "runs": runs, "data": data}
+        changed = {"title": title, "cut": first["cut"] or cut, "live": None}
+        return {**first, **changed, "runs": runs, "data": data}
 
     def transcript(self) -> str:
         """One line for each training step, counted from 1."""
@@ -109,7 +110,7 @@ def _shape(steps: Steps) -> tuple[object, ...]:
 # --- what is different ------------------------------------------------------------------------
 
 COLUMNS = {"backward": "contribution", "update": "after", "forward again": "data"}
-OF_NODES = ("label", "check", "zero", "why")
+OF_NODES = ("label", "name", "check", "zero", "why")
 MANY = 5  # words left out one after the other, told as a tab with their number
 OF_EDGES = ("partial_text",)
 

@@ -118,7 +118,9 @@ def test_a_cell_plays_survives_distrust_and_plays_again(tmp_path):
         page.keyboard.press("Shift+Enter")
         words = plays(page)
         printed = page.locator(".jp-RenderedText").first.inner_text().strip()
-        assert words == printed == "dot2 = layers.0.neurons.1.b + " + printed.partition(" + ")[2]
+        told, path = words.split("\n")[:2]
+        assert told == printed == "dot2 = b + " + printed.partition(" + ")[2]
+        assert path == "w0: layers.0.neurons.1.w.0"
         page.get_by_text("File", exact=True).click()
         page.get_by_text("Save Notebook", exact=True).click()
         until(lambda: is_saved(new))

@@ -385,7 +385,7 @@ def test_a_loss_that_overflows_is_shown_as_it_is():
     assert '"loss_before":"inf"' in steps.to_json()
     update, *_ = of_kind(steps, "update")
     assert update["before"] == update["after"]
-    assert str(update) == "w.0 stays, since the data of parameter 0 would become -inf: w.0 = 0.6888"
+    assert str(update) == "w0 stays, since the data of parameter 0 would become -inf: w0 = 0.6888"
     assert str(steps[-1]) == (
         "done: no step was taken, since the data of parameter 0 would become -inf; the loss is inf"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import groupby
+from unicodedata import bidirectional
 
 LONGEST = 32  # characters of a title that are shown
 WRITTEN_OUT = 4  # texts that are alike and side by side; more of them are counted
@@ -56,6 +57,16 @@ def many(count: int, noun: str) -> str:
 def clipped(text: str, longest: int = LONGEST) -> str:
     """The start of a long text; the tooltip has all of it."""
     return text if len(text) <= longest else text[: longest - 1] + "\u2026"
+
+
+def isolated(text: str) -> str:
+    """A name in a sentence: one that runs from right to left leaves the words around it in place.
+
+    >>> ascii(isolated("w")), ascii(isolated("\u05d0"))
+    ("'w'", "'\\\\u2068\\\\u05d0\\\\u2069'")
+    """
+    runs_left = any(bidirectional(c) in ("R", "AL") for c in text)
+    return f"\u2068{text}\u2069" if runs_left else text
 
 
 def in_runs(texts: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """A graph as lists, and for each of its nodes the neuron and the layer that it belongs to."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -169,6 +170,16 @@ def steps_of(name: str) -> list[tuple[str, str]]:
 
 
 Boxed = tuple[list[Box], list[int | None]]
+
+
+def inside(name: str, box: Box | None) -> str:
+    """What a parameter is called in its box.
+
+    >>> inside("layers.0.w.1", Box("layer 0", "layers.0", None)), inside("w.1", None)
+    ('w1', 'w1')
+    """
+    own = name if box is None else name.removeprefix(f"{box.name}.")
+    return re.sub(r"^(\w*[^\W\d])\.(\d+)$", r"\1\2", own)
 
 
 def boxes_of(graph: Graph, names: dict[Value, str]) -> Boxed:

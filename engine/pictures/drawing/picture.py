@@ -1,6 +1,5 @@
 """A graph of Values as plain data, ready to be laid out and written: nodes, edges and boxes."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from engine.pictures.drawing.outline import (
     Product,
     boxes_of,
     graph_of,
+    inside,
     named,
 )
 from engine.pictures.texts import many, number, short, visible
@@ -162,12 +162,11 @@ class _Describe:
             return Node("constant", short(atom), hint=f"constant {atom!r}", box=box)
         data, grad, label = self.numbers.at(place)
         name = self.names.get(atom, "") if isinstance(atom, Value) else ""
-        inside = name if box is None else name.removeprefix(f"{self.boxes[box].name}.")
         called = " ".join(dict.fromkeys(filter(None, (name, label))))
         shown, exact = (UNKNOWN, UNKNOWN) if grad is None else (number(grad), repr(grad))
         return Node(
             self.kind(place),
-            visible(label or re.sub(r"^(\w*[^\W\d])\.(\d+)$", r"\1\2", inside)),  # w.0 is w0
+            visible(label or inside(name, None if box is None else self.boxes[box])),
             (("data", number(data)), ("grad", shown)),
             visible(self.graph.symbol(place)),
             f"{visible(called)} data {data!r}, grad {exact}".strip(),

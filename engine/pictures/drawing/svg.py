@@ -87,9 +87,14 @@ def _card_size(node: Node) -> Point:
     if node.kind == "constant":
         return width_of(looks.SLOPE, looks.TITLE) + 4, 14.0
     rows = [_row_width(key, text) + 4 for key, text in node.rows]
-    behind = 3.0 if node.kind == "summary" else 0.0
-    height = looks.ROW * (len(node.rows) + bool(node.title)) + 8 + behind
-    return max([title, *rows]) + 14 + behind, height
+    extra = 3.0 if node.kind == "summary" else 2 * _inner(node.kind)
+    height = looks.ROW * (len(node.rows) + bool(node.title)) + 8 + extra
+    return max([title, *rows]) + 14 + extra, height
+
+
+def _inner(kind: Kind) -> float:
+    """How far inside its outline a card has a second one."""
+    return 3.0 if LOOKS[kind].double else 0.0
 
 
 def _row_width(key: str, text: str) -> float:
@@ -227,6 +232,8 @@ def _card(node: Node, r: Rectangle) -> Iterator[str]:
     if node.kind == "summary":
         r = Rectangle(r.x, r.y + 3, r.length - 3, r.breadth - 3)
     yield from _outline(node.kind, r)
+    inner = _inner(node.kind)
+    r = Rectangle(r.x + inner, r.y + inner, r.length - 2 * inner, r.breadth - 2 * inner)
     y = r.y + 1
     if node.title:
         y += looks.ROW
@@ -254,9 +261,9 @@ def _outline(kind: Kind, r: Rectangle) -> Iterator[str]:
     if kind == "summary":
         yield _rect(r.moved(3, -3), look.radius, f'fill="{looks.SHADE}" {stroke}')
     yield _rect(r, look.radius, f'fill="{look.fill}" {stroke}')
-    if look.double:
-        inner = Rectangle(r.x + 3, r.y + 3, r.length - 6, r.breadth - 6)
-        yield _rect(inner, 3, f'fill="none" stroke="{look.stroke}" stroke-width="0.8"')
+    if inner := _inner(kind):
+        second = Rectangle(r.x + inner, r.y + inner, r.length - 2 * inner, r.breadth - 2 * inner)
+        yield _rect(second, inner, f'fill="none" stroke="{look.stroke}" stroke-width="0.8"')
 
 
 def _legend(picture: Picture, width: float, y: float) -> tuple[list[str], float]:

@@ -29,12 +29,12 @@ function makeCaption(pane) {
     verdict,
     show(story, position, hidden) {
       const event = story.events[position - 1];
-      const [computed, result] = event ? words(story, event) : ["Nothing is computed yet. Step forward.", ""];
+      const [computed, result] = event ? words(event) : ["Nothing is computed yet. Step forward.", ""];
       const list = event ? TILES[event.kind](event, story) : [];
       phase.textContent = event ? PHASES[event.kind] : "Start";
       about.textContent = event ? place(story, event) : "";
-      line.textContent = cut(computed) + (hidden ? " = ?" : result);
-      line.title = event && !hidden ? event.text : "";
+      line.textContent = (event ? glance(story, event, computed) : computed) + (hidden ? " = ?" : result);
+      line.title = event && !hidden ? inFull(story, event) : "";
       tiles.replaceChildren(...list.map((tile) => makeTile(tile, hidden)));
       tiles.classList.toggle("many", list.length > MANY_TILES);
       form.hidden = !hidden;
@@ -49,6 +49,7 @@ function makeTile(tile, hidden) {
   const box = html("div", asked ? "tile result" : "tile");
   const written = typeof value === "string" && value.includes(" ") ? value : short(value); // 2 x 3
   box.append(html("b", "", hidden && asked ? "?" : written), html("span", "", name));
+  box.lastChild.title = name; // where there is no room for all of it
   return box;
 }
 
@@ -79,14 +80,14 @@ function makeTranscript(list, go) {
       items = story.events.map((event, n) => {
         const item = html("li", "future");
         item.dataset.step = n + 1;
-        const [computed, result] = words(story, event);
+        const [computed, result] = words(event);
         const where = place(story, event);
         if (where && where !== before) item.append(html("span", "place", where));
         before = where;
         item.append(html("span", "", computed), html("span", "result", result));
         const twin = twins.get(n);
         if (mistake && twin?.text !== event.text) {
-          item.append(html("span", "wrong", twin ? abridged(story, twin.text) : "nothing here"));
+          item.append(html("span", "wrong", twin ? twin.text : "nothing here"));
         }
         return item;
       });

@@ -78,10 +78,14 @@ function makeNode(node, id, groups, boxOf) {
   };
 }
 
+/** Its `points` are where the pieces of its curve end. */
 function makeEdge(group = create("g")) {
+  const path = group.querySelector("path") ?? create("path");
+  const ends = (path.getAttribute("d") ?? "").matchAll(/([-\d.]+),([-\d.]+)(?=[A-Z]|$)/g);
   return {
     group,
-    path: group.querySelector("path") ?? create("path"),
+    path,
+    points: [...ends].map(([, x, y]) => [Number(x), Number(y)]),
     slope: field(group.querySelector(".partial")),
     tip: field(group.querySelector("title")),
   };
@@ -108,12 +112,21 @@ function field(element) {
 
 // ---- areas
 
+const CONSTANT = { width: 48, height: 14 }; // as `_card_size` in svg.py: any number has room
+
 function rectangle(group) {
-  const rect = group.querySelector("rect") || group.querySelector("text");
-  const [x, y, width, height] = ["x", "y", "width", "height"].map((key) =>
-    Number(rect.getAttribute(key) || 0),
-  );
-  return { x, y, width, height };
+  const rect = group.querySelector("rect");
+  const of = (part, ...keys) => keys.map((key) => Number(part.getAttribute(key) || 0));
+  if (rect) {
+    const [x, y, width, height] = of(rect, "x", "y", "width", "height");
+    return { x, y, width, height };
+  }
+  const [right, line] = of(group.querySelector("text"), "x", "y"); // it ends there
+  return { ...CONSTANT, x: right + 2 - CONSTANT.width, y: line - 11 };
+}
+
+function holds({ x, y, width, height }, [u, v]) {
+  return x <= u && u <= x + width && y <= v && v <= y + height;
 }
 
 function union(areas) {

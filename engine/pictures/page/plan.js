@@ -21,8 +21,8 @@ function makePlan(svg, story, parts, condensed, whole) {
     return nodes[id].around.find((box) => box.closed || !box.holds) ?? nodes[id];
   }
 
-  function placed(id) {
-    const thing = unit(id);
+  /** Where a thing stands now: a closed box, or a node, which may lie in an open neuron. */
+  function seen(thing) {
     if (thing.closed) return thing.place;
     const [dx, dy] = thing.shift;
     return { ...thing.area, x: thing.area.x + dx, y: thing.area.y + dy };
@@ -45,76 +45,138 @@ function makePlan(svg, story, parts, condensed, whole) {
   /** Moves everything to where it stands now; with all boxes open that is where Python put it. */
   function move() {
     const blocks = [...new Set(nodes.map((_, id) => block(id)))];
-    const things = blocks.map((thing) => ({
-      thing,
+    const found = new Map(blocks.map((thing) => [thing, {
       area: thing.area,
       size: thing.closed ? CARD : { width: thing.area.width, height: thing.area.height },
-      group: thing.around ? thing.around.at(-1) : thing.parent,
-    }));
-    const places = packed ? pack(things) : new Map(things.map((found) => [found, found.area]));
-    const at = new Map([...places].map(([found, place]) => [found.thing, place]));
-    const shift = (thing) => [at.get(thing).x - thing.area.x, at.get(thing).y - thing.area.y];
-    for (const [thing, place] of at) {
-      thing.place = place;
-      if (thing.closed) translate(thing.card, [place.x, place.y]);
-      else if (!thing.around) for (const part of [...thing.group.children].slice(0, 3)) translate(part, shift(thing));
+      boxes: around(thing),
+      closed: thing.closed,
+    }]));
+    const between = wires.map(({ from, to, ...wire }) => ({ ...wire, from: found.get(from), to: found.get(to) }));
+    const things = packed ? [...found.values()] : []; // else each is where it was
+    const { places, passes } = pack(things, packed ? between : []);
+    for (const thing of blocks) {
+      thing.place = places.get(found.get(thing)) ?? thing.area;
+      if (thing.closed) translate(thing.card, [thing.place.x, thing.place.y]);
+      else if (!thing.around) for (const part of [...thing.group.children].slice(0, 3)) translate(part, shiftOf(thing));
     }
     nodes.forEach((node, id) => {
       if (unit(id) !== node) return;
-      node.shift = shift(block(id));
+      node.shift = shiftOf(block(id));
       for (const part of [node.group, node.sign, node.stem]) translate(part, node.shift);
     });
-    for (const box of boxes.filter((found) => found.holds && !found.closed).reverse()) surround(box);
-    const all = [...places.values(), ...boxes.filter((box) => !box.hidden).map((box) => box.place)];
-    return packed ? grown(union(all), 12, 12) : whole;
+    for (const box of boxes.filter((other) => other.holds && !other.closed).reverse()) surround(box);
+    wires.forEach((wire, n) => wire.path.setAttribute("d", curve(pointsOf(wire, passes.get(between[n])))));
+    const shown = [...blocks, ...boxes.filter((box) => !box.hidden)];
+    return packed ? grown(union(shown.map((thing) => thing.place)), 12, 12) : whole;
+  }
+
+  function shiftOf(thing) {
+    return [thing.place.x - thing.area.x, thing.place.y - thing.area.y];
+  }
+
+  /** The open boxes around a block, outermost first. */
+  function around(thing) {
+    if (thing.around) return thing.around;
+    return thing.parent ? [...around(thing.parent), thing.parent] : [];
   }
 
   /** Draws the frame of an open box around what is in it. */
   function surround(box) {
     const open = boxes.filter((other) => other.parent === box && !other.closed);
-    const inside = [...box.members.map(placed), ...open.map((other) => other.place)];
-    box.place = packed ? grown(union(inside), 10, 22) : box.area;
+    const inside = [...box.members.map((id) => seen(unit(id))), ...open.map((other) => other.place)];
+    box.place = packed ? grown(union(inside), FRAME.around, FRAME.above) : box.area;
     for (const [key, value] of Object.entries(box.place)) box.group.querySelector("rect").setAttribute(key, value);
     const title = box.group.querySelector("text");
     title.setAttribute("x", box.place.x + 8);
     title.setAttribute("y", box.place.y + 14);
   }
 
-  /** Edges to and from what moved are drawn anew, those with the same ends as one. */
-  function rewire() {
+  /** Edges to and from what moved become wires, those with the same ends one. */
+  function gather() {
     const between = new Map(); // wires by their ends
+    wires = [];
     story.edges.forEach(({ from, to }, n) => {
       const [start, end] = [unit(from), unit(to)];
       const moved = condensed || start.closed || end.closed || (packed && block(from) !== block(to));
       hide(edges[n].group, Boolean(moved));
       edges[n].wire = null;
-      if (!moved) return translate(edges[n].group, nodes[to].shift);
-      if (start === end) return;
+      if (!moved || start === end) return;
       const ends = between.get(start) ?? new Map();
-      if (!ends.has(end)) ends.set(end, { path: curve(placed(from), placed(to)), edges: [] });
       between.set(start, ends);
+      if (!ends.has(end)) {
+        const wire = { start, end, from: block(from), to: block(to), path: create("path"), edges: [] };
+        ends.set(end, wire);
+        wires.push(Object.assign(wire, insides(wire, edges[n].points)));
+      }
       edges[n].wire = ends.get(end);
       edges[n].wire.edges.push(n);
     });
-    wires = [...between.values()].flatMap((ends) => [...ends.values()]);
     layer.replaceChildren(...wires.map((wire) => wire.path));
   }
 
-  function curve(a, b) {
-    const [x, y, u, v] = [a.x + a.width, a.y + a.height / 2, b.x, b.y + b.height / 2];
-    const bow = Math.max(Math.abs(u - x) / 2, 20);
-    return create("path", { d: `M${x} ${y}C${x + bow} ${y},${u - bow} ${v},${u} ${v}` });
+  /**
+   * The points that a wire has in open neurons, as Python drew it, and how high it was where it
+   * came out of one, or into one, not at the side but in between: its `drop` and `rise`.
+   */
+  function insides({ start, end, from, to }, points) {
+    const leaves = points.findIndex((point) => !holds(from.area, point));
+    const enters = points.findLastIndex((point) => !holds(to.area, point));
+    const [after, before] = [points[leaves], points[enters]];
+    const [isOut, isIn] = [from !== start && leaves > 0, to !== end && points.length > 0];
+    const drops = isOut && after[0] < from.area.x + from.area.width;
+    const rises = isIn && before?.[0] > to.area.x;
+    return {
+      out: isOut ? points.slice(0, leaves) : [],
+      into: isIn ? points.slice(enters + 1) : [],
+      ...(drops ? { leave: after[0], drop: after[1] } : { drop: null }),
+      ...(rises ? { arrive: before[0], rise: before[1] } : { rise: null }),
+    };
+  }
+
+  /** The points of a wire: out of an open neuron, past the columns, and into one. */
+  function pointsOf(wire, passed) {
+    const [a, b] = [seen(wire.start), seen(wire.end)];
+    const out = wire.out.length ? moved(wire.out, wire.from) : [[a.x + a.width, middle(a)]];
+    const into = wire.into.length ? moved(wire.into, wire.to) : [[b.x, middle(b)]];
+    const bends = passed.bends.map(([x, u, y]) => [[x, y], [u, y]]);
+    if (wire.drop === null) out.push([passed.leave, out.at(-1)[1]]);
+    else bends[0][0][0] = wire.leave + shiftOf(wire.from)[0];
+    if (wire.rise === null) into.unshift([passed.arrive, into[0][1]]);
+    else bends.at(-1)[1][0] = wire.arrive + shiftOf(wire.to)[0];
+    return [...out, ...bends.flat(), ...into];
+  }
+
+  function moved(points, neuron) {
+    const [dx, dy] = shiftOf(neuron);
+    return points.map(([x, y]) => [x + dx, y + dy]);
+  }
+
+  /** Straight along the columns, an S between them, as `_curve` in svg.py has them. */
+  function curve(points) {
+    const words = points.map(([u, v], n) => {
+      const [x, y] = points[n - 1] ?? [];
+      if (n === 0) return `M${u} ${v}`;
+      if (Math.abs(y - v) < 0.05) return `L${u} ${v}`;
+      if (x === u) { // it turns back: beside its start to the right, beside its end to the left
+        const side = x + (n < points.length / 2 ? 12 : -12);
+        return `C${side} ${y},${side} ${v},${u} ${v}`;
+      }
+      const half = (x + u) / 2;
+      return `C${half} ${y},${half} ${v},${u} ${v}`;
+    });
+    return words.join("");
   }
 
   /** To be called when boxes opened or closed; returns the area of the whole. */
   function arrange() {
     closeAndHide();
+    gather();
     const area = move();
-    rewire();
+    edges.forEach((edge, n) => edge.wire || translate(edge.group, nodes[story.edges[n].to].shift));
     return area;
   }
 
-  return { arrange, unit, placed, wires: () => wires };
+  return { arrange, unit, placed: (id) => seen(unit(id)), wires: () => wires };
 }
 
 function hide(group, on) {

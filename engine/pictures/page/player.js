@@ -72,7 +72,7 @@
   }
 
   const heading = document.querySelector("h1");
-  const [, title, value, rest] = heading.textContent.match(/^(.*?)( = \S+)(, .*)$/s) ?? [];
+  const [, title, value, rest] = heading.textContent.match(/^(.*)( = \S+)(, [\d,]+ operations?)$/s) ?? [];
   if (value) heading.replaceChildren(title, html("span", "spoiler", value), rest);
 
   // ---- time
@@ -115,9 +115,9 @@
     }
   }
 
-  /** To the next event (1), or the former (-1), in another layer or phase. */
-  function leap(way) {
-    const at = (n) => scene(story, story.events[n - 1]);
+  /** To the next event (1), or the former (-1), in another phase or layer (depth 1) or neuron (2). */
+  function leap(way, depth) {
+    const at = (n) => scene(story, story.events[n - 1], depth);
     let to = position;
     while (to >= 0 && to <= length() && at(to) === at(position)) to += way;
     go(to);
@@ -138,12 +138,13 @@
       caption.show(own, at, asking);
     });
     const event = story.events[moment(0) - 1];
-    const [computed, result] = event ? words(story, event) : ["Start", ""];
+    const [computed, result] = event ? words(event) : ["Start", ""];
     by("time").value = position;
     by("time").setAttribute("aria-valuetext", event ? `${position}, ${PHASES[event.kind]}` : "start");
     by("count").textContent = `Step ${position} of ${length()}`;
+    if (self === top) by("count").href = `#${position}`; // in a notebook it would lead out of the frame
     by("first").disabled = by("back").disabled = position === 0;
-    by("last").disabled = by("next").disabled = position === length();
+    for (const id of ["last", "next", "neuron", "layer"]) by(id).disabled = position === length();
     for (const { start, count, button } of phases) {
       button.ariaCurrent = position > start && position <= start + count ? "step" : null;
     }
@@ -177,7 +178,8 @@
 
   function play(on) {
     clearInterval(timer);
-    timer = on ? setInterval(() => (position < length() ? go(position + 1) : play(false)), 900) : 0;
+    const pause = 900 / Number(by("speed").value);
+    timer = on ? setInterval(() => (position < length() ? go(position + 1) : play(false)), pause) : 0;
     by("play").setAttribute("aria-label", on ? "Pause" : "Play");
     by("play").classList.toggle("playing", on);
   }
@@ -198,11 +200,14 @@
   function compare() {
     const right = answer(story.events[position - 1]);
     const typed = box.value.trim().replace(",", ".");
-    if (typed === "" || Number.isNaN(Number(typed))) return judge(`Expected a number, got "${box.value}".`, false);
+    const guess = numeric(typed.toLowerCase());
+    const known = typed !== "" && (!Number.isNaN(guess) || /^nan$/i.test(typed));
+    if (!known) return judge(`Expected a number, got "${box.value}".`, false);
     reveal();
-    const off = Math.abs(Number(typed) - right);
-    const close = off <= Math.max(0.005 * Math.abs(right), 0.0005);
-    const judged = close ? "Right" : `Off by ${short(off)}`;
+    const off = Math.abs(guess - right);
+    const near = Number.isFinite(right) && off <= Math.max(0.005 * Math.abs(right), 0.0005);
+    const close = near || Object.is(guess, right); // inf and nan are right or wrong
+    const judged = close ? "Right" : Number.isFinite(off) ? `Off by ${short(off)}` : "Not so";
     judge(`${judged}: you said ${typed}, it is ${short(right)}.`, close);
   }
 
@@ -230,6 +235,9 @@
   by("play").addEventListener("click", playing);
   by("next").addEventListener("click", forward);
   by("last").addEventListener("click", () => go(length()));
+  by("neuron").addEventListener("click", () => leap(1, 2));
+  by("layer").addEventListener("click", () => leap(1, 1));
+  by("speed").addEventListener("change", () => play(Boolean(timer)));
   by("time").addEventListener("input", () => go(Number(by("time").value)));
 
   const detail = by("detail");
@@ -277,15 +285,16 @@
     ArrowLeft: back,
     Home: () => go(0),
     End: () => go(length()),
-    n: () => leap(1),
-    p: () => leap(-1),
+    m: () => leap(1, 2),
+    n: () => leap(1, 1),
+    p: () => leap(-1, 1),
     " ": playing,
     "+": () => views.forEach(({ stage }) => stage.view.zoom(1.4)),
     "-": () => views.forEach(({ stage }) => stage.view.zoom(1 / 1.4)),
     0: () => views.forEach(({ stage }) => stage.view.fit()),
   };
   addEventListener("keydown", (event) => {
-    const typing = event.target === box ? edits(event.key) : event.target.matches("select");
+    const typing = event.target === box ? edits(event.key) : event.target.matches("select, #bench input, textarea");
     if (event.key === "Escape" && event.target === box) by("next").focus({ preventScroll: true });
     const pressing = event.key === " " && event.target.closest("button, summary, [role=button]");
     const ranging = event.target.matches("#run input");
@@ -314,5 +323,19 @@
     });
     choose(Math.max(0, content.runs.findIndex((run) => run.steps)));
   }
-  go(0);
+
+  if (content.live) {
+    const choose = makeBench(by("bench"), content, (other) => {
+      const step = makeStory(other);
+      if (value) heading.children[0].textContent = ` = ${short(step.nodes.at(-1).data)}`;
+      views[0].stage.load(step);
+      load(step);
+      go(position);
+    });
+    views[0].stage.onChoose(choose);
+  } else by("bench").remove();
+
+  const linked = () => go(Number(location.hash.slice(1)) || 0); // step.html#57
+  addEventListener("hashchange", linked);
+  linked();
 }

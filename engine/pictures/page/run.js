@@ -4,18 +4,32 @@
 
 const PLOT = { left: 86, right: 10, top: 12, bottom: 22 }; // margins, for the numbers at the axes
 
+const LOG_FROM = 20; // heights that differ by this factor are on a log axis, as in plot.py
+
+/** Whether numbers are spread so widely that on a plain axis the small ones would be one line. */
+function isWide(numbers) {
+  const finite = numbers.filter(Number.isFinite);
+  return Math.min(...finite) > 0 && Math.max(...finite) > LOG_FROM * Math.min(...finite);
+}
+
 /** A chart of points (x, y) with its axes; `written` is how x is said; returns where a point stands. */
-function makeChart(parent, name, points, written = short) {
-  const [width, height] = [300, 140];
+function makeChart(parent, name, points, written = short, log = false) {
+  const [width, height] = [300, 120];
   const svg = create("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": name });
   const finite = points.filter((p) => p.every(Number.isFinite));
   const range = (k) => [Math.min(...finite.map((p) => p[k])), Math.max(...finite.map((p) => p[k]))];
   const side = ([low, high], from, to) => (v) => from + ((v - low) / (high - low || 1)) * (to - from);
   const [across, up] = [range(0), range(1)];
-  const [x, y] = [side(across, PLOT.left, width - PLOT.right), side(up, height - PLOT.bottom, PLOT.top)];
+  const rise = log ? Math.log10 : (v) => v;
+  const x = side(across, PLOT.left, width - PLOT.right);
+  const climb = side(up.map(rise), height - PLOT.bottom, PLOT.top);
+  const y = (v) => climb(rise(v));
   const say = (text, at, anchor) => create("text", { class: "axis", "text-anchor": anchor, ...at }, svg, text);
   create("path", { class: "axis", d: `M${PLOT.left - 4} ${PLOT.top}V${height - PLOT.bottom + 4}H${width - PLOT.right}` }, svg);
   if (finite.length) {
+    for (let power = Math.ceil(rise(up[0])); log && power <= rise(up[1]); power++) {
+      create("path", { class: "axis", d: `M${PLOT.left - 4} ${y(10 ** power)}h4` }, svg);
+    }
     for (const v of new Set(up)) say(short(v), { x: PLOT.left - 8, y: y(v) + 4 }, "end");
     say(written(across[0]), { x: PLOT.left, y: height - 5 }, "start");
     if (across[1] > across[0]) say(written(across[1]), { x: width - PLOT.right, y: height - 5 }, "end");
@@ -35,8 +49,9 @@ function makeTimeline(section, content, open) {
 
   const losses = runs.map((run) => [run.step, numeric(run.loss)]);
   const [first, last] = [losses[0], losses.at(-1)].map(([, loss]) => short(loss));
-  const words = `Loss of each step, at its own points: first ${first}, last ${last}`;
-  const curve = makeChart(charts, words, losses, (step) => `step ${step + 1}`);
+  const log = isWide(losses.map(([, loss]) => loss));
+  const words = `Loss of each step, at its own points${log ? " (log axis)" : ""}: first ${first}, last ${last}`;
+  const curve = makeChart(charts, words, losses, (step) => `step ${step + 1}`, log);
   const line = curve.finite.map((p) => curve.at(p).map((n) => n.toFixed(1)).join(","));
   create("polyline", { class: "curve", points: line.join(" ") }, curve.svg);
   const mark = create("circle", { class: "mark", r: 5 }, curve.svg);

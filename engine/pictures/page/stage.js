@@ -3,6 +3,8 @@
 // One picture at one moment: its numbers, what is highlighted, and the boxes that are open.
 
 const LARGE = 60; // more nodes than this do not open all at once
+const LOW = 250; // pixels: so low a frame shows closed neurons first, or it would show a few cards
+const LEGIBLE = 0.8; // pixels to a unit of the picture: with less, boxes are closed at the start
 
 const ZERO = {
   dead: ["zero-dead", "0 dead"],
@@ -30,7 +32,7 @@ function makeStage(frame, steps, shown) {
   const parts = makeParts(svg, steps, shown);
   const { nodes, edges, boxes } = parts;
   const plan = makePlan(svg, steps, parts, Boolean(shown), { x: 0, y: 0, width, height });
-  const view = makeView(frame, svg);
+  const view = makeView(frame, svg, look);
   let story = steps;
   let history = makeHistory(story);
   let blame = false;
@@ -60,7 +62,13 @@ function makeStage(frame, steps, shown) {
     svg.classList.toggle("outdated", old);
     note.hidden = !old;
     draw(changed.nodes, changed.edges);
-    if (now.nodes.length) view.follow(union(now.nodes.map(plan.placed)), plan.placed(now.target));
+    if (position === 0 && !masked) view.home();
+    else look();
+  }
+
+  /** Brings what the current event is about into view. */
+  function look() {
+    if (last.nodes.length) view.follow(union(last.nodes.map(plan.placed)), plan.placed(last.target));
   }
 
   function draw(changedNodes, changedEdges) {
@@ -95,7 +103,7 @@ function makeStage(frame, steps, shown) {
       pending: data === null,
       current: id === last.target,
       about: about.has(id),
-      checked: final,
+      checked: final && story.nodes[id].check !== null,
       [look]: Boolean(look),
     });
   }
@@ -187,7 +195,7 @@ function makeStage(frame, steps, shown) {
   }
 
   function told(id, verb, value) {
-    return `${brief(story.nodes[id])}${verb}${last.masked ? "?" : short(value)}`;
+    return `${story.nodes[id].name}${verb}${last.masked ? "?" : short(value)}`;
   }
 
   // ---- closing and opening
@@ -223,16 +231,17 @@ function makeStage(frame, steps, shown) {
     });
   }
 
-  /** As many details as can be read at once; the first choice where nothing can be. */
+  /** As many details as can be read at once; the first choice where nothing can be, and room is. */
   function open() {
     const levels = [1, 0].filter((level) => level <= depth).map(String);
     const choices = nodes.length > LARGE && levels.length ? levels : ["all", ...levels];
     for (const choice of choices) {
       detail(choice);
-      if (view.fitting() >= READABLE) return choice;
+      if (view.fitting() >= LEGIBLE) return choice;
     }
-    if (choices.length > 1) detail(choices[0]);
-    return choices[0];
+    const choice = svg.clientHeight < LOW && levels.length ? levels[0] : choices[0];
+    if (choices.length > 1) detail(choice);
+    return choice;
   }
 
   const opening = open();
@@ -257,6 +266,10 @@ function makeStage(frame, steps, shown) {
       blame = on;
       svg.classList.toggle("blame", on);
       drawAll();
+    },
+    /** Calls with the id of a node whose card was clicked. */
+    onChoose(choose) {
+      nodes.forEach((node, id) => node.group.addEventListener("click", () => view.moved() || choose(id)));
     },
     mark(id) {
       nodes[id].group.classList.add("first-difference");

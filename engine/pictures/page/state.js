@@ -35,9 +35,7 @@ function makeStory(steps) {
   const updated = updates < 0 ? Infinity : updates + 1; // after so many events some parameter is new
   const left = steps.nodes.map((_, id) => id).filter((id) => arrived[id].last > settled);
   for (const id of left) arrived[id].last = settled; // nothing comes to these
-  const named = steps.nodes.filter((node) => node.kind === "parameter");
-  const briefs = new Map(named.map((node) => [node.label, brief(node)]));
-  return { ...steps, into, flows, arrived, settled, updated, left, brief: briefs };
+  return { ...steps, into, flows, arrived, settled, updated, left, long: longNames(steps.nodes) };
 }
 
 /**

@@ -2,11 +2,14 @@
 
 // The part of the picture that is in view.
 
-const READABLE = 0.8; // pixels to a unit of the picture: below, the view follows the current event
-const CLOSE = 1; // the same while it follows
+// pixels to a unit of the picture, in which most text is 10 units high
+const CLOSE = 1.42; // with less, the view comes so near to the current event and follows it
+const CLOSE_BY = 1; // the same in a narrow frame, such as a phone's
+const NARROW = 480;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-function makeView(frame, svg) {
+/** `look` is called to bring the current event into view. */
+function makeView(frame, svg, look) {
   let whole = { x: 0, y: 0, width: 1, height: 1 };
   let area = whole;
   let room = { width: 0, height: 0 }; // for the picture
@@ -17,6 +20,7 @@ function makeView(frame, svg) {
   const scaleOf = (found) => Math.min(room.width / found.width, room.height / found.height);
   const scale = () => scaleOf(area);
   const fitting = () => scaleOf(whole);
+  const close = () => (room.width < NARROW ? CLOSE_BY : CLOSE);
 
   function set(next) {
     area = next;
@@ -66,17 +70,17 @@ function makeView(frame, svg) {
     jump({ ...whole });
   }
 
-  /** Everything, if it can be read; else a part that follows the events. */
+  /** Everything; where that is too small to read, it comes near as soon as there is an event. */
   function home() {
     fit();
     again = home;
-    following = room.width > 0 && fitting() < READABLE;
-    if (following) jump(kept(around(whole.x, whole.y + whole.height / 2, CLOSE)));
+    following = room.width > 0 && fitting() < close();
+    look();
   }
 
-  /** Moves only when something of what an event is about is out of view. */
+  /** Moves only when something of what an event is about is out of view, or too far away. */
   function follow(about, target) {
-    const size = scale();
+    const size = following ? close() : scale();
     if (!room.width || size <= fitting() * 1.05) return;
     const [width, height] = [room.width / size, room.height / size];
     const left = area.x + area.width / 2 - width / 2;
@@ -85,7 +89,7 @@ function makeView(frame, svg) {
     const inside =
       goal.x >= left && goal.x + goal.width <= left + width &&
       goal.y >= top && goal.y + goal.height <= top + height;
-    if (!inside) glide(kept(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size)));
+    if (!inside || Math.abs(size - scale()) > 1e-9) glide(kept(around(goal.x + goal.width / 2, goal.y + goal.height / 2, size)));
   }
 
   /** The point (x, y) of the window, or the middle, stays where it is. */
@@ -96,6 +100,7 @@ function makeView(frame, svg) {
     const wider = 1 / scale() - 1 / size;
     const middle = { x: area.x + area.width / 2, y: area.y + area.height / 2 };
     again = null;
+    following = false;
     jump(around(middle.x + px * room.width * wider, middle.y + py * room.height * wider, size));
   }
 

@@ -1,6 +1,6 @@
 "use strict";
 
-// What a reader is told: names that are short, and events in words and numbers.
+// What a reader is told: events in words and numbers.
 
 const PHASES = {
   zero: "Zero grad",
@@ -14,28 +14,16 @@ const PHASES = {
   done: "Done",
 };
 
-/** What a node is called inside its boxes: "w0" for "layers.0.neurons.2.w.0". */
-function brief({ kind, label, group }) {
-  if (kind !== "parameter") return label;
-  const outside = group.flatMap((title) => (/ \d+$/.test(title) ? [title, title] : [title])).length;
-  const own = label.split(".").slice(outside).join(".") || label;
-  return own.replace(/^(\w*[a-z_])\.(\d+)$/i, "$1$2");
-}
-
 /** What a closed box calls its output: the name that a person gave it, such as a class. */
-function outputName({ label }) {
-  const counted = /^(?!output)[a-z_]+\d+$/.test(label); // "tanh3" is no such name
-  return counted ? "data" : label.length > 11 ? `${label.slice(0, 10)}\u2026` : label;
+function outputName({ name }) {
+  const counted = /^(?!output)[a-z_]+\d+$/.test(name); // "tanh3" is no such name
+  const end = name.startsWith("\u2068") ? "\u2069" : ""; // of one that runs from right to left
+  return counted ? "data" : name.length > 11 ? `${name.slice(0, 10)}\u2026${end}` : name;
 }
 
 /** A count with its noun. */
 function many(count, noun) {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-/** A text with the brief names of parameters. */
-function abridged(story, text) {
-  return text.replace(/[a-z_]\w*(\.(?!grad\b)\w+)+/gi, (name) => story.brief.get(name) ?? name);
 }
 
 /** The boxes where an event happens: "layer 0, neuron 2". */
@@ -45,10 +33,10 @@ function place(story, event) {
   return event.node === undefined ? "" : at(event.node);
 }
 
-/** The layer and the phase of an event. */
-function scene(story, event) {
+/** The phase of an event, and where it happens: in which layer (depth 1), and neuron (2). */
+function scene(story, event, depth) {
   const node = story.nodes[event?.to ?? event?.node];
-  return [PHASES[event?.kind], node?.group[0]].join();
+  return [PHASES[event?.kind], ...(node?.group.slice(0, depth) ?? [])].join();
 }
 
 /** The number that an event brings, which a learner can predict. */
@@ -57,19 +45,44 @@ function answer(event) {
   return event && event.kind in key ? numeric(event[key[event.kind]]) : null;
 }
 
-/** An event in words: what it computes, and the number after the last " = ". */
-function words(story, event) {
-  const told = abridged(story, event.text);
-  const cut = answer(event) === null ? -1 : told.lastIndexOf(" = ");
-  return cut < 0 ? [told, ""] : [told.slice(0, cut), told.slice(cut)];
+/** An event in words: what it computes, and from " = " on the number that it brings. */
+function words({ text, ...event }) {
+  const number = answer(event);
+  if (number === null) return [text, ""];
+  const before = event.kind === "backward" ? ` * ${short(event.partial)}` : ""; // a sum may follow
+  const at = text.lastIndexOf(`${before} = ${short(number)}`) + before.length;
+  return [text.slice(0, at), text.slice(at)];
 }
 
-/** The same; of a long sum only the names, and the first of these: tiles show its numbers. */
-function cut(text) {
-  const [name, sum = ""] = text.split(" = ");
-  const terms = sum.split(" + ");
-  if (terms.length <= TERMS + 1) return text;
-  return `${name} = ${terms.slice(0, TERMS).join(" + ")} + ... (${terms.length} terms)`;
+const LONG = 18; // letters; longer names are shortened in a formula
+
+/** What finds the long names of a story in a text, or null. */
+function longNames(nodes) {
+  const names = [...new Set(nodes.map(({ name }) => name))].filter((name) => name.length > LONG);
+  const longestFirst = names.sort((a, b) => b.length - a.length);
+  return names.length ? new RegExp(longestFirst.map(literal).join("|"), "g") : null;
+}
+
+/** A text as a pattern that finds it. */
+function literal(text) {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+/** A formula that can be read at a glance: long names cut, of a long sum only the first terms. */
+function glance(story, event, text) {
+  const shortOf = (name) => `${name.slice(0, 8)}\u2026${name.slice(-4)}`;
+  const shorter = (part) => (story.long ? part.replace(story.long, shortOf) : part);
+  const start = `${story.nodes[event.node]?.name} = `;
+  const terms = text.startsWith(start) ? text.slice(start.length).split(" = ")[0].split(" + ") : [];
+  if (terms.length <= TERMS + 1) return shorter(text);
+  return shorter(`${start}${terms.slice(0, TERMS).join(" + ")} + ... (${terms.length} terms)`);
+}
+
+/** An event in full: its text, and the paths of the parameters that it is about. */
+function inFull(story, event) {
+  const about = subject(story, event).nodes.map((id) => story.nodes[id]);
+  const paths = about.filter(({ kind, name, label }) => kind === "parameter" && name !== label);
+  return [event.text, ...new Set(paths.map(({ name, label }) => `${name}: ${label}`))].join("\n");
 }
 
 // ---- an event as a row of tiles: [number, its name, "answer" where it is one], or a sign
@@ -111,7 +124,7 @@ const TILES = {
 function operation(event, story) {
   const operands = story.into[event.node].map((edge) => story.nodes[story.edges[edge].from]);
   const { symbol } = story.nodes[event.node];
-  const tiles = operands.map((node) => [node.data, node.kind === "constant" ? "constant" : brief(node)]);
+  const tiles = operands.map((node) => [node.data, node.kind === "constant" ? "constant" : node.name]);
   if (symbol === "dot") return joined(products(operands), "+");
   const sign = SIGNS[symbol] ?? symbol;
   return operands.length === 2 && !/^\w/.test(symbol) ? [tiles[0], sign, tiles[1]] : [sign, ...joined(tiles, ",")];
@@ -120,11 +133,11 @@ function operation(event, story) {
 /** The terms of x1 * y1 + x2 * y2 + ... + bias. */
 function products(operands) {
   const half = Math.floor(operands.length / 2);
-  const bias = operands.slice(2 * half).map((node) => [node.data, brief(node)]);
+  const bias = operands.slice(2 * half).map((node) => [node.data, node.name]);
   const pairs = operands.slice(0, half).map((x, n) => {
     const y = operands[half + n];
     return { value: numeric(x.data) * numeric(y.data), words: `${short(x.data)} \u00d7 ${short(y.data)}`,
-      name: `${brief(x)} \u00d7 ${brief(y)}` };
+      name: `${x.name} \u00d7 ${y.name}` };
   });
   const shown = pairs.length > TERMS + 1 ? TERMS : pairs.length;
   const rest = pairs.slice(shown);

@@ -78,7 +78,7 @@ class Mistake(Watchable):
             "partners": None if right["cut"] else self.partners,
             "first_difference": None if right["cut"] else self.first_difference,
         }
-        return {**right, "mistake": mistake}
+        return {**right, "live": None, "mistake": mistake}
 
     def transcript(self) -> str:
         """The wrong pass line by line, with the right line below each that differs."""

@@ -9,13 +9,16 @@ from typing import Any
 
 from engine.op import Op
 from engine.ops import PICK
+from engine.pictures.drawing.collapse import around
+from engine.pictures.drawing.outline import Box, boxes_of, inside
 from engine.pictures.story.record import Edge, Record, Share
-from engine.pictures.texts import clipped, many, short, visible
+from engine.pictures.texts import clipped, isolated, many, short, visible
 from engine.value import Value
 
 TERMS = 16  # a longer sum is cut
 FIRST = 3  # terms of it that are written out
 LONG = 40  # letters; a longer slope stands in the picture alone
+LONGEST = 100  # letters of a name; nobody reads more
 
 ONES = {"1.0": "1", "-1.0": "-1"}
 
@@ -131,9 +134,43 @@ class Words:
         return [visible(label) for label in found]
 
     @cached_property
+    def named(self) -> dict[Value, str]:
+        """The name of each parameter."""
+        atoms = self.record.graph.atoms
+        found = ((atoms[place], name) for place, name in self.names.items())
+        return {atom: name for atom, name in found if isinstance(atom, Value)}
+
+    @cached_property
+    def boxes(self) -> tuple[list[Box], list[int | None]]:
+        """The neurons and layers, and the innermost of each place."""
+        return boxes_of(self.record.graph, self.named)
+
+    @cached_property
     def called(self) -> list[str]:
-        """The labels, short enough for a line."""
-        return [clipped(label) for label in self.labels]
+        """The names that sentences use: of a parameter that one box alone takes, that in the box.
+
+        `labels` has them in full.
+        """
+        boxes, box = self.boxes
+        found = self.labels.copy()
+        for place, name in self.names.items():
+            own = box[place]
+            if (
+                all(own in around(boxes, box[edge.head]) for edge in self._users[place])
+                or own is None
+            ):
+                found[place] = visible(inside(name, None if own is None else boxes[own]))
+        return [isolated(clipped(label, LONGEST)) for label in found]
+
+    def where(self, *places: int, paths: bool = False) -> str:
+        """The boxes around one place after the other: "layer 0, neuron 2", or the box's path."""
+        boxes, box = self.boxes
+        found = dict.fromkeys(
+            boxes[own].name if paths else ", ".join(boxes[b].title for b in around(boxes, own))
+            for place in places
+            if (own := box[place]) is not None
+        )
+        return " -> ".join(map(visible, found))
 
     def d(self, place: int) -> str:
         """What a place is called in a derivative, such as dw or d(mul1)."""

@@ -1,11 +1,11 @@
 """One pass as its events: forward, the loss, and backward, with the graph that they are about."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
+from engine.op import Op
 from engine.pictures.drawing.collapse import around
-from engine.pictures.drawing.outline import Boxed, boxes_of
 from engine.pictures.drawing.picture import Numbers, Picture, picture_of
 from engine.pictures.story.differences import checks
 from engine.pictures.story.record import Record, Sweep
@@ -18,6 +18,13 @@ WHOLE = 1000  # nodes; of a larger graph the page shows a picture with neurons a
 ARROWS = 6000  # the same
 COLLAPSED = 60
 MOST_EVENTS = 20_000  # on a page
+
+
+class Live(NamedTuple):
+    """What a page needs to compute a step again: a printer of rows, and the learning rate."""
+
+    printed: Callable[[Iterable[Op]], str]  # as JavaScript
+    rate: float
 
 
 class Steps(Watchable, Sequence[Event]):
@@ -36,10 +43,14 @@ class Steps(Watchable, Sequence[Event]):
         before: Iterable[Event] = (),
         after: Iterable[Event] | None = None,
         adds: bool = True,
+        live: Live | None = None,
     ) -> None:
-        """`before` and `after` are events around those of the pass."""
+        """`before` and `after` are events around those of the pass.
+
+        With `live` the page can compute the step again from other numbers.
+        """
         self.record, self.words, self.sweep, self.adds = record, words, sweep, adds
-        self._before, self._after = before, after
+        self._before, self._after, self.live = before, after, live
 
     @cached_property
     def events(self) -> list[Event]:
@@ -51,7 +62,7 @@ class Steps(Watchable, Sequence[Event]):
     def nodes(self) -> list[dict[str, Any]]:
         """What is in the graph: operands first, the loss last."""
         record, words, grads = self.record, self.words, self._held
-        boxes, box = self._boxed
+        boxes, box = words.boxes
         agree = checks(record, grads)
         nodes = []
         for place, atom in enumerate(record.graph.atoms):
@@ -62,6 +73,7 @@ class Steps(Watchable, Sequence[Event]):
                     "id": place,
                     "kind": self._kind(place),
                     "label": words.labels[place],
+                    "name": words.called[place],
                     "symbol": visible(record.graph.symbol(place)),
                     "data": record.data[place],
                     "grad": None if constant else grads[place],
@@ -104,7 +116,23 @@ class Steps(Watchable, Sequence[Event]):
         ]
         numbers = Numbers(record.data, self.sweep.grads, labels)
         most = None if self._whole else COLLAPSED
-        return picture_of(record.graph, numbers, self._named, self._boxed, most)
+        return picture_of(record.graph, numbers, words.named, words.boxes, most)
+
+    @property
+    def _live(self) -> dict[str, Any] | None:
+        """The row of each operation by its key, None of a leaf; nothing where some are left out."""
+        if self.live is None or not self._whole:
+            return None
+        ops = [atom.op if isinstance(atom, Value) else None for atom in self.record.graph.atoms]
+        return {"rate": self.live.rate, "rows": [op.key if op else None for op in ops]}
+
+    @property
+    def script(self) -> str:
+        """The functions of the rows."""
+        if self.live is None or not self._whole:
+            return ""
+        atoms = self.record.graph.atoms
+        return self.live.printed(v.op for v in atoms if isinstance(v, Value) and v.op)
 
     @property
     def _whole(self) -> bool:
@@ -130,15 +158,24 @@ class Steps(Watchable, Sequence[Event]):
             "events": kept,
             "shown": None if self._whole else self.picture.shown,
             "cut": cut,
+            "live": self._live,
             "runs": None,
             "data": None,
             "mistake": None,
         }
 
-    def transcript(self) -> str:
-        """One line for each event, counted from 1 as on the page."""
+    def transcript(self, *, paths: bool = False) -> str:
+        """One line for each event, counted from 1 as on the page, with the neuron where it happens.
+
+        With `paths` the neuron is written as in the names of its parameters, "layers.0.neurons.2".
+        """
         width = len(str(len(self)))
-        return "\n".join(f"{n:>{width}}. {event}" for n, event in enumerate(self, 1))
+        lines = []
+        for n, event in enumerate(self, 1):
+            places = [event[key] for key in ("node", "from", "to") if key in event]
+            where = self.words.where(*places, paths=paths)
+            lines.append(f"{n:>{width}}. {where}{': ' * bool(where)}{event}")
+        return "\n".join(lines)
 
     @overload
     def __getitem__(self, index: int) -> Event: ...
@@ -159,16 +196,6 @@ class Steps(Watchable, Sequence[Event]):
         if self.record.graph.operands[place]:
             return "operation"
         return "parameter" if place in self.words.names else "input"
-
-    @cached_property
-    def _boxed(self) -> Boxed:
-        return boxes_of(self.record.graph, self._named)
-
-    @cached_property
-    def _named(self) -> dict[Value, str]:
-        atoms = self.record.graph.atoms
-        found = ((atoms[place], name) for place, name in self.words.names.items())
-        return {atom: name for atom, name in found if isinstance(atom, Value)}
 
     def _pass(self) -> Iterator[Event]:
         record, words, root = self.record, self.words, self.record.root

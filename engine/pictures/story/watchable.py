@@ -45,6 +45,11 @@ class Watchable(ABC):
     def picture(self) -> Picture:
         """The graph with its numbers at the end of the backward pass."""
 
+    @property
+    def script(self) -> str:
+        """The recorded formulas that the page computes with, if it does."""
+        return ""
+
     def to_json(self) -> str:
         """The plain data as JSON, in ASCII; nan and inf are the texts "nan", "inf" and "-inf"."""
         document = self.document()
@@ -55,7 +60,7 @@ class Watchable(ABC):
     @cached_property
     def html(self) -> str:
         """The page: one file that needs nothing else."""
-        return page(self.to_json(), svg(self.picture))
+        return page(self.to_json(), svg(self.picture), repr(self), self.script)
 
     def save(self, path: str | Path) -> Path:
         """Writes the page, whole or not at all; ValueError unless the name ends in .html."""

@@ -1,8 +1,8 @@
-"""Loops as a JavaScript module: a text for browsers and Node, which nothing here runs."""
+"""Loops and rows as JavaScript: a text for browsers and Node, which nothing here runs."""
 
 import ast
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -21,6 +21,9 @@ SIGNS = infix.SIGNS | {
     ast.NotEq: "!==",
     inf: "Infinity",
 }
+MANY = """// What the formulas of many operands call, beside logsumexp.
+const fsum = (terms) => exact(terms);
+const inner = (xs, ys, bias) => xs.reduce((sum, x, k) => sum + x * ys[k], bias);"""
 Shared = dict[Op | tuple[int, ...], tuple[str, str]]  # rows and tables: their names and texts
 
 
@@ -39,6 +42,45 @@ def text(program: Program) -> str:
         lines += _inside([f"export function {head} {{"], body)
     lines += [declared for _, declared in shared.values()]
     return "\n".join([*lines, "", Path(__file__).with_suffix(".js").read_text(encoding="ascii")])
+
+
+def rows(ops: Iterable[Op]) -> str:
+    """A script whose `ROWS` has each row's functions, by its key: `value` and `slopes`.
+
+    `value` takes the operands, in a row of `many` lists of them; a slope takes x, y and z.
+
+    >>> from engine.ops import OPS
+    >>> rows([OPS["exp"]]).splitlines()[2][:53]
+    '"exp": { many: false, value: (x) => { return exp(x); '
+    """
+    shared, entries = Shared(), list[str]()
+    for op in dict.fromkeys(ops):
+        value = f"{{ return {op.formula}; }}" if op.many else _body(op.formula, op, shared)
+        slopes = ", ".join(f"(x, y, z) => {_body(text, op, shared)}" for text in op.partials)
+        many = json.dumps(op.many)
+        head = f"{json.dumps(op.key)}: {{ many: {many}, value: ({op.variables}) => {value}"
+        entries.append(f"{head}, slopes: [{slopes}] }},")
+    helpers = Path(__file__).with_suffix(".js").read_text(encoding="ascii")
+    called = [declared for _, declared in shared.values()]
+    return "\n".join(
+        [
+            "const ROWS = (() => {",
+            "const rows = {",
+            *entries,
+            "};",
+            *called,
+            MANY,
+            helpers,
+            "return rows;",
+            "})();",
+        ]
+    )
+
+
+def _body(text: str, op: Op, shared: Shared) -> str:
+    """What follows the arrow of a function."""
+    lines = _line("return {};", text, {name: name for name in "xyz"}, op, shared)
+    return f"{{ {' '.join(lines)} }}"
 
 
 def _loop(loop: Loop, shared: Shared) -> list[str]:
