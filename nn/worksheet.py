@@ -155,7 +155,7 @@ def _page(record: Mapping[str, Any], picture: str, is_part: bool, show: Show) ->
 def _sections(record: Mapping[str, Any], is_part: bool, show: Show) -> Iterator[Section]:
     """The tables of a page: what is given, forward, backward, the update, the loss after it."""
     nodes, edges = record["nodes"], record["edges"]
-    names = {node["label"]: _brief(node) for node in nodes}
+    names = {node["label"]: node["name"] for node in nodes}
     where = [", ".join(node["group"]) for node in nodes]
 
     def told(text: str) -> str:
@@ -243,15 +243,6 @@ def _blank(x: float | str) -> str:
 
 def _text(text: str) -> str:
     return escape(visible(text))
-
-
-def _brief(node: Mapping[str, Any]) -> str:
-    """What a parameter is called inside its box, as on the page of the step: w0 or b."""
-    if node["kind"] != "parameter":
-        return str(node["label"])
-    outside = sum(2 if re.search(r" \d+$", title) else 1 for title in node["group"])
-    own = ".".join(node["label"].split(".")[outside:]) or str(node["label"])
-    return re.sub(r"^(\w*[a-z_])\.(\d+)$", r"\1\2", own, flags=re.I)
 
 
 def _how(text: str, names: Container[str]) -> str:

@@ -135,7 +135,7 @@ def record_of(page):
         (lambda text: text.replace("brickgrad steps", "x"), "expected 'brickgrad steps'"),
         (lambda text: text.replace(record_of(text), "[]"), "the record expected an object"),
         (lambda text: text.replace(record_of(text), "{"), "it is not JSON"),
-        (lambda text: text.replace('"label"', '"name"'), "its record lacks 'label'"),
+        (lambda text: text.replace('"label"', '"title"'), "its record lacks 'label'"),
         (lambda text: text.replace('"nodes":[', '"nodes":[3,'), "an entry of nodes expected an ob"),
         (lambda text: text.replace('"node":', '"node":9'), "an event is about node 9"),
         (lambda text: text.replace('"group":', '"x":'), "its record lacks 'group'"),
