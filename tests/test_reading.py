@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nn.columns import Column, Reading
 from nn.data import DataError, Dataset, DataWarning, load_csv
+from nn.reading import as_named
+from nn.sheet import read_sheet
 
 
 @pytest.fixture
@@ -415,6 +418,21 @@ def test_lines_of_separators_alone_are_no_rows_for_a_program(write):
     rows = load_csv(write("a,y\n1,2\n5,3\n4,1\n"), "y")
     again, lines = said(write("a,y\n1,2\n,\n4,1\n"), like=rows)
     assert (again.xs, lines) == ([[1.0], [4.0]], ["1 line of separators alone left out"])
+
+
+def test_rows_keep_their_numbers_in_the_file(write):
+    path = write("a,b,y\n1,1,2\n,,\n5,,3\n4,3,1\n")
+    rows, _ = said(path, "y", missing="drop")
+    assert (rows.xs, list(rows.numbers)) == ([[1.0, 1.0], [4.0, 3.0]], [1, 4])
+
+
+def test_a_net_without_a_reading_reads_by_names(write):
+    sheet = read_sheet(write("a,b,y\n1,u,2\n3,v,4\n"))
+    features = Column("a"), Column("b", "text", texts=("u", "v"))
+    names = ["a", "b=u", "b=v"]
+    assert as_named(names, "y", ())(sheet) == Reading(features, Column("y"))
+    of_classes = as_named(names, "y", ("2", "4"))(sheet)
+    assert of_classes == Reading(features, Column("y", "text", texts=("2", "4")))
 
 
 def test_a_program_is_told_the_arguments_of_python(write):
