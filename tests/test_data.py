@@ -91,6 +91,12 @@ def test_too_few_points_are_refused(make):
         make(0)
 
 
+def test_each_arm_of_a_spiral_needs_two_points():
+    assert len(spirals(6)[1]) == 6
+    with pytest.raises(ValueError, match="expected at least 6 points, got 5"):
+        spirals(5)
+
+
 @pytest.mark.parametrize("make", [moons, circles, spirals])
 def test_shapes_need_some_points(make):
     with pytest.raises(ValueError, match=r"^expected at least \d points, got 1$"):
