@@ -269,6 +269,8 @@ def test_outputs_become_classes(ys, output, label):
 
 def test_a_threshold_for_logits():
     assert decision([0, 1], ONE, threshold=0.0)(ONE) == 1
+    assert decision([0, 1], ONE).threshold == 0.5
+    assert decision([-1, 1], ONE).threshold == 0.0
 
 
 @pytest.mark.parametrize("threshold", [-0.5, 0.25, 0.5, 3.0])

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nn.columns import Column, Reading
 from nn.data import DataError, Dataset, DataWarning, load_csv
-from nn.reading import as_named
-from nn.sheet import read_sheet
+from nn.reading import as_named, read_again
+from nn.sheet import Format, read_sheet
 
 
 @pytest.fixture
@@ -449,3 +449,11 @@ def test_named_features_are_read_in_the_notation_that_is_told(write):
     with pytest.raises(DataError, match=r"'a' is '1,5', .* \(say decimal=',' if that is 1.5\)"):
         load_csv(path, "y", features=["a"])
     assert load_csv(path, "y", features=["a"], decimal=",").xs == [[1.5], [2.5]]
+
+
+def test_a_row_at_fault_stops_no_other_where_a_file_is_read_again(write):
+    how = as_named(["a"], "y", ())
+    seen = read_again(write("a,y\n1,2\nx,3\n5,4\n"), how, Format())
+    assert (seen.rows.xs, seen.rows.ys) == ([[1.0], [5.0]], [2.0, 4.0])
+    assert (list(seen.places), list(seen.faults)) == ([0, 2], [1])
+    assert list(seen.rows.numbers) == [1, 3]
