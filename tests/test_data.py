@@ -91,6 +91,12 @@ def test_too_few_points_are_refused(make):
         make(0)
 
 
+def test_each_arm_of_a_spiral_needs_two_points():
+    assert len(spirals(6)[1]) == 6
+    with pytest.raises(ValueError, match="expected at least 6 points, got 5"):
+        spirals(5)
+
+
 @pytest.mark.parametrize("make", [moons, circles, spirals])
 def test_shapes_need_some_points(make):
     with pytest.raises(ValueError, match=r"^expected at least \d points, got 1$"):
@@ -263,6 +269,24 @@ def test_outputs_become_classes(ys, output, label):
 
 def test_a_threshold_for_logits():
     assert decision([0, 1], ONE, threshold=0.0)(ONE) == 1
+    assert decision([0, 1], ONE).threshold == 0.5
+    assert decision([-1, 1], ONE).threshold == 0.0
+
+
+@pytest.mark.parametrize("threshold", [-0.5, 0.25, 0.5, 3.0])
+def test_many_outputs_become_the_classes_of_each(threshold):
+    decide = decision([0, 1], ONE, threshold)
+    outputs = [threshold + distance for distance in (-1.0, -1e-9, 0.0, 1e-9, 2.0)]
+    assert decide.labels_of(outputs) == [decide(z) for z in outputs] == [0, 0, 0, 1, 1]
+    assert decide.labels_of(list(map(Value, outputs))) == [0, 0, 0, 1, 1]
+    assert decide.share_right(outputs, [0, 1, 0, 1, 0]) == 0.6
+
+
+def test_many_lists_of_outputs_become_the_classes_of_each():
+    decide = decision([0, 2, 1], THREE)
+    outputs = [[0.1, 0.9, -2.0], [3.0, 3.0, 1.0], [0.0, -1.0, 5.0]]
+    assert decide.labels_of(outputs) == [decide(row) for row in outputs] == [1, 0, 2]
+    assert decide.labels_of([list(map(Value, row)) for row in outputs]) == [1, 0, 2]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nn.columns import Column, Reading
 from nn.data import DataError, Dataset, DataWarning, load_csv
+from nn.reading import as_named, read_again
+from nn.sheet import Format, read_sheet
 
 
 @pytest.fixture
@@ -417,6 +420,21 @@ def test_lines_of_separators_alone_are_no_rows_for_a_program(write):
     assert (again.xs, lines) == ([[1.0], [4.0]], ["1 line of separators alone left out"])
 
 
+def test_rows_keep_their_numbers_in_the_file(write):
+    path = write("a,b,y\n1,1,2\n,,\n5,,3\n4,3,1\n")
+    rows, _ = said(path, "y", missing="drop")
+    assert (rows.xs, list(rows.numbers)) == ([[1.0, 1.0], [4.0, 3.0]], [1, 4])
+
+
+def test_a_net_without_a_reading_reads_by_names(write):
+    sheet = read_sheet(write("a,b,y\n1,u,2\n3,v,4\n"))
+    features = Column("a"), Column("b", "text", texts=("u", "v"))
+    names = ["a", "b=u", "b=v"]
+    assert as_named(names, "y", ())(sheet) == Reading(features, Column("y"))
+    of_classes = as_named(names, "y", ("2", "4"))(sheet)
+    assert of_classes == Reading(features, Column("y", "text", texts=("2", "4")))
+
+
 def test_a_program_is_told_the_arguments_of_python(write):
     _, lines = said(write("a,y\n" + "".join(f"0{k % 7},{k % 2}\n" for k in range(40))), "y")
     assert lines == [
@@ -431,3 +449,11 @@ def test_named_features_are_read_in_the_notation_that_is_told(write):
     with pytest.raises(DataError, match=r"'a' is '1,5', .* \(say decimal=',' if that is 1.5\)"):
         load_csv(path, "y", features=["a"])
     assert load_csv(path, "y", features=["a"], decimal=",").xs == [[1.5], [2.5]]
+
+
+def test_a_row_at_fault_stops_no_other_where_a_file_is_read_again(write):
+    how = as_named(["a"], "y", ())
+    seen = read_again(write("a,y\n1,2\nx,3\n5,4\n"), how, Format())
+    assert (seen.rows.xs, seen.rows.ys) == ([[1.0], [5.0]], [2.0, 4.0])
+    assert (list(seen.places), list(seen.faults)) == ([0, 2], [1])
+    assert list(seen.rows.numbers) == [1, 3]

@@ -75,3 +75,9 @@ def test_a_batch_is_read_once_for_its_shape_and_its_numbers():
     assert table.shape(rows) == given.shape
     assert table.given(others).numbers == [4.0, 7.0]
     assert table.given(rows).numbers == given.numbers == [2.0, 3.0, 6.0]
+
+
+def test_a_table_of_columns_gives_its_first_few_examples():
+    given = Table([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [0.0, 1.0, 2.0]).given(None)
+    assert (given.examples, given.few(2).numbers) == (3, [1.0, 2.0, 3.0, 4.0, 0.0, 1.0])
+    assert Table([[1.0], [2.0, 3.0]], [0.0, 1.0]).given(None).few is None
