@@ -232,21 +232,6 @@ def test_what_an_event_is_about(call):
 # --- words --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("label", "group", "want"), [
-    ("layers.0.neurons.2.w.0", ["layer 0", "neuron 2"], "w0"),
-    ("layers.0.neurons.2.b", ["layer 0", "neuron 2"], "b"),
-    ("out.w.1", ["out"], "w1"),
-    ("into.0", [], "into0"),
-    ("across.1.0", [], "across.1.0"),
-    ("w", ["out"], "w"),
-    ("layers.0", ["layer 0"], "layers0"),
-])  # fmt: skip
-def test_a_parameter_is_called_as_it_is_inside_its_boxes(call, label, group, want):
-    assert call("brief", {"kind": "parameter", "label": label, "group": group}) == want
-    other = call("brief", {"kind": "input", "label": label, "group": group})
-    assert other == label
-
-
 @pytest.mark.parametrize(("label", "want"), [
     ("tanh3", "data"), ("output", "output"), ("output1", "output1"), ("setosa", "setosa"),
     ("eleven char", "eleven char"), ("versicolor x2", "versicolor\u2026"),
@@ -265,7 +250,7 @@ def test_events_are_told_in_short_names_and_their_places(call):
     known = document(a_step())
     found = call(
         "(s) => { const story = makeStory(s);"
-        " return s.events.map((e) => [words(story, e), place(story, e), scene(story, e)]); }",
+        " return s.events.map((e) => [words(e), place(story, e), scene(story, e, 1)]); }",
         known,
     )
     boxes = [", ".join(node["group"]) for node in known["nodes"]]
@@ -276,13 +261,13 @@ def test_events_are_told_in_short_names_and_their_places(call):
         kind = event["kind"]
         assert "neurons" not in line + result
         if kind in answers:
-            assert result == f" = {event['text'].rpartition(' = ')[2]}"  # where paths meet, of all
-            assert result.strip(" =") in (short(event[answers[kind]]), short(event.get("new", 0)))
+            assert line + result == event["text"]
+            assert result.startswith(f" = {short(event[answers[kind]])}")  # a sum may follow
         else:
             assert result == ""
         phase = phases.get(kind, kind.capitalize())
         node = event.get("to", event.get("node"))
-        assert scene == f"{phase},{'' if node is None else layers[node]}"
+        assert scene == ",".join(filter(None, [phase, "" if node is None else layers[node]]))
         if kind == "backward":
             ends = dict.fromkeys([boxes[event["from"]], boxes[event["to"]]])
             assert place == " \u2192 ".join(filter(None, ends))
@@ -310,8 +295,9 @@ def test_only_what_can_be_predicted_is_asked_for(call):
     (9, "s = w0 + w1 + w2 + ... (9 terms)"),
 ])  # fmt: skip
 def test_a_long_sum_is_cut(call, terms, want):
-    assert call("cut", "s = " + " + ".join(f"w{n}" for n in range(terms))) == want
-    assert call("cut", "Nothing is computed yet.") == "Nothing is computed yet."
+    story, text = {"nodes": [{"name": "s"}]}, "s = " + " + ".join(f"w{n}" for n in range(terms))
+    assert call("glance", story, {"node": 0}, f"{text}") == want
+    assert call("glance", story, {}, "Nothing is computed yet.") == "Nothing is computed yet."
 
 
 def tiles(call, watchable, kind):
