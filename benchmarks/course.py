@@ -1,6 +1,6 @@
 """Runs the experiments of the notebooks on memorization and grokking at five seeds.
 
-`python -m benchmarks.course` writes nn/experiments.csv; with names, of those experiments alone. What
+`python -m benchmarks.course` writes nn/experiments.csv; with names, those experiments alone. What
 stands in the file already is kept: to run all anew, delete it.
 """
 
@@ -9,6 +9,7 @@ import csv
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 from typing import NamedTuple
 
 from engine.files import write
@@ -74,8 +75,8 @@ def main() -> None:
         if name not in EXPERIMENTS:
             parser.error(no_such("experiment", name, EXPERIMENTS))
     rows = rows_there()
-    for setting in [setting for setting in settings() if setting[0] in names]:
-        if any(row[:4] == texts(setting) for row in rows):
+    for setting in sorted(settings(), key=itemgetter(3)):  # a seed of all, then the next
+        if setting[0] not in names or any(row[:4] == texts(setting) for row in rows):
             continue
         name, kind, amount, seed = setting
         start = time.perf_counter()
