@@ -99,7 +99,7 @@ def test_less_weight_decay_understands_later_and_none_never():
         assert 0 < strong < weak
         assert none == 0
     assert all(step <= 150 for cell in found.values() for step in cell["by heart"])
-    assert max(found[0]["unseen"]) < 0.2
+    assert max(found[0]["unseen"]) < 0.3
 
 
 # --- small ones -----------------------------------------------------------------------------------
