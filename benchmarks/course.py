@@ -1,14 +1,15 @@
 """Runs the experiments of the notebooks on memorization and grokking at five seeds.
 
-`python -m benchmarks.course` writes nn/experiments.csv. With names, only those experiments run, and
-the others stay as they are in the file.
+`python -m benchmarks.course` writes nn/experiments.csv; with names, those experiments alone. What
+stands in the file already is kept: to run all anew, delete it.
 """
 
 import argparse
 import csv
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 from typing import NamedTuple
 
 from engine.files import write
@@ -44,12 +45,12 @@ EXPERIMENTS = {
     "epochs": Experiment(
         lambda kind, n, seed: epochs_to_fit(kind, n=int(n), seed=seed),
         [*KINDS],
-        (50, 100, 200, 300, 400),
+        (50, 100, 200, 300),
     ),
     "epochs by width": Experiment(
-        lambda kind, hidden, seed: epochs_to_fit(kind, n=200, hidden=int(hidden), seed=seed),
+        lambda kind, hidden, seed: epochs_to_fit(kind, n=100, hidden=int(hidden), seed=seed),
         [*KINDS],
-        (16, 32, 64, 128),
+        (8, 16, 32, 64),
     ),
     "noise": Experiment(
         lambda kind, share, seed: noise(kind, share, seed=seed), NOISY, (0, 0.2, 0.4, 0.6, 0.8)
@@ -66,29 +67,40 @@ EXPERIMENTS = {
 
 
 def main() -> None:
-    """Runs what is asked for, and writes the file after each experiment."""
+    """Runs what is asked for and not in the file yet, and writes the file after each training."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.course", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help="an experiment; all unless given")
     names = parser.parse_args().names or list(EXPERIMENTS)
     for name in names:
         if name not in EXPERIMENTS:
             parser.error(no_such("experiment", name, EXPERIMENTS))
-    for name in names:
+    rows = rows_there()
+    for setting in sorted(settings(), key=itemgetter(3)):  # a seed of all, then the next
+        if setting[0] not in names or any(row[:4] == texts(setting) for row in rows):
+            continue
+        name, kind, amount, seed = setting
         start = time.perf_counter()
-        new = list(rows_of(name, range(SEEDS)))
-        others = [row for row in rows_there() if row[0] != name]
-        order = list(EXPERIMENTS)
-        rows = sorted([*others, *new], key=lambda row: order.index(row[0]))
+        found = EXPERIMENTS[name].run(kind, amount, seed)
+        rows += [(*texts(setting), result, f"{x:.4g}") for result, x in found.items()]
+        order = {texts(setting): k for k, setting in enumerate(settings())}
+        rows.sort(key=lambda row: order[row[:4]])
         write(RESULTS, f"{FIRST_LINE}\n{as_csv([COLUMNS, *rows])}")
-        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        print(*texts(setting), f"{time.perf_counter() - start:.1f} s", flush=True)
 
 
-def rows_of(name: str, seeds: Sequence[int]) -> Iterator[tuple[str, ...]]:
-    """The rows of an experiment, as texts."""
-    run, kinds, amounts = EXPERIMENTS[name]
-    for kind, amount, seed in product(kinds, amounts, seeds):
-        for result, number in run(kind, amount, seed).items():
-            yield name, kind, f"{amount:g}", str(seed), result, f"{number:.4g}"
+def settings() -> list[tuple[str, str, float, int]]:
+    """All that is to be run: experiment, kind, amount, seed."""
+    return [
+        (name, kind, amount, seed)
+        for name, experiment in EXPERIMENTS.items()
+        for kind, amount, seed in product(experiment.kinds, experiment.amounts, range(SEEDS))
+    ]
+
+
+def texts(setting: tuple[str, str, float, int]) -> tuple[str, ...]:
+    """A setting as it stands in the file."""
+    name, kind, amount, seed = setting
+    return name, kind, f"{amount:g}", str(seed)
 
 
 def rows_there() -> list[tuple[str, ...]]:

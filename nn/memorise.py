@@ -149,6 +149,7 @@ def loss_sensitivity(
     >>> data = [[0.0], [1.0]], [0.0, 3.0]
     >>> found = loss_sensitivity(line, mse, data, lr=0.25, steps=1, batch_size=2)
     >>> [f"{each:.4f}" for each in found]
+    ['0.8750', '1.6250']
     """
     plain, every = plain_data(data, loss), size("steps between losses", every)
     xs, ys = with_rows(model, loss, *plain) or plain  # a class is another graph, a row is not

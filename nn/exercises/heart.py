@@ -42,7 +42,7 @@ ROWS = {
         },
     ),
     "09.3": Exercise(
-        asks="how many passes do 400 real cards take, beside 50?",
+        asks="how many passes do 300 real cards take, beside 50?",
         answer="about as many",
         words=("fewer", "about as many", "many more"),
         slips={
@@ -50,11 +50,11 @@ ROWS = {
             "that would be so if no card helped another: these are real digits": "many more",
         },
         hints=("A net that reads fifty threes: what is there to learn about the next one?",),
-        solution='passes_of_400 = "about as many"',
+        solution='passes_of_300 = "about as many"',
         wrong={
-            'passes_of_400 = "fewer"': "each card helps the others",
-            'passes_of_400 = "many more"': "if no card helped another",
-            'passes_of_400 = "8 times"': "expected one of 'fewer', 'about as many', 'many more'",
+            'passes_of_300 = "fewer"': "each card helps the others",
+            'passes_of_300 = "many more"': "if no card helped another",
+            'passes_of_300 = "6 times"': "expected one of 'fewer', 'about as many', 'many more'",
         },
     ),
     # --- 10, noise and rest -----------------------------------------------------------------------
