@@ -5,6 +5,7 @@ import math
 import random
 import shutil
 import subprocess
+from functools import partial
 
 import pytest
 from browsers import chromium
@@ -157,6 +158,16 @@ def test_only_plain_descent_can_be_computed_again():
     assert not run.script
 
 
+def exported_by(page):
+    page.locator("[name=export]").click()
+    return json.loads(page.locator("[name=json]").input_value())
+
+
+def lines_of(page):
+    text = "[...li.querySelectorAll('span:not(.place)')].map(s => s.textContent).join('')"
+    return page.evaluate(f"[...document.querySelectorAll('#transcript li')].map(li => {text})")
+
+
 def test_a_page_changes_numbers_rewinds_and_exports(tmp_path):
     net, loss, target = a_net(0)
     step = watch(net, loss, ([1.0, -2.0], target), SGD(net.parameters(), lr=0.1))
@@ -166,18 +177,7 @@ def test_a_page_changes_numbers_rewinds_and_exports(tmp_path):
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(step.save(tmp_path / "step.html").as_uri())
         page.locator("#bench summary").click()
-
-        def exported():
-            page.locator("[name=export]").click()
-            return json.loads(page.locator("[name=json]").input_value())
-
-        def lines():
-            told = "[...document.querySelectorAll('#transcript li')].map(li =>"
-            told += (
-                " [...li.querySelectorAll('span:not(.place)')].map(s => s.textContent).join(''))"
-            )
-            return page.evaluate(told)
-
+        exported, lines = partial(exported_by, page), partial(lines_of, page)
         texts = [event["text"] for event in step]
         assert lines() == texts
         recorded = exported()

@@ -238,7 +238,7 @@ def test_what_an_event_is_about(call):
     ("twelve chars", "twelve cha\u2026"),
 ])  # fmt: skip
 def test_the_output_of_a_closed_box_has_the_name_that_a_person_gave_it(call, label, want):
-    assert call("outputName", {"label": label}) == want
+    assert call("outputName", {"name": label}) == want
 
 
 def test_counts_have_their_noun(call):
