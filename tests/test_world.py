@@ -6,6 +6,7 @@ attributes of an object and default arguments, and behind decorators and the lik
 `pytest tests/test_world.py -k "slot and python"`.
 """
 
+import functools
 import io
 import itertools
 import warnings
@@ -1251,6 +1252,7 @@ ROWS = [(kind, row) for kind, rows in KINDS.items() for row in rows]
 C_ROWS = 8  # the quick suite takes every eighth
 
 
+@functools.cache
 def _ways(row: _Row) -> list[str]:
     """The ways in which a row can be written."""
     sets = assigned(row.setup) & stored(row.body)
