@@ -86,14 +86,16 @@ def run_all(rows: Sequence[tuple[Op, list[float]]]) -> list[list[tuple[float, fl
 # --- right ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("processor")
 class TestRight:
     pytestmark = needs_compiler
 
     def test_rows_keep_the_bounds_of_the_calculus_and_their_own(
-        self, amount: Callable[[int, int], int], figure: Callable[..., None]
+        self, amount: Callable[..., int], figure: Callable[..., None]
     ) -> None:
-        rows = [(op, points(op, amount(150, 5_000))) for op in SINGLE]
+        count, step = amount(150, 5_000), amount(9, 1, 1)
+        rows = [(op, points(op, count)[::step]) for op in SINGLE]
         shares: list[list[float]] = [[], []]
         for (op, xs), results in zip(rows, run_all(rows), strict=True):
             for x, both in zip(xs, results, strict=True):
@@ -141,6 +143,7 @@ class TestRight:
             assert is_same(got, want), (x, y, got, want)
             assert want or math.copysign(1, got) == math.copysign(1, want), (x, y)
 
+    @pytest.mark.some(5)
     @pytest.mark.parametrize("largest", [1e9, 1e16, -1.7e308, math.inf, math.nan])
     def test_numbers_far_from_0(self, largest: float) -> None:
         waves = fn.define(
@@ -177,6 +180,7 @@ def is_same(got: float, want: float) -> bool:
 class TestVectors:
     pytestmark = needs_compiler
 
+    @pytest.mark.some(2)
     def test_loops_run_in_vector_registers(self, tmp_path: Path) -> None:
         """All but those of numbers far from 0, by what gcc says of itself."""
         if not is_gcc():
@@ -192,6 +196,7 @@ class TestVectors:
             is_vector = bool(found & {k + 1, k + 2})  # lines count from 1
             assert is_vector == ("NULL" not in body), body
 
+    @pytest.mark.some(2)
     def test_no_function_of_c_is_called_but_for_numbers_far_from_0(self, tmp_path: Path) -> None:
         assembly = Path(tmp_path, "kernel.s")
         compiled(rows_as_text(), tmp_path, "-S", to=assembly)
