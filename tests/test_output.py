@@ -54,6 +54,7 @@ def test_no_stream_is_no_error(monkeypatch):
         assert lost() is None
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_letters_that_the_output_lacks_do_not_stop_a_command(tmp_path, encoding):
     """As on Windows, where what goes into a file or a pipe is cp1252."""
@@ -85,6 +86,7 @@ def _data(tmp_path, monkeypatch):
     Path("data.csv").write_text("a,y\n" + "".join(f"{k * 7 % 13},{k * k}\n" for k in range(40)))
 
 
+@pytest.mark.some(2)
 @pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
 @pytest.mark.usefixtures("_data")
 @pytest.mark.parametrize("pipe", ["{} | head -1", "{} 2>&1 | head -1"])
