@@ -336,7 +336,7 @@ def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monk
         real(fresh, path)
 
     monkeypatch.setattr("os.replace", fail)
-    assert main([*TRAIN, "--steps", "40"]) == 2
+    assert main([*TRAIN, *SMALL, "--steps", "40"]) == 2
     name = os.path.realpath("brickgrad-train/curves.svg")
     assert capsys.readouterr().err.endswith(f"brickgrad: {name}: No space left on device\n")
     assert Path("brickgrad-train/curves.svg").read_bytes() == former
