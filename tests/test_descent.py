@@ -401,7 +401,7 @@ def test_an_optimizer_of_other_parameters_moves_nothing():
 # --- what is not finite -----------------------------------------------------------------------
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(9)
 @each_backend
 @pytest.mark.parametrize("steps", [0, 1, 4])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

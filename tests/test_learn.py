@@ -127,7 +127,7 @@ def test_train_with_each_optimizer(optimizer, capsys):
     assert re.search(r"learning rate +0\.1\n", capsys.readouterr().out)
 
 
-@pytest.mark.usefixtures("plain")
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("options", "is_tried"),
@@ -492,6 +492,7 @@ def no_training(*arguments, **settings):
     raise KeyboardInterrupt
 
 
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("train_by", [no_step, no_training])
 def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):

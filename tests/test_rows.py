@@ -174,6 +174,7 @@ def test_blocks_have_the_numbers_of_the_rows(backend, count):
             assert repr(found) == repr(wanted), name
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("loss", "outputs", "target"),

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from engine.formula import calls
 from engine.op import Op
 from engine.ops import OPS
 from engine.replay.backends import c, ctext, library, vectormath
-from engine.replay.roll import roll
+from engine.replay.roll import Program, roll
 from engine.replay.watch import record
 from engine.value import Value, apply
 
@@ -214,8 +215,9 @@ def is_gcc() -> bool:
     return "__GNUC__" in macros and "__clang__" not in macros
 
 
-def rows_as_text() -> str:
-    """A kernel of 128 rows of each kind, with the adjoints of all operands."""
+@cache
+def rows_as_program() -> Program:
+    """128 rows of each kind, with the adjoints of all operands."""
 
     def column() -> list[Value]:
         return [Value(0.3 + 0.001 * k) for k in range(128)]
@@ -228,7 +230,11 @@ def rows_as_text() -> str:
     with record() as seen:
         zs = [apply(op, *xs) for op, columns in rows for xs in zip(*columns, strict=True)]
     flat = [x for _, columns in rows for xs in columns for x in xs]
-    return ctext.text(roll(seen.tape(flat, zs, [True] * len(flat))), c.machine()).source
+    return roll(seen.tape(flat, zs, [True] * len(flat)))
+
+
+def rows_as_text() -> str:
+    return ctext.text(rows_as_program(), c.machine()).source
 
 
 def compiled(
