@@ -1,5 +1,7 @@
 """What holds for all tests, doctests and examples of pages: pytest finds this file first."""
 
+import gc
+
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
@@ -25,6 +27,17 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
 def pytest_xdist_auto_num_workers(config):
     """All processors for a whole run; files that are named begin sooner in one process."""
     return None if config.args_source is config.ArgsSource.TESTPATHS else 0
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """The tests stay until the end: the collector of garbage need not go through them each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

@@ -52,6 +52,7 @@ def pytest_report_header(config):
     return f"{what[size_of(config)]}; looking for the tests"
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Leaves out what this size of a run does not take."""
     size = size_of(config)

@@ -206,7 +206,7 @@ def stranger(path, text):
 TEXTS = [*HOSTILE, "\x1b[2J\x1b]0;title\x07", "\x9b2J"]
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_a_terminal_gets_no_control_characters(text, capsys, monkeypatch, plain):
     target, kinds = stranger("data.csv", text)

@@ -79,8 +79,8 @@ def dots(draw):
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
-        ("python", (5, 20, 400)),
-        ("numpy", (10, 40, 400)),
+        ("python", (3, 20, 400)),
+        ("numpy", (4, 40, 400)),
         ("c", (1, 4, 400)),  # a compilation takes half a second
     ],
 )

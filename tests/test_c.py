@@ -71,7 +71,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_its_points(op: Any) -> None:
     inputs = [[Value(x) for x in point] for point in op.at * 7]
@@ -79,7 +79,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in inputs], flat).check()
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     if op.arity == 1:
@@ -115,6 +115,7 @@ def test_a_sum_keeps_small_terms() -> None:
     assert Ran(lambda: fn.sum(xs), xs).data == [100.001]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("xs", [[1000.0, 0.0], [-1e-20, -50.0], [0.0, -46.0], [-1000.0, -1000.0]])
 @pytest.mark.parametrize("rows", [1, 200])
 def test_logsumexp_keeps_its_digits(xs: list[float], rows: int) -> None:
@@ -183,7 +184,7 @@ def test_a_number_that_all_rows_share(way: str, n: int) -> None:
     Ran(lambda: fn.sum([(w * x + w).tanh() / w for x in xs]), [w, *xs]).check()
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (16, 16, 16), (7, 33, 20), (19, 10, 64)])
 def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     n, m, k = shape
@@ -322,8 +323,10 @@ def test_wide_programs(amount: Callable[..., int]) -> None:
     Ran(lambda: fn.sum([(x * x + 1.0).sqrt() for x in xs]), xs).check()
 
 
-def test_loops_of_many_lengths_share_functions(monkeypatch: pytest.MonkeyPatch) -> None:
-    xs = values(300)
+def test_loops_of_many_lengths_share_functions(
+    monkeypatch: pytest.MonkeyPatch, amount: Callable[..., int]
+) -> None:
+    xs = values(amount(150, 300, 300))
 
     monkeypatch.setattr(ctext, "KINDS", 100)
 

@@ -189,7 +189,7 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     assert counting(40 * len(TRAINING.xs), steps=60, resume=path) == whole
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(8)
 @pytest.mark.parametrize("backend", ["eager", *backends.NAMES])
 @pytest.mark.parametrize("cut", [4, 5, 6, 40])
 def test_a_run_whose_loss_reads_a_number_that_changes_goes_on_so(path, backend, cut):

@@ -53,11 +53,11 @@ SIZES = [1e-300, 1e-17, 1e-12, 1e-8, 1e-3, 0.2, 0.49, 0.5, 0.51, 0.9]
 SIZES += [1 - 1e-8, 1 - 2**-53, 1.3, 2.5, 7.0, 20.0, 300.0]
 
 
-def test_second_derivatives_keep_their_digits_everywhere(figure):
-    errors = []
+def test_second_derivatives_keep_their_digits_everywhere(amount, figure):
+    errors, sizes = [], SIZES[:: amount(4, 1, 1)]
     for op in dict.fromkeys(param.values[0] for param in SMOOTH):
         low, high = op.domain
-        for at in [x for size in SIZES for x in (size, -size) if low < x < high and abs(x) < 400]:
+        for at in [x for size in sizes for x in (size, -size) if low < x < high and abs(x) < 400]:
             if op.arity != 1 or not math.isfinite(op(at)):
                 continue
             x = Value(at)
@@ -71,7 +71,7 @@ def test_second_derivatives_keep_their_digits_everywhere(figure):
                 errors.append((float(abs(second - want) / abs(want)) / scale, op.name, at))
     figure("b2", "second derivatives of the rows", len(errors), max(errors)[0], 1e-14, "relative")
     assert max(errors)[0] < 1e-14, max(errors)
-    assert len(errors) > 500
+    assert len(errors) > 500 * len(sizes) / len(SIZES)
 
 
 @pytest.mark.parametrize(("name", "sign"), [("asin", 1), ("acos", -1)])

@@ -303,7 +303,7 @@ def test_numbers_changed_between_steps_count_after_store(backend):
     assert same(ours.state(), eager.state(), backend)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @each_backend
 @pytest.mark.parametrize("stores", [False, True])
 def test_settings_may_be_turned_on_and_off(backend, stores):
@@ -401,7 +401,7 @@ def test_an_optimizer_of_other_parameters_moves_nothing():
 # --- what is not finite -----------------------------------------------------------------------
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(9)
 @each_backend
 @pytest.mark.parametrize("steps", [0, 1, 4])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -917,7 +917,7 @@ def test_modes_of_the_engine_are_kept():
 # --- a step is taken or not -------------------------------------------------------------------
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("line", range(0, 60, 2))
 def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
     """Data and memory of the optimizer belong to the same step, wherever Ctrl-C falls."""

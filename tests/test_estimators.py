@@ -76,6 +76,7 @@ def test_one_random_state_gives_one_net():
     assert first == same != other
 
 
+@pytest.mark.whole  # docs/your_own_data.md has a cross validation
 def test_in_a_pipeline_and_a_search():
     """A rate of next to nothing learns nothing: the search finds the other."""
     steps = make_pipeline(PolynomialFeatures(2, include_bias=False), NetClassifier(steps=90))

@@ -480,7 +480,9 @@ def test_points_that_can_be_read_once_are_tested_all_the_same():
     assert OPS["e"].at == ((2.0,), (3.0,))
 
 
-def test_a_definition_ends_when_nothing_was_made_with_it():
+def test_a_definition_ends_when_nothing_was_made_with_it(amount):
+    count = amount(200, 1_000, 1_000)
+
     def use(k):
         f = engine.define("again", "again", f"x * {1 + k % 7}.5", f"{1 + k % 7}.5", at=[(0.5,)])
         x = Value(1.0)
@@ -493,16 +495,16 @@ def test_a_definition_ends_when_nothing_was_made_with_it():
     for k in range(20):
         use(k)
     gc.collect()
-    ops, lines = [weakref.ref(use(k)[0].op) for k in range(1000)], len(linecache.cache)
+    ops, lines = [weakref.ref(use(k)[0].op) for k in range(count)], len(linecache.cache)
     gc.collect()
     tracemalloc.start()
-    for k in range(1000):
+    for k in range(count):
         use(k)
     gc.collect()
     grown = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert sum(op() is not None for op in ops) <= 1
-    assert grown < 200 * 1000
+    assert grown < 200 * count
     assert len(linecache.cache) == lines
     y, x = first
     assert (engine.grad(y, x).data, engine.complex_step(lambda x: y, 1.0)) == (1.5, 0.0)

@@ -228,7 +228,7 @@ def test_mutated_readings_give_an_answer_or_one_line_that_names_the_model(capsys
     good, rng = json.dumps(document["meta"]["reading"]).encode(), random.Random("readings")
     document["meta"]["reading"] = "HERE"
     whole, codes = json.dumps(document), set()
-    for _ in range(amount(150, 5000)):
+    for _ in range(amount(40, 150, 5_000)):
         spoilt = whole.replace('"HERE"', mutated_json(good, rng).decode())
         Path("m.json").write_text(spoilt)
         codes.add(main(["predict", "m.json", "data.csv"]))

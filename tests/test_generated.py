@@ -3,6 +3,8 @@
 import ast
 import math
 import re
+from collections import defaultdict
+from functools import cache
 from itertools import product
 
 import pytest
@@ -94,19 +96,20 @@ C_NAMES = re.compile(
 
 def strange(source, kind):
     """What in the text of a program is not on the list."""
-    functions = {ast.unparse(n.value) for n in ast.walk(ast.parse(source)) if type(n) is ast.Expr}
+    nodes = defaultdict(list)
     for n in ast.walk(ast.parse(source)):
-        if type(n) not in NODES[kind]:
-            yield type(n).__name__
-        elif isinstance(n, ast.Name) and not re.fullmatch(NAMES[kind], n.id):
-            yield n.id
-        elif isinstance(n, ast.Attribute) and not _is_known(ast.unparse(n), kind):
-            yield ast.unparse(n)
-        elif isinstance(n, ast.Constant) and not _is_number(n.value, kind):
-            yield repr(n.value)
-        elif isinstance(n, ast.FunctionDef) and kind == "methods":
-            yield from ([] if re.fullmatch(r"__[a-z]+__|[a-z_0-9]+", n.name) else [n.name])
-    yield from (text for text in functions if "__" in text)
+        nodes[type(n)].append(n)
+    yield from (of.__name__ for of in nodes.keys() - NODES[kind])
+    names = {n.id for n in nodes[ast.Name]}
+    yield from (name for name in names if not re.fullmatch(NAMES[kind], name))
+    attributes = {ast.unparse(n) for n in nodes[ast.Attribute]}
+    yield from (text for text in attributes if not _is_known(text, kind))
+    yield from (repr(n.value) for n in nodes[ast.Constant] if not _is_number(n.value, kind))
+    if kind == "methods":
+        made = {n.name for n in nodes[ast.FunctionDef]}
+        yield from (name for name in made if not re.fullmatch(r"__[a-z]+__|[a-z_0-9]+", name))
+    called = {ast.unparse(n.value) for n in nodes[ast.Expr]}
+    yield from (text for text in called if "__" in text)
 
 
 def _is_known(text, kind):
@@ -126,7 +129,7 @@ def strange_c(source):
     code = re.sub(r"/\*.*?\*/", " ", own, flags=re.S)
     lines = [line for line in code.splitlines() if not line.lstrip().startswith("#")]
     code = "\n".join(lines)
-    for word in re.findall(r"(?<![\w.])[A-Za-z_]\w*", code):
+    for word in {*re.findall(r"(?<![\w.])[A-Za-z_]\w*", code)}:
         if not (C_WORDS.fullmatch(word) or C_NAMES.fullmatch(word)):
             yield word
     yield from re.findall(r"[\"'`$@\\]+|\?\?.", re.sub(r'__asm__\s*\("[^"]*"[^;]*;|""', "", code))
@@ -139,13 +142,17 @@ def source(r: Recorded, backend):
         pytest.skip(str(reason))
 
 
+@cache
+def programs():
+    return {name: recorded(graph()) for name, graph in GRAPHS.items()}
+
+
 @pytest.mark.parametrize("rewrite", [formula.plain, formula.careful])
 def test_lines_of_python_are_arithmetic_and_hold_no_data(rewrite):
     """Also those that are taken where a number is not finite, which a kernel makes later."""
     texts = [text for op in OPS.values() for text in (op.formula, *op.partials)]
     ours = {float(x) for text in texts for x in constants(text)}
-    for name, graph in GRAPHS.items():
-        r = recorded(graph())
+    for name, r in programs().items():
         text = pythontext.Writer(r.program, r.tape, rewrite).source()
         assert set(strange(text, "python")) == set(), name
         found = {x for x in constants(text) if type(x) is not int}  # those of a pick are places
@@ -158,17 +165,17 @@ def constants(text):
 
 @pytest.mark.parametrize("backend", ["python", "numpy"])
 def test_replays_are_arithmetic_on_names_of_the_library(backend, figure):
-    for name, graph in GRAPHS.items():
-        text = source(recorded(graph()), backend)
+    for name, r in programs().items():
+        text = source(r, backend)
         assert set(strange(text, backend)) == set(), name
     figure("e2", f"programs of {backend} read back against a list: strange parts", len(GRAPHS))
 
 
 def test_c_is_arithmetic_on_names_of_the_library(figure):
-    graphs = [*GRAPHS.items()][::4]
-    for name, graph in graphs:
-        assert not set(strange_c(source(recorded(graph()), "c"))), name
-    figure("e2", "programs of c, word by word against a list: strange words", len(graphs))
+    some = [*programs().items()][::4]
+    for name, r in some:
+        assert not set(strange_c(source(r, "c"))), name
+    figure("e2", "programs of c, word by word against a list: strange words", len(some))
 
 
 def test_methods_and_dots_are_what_a_person_would_write(figure):

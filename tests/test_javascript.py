@@ -179,6 +179,7 @@ def special_points() -> dict[str, list[tuple[float, ...]]]:
     return {op.name: [*op.at, *(singles if op.arity == 1 else pairs)] for op in SINGLE}
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     points = special_points()[op.name]

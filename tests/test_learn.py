@@ -119,7 +119,7 @@ def test_train_with_each_optimizer(optimizer, capsys):
     assert re.search(r"learning rate +0\.1\n", capsys.readouterr().out)
 
 
-@pytest.mark.usefixtures("plain")
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("options", "is_tried"),
@@ -327,7 +327,7 @@ def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monk
         real(fresh, path)
 
     monkeypatch.setattr("os.replace", fail)
-    assert main([*TRAIN, "--steps", "40"]) == 2
+    assert main([*TRAIN, *SMALL, "--steps", "40"]) == 2
     name = os.path.realpath("brickgrad-train/curves.svg")
     assert capsys.readouterr().err.endswith(f"brickgrad: {name}: No space left on device\n")
     assert Path("brickgrad-train/curves.svg").read_bytes() == former
@@ -482,6 +482,7 @@ def no_training(*arguments, **settings):
     raise KeyboardInterrupt
 
 
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("train_by", [no_step, no_training])
 def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):

@@ -100,7 +100,7 @@ def assert_same(singles, *args, **settings):
 PAIRS = [(work, "adam") for work in WORKS] + [("classes", optimizer) for optimizer in OPTIMIZERS]
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(8)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize(("work", "optimizer"), dict.fromkeys(PAIRS))
 def test_the_same_bits(work, optimizer, backend, singles):

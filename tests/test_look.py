@@ -121,6 +121,7 @@ def test_the_table_says_what_the_lines_say(tmp_path):
 
 
 @pytest.mark.some(3)
+@pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("name", "target", "options"),
     [("-d.csv", "-x", []), ("d.csv", "-x", ["--ignore=-a"]), ("my d.csv", "y", ["--text=-x"])],

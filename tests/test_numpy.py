@@ -90,6 +90,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in points], flat(points)).check()
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("few", [0, 10**9], ids=["arrays", "numbers"])
 @pytest.mark.parametrize("op", SINGLE, ids=repr)
 def test_each_row_at_special_values(op: Any, few: int, monkeypatch: pytest.MonkeyPatch) -> None:

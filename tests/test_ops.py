@@ -74,7 +74,7 @@ FORWARD, SLOPES = "forward against mpmath", "partials against mpmath"
 @pytest.mark.parametrize("op", [op for op in LIBRARY if op.arity == 1], ids=repr)
 def test_results_of_one_operand_against_mpmath(op, amount, figure):
     worst = Worst(figure, op.name)
-    for x in numbers(op, 0, amount(150, 5_000)):
+    for x in numbers(op, 0, amount(40, 150, 5_000)):
         for k, got in enumerate(op.forward((x,))):
             kind, error, bound, unit = off(op, k, x, got)
             worst.check(("a2", "a3")[k], (FORWARD, SLOPES)[k] + kind, error, bound, unit)
@@ -85,7 +85,7 @@ def test_results_of_one_operand_against_mpmath(op, amount, figure):
     "op", [op for op in LIBRARY if op.arity == 2 and op.name != "pow"], ids=repr
 )
 def test_results_of_two_operands_against_mpmath(op, amount, figure):
-    count = amount(150, 5_000)
+    count = amount(40, 150, 5_000)
     worst = Worst(figure, op.name)
     for at in zip(numbers(op, 1, count), numbers(op, 2, count), strict=True):
         got, exact = op.forward(at), [f(*map(mp.mpf, at)) for f in EXACT[op.name]]

@@ -951,7 +951,7 @@ def test_there_are_many_programs():
     assert len(PROGRAMS) >= 30
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @pytest.mark.parametrize(("name", "beside", "backend"), _cases())
 def test_an_ordinary_program_is_replayed(name, beside, backend):
     make, recordings = PROGRAMS[name]
@@ -1142,7 +1142,7 @@ def a_model_with_dropout_that_is_off():
     return {"model": Dropout(), "loss": mse}
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", TRAININGS)
 def test_an_ordinary_training_is_replayed(name, backend):

@@ -86,6 +86,7 @@ def test_random_graphs_with_dead_parts_beside_infinities(make, graph):
     check(make, graph)
 
 
+@pytest.mark.some(3)
 @KERNELS
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(make, op):

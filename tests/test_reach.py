@@ -131,6 +131,7 @@ def test_nothing_of_a_training_is_kept():
     assert [ref() for ref in kept] == [None, None]
 
 
+@pytest.mark.whole  # test_kinds.py has the same of a replay
 def test_a_file_of_nn_is_no_part_of_the_world_because_of_its_name(monkeypatch):
     """A net with an attribute `look` does not need what nn/look.py stands on."""
 

@@ -75,6 +75,7 @@ def test_the_demo_of_micrograd(backend):
     assert step.backend == backend
 
 
+@pytest.mark.some(3)
 @each_backend
 @pytest.mark.parametrize("name", [name for name in GRAPHS if "," not in name])
 def test_all_kinds_of_graphs(name, backend):
@@ -469,6 +470,7 @@ def test_a_result_keeps_no_graph_and_leaves_no_cycle():
 # --- derivatives of derivatives ---------------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @each_backend
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_grad_inside_to_any_order(backend, order):

@@ -162,6 +162,7 @@ MODELS = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("count", [1, 2, 3, SIZE, SIZE + 1, SIZE + 2, 2 * SIZE + 1, 5 * SIZE + 3])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_blocks_have_the_numbers_of_the_rows(backend, count):
@@ -174,6 +175,7 @@ def test_blocks_have_the_numbers_of_the_rows(backend, count):
             assert repr(found) == repr(wanted), name
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("loss", "outputs", "target"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import nn.commands.learn
 import nn.commands.said
 from nn.cli import main
 
@@ -26,7 +27,9 @@ def test_commands_to_paste_name_the_program(monkeypatch, found, called, expected
 
 
 @pytest.mark.usefixtures("plain")
-def test_lines_to_paste_are_quoted(capsys):
+def test_lines_to_paste_are_quoted(capsys, monkeypatch):
+    for name, (method, lr, _) in nn.commands.learn.DEMO.items():
+        monkeypatch.setitem(nn.commands.learn.DEMO, name, (method, lr, 3))
     assert main(["demo", "--out", "my demo", "--seed", "0"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if " predict " in line]
     assert "'my demo/model.json'" in lines[0]

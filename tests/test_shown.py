@@ -77,6 +77,7 @@ def trained(make, loss, ys, backend, xs=XS, steps=25, **settings):
     return history.loss, [p.data for p in model.parameters()], [p.grad for p in model.parameters()]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", FASTER)
 @pytest.mark.parametrize("work", GROWING)
 def test_a_stretched_program_trains_to_the_same_bits(work, backend, shown, monkeypatch):
@@ -89,6 +90,7 @@ def test_a_stretched_program_trains_to_the_same_bits(work, backend, shown, monke
     assert not any(shown)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("work", GROWING)
 def test_auto_agrees_with_eager(work, shown):
     make, loss, ys, settings = GROWING[work]

@@ -252,7 +252,7 @@ def command(table, path, *words):
     return [words[0], str(path), "--target", table.target, *told, *words[1:]]
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("number", range(200))
 def test_a_mutated_table(number, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(nn.results, "charts", lambda *_: {})

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from engine.formula import calls
 from engine.op import Op
 from engine.ops import OPS
 from engine.replay.backends import c, ctext, library, vectormath
-from engine.replay.roll import roll
+from engine.replay.roll import Program, roll
 from engine.replay.watch import record
 from engine.value import Value, apply
 
@@ -86,14 +87,16 @@ def run_all(rows: Sequence[tuple[Op, list[float]]]) -> list[list[tuple[float, fl
 # --- right ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.usefixtures("processor")
 class TestRight:
     pytestmark = needs_compiler
 
     def test_rows_keep_the_bounds_of_the_calculus_and_their_own(
-        self, amount: Callable[[int, int], int], figure: Callable[..., None]
+        self, amount: Callable[..., int], figure: Callable[..., None]
     ) -> None:
-        rows = [(op, points(op, amount(150, 5_000))) for op in SINGLE]
+        count, step = amount(150, 5_000), amount(9, 1, 1)
+        rows = [(op, points(op, count)[::step]) for op in SINGLE]
         shares: list[list[float]] = [[], []]
         for (op, xs), results in zip(rows, run_all(rows), strict=True):
             for x, both in zip(xs, results, strict=True):
@@ -141,6 +144,7 @@ class TestRight:
             assert is_same(got, want), (x, y, got, want)
             assert want or math.copysign(1, got) == math.copysign(1, want), (x, y)
 
+    @pytest.mark.some(5)
     @pytest.mark.parametrize("largest", [1e9, 1e16, -1.7e308, math.inf, math.nan])
     def test_numbers_far_from_0(self, largest: float) -> None:
         waves = fn.define(
@@ -177,6 +181,7 @@ def is_same(got: float, want: float) -> bool:
 class TestVectors:
     pytestmark = needs_compiler
 
+    @pytest.mark.some(2)
     def test_loops_run_in_vector_registers(self, tmp_path: Path) -> None:
         """All but those of numbers far from 0, by what gcc says of itself."""
         if not is_gcc():
@@ -192,6 +197,7 @@ class TestVectors:
             is_vector = bool(found & {k + 1, k + 2})  # lines count from 1
             assert is_vector == ("NULL" not in body), body
 
+    @pytest.mark.some(2)
     def test_no_function_of_c_is_called_but_for_numbers_far_from_0(self, tmp_path: Path) -> None:
         assembly = Path(tmp_path, "kernel.s")
         compiled(rows_as_text(), tmp_path, "-S", to=assembly)
@@ -209,8 +215,9 @@ def is_gcc() -> bool:
     return "__GNUC__" in macros and "__clang__" not in macros
 
 
-def rows_as_text() -> str:
-    """A kernel of 128 rows of each kind, with the adjoints of all operands."""
+@cache
+def rows_as_program() -> Program:
+    """128 rows of each kind, with the adjoints of all operands."""
 
     def column() -> list[Value]:
         return [Value(0.3 + 0.001 * k) for k in range(128)]
@@ -223,7 +230,11 @@ def rows_as_text() -> str:
     with record() as seen:
         zs = [apply(op, *xs) for op, columns in rows for xs in zip(*columns, strict=True)]
     flat = [x for _, columns in rows for xs in columns for x in xs]
-    return ctext.text(roll(seen.tape(flat, zs, [True] * len(flat))), c.machine()).source
+    return roll(seen.tape(flat, zs, [True] * len(flat)))
+
+
+def rows_as_text() -> str:
+    return ctext.text(rows_as_program(), c.machine()).source
 
 
 def compiled(

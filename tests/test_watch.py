@@ -242,6 +242,7 @@ def a_mistake(name, optimizer="sgd", seed=1):
     return model, watch(model, mse, (X, Y), OPTIMIZERS[optimizer](model.parameters()), mistake=name)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_leaves_everything_as_it_was(name, optimizer):

@@ -6,6 +6,7 @@ attributes of an object and default arguments, and behind decorators and the lik
 `pytest tests/test_world.py -k "slot and python"`.
 """
 
+import functools
 import io
 import itertools
 import warnings
@@ -1251,6 +1252,7 @@ ROWS = [(kind, row) for kind, rows in KINDS.items() for row in rows]
 C_ROWS = 8  # the quick suite takes every eighth
 
 
+@functools.cache
 def _ways(row: _Row) -> list[str]:
     """The ways in which a row can be written."""
     sets = assigned(row.setup) & stored(row.body)
@@ -1266,7 +1268,7 @@ def _cases(backend: str) -> list[Any]:
     """The rows with their ways; those that only `--nightly` tries are marked.
 
     In Python each commit tries all scopes and in turn one wrap, and each night all; elsewhere it is
-    one way, and in C every eighth row, and each night two. A quick run takes a sixth of each row;
+    one way, and in C every eighth row, and each night two. A quick run takes a twelfth of each row;
     of those with a Module of one's own, where all that it reaches is read for seconds, one.
     """
     cases = []
@@ -1279,7 +1281,7 @@ def _cases(backend: str) -> list[Any]:
             quick = _in_turn(number, ways) if backend == "numpy" or number % C_ROWS == 0 else []
             all_ = dict.fromkeys([*quick, *_in_turn(number, scopes), *_in_turn(number, wraps)])
         for way in all_:
-            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(6, of="row")
+            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(12, of="row")
             marks = [some] if way in quick else [pytest.mark.nightly]
             name = f"{kind}-{row.name}-{way}-{backend}"
             cases.append(pytest.param(row, way, backend, id=name, marks=marks))
@@ -1406,7 +1408,7 @@ TOGGLED = [
 ALWAYS = {call: 0.9**call for call in range(2, CALLS + 1)}
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(8)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("way", ["module", "closure", "method"])
 @pytest.mark.parametrize("row", ANNEALED + TOGGLED, ids=lambda row: row.name)
@@ -1543,7 +1545,7 @@ def _fit_cases() -> list[Any]:
 RESTS = {"first call only": PLACES, "memory of the last call": ("penalty",)}
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(8)
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "place", "backend"), _fit_cases())
 def test_training_sees_what_a_call_sees(row, place, backend):
@@ -1883,7 +1885,7 @@ def _own_cases() -> list[Any]:
     return cases
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(4)
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "backend"), _own_cases())
 def test_training_is_as_without_replay(row, backend):
@@ -1892,6 +1894,7 @@ def test_training_is_as_without_replay(row, backend):
     _check_training(ours, eager, backend, row.expected)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
     "row", [*FITS["model"][:8], *FITS["loss"][:2], *FITS["penalty"][:2]], ids=lambda row: row.name
@@ -1911,7 +1914,7 @@ def test_each_loop_sees_it(row, loop):
 # --- random programs ----------------------------------------------------------------------------
 
 CHUNKS = 4  # in processes of their own, where there are several
-AMOUNTS = {"python": (200, 2_000, 50_000), "c": (12, 50, 1_000)}
+AMOUNTS = {"python": (80, 2_000, 50_000), "c": (8, 50, 1_000)}
 SMALL = {"c": {"calls": (6, 6), "terms": 2}}  # a C compiler takes its time
 
 

@@ -34,7 +34,7 @@ def plain(monkeypatch):
     monkeypatch.setattr(nn.results, "charts", lambda *_: {})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """The folder that a training on iris left."""
     out = tmp_path_factory.mktemp("trained")
@@ -42,7 +42,7 @@ def trained(tmp_path_factory):
     return out
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def amounts(tmp_path_factory):
     """The folder of a training on y = 3 a + 100 [b = yes], and the file."""
     folder = tmp_path_factory.mktemp("amounts")
@@ -106,7 +106,7 @@ def fails(capsys, *arguments):
     return captured.err
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demonstrated(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     start = time.monotonic()

@@ -213,6 +213,8 @@ def _dot_slopes(operands: Sequence[float], z: float) -> list[float]:
 
 def _from_mpmath(x: Any) -> Any:
     x = mpmath.mpf(x)
+    if not mpmath.isfinite(x):
+        return gmpy2.mpfr(float(x))
     if abs(x.exp) > 10_000:  # far outside the floats
         return gmpy2.mpfr(0 if x.exp < 0 else "inf")
     return gmpy2.mul_2exp(gmpy2.mpfr(x.man), x.exp) * (1 if x >= 0 else -1)
