@@ -1268,8 +1268,8 @@ def _cases(backend: str) -> list[Any]:
     """The rows with their ways; those that only `--nightly` tries are marked.
 
     In Python each commit tries all scopes and in turn one wrap, and each night all; elsewhere it is
-    one way, and in C every eighth row, and each night two. A quick run takes a twelfth of each row;
-    of those with a Module of one's own, where all that it reaches is read for seconds, one.
+    one way, and in C every eighth row, and each night two. A quick run takes one case of each row;
+    of those with a Module of one's own, where all that it reaches is read for seconds, one in all.
     """
     cases = []
     for number, (kind, row) in enumerate(ROWS):
@@ -1281,7 +1281,7 @@ def _cases(backend: str) -> list[Any]:
             quick = _in_turn(number, ways) if backend == "numpy" or number % C_ROWS == 0 else []
             all_ = dict.fromkeys([*quick, *_in_turn(number, scopes), *_in_turn(number, wraps)])
         for way in all_:
-            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(12, of="row")
+            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(30, of="row")
             marks = [some] if way in quick else [pytest.mark.nightly]
             name = f"{kind}-{row.name}-{way}-{backend}"
             cases.append(pytest.param(row, way, backend, id=name, marks=marks))
