@@ -389,7 +389,7 @@ def test_a_folder_that_cannot_be_written(capsys, monkeypatch):
 def test_ctrl_c_keeps_what_was_learned(arguments, start):
     process = start(*arguments)
     assert any("Training: " in line for line in process.stdout)
-    time.sleep(1)
+    time.sleep(3)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
