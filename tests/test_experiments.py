@@ -45,7 +45,8 @@ def test_more_data_ask_for_more_passes_only_where_the_labels_are_random():
     growth = {
         kind: fmean(found[kind, 300]["epochs"]) / fmean(found[kind, 50]["epochs"]) for kind in KINDS
     }
-    assert growth["real"] < 1.5 < growth["random labels"]
+    assert growth["real"] < 1.5
+    assert growth["random labels"] > 2
 
 
 def test_a_narrow_net_suffers_more_where_there_is_less_sense():
