@@ -189,7 +189,8 @@ def sensitivity(kind: str, *, seed: int = 0) -> Results:
 def results(experiment: str) -> dict[tuple[str, float], dict[str, list[float]]]:
     """What an experiment of the course gave, by its kind and amount: a number for each seed.
 
-    >>> results("epochs")["real", 0]
+    >>> results("epochs")["real", 300]
+    {'epochs': [23.0, 18.0, 20.0, 40.0, 16.0]}
     """
     found: dict[tuple[str, float], dict[str, list[float]]] = {}
     with RESULTS.open(encoding="utf-8", newline="") as file:

@@ -45,7 +45,8 @@ def test_more_data_ask_for_more_passes_only_where_the_labels_are_random():
     growth = {
         kind: fmean(found[kind, 300]["epochs"]) / fmean(found[kind, 50]["epochs"]) for kind in KINDS
     }
-    assert growth["real"] < 1.5 < growth["random labels"]
+    assert growth["real"] < 1.5
+    assert growth["random labels"] > 2
 
 
 def test_a_narrow_net_suffers_more_where_there_is_less_sense():
@@ -135,7 +136,7 @@ def test_speed_of_a_small_pack(seed):
 @pytest.mark.parametrize("seed", [10, 11])
 def test_a_peak_under_label_noise(seed):
     found = noise("random labels", 0.6, epochs=80, seed=seed)
-    assert found["training at the peak"] < 0.8 < found["final training"]
+    assert found["training at the peak"] < found["final training"] - 0.2
     assert found["final"] < found["peak"] - 0.1
     assert found["critical"] > 0.5
 
@@ -143,8 +144,9 @@ def test_a_peak_under_label_noise(seed):
 @pytest.mark.whole
 def test_easy_and_hard_examples_of_few_nets():
     shares = {kind: wrong_after_one_epoch(kind, inits=8, seed=9) for kind in KINDS}
-    known = {kind: sum(share == 0 for share in each) for kind, each in shares.items()}
-    assert known["real"] > 20 * max(known["random inputs"], known["random labels"], 1)
+    easy = {kind: sum(share <= 0.25 for share in each) for kind, each in shares.items()}
+    assert easy["real"] > 60
+    assert max(easy["random inputs"], easy["random labels"]) < 10
 
 
 @pytest.mark.nightly
