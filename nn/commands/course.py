@@ -1,8 +1,9 @@
-"""The commands of a course: its notebooks in a folder of one's own, pages, and worksheets to print."""
+"""The commands of a course: its notebooks in a folder, pages for a class, worksheets to print."""
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,13 +12,13 @@ from engine.files import write
 from engine.pictures.texts import many, visible
 from nn.commands.said import WRONG, program, to_open
 from nn.exercise import progress
-from nn.pages.walks import fog_page, race_page
+from nn.pages.walks import WalkPage, fog_page, race_page
 from nn.wording import typed
 from nn.worksheet import worksheet
 
 HERE = Path(__file__).parents[1]
 PLACES = (HERE / "notebooks", HERE.parent / "notebooks")  # of a wheel, of a clone
-PAGES = {"fog": fog_page, "race": race_page}
+PAGES: dict[str, Callable[[], WalkPage]] = {"fog": fog_page, "race": race_page}
 KINDS = ("*.ipynb", "*.csv")
 
 
