@@ -106,28 +106,15 @@ def fog_page(
     >>> fog_page(lambda x, y: x * x + y * y)
     Downhill in fog: a page to open in a browser, save('page.html') writes it
     """
-    try:
-        at = [finite("start", number) for number in start]
-        x, y = (Value(number) for number in at)
-    except (TypeError, ValueError):
-        raise ValueError(f"fog_page: start expected two numbers, got {start!r:.60}") from None
-    with record() as seen:
-        height = function(x, y)
-    if not isinstance(height, Value) or height.op is None:
-        raise TypeError(
-            f"fog_page expected a function that computes a Value from x and y, got {height!r:.60}"
-        )
-    if seen.guards or seen.escapes:
-        what = f"{seen.escapes[0].what} at {seen.escapes[0].line}" if seen.escapes else "compares"
-        raise ValueError(
-            f"fog_page records the function once, but it {what}: the page would not see what "
-            "changes elsewhere; use operations alone, such as abs(x) or engine.relu(x)"
-        )
-    panel = contours(function, across, up).panels[0]
+    x, y = _start(start)
+    height = _recorded(function, x, y)
+    panel = contours(lambda x, y: function(Value(x), Value(y)), across, up).panels[0]
+    if not (across[0] <= x.data <= across[1] and up[0] <= y.data <= up[1]):
+        raise ValueError(f"fog_page: start expected a place on the map, got {start!r:.60}")
     content: dict[str, Any] = {
         "names": ["x", "y"],
         "height": "height",
-        "start": at,
+        "start": [x.data, y.data],
         "points": [[]],
         "order": [0],
         "walkers": [{"name": "you", "batch": 1}],
@@ -136,7 +123,33 @@ def fog_page(
         "most": 200,
         "pause": 400,
     }
-    return _page(FOG, FOG_WORDS, panel, roll(seen.tape([], [height])), (x, y), content)
+    return _page(FOG, FOG_WORDS, panel, height, (x, y), content)
+
+
+def _start(start: Sequence[float]) -> tuple[Value, Value]:
+    """The place where a walk begins."""
+    try:
+        x, y = (Value(finite("start", number)) for number in start)
+    except (TypeError, ValueError):
+        raise ValueError(f"fog_page: start expected two numbers, got {start!r:.60}") from None
+    return x, y
+
+
+def _recorded(function: Callable[[Any, Any], Any], x: Value, y: Value) -> Program:
+    """The program of a height, whose parameters are the two numbers."""
+    with record() as seen:
+        height = function(x, y)
+    if not isinstance(height, Value) or height.op is None:
+        raise TypeError(
+            f"fog_page expected a function that computes a Value from x and y, got {height!r:.60}"
+        )
+    if seen.guards or seen.escapes:
+        what = "{0.what} at {0.line}".format(*seen.escapes) if seen.escapes else "compares numbers"
+        raise ValueError(
+            f"fog_page records the function once, but it {what}: the page would not see what "
+            "changes elsewhere; use operations alone, such as abs(x) or engine.relu(x)"
+        )
+    return roll(seen.tape([], [height]))
 
 
 def race_page(data: Data | None = None) -> WalkPage:
