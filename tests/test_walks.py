@@ -198,7 +198,8 @@ def test_a_start_is_two_numbers(start):
     [
         ([[1.0, 2.0]], [1.0], "rows of one number"),
         ([[1.0], [2.0]], [1.0], "rows of one number"),
-        ([], [], "rows of one number"),
+        ([1.0, 2.0], [1.0, 2.0], "rows of one number"),
+        ([], [], "2 to 500 points"),
         ([[1.0]], [1.0], "2 to 500 points"),
         ([[1.0], [1.0]], [1.0, 2.0], "not all with one x, got 2"),
         (*noisy_line(MOST_POINTS + 1), "got 501"),

@@ -29,7 +29,6 @@ from nn.panel import Panel, Scale
 __all__ = ["FOG", "RACE", "WalkPage", "fog_page", "noisy_line", "race_page", "valley"]
 
 HERE = Path(__file__).parent
-STYLES = (HERE / "walk.css",)
 SCRIPTS = (HERE / "walk.js", HERE / "show.js")
 WIDE, HIGH = 500, 400  # of the map, in units of its own
 TICKS = 6  # along each axis, at most
@@ -171,7 +170,6 @@ def race_page(data: Data | None = None) -> WalkPage:
     count, rng = len(points), random.Random(0)
     orders = (rng.sample(range(count), count) for _ in range(EPOCHS))
     content: dict[str, Any] = {
-        "names": ["w", "b"],
         "height": "loss",
         "start": [weight.data for weight in weights],
         "points": points,
@@ -189,9 +187,12 @@ def race_page(data: Data | None = None) -> WalkPage:
 
 def _points(xs: Sequence[Sequence[float]], ys: Sequence[float]) -> list[tuple[float, float]]:
     """The points of a race; ValueError for what no line can go through."""
-    if {len(x) for x in xs} != {1} or len(xs) != len(ys):
-        raise ValueError("race_page expected rows of one number, [[0.5], [1.0]], and their targets")
-    points = [(finite("x", x), finite("y", y)) for (x,), y in zip(xs, ys, strict=True)]
+    try:
+        pairs = [(x, y) for (x,), y in zip(xs, ys, strict=True)]
+    except (TypeError, ValueError):
+        words = "race_page expected rows of one number, [[0.5], [1.0]], and their targets"
+        raise ValueError(words) from None
+    points = [(finite("x", x), finite("y", y)) for x, y in pairs]
     if len({x for x, _ in points}) < 2 or len(points) > MOST_POINTS:
         raise ValueError(
             f"race_page expected 2 to {MOST_POINTS} points, not all with one x, got {len(points)}"
@@ -228,7 +229,7 @@ def _page(
     """`content` is what walk.js and show.js read, with what is added to it here."""
     ends = [[scale.axis.low, scale.axis.high] for scale in (panel.across, panel.up)]
     at = [next((k for k, p in enumerate(program.parameters) if p is w), None) for w in weights]
-    style = "\n".join([text_of("base.css"), STYLE, *map(_text, STYLES)])
+    style = "\n".join([text_of("base.css"), STYLE, _text(HERE / "walk.css")])
     scripts = [text_of("numbers.js"), javascript.script(program), *map(_text, SCRIPTS)]
     known = {**content, "ends": ends, "at": at, "rates": RATES, "frame": [WIDE, HIGH]}
     parts = {
