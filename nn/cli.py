@@ -16,7 +16,7 @@ from typing import NoReturn
 from engine.names import no_such
 from engine.pictures.texts import visible
 from nn.commands.ask import STEEPEST, check, draw_row, predict, watch_row
-from nn.commands.course import course, write_worksheet
+from nn.commands.course import PAGES, course, write_page, write_worksheet
 from nn.commands.learn import demo, look_at_file, train
 from nn.commands.options import (
     BACKENDS,
@@ -145,6 +145,12 @@ COMMANDS = {
                "brickgrad-course", nargs="?"),
         ("--no-open", {"action": "store_true", "help": "copy them, and open nothing"}),
         ("--progress", {"action": "store_true", "help": "say which exercises are done there"}),
+    )),
+    "page": Command(
+        write_page, "write a page with sliders for a class: the walk in fog, or the race",
+        "brickgrad page race", (
+        option("name", "NAME", f"which one: {', '.join(PAGES)}", choices=PAGES),
+        option("--out", "FILE", "name ending in .html (default: NAME.html)"),
     )),
     "worksheet": Command(
         write_worksheet, "write a worksheet of a step to print, and its answers",

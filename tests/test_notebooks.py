@@ -74,4 +74,4 @@ def is_picture(data):
 
 def ends_in_a_picture(source):
     last = ast.unparse(ast.parse(source).body[-1])
-    return bool(re.match(r"(draw|plot_\w+|chart\.\w+)\(|story$", last))
+    return bool(re.match(r"(draw|plot_\w+|chart\.\w+|\w+_page)\(|story$", last))

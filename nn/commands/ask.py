@@ -16,7 +16,7 @@ from engine.pictures.story.steps import Steps
 from engine.pictures.texts import many, visible
 from engine.value import Value
 from nn.commands.options import format_of
-from nn.commands.said import WRONG, remark, tell
+from nn.commands.said import WRONG, remark, tell, to_open
 from nn.data import Dataset, decision
 from nn.falling import falling_rate
 from nn.judging import judging, mean_and_accuracy
@@ -147,11 +147,6 @@ def watch_row(options: argparse.Namespace) -> int:
     print(words)
     print(opening)
     return 0
-
-
-def to_open(out: Path) -> str:
-    """Which file is to be looked at next, and whether it takes the place of a former one."""
-    return f"Open next: {out}{', in place of a former one' * out.exists()}"
 
 
 def rate_for(task: Task, model: MLP, row: Dataset) -> float:

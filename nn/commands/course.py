@@ -1,21 +1,24 @@
-"""The commands of a course: its notebooks in a folder of one's own, and worksheets to print."""
+"""The commands of a course: its notebooks in a folder, pages for a class, worksheets to print."""
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from engine.files import write
 from engine.pictures.texts import many, visible
-from nn.commands.said import WRONG, program
+from nn.commands.said import WRONG, program, to_open
 from nn.exercise import progress
+from nn.pages.walks import WalkPage, fog_page, race_page
 from nn.wording import typed
 from nn.worksheet import worksheet
 
 HERE = Path(__file__).parents[1]
 PLACES = (HERE / "notebooks", HERE.parent / "notebooks")  # of a wheel, of a clone
+PAGES: dict[str, Callable[[], WalkPage]] = {"fog": fog_page, "race": race_page}
 KINDS = ("*.ipynb", "*.csv")
 
 
@@ -88,4 +91,13 @@ def write_worksheet(options: argparse.Namespace) -> int:
     for name, text in zip(names, worksheet(page), strict=True):
         write(name, text)
     print(visible("To print: {}; with the answers: {}".format(*names)))
+    return 0
+
+
+def write_page(options: argparse.Namespace) -> int:
+    """Writes a page with sliders for a class."""
+    out = Path(options.out or f"{options.name}.html")
+    opening = to_open(out)
+    PAGES[options.name]().save(out)
+    print(visible(opening))
     return 0

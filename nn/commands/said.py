@@ -43,6 +43,11 @@ def remark(text: str) -> None:
     tell(f"brickgrad: {visible(text)}")
 
 
+def to_open(out: Path) -> str:
+    """Which file is to be looked at next, and whether it takes the place of a former one."""
+    return f"Open next: {out}{', in place of a former one' * out.exists()}"
+
+
 def program() -> str:
     """What to type here to run this command."""
     if shutil.which("brickgrad"):

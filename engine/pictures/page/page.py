@@ -1,15 +1,20 @@
-"""Writes steps and their picture as one HTML page that loads nothing from elsewhere."""
+"""Writes HTML pages that load nothing from elsewhere: that of steps, and what all share."""
 
 import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from html import escape
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
+from engine.files import write
 from engine.pictures.texts import visible
 
 HERE = Path(__file__).parent
+STYLES = "base.css", "player.css"
 # builders before users
 ORDER = "numbers words state live pack parts plan view stage panels run bench player"
 SCRIPTS = tuple(f"{name}.js" for name in ORDER.split())
@@ -28,21 +33,55 @@ def page(steps: str, svg: str, transcript: str = "", rows: str = "") -> str:
     '<!doctype html>'
     """
     content = json.loads(steps)
-    style = _text("player.css")
-    script = "\n".join([*map(_text, SCRIPTS[:-1]), rows, _text(SCRIPTS[-1])])
     parts = {
         "title": escape(visible(content["title"])),
-        "policy": f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
-        "style": style,
         "svg": svg,
         "transcript": escape(transcript),
-        "steps": json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
-        "script": script,
+        "steps": in_script(content),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _text("template.html"))
+    style = "\n".join(map(text_of, STYLES))
+    script = "\n".join([*map(text_of, SCRIPTS[:-1]), rows, text_of(SCRIPTS[-1])])
+    return assembled(text_of("template.html"), style, script, parts)
 
 
-def _text(name: str) -> str:
+def assembled(template: str, style: str, script: str, parts: Mapping[str, str]) -> str:
+    """A template filled with its parts, its style, its script and the policy that allows these.
+
+    The parts are HTML already. The policy knows style and script by their hashes, and allows no
+    request.
+
+    >>> assembled("<p>{{told}}</p><style>{{style}}</style>", "p {}", "", {"told": "a &lt; b"})
+    '<p>a &lt; b</p><style>p {}</style>'
+    """
+    policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    known = {**parts, "policy": policy, "style": style, "script": script}
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: known[match[1]], template)
+
+
+def in_script(content: Any) -> str:
+    """Plain data as JSON that can stand inside of a script: no text of it ends that."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def saved(html: str, path: str | PathLike[str]) -> Path:
+    """Writes a page, whole or not at all; ValueError unless the name ends in .html."""
+    path = Path(path)
+    if path.suffix.lower() != ".html":
+        raise ValueError(f"save expected a name ending in .html, got {path.name!r}")
+    write(path, html)
+    return path
+
+
+def frame(html: str, title: str, style: str) -> str:
+    """A page inside of another, such as a notebook, where its scripts reach nothing else."""
+    return (
+        f'<iframe title="{escape(title)}" sandbox="allow-scripts" style="{style}" '
+        f'srcdoc="{escape(html)}"></iframe>'
+    )
+
+
+def text_of(name: str) -> str:
+    """A file of this folder."""
     return (HERE / name).read_text(encoding="utf-8")
 
 

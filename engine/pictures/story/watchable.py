@@ -11,10 +11,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from engine.files import write
 from engine.pictures.drawing.picture import Picture
 from engine.pictures.drawing.svg import svg
-from engine.pictures.page.page import page
+from engine.pictures.page.page import frame, page, saved
 
 MOST_LINES = 1000  # in a terminal
 HEIGHT = 720  # of the page in a notebook, in pixels
@@ -64,11 +63,7 @@ class Watchable(ABC):
 
     def save(self, path: str | Path) -> Path:
         """Writes the page, whole or not at all; ValueError unless the name ends in .html."""
-        path = Path(path)
-        if path.suffix.lower() != ".html":
-            raise ValueError(f"save expected a name ending in .html, got {path.name!r}")
-        write(path, self.html)
-        return path
+        return saved(self.html, path)
 
     def play(self) -> None:
         """Prints one line after the other; Enter shows the next, b the one before, q ends it."""
@@ -85,14 +80,13 @@ class Watchable(ABC):
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """The page over a still picture, which is what stays where scripts are not trusted."""
         still = b64encode(svg(self.picture).encode()).decode()
-        title = escape(self.picture.text.partition("\n")[0])
+        title = self.picture.text.partition("\n")[0]
         fill = "position:absolute;top:0;left:0;width:100%;height:100%;border:0;background:white"
         return {
             "text/html": f'<div style="position:relative;height:{HEIGHT}px">'
-            f'<img alt="{title}" style="max-width:100%;max-height:100%" '
+            f'<img alt="{escape(title)}" style="max-width:100%;max-height:100%" '
             f'src="data:image/svg+xml;base64,{still}">'
-            f'<iframe title="{title}" sandbox="allow-scripts" style="{fill}" '
-            f'srcdoc="{escape(self.html)}"></iframe></div>',
+            f"{frame(self.html, title, fill)}</div>",
             "text/plain": repr(self),
         }
 

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import partial
 from math import inf
@@ -24,6 +25,7 @@ SIGNS = infix.SIGNS | {
 MANY = """// What the formulas of many operands call, beside logsumexp.
 const fsum = (terms) => exact(terms);
 const inner = (xs, ys, bias) => xs.reduce((sum, x, k) => sum + x * ys[k], bias);"""
+EXPORTED = "size", "outputs", "inputs", "parameters", "memory", "forward", "backward"
 Shared = dict[Op | tuple[int, ...], tuple[str, str]]  # rows and tables: their names and texts
 
 
@@ -42,6 +44,12 @@ def text(program: Program) -> str:
         lines += _inside([f"export function {head} {{"], body)
     lines += [declared for _, declared in shared.values()]
     return "\n".join([*lines, "", Path(__file__).with_suffix(".js").read_text(encoding="ascii")])
+
+
+def script(program: Program) -> str:
+    """The same for a page of one file: a script whose `PROGRAM` has what the module exports."""
+    inside = re.sub(r"^export ", "", text(program), flags=re.MULTILINE)
+    return f"const PROGRAM = (() => {{\n{inside}\nreturn {{ {', '.join(EXPORTED)} }};\n}})();"
 
 
 def rows(ops: Iterable[Op]) -> str:
