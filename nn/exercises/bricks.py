@@ -8,9 +8,13 @@ ROWS = {
     "00.1": Exercise(
         asks="the slopes of a brick that takes y away from x",
         answer={"x": 1.0, "y": -1.0},
+        slips={
+            "so far x - y moves: divide by the push of 0.001": 0.001,
+            "so far x - y moves: divide by the push, which is 0.001": -0.001,
+        },
         hints=(
             "Push x by 0.001: by how much does x - y change? Then do the same with y.",
-            "If y grows by 0.001, x - y falls by 0.001.",
+            "If y grows by 0.001, x - y falls by 0.001. Divide by the push.",
         ),
         solution='slopes = {"x": 1.0, "y": -1.0}',
         wrong={
@@ -27,7 +31,8 @@ ROWS = {
             "that is the path through the plus alone: a is also multiplied": 1.0,
             "that is the result itself": 24.0,
             "that is the slope for b": 4.0,
-            "the slopes of two paths are added, each is not multiplied with the other": 5.0 * 4.0,
+            "that adds a and b: along the times the slope for a is b alone": 4.0 + 5.0,
+            "that is a * b itself: its slope for a is b": 4.0 * 5.0,
         },
         hints=(
             "Two arrows leave a: one into the times, one into the plus.",
@@ -48,6 +53,10 @@ ROWS = {
             "that is 1 / x itself, not its slope": lambda x: 1 / x,
             "try it with numbers: 1 / 2 is 0.5 and 1 / 2.001 is 0.49975": lambda x: -1 / x,
             "that has the power right, not the place: divide by it": lambda x: -x * x,
+            "right at 2 alone: it should hold for every x": lambda x: -0.25,
+            "right at 2; at 3 it is -1/9": lambda x: -1 / (2 * x),
+            "nearly: that is a push. Which short function gives -1/4 at 2, -1/9 at 3, -1/16 at 4?":
+                lambda x: (1 / (x + 0.001) - 1 / x) / 0.001,
         },
         hints=(
             "Push: 1 / 2.001 - 1 / 2 is -0.00025. Divided by the push of 0.001 it is -0.25.",
@@ -83,6 +92,7 @@ def slope_of_one_over(x):
             "One line is: the blame from above, times the slope of the brick. The blame from above "
             "is the line before, such as blame[error] for blame[out].",
             "blame[error] = blame[loss] * 2 * error.data, and blame[out] = blame[error] * 1.0.",
+            "blame[total] = blame[out] * (1 - out.data**2), with these brackets. "
             "w gets blame[product] times x.data, and x gets blame[product] times w.data.",
         ),
         solution="""\
@@ -131,6 +141,8 @@ blame[x] = blame[product] * x.data""": "w: that is the gradient of x",
             "that is one path alone: three arrows leave a, add them": lambda a: a**2,
             "that is a * a * a itself, not its slope": lambda a: a**3,
             "that is the slope of a * a: here are three factors": lambda a: 2 * a,
+            "that is two paths: three arrows leave a": lambda a: 2 * a**2,
+            "right at 3 alone: it should hold for every a": lambda a: 27.0,
             "that adds the numbers: a path multiplies the other two": lambda a: 3 * a,
         },
         hints=(
@@ -160,6 +172,12 @@ def slope_of_cube(a):
             "that is the step alone: add it to the old number":
                 lambda data, grad, lr: -lr * grad,
             "that is the old number: nothing has moved": lambda data, grad, lr: data,
+            "the gradient is missing: it says which way and how far":
+                lambda data, grad, lr: data - lr,
+            "the gradient is missing: lr is times the gradient, not times the number":
+                lambda data, grad, lr: data - lr * data,
+            "that is lr times the number: take lr times the gradient away from it":
+                lambda data, grad, lr: lr * data,
         },
         hints=(
             "The gradient points uphill. The weight goes the other way, a small part of it.",
@@ -191,6 +209,9 @@ def slope_of_cube(a):
         slips={
             "that is the gradient of one pass: nobody set it back": lambda one: one,
             "that is after two passes: a third one was added": lambda one: 2 * one,
+            "each pass adds right once more: it does not double what is there":
+                lambda one: 4 * one,
+            "nobody set it back to 0": lambda one: 0.0,
             "passes are added up, not multiplied": lambda one: one**3,
         },
         hints=("Each pass adds its own gradient to what is there already.",),

@@ -63,6 +63,7 @@ ROWS = {
             "that is the first layer alone": 64 * 32 + 32.0,
             "that is the first layer alone, without its biases": 64 * 32.0,
             "add what the two layers have: a path is multiplied, a count is not": 64 * 32 * 10.0,
+            "those are the neurons: count the weights of each": 32 + 10.0,
         },
         hints=(
             "A neuron of the first layer has 64 weights and a bias. There are 32 of them.",
@@ -99,6 +100,8 @@ ROWS = {
             "that is how many: divide by how many pictures there are":
                 lambda right, pictures: pictures - right,
             "that is in percent": lambda right, pictures: 100 * (1 - right / pictures),
+            "rounded too far: let Python compute it":
+                lambda right, pictures: round(1 - right / pictures, 2),
         },
         hints=("What is not on the diagonal is a mistake. Divide by the number of pictures.",),
         solution="share = 1 - on_the_diagonal / len(drawer.ys)",

@@ -32,6 +32,8 @@ ROWS = {
             "it is right on its own cards, but these are new": 500.0,
             "that would be a coin with two sides: there are ten digits": 250.0,
             "who guesses is right now and then: how often, of ten digits?": 0.0,
+            "that is the share: how many are that of 500?": 0.1,
+            "that is the share in percent: how many are that of 500?": 10.0,
         },
         hints=("What it learned says nothing about digits. So it guesses, one of ten.",),
         solution="right_by_luck = 500 / 10",
