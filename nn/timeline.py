@@ -40,6 +40,11 @@ class Run(Watchable, Sequence[Steps]):
         """That of the first step."""
         return self.steps[0].picture
 
+    @property
+    def still(self) -> Picture:
+        """The same in few cards."""
+        return self.steps[0].still
+
     def document(self) -> dict[str, Any]:
         """The first step as plain data, and below `runs` what is different in each step."""
         first, kept = self.steps[0].document(), self._kept()
@@ -132,9 +137,9 @@ def packed(first: Steps, steps: Steps) -> dict[str, Any]:
         "partial": [edge.partial for edge in steps.record.edges],
         "edges": _different(first.edges, steps.edges, OF_EDGES),
         "contribution": columns["backward"],
-        "after": columns["update"],
         "again": columns["forward again"],
         "texts": [_other_words(old, new) for old, new in zip(first, steps, strict=True)],
+        "after": columns["update"],  # last: near the same numbers, with which the next step begins
     }
 
 

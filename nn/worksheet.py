@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from engine.pictures.page.page import record_of
 from engine.pictures.texts import short, visible
 from nn.files import check_type, parse, reading
 
@@ -17,8 +18,6 @@ FORMAT, VERSION = "brickgrad steps", 1
 MOST = 150  # blanks; of a larger net it asks for the first neuron of each layer alone
 NARROW, WIDEST = 800, 1600  # pixels of a picture that fits on an upright page, and on a wide one
 BLANK = '<span class="blank"></span>'
-RECORD = re.compile(r'<script type="application/json" id="steps">(.*?)</script>', re.S)
-PICTURE = re.compile(r'<div class="stage">(<svg .*?</svg>)</div>', re.S)
 NUMBER = re.compile(r'<text ([^>]*class="(data|grad|partial)"[^>]*)>[^<]*</text>')
 GIVEN = re.compile(r'<g class="node (?:parameter|input)".*?</g>', re.S)
 FOREIGN = re.compile(  # what no picture of brickgrad's has: other tags, and scripts in attributes
@@ -71,10 +70,7 @@ def worksheet(path: str | Path) -> tuple[str, str]:
 
 def _parts(text: str) -> tuple[dict[str, Any], str]:
     """The record of a page, and its picture; "" where that shows several numbers as one."""
-    found = RECORD.search(text)
-    if not found:
-        raise ValueError("it has no record of one")
-    record = parse(found[1])
+    record = parse(record_of(text))
     check_type("the record", record, dict)
     form = record.get("format"), record.get("version")
     if form != (FORMAT, VERSION):
@@ -91,8 +87,8 @@ def _parts(text: str) -> tuple[dict[str, Any], str]:
         for key, part in counts.items():
             if key in event and event[key] not in range(len(record[part])):
                 raise ValueError(f"an event is about {key} {event[key]!r:.40}, which is not there")
-    drawn = PICTURE.search(text)
-    picture = drawn[1] if drawn and record.get("shown") is None else ""
+    picture = record["picture"] if record.get("shown") is None else ""
+    check_type("picture", picture, str)
     is_fit = _width(picture) <= WIDEST and not FOREIGN.search(picture)
     return record, picture if is_fit else ""
 

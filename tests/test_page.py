@@ -9,12 +9,14 @@ import pytest
 from hostile import HOSTILE
 from processes import printed
 
-from engine.pictures.page.page import SCRIPTS, page
+from engine.pictures.drawing.svg import svg
+from engine.pictures.page.page import SCRIPTS, page, record_of
 from engine.pictures.steps import steps
 from engine.value import Value
-from nn.loss import mse
+from nn.data import iris
+from nn.loss import cross_entropy, mse
 from nn.module import MLP
-from nn.optim import SGD
+from nn.optim import SGD, Adam
 from nn.watch import watch
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +50,8 @@ def test_hostile_labels_add_no_tags_and_survive_as_data(text):
     plain, hostile = (steps(Value(3.0, label) * 2.0) for label in ("plain", text))
     found = Tags(hostile.html)
     assert len(found.tags) == len(Tags(plain.html).tags)
-    assert json.loads(found.scripts[0]) == json.loads(hostile.to_json())
+    known = {**json.loads(hostile.to_json()), "picture": svg(hostile.picture)}
+    assert json.loads(record_of(hostile.html)) == known
 
 
 @pytest.mark.parametrize("text", ["</title><b>", "{{script}}", "a & b", '"'])
@@ -63,6 +66,23 @@ def test_every_script_is_in_the_page_once_in_order():
     places = [written.index((folder / name).read_text()) for name in SCRIPTS]
     assert places == sorted(places)
     assert {path.name for path in folder.glob("*.js")} == set(SCRIPTS)
+
+
+NEWER = {  # in the language since 2021
+    "a ??= b": r"\?\?=|\|\|=|&&=",
+    "1_000": r"\b\d+_\d",
+    "(?<=a)": r"\(\?<[=!]",  # of 2018, in Safari since 2023
+    "#field": r"this\.#|^\s*#\w+\s*[=(;]",
+    "static { }": r"\bstatic\s*\{",
+    "/a/v": r"/[gimsuy]*[dv][gimsuy]*[.,;)]",
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_are_written_as_browsers_of_2020_read_them(name):
+    """What is built in is taken away in a browser, see test_page_browser.py."""
+    script = (ROOT / "engine" / "pictures" / "page" / name).read_text()
+    assert [said for said, form in NEWER.items() if re.search(form, script, re.M)] == []
 
 
 def test_no_address_outside_is_named():
@@ -82,6 +102,57 @@ def test_a_page_of_a_training_step_is_under_500_kb():
     net = MLP(2, [8, 8, 1], "tanh", seed=1)
     written = watch(net, mse, ([1.0, -2.0], 1.0), SGD(net.parameters(), lr=0.05)).html
     assert len(written.encode()) < 500_000
+
+
+def a_net_for_iris():
+    """The net of `brickgrad train`, and its optimiser."""
+    net = MLP(4, [16, 16, 3], "tanh", seed=0)
+    return net, Adam(net.parameters(), lr=0.004)
+
+
+def test_the_page_of_a_step_of_the_net_that_train_makes_is_under_700_kb():
+    net, optimizer = a_net_for_iris()
+    step = watch(net, cross_entropy, iris().pick([70]), optimizer)
+    assert len(step) == 1356
+    assert len(step.html.encode()) < 700_000
+
+
+def test_the_page_of_12_steps_of_it_is_under_700_kb():
+    net, optimizer = a_net_for_iris()
+    run = watch(net, cross_entropy, iris(), optimizer, steps=12)
+    assert all(step["steps"] for step in run.document()["runs"])  # each can be opened
+    assert len(run.html.encode()) < 700_000
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: "<html></html>", "it has no record of one"),
+        (lambda text: text.replace('id="steps">', 'id="steps">!'), "cannot be unpacked"),
+        (lambda text: text.replace('id="steps">', 'id="steps">////'), "cannot be unpacked"),
+        (lambda text: re.sub(r'(id="steps">.{8}).*?<', r"\1<", text), "is cut off"),
+    ],
+)  # fmt: skip
+def test_a_record_that_is_spoilt_is_refused(change, words):
+    with pytest.raises(ValueError, match=words):
+        record_of(change(page(EMPTY, "<svg></svg>")))
+
+
+def test_a_record_that_is_too_large_is_refused(monkeypatch):
+    text = page(EMPTY, "x" * 2000)
+    monkeypatch.setattr("engine.pictures.page.page.MOST", len(record_of(text)))
+    assert "x" * 2000 in record_of(text)
+    monkeypatch.setattr("engine.pictures.page.page.MOST", len(record_of(text)) - 1)
+    with pytest.raises(ValueError, match="more than 2,0"):
+        record_of(text)
+
+
+def test_without_scripts_a_large_net_is_shown_in_few_cards():
+    net = MLP(4, [16, 16, 3], "tanh", seed=0)
+    step = steps(mse(net([1.0, 2.0, 3.0, 4.0])[0], 1.0), net.named_parameters())
+    still = re.search(r"<noscript>(<svg.*?</svg>)</noscript>", step.html, re.S)[1]
+    assert 10 < still.count('<g class="node ') <= 2 * 60
+    assert "several in one" in still
 
 
 def test_two_processes_write_the_same_bytes():

@@ -9,6 +9,7 @@ from browsers import chromium
 from hostile import HOSTILE
 
 from engine.functions import dot
+from engine.pictures.page.page import record_of
 from engine.pictures.steps import mistake, steps
 from engine.value import Value
 from nn.data import iris, moons
@@ -97,6 +98,11 @@ def a_run():
     return watch(net, mse, moons(20, seed=0), SGD(net.parameters(), lr=0.1), steps=8)
 
 
+def a_live_step():
+    net = MLP(2, [3, 1], "tanh", seed=1)
+    return watch(net, mse, ([1.0, -2.0], 0.5), SGD(net.parameters(), lr=0.1))
+
+
 def wrong_order():
     b = Value(3.0, "a") + 0.0
     c = b + b
@@ -135,8 +141,53 @@ def show(browser, tmp_path):
     assert len(requests) == len(contexts)
 
 
+NEWER = """() => {  // built in since 2021
+  const gone = [
+    [Array.prototype, "at findLast findLastIndex toReversed toSorted toSpliced with group"],
+    [Uint8Array.prototype, "toBase64"],
+    [Object.getPrototypeOf(Uint8Array.prototype), "at findLast findLastIndex toReversed with"],
+    [String.prototype, "at replaceAll isWellFormed toWellFormed"],
+    [Object, "hasOwn groupBy"],
+    [Map, "groupBy"],
+    [Promise, "any try withResolvers"],
+    [Uint8Array, "fromBase64"],
+    [Array, "fromAsync"],
+    [Set.prototype, "union intersection difference isSubsetOf isSupersetOf isDisjointFrom"],
+    [globalThis, "structuredClone DecompressionStream Iterator WeakRef reportError"],
+    [Object.getPrototypeOf(Object.getPrototypeOf([].values())),
+      "map filter take drop flatMap reduce toArray forEach some every find"],
+    [Element.prototype, "ariaCurrent ariaLabel ariaPressed checkVisibility setHTMLUnsafe"],
+  ];
+  for (const [where, names] of gone) for (const name of names.split(" ")) delete where[name];
+}"""
+
+
+def test_a_browser_of_2020_opens_a_page_and_goes_through_it(browser, tmp_path):
+    context = browser.new_context(viewport={"width": 1200, "height": 720})
+    for number, make in enumerate((a_run, wrong_order, a_live_step)):
+        errors, page = [], context.new_page()
+        page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
+        page.add_init_script(f"({NEWER})()")
+        page.goto(make().save(tmp_path / f"{number}.html").as_uri())
+        for choice in page.locator("#detail option").all() * 2:
+            page.locator("#detail").select_option(choice.get_attribute("value"))
+            for key in ["n", "p", "m", "ArrowRight", "End", "ArrowLeft"]:
+                page.keyboard.press(key)
+            steps = int(page.locator("#time").get_attribute("max"))
+            assert page.locator("#count").inner_text() == f"Step {steps - 1} of {steps}"
+            page.keyboard.press("Home")
+        assert page.locator("#count").inner_text().startswith("Step 0 of ")
+        if make is a_live_step:
+            page.locator("#bench summary").click()
+            page.locator("#bench [name=value]").fill("0.5")
+            page.locator("#bench [name=take]").click()
+            assert "1 step taken" in page.locator("#bench [name=said]").inner_text()
+        assert errors == []
+    context.close()
+
+
 def content(page):
-    return json.loads(page.locator("#steps").text_content())
+    return json.loads(record_of(page.content()))
 
 
 def go(page, position):

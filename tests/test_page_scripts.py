@@ -3,13 +3,15 @@
 import json
 import math
 import random
+import zlib
+from base64 import b64encode
 
 import pytest
 from scripts import running
 
 from engine.functions import dot, logsumexp
 from engine.functions import sum as sum_of
-from engine.pictures.page.page import HERE
+from engine.pictures.page.page import HERE, packed
 from engine.pictures.steps import mistake, steps
 from engine.pictures.texts import number, short
 from engine.value import Value
@@ -20,7 +22,8 @@ from nn.optim import SGD, Adam
 from nn.watch import watch
 
 SCRIPTS = "\n".join(
-    (HERE / f"{name}.js").read_text(encoding="utf-8") for name in ("numbers", "words", "state")
+    (HERE / f"{name}.js").read_text(encoding="utf-8")
+    for name in ("inflate", "numbers", "words", "state")
 )
 RUN = f"(() => {{\n{SCRIPTS}\nreturn ({{ of, given }}) => eval(of)(...given);\n}})()"
 
@@ -49,6 +52,35 @@ def a_shared_number():
 def told(x):
     """A float as JSON has it."""
     return x if math.isfinite(x) else str(x)
+
+
+# --- the record ---------------------------------------------------------------------------------
+
+
+def texts():
+    rng = random.Random(0)
+    yield from ("", "a", "abc" * 30, "x" * 100_000, "\u05d0 \u2192 \U0001f642")
+    yield "".join(chr(rng.randrange(32, 127)) for _ in range(70_000))
+    yield " ".join(str(rng.choice([rng.random(), 0.5, "nodes"])) for _ in range(20_000))
+
+
+def test_the_record_is_unpacked_to_the_last_letter(call):
+    for text in texts():
+        assert call("inflated", packed(text)) == text
+
+
+STRATEGIES = [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED]
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_kind_of_block_is_unpacked(call, level, strategy):
+    for text in texts():
+        deflate = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
+        half = len(text) // 2
+        content = deflate.compress(text[:half].encode()) + deflate.flush(zlib.Z_FULL_FLUSH)
+        content += deflate.compress(text[half:].encode()) + deflate.flush()
+        assert call("inflated", b64encode(content).decode()) == text
 
 
 # --- numbers ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from math import log
 import pytest
 from browsers import chromium
 
+from engine.pictures.page.page import record_of
 from engine.pictures.steps import steps
 from engine.value import Value
 from nn.data import iris, moons
@@ -74,7 +75,7 @@ def show(browser, tmp_path):
 
 
 def content(page):
-    return json.loads(page.locator("#steps").text_content())
+    return json.loads(record_of(page.content()))
 
 
 def go(page, position):

@@ -1,6 +1,8 @@
 """Worksheets: their numbers beside those of the calculus, what they hide, other files."""
 
+import json
 import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -11,6 +13,7 @@ from mutated import mutated_json
 
 from engine import Value, steps
 from engine.files import write
+from engine.pictures.page.page import packed, record_of
 from nn import MLP, SGD, cross_entropy, mse, watch
 from nn.cli import main
 from nn.worksheet import BLANK, MOST, worksheet
@@ -123,18 +126,19 @@ def test_two_pages_beside_the_page(capsys, tmp_path):
     assert (tmp_path / "step-answers.html").read_text() == worksheet("step.html")[1]
 
 
-def record_of(page):
-    return re.search(r'id="steps">(.*?)</script>', page)[1]
+def changed(page, change):
+    """The page with another record."""
+    found = re.search(r'id="steps">(.*?)</script>', page)[1]
+    return page.replace(found, packed(change(record_of(page))))
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda text: "<html></html>", "it has no record of one"),
         (lambda text: text.replace('"version":1', '"version":2'), "version 1, got 'brickgrad ste"),
         (lambda text: text.replace("brickgrad steps", "x"), "expected 'brickgrad steps'"),
-        (lambda text: text.replace(record_of(text), "[]"), "the record expected an object"),
-        (lambda text: text.replace(record_of(text), "{"), "it is not JSON"),
+        (lambda text: "[]", "the record expected an object"),
+        (lambda text: "{", "it is not JSON"),
         (lambda text: text.replace('"label"', '"title"'), "its record lacks 'label'"),
         (lambda text: text.replace('"nodes":[', '"nodes":[3,'), "an entry of nodes expected an ob"),
         (lambda text: text.replace('"node":', '"node":9'), "an event is about node 9"),
@@ -145,7 +149,7 @@ def record_of(page):
 def test_another_file_is_refused_in_a_line(change, words, capsys, tmp_path):
     watched()
     page = tmp_path / "step.html"
-    write(page, change(page.read_text()))
+    write(page, changed(page.read_text(), change))
     said = fails(capsys, "worksheet", "step.html")
     assert said.startswith("brickgrad: step.html is not the page of a step that brickgrad saved: ")
     assert words in said
@@ -160,7 +164,8 @@ def test_a_picture_with_anything_else_in_it_is_left_out(added, tmp_path):
     page = tmp_path / "step.html"
     text = page.read_text()
     assert all('<div class="picture' in each for each in worksheet(page))
-    write(page, text.replace("</svg></div>", f"{added}</svg></div>"))
+    more = json.dumps(f"{added}</svg>")[1:-1]
+    write(page, changed(text, lambda record: record.replace("</svg>", more)))
     for each in worksheet(page):
         assert '<div class="picture' not in each
         assert added not in each
@@ -174,7 +179,7 @@ def test_a_spoilt_record_is_refused_or_read(tmp_path, amount):
     refused = 0
     for k in range(amount(100, 300, 3000)):
         spoilt = mutated_json(record_of(good).encode(), Random(f"worksheet {k}")).decode()
-        page.write_text(good.replace(record_of(good), spoilt))
+        page.write_text(changed(good, lambda _, spoilt=spoilt: spoilt))
         try:
             worksheet(page)
         except (ValueError, ArithmeticError):
@@ -192,6 +197,11 @@ def test_no_label_breaks_out_of_its_cell(text):
         tags = re.findall(r"<(\w+)", PICTURE.sub("", page))
         assert set(tags) <= TAGS
         assert tags.count("td") == 2 * 2 + 3 + 5 * 2
+
+
+def test_a_page_without_a_record_is_refused(capsys):
+    write(Path("step.html"), "<html></html>")
+    assert "brickgrad saved: it has no record of one" in fails(capsys, "worksheet", "step.html")
 
 
 def test_a_page_that_is_not_there_or_too_large_is_refused(capsys):

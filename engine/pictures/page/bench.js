@@ -50,7 +50,11 @@ function makeBench(panel, content, show) {
     });
   }
 
-  const withLeaf = (value) => ({ ...now, leaves: now.leaves.with(Number(of("number").value), value) });
+  const withLeaf = (value) => {
+    const leaves = [...now.leaves];
+    leaves[Number(of("number").value)] = value;
+    return { ...now, leaves };
+  };
   change("value", withLeaf);
   change("slide", withLeaf);
   change("rate", (value) => ({ ...now, rate: value }));

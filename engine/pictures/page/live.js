@@ -106,8 +106,8 @@ function computation(story, node, data, text) {
   const enclosed = (x) => (symbol === "**" && x.startsWith("-") ? `(${x})` : x);
   const numbers = new Map(changing.map((id) => [story.nodes[id].name, enclosed(short(data[id]))]));
   const longestFirst = [...numbers.keys()].sort((a, b) => b.length - a.length).map(literal);
-  const names = new RegExp(`(?<![\\w.])(${longestFirst.join("|")})(?![\\w.(])`, "g");
-  const filled = formula.replace(names, (found) => numbers.get(found));
+  const names = new RegExp(`(^|[^\\w.])(${longestFirst.join("|")})(?![\\w.(])`, "g");
+  const filled = formula.replace(names, (_, before, name) => before + numbers.get(name));
   const told = symbol.startsWith("pick ") ? parts.slice(0, -1) : new Set([formula, filled]);
   return [name, ...told, short(data[node])].join(" = ");
 }

@@ -47,6 +47,6 @@ function evenly(size, form, digits) {
   const [long, exponent = ""] = size[form](digits + 30).split("e");
   const cut = long.length - 30;
   const tie = /^50*$/.test(long.slice(cut));
-  const odd = "13579".includes(long.slice(0, cut).replace(".", "").at(-1));
+  const odd = "13579".includes(long.slice(0, cut).replace(".", "").slice(-1));
   return tie && !odd ? long.slice(0, cut).replace(/\.$/, "") + (exponent && `e${exponent}`) : rounded;
 }

@@ -20,7 +20,7 @@ const ROUNDS = 8; // of making wires straight
  * wire where it leaves and arrives, and its bends: from x to x at a height.
  */
 function pack(things, wires) {
-  const spot = (thing) => ({ thing, ...thing.size, boxes: thing.boxes, at: middle(thing.area) });
+  const spot = (thing) => ({ thing, ...thing.size, boxes: thing.boxes, ends: [], at: middle(thing.area) });
   const spotOf = new Map(things.map((thing) => [thing, spot(thing)]));
   const pairs = wires.map(({ from, to }) => [spotOf.get(from), spotOf.get(to)]);
   const columns = columnsOf([...spotOf.values()], pairs);
@@ -42,7 +42,7 @@ function pack(things, wires) {
   const passes = new Map(wires.map((wire) => {
     const [tail, head] = [spotOf.get(wire.from), spotOf.get(wire.to)];
     const runsBack = tail.column >= head.column;
-    const across = (column) => (runsBack ? sides[column].toReversed() : sides[column]);
+    const across = (column) => (runsBack ? [...sides[column]].reverse() : sides[column]);
     const bends = routes.get(wire).map(({ column, y }) => [...across(column), y]);
     return [wire, { leave: sides[tail.column][1], bends, arrive: sides[head.column][0] }];
   }));
@@ -54,7 +54,7 @@ function pack(things, wires) {
 /** A spot stands right of those it is computed from; one that is not, just before its first use. */
 function columnsOf(spots, pairs) {
   const end = ({ thing }) => thing.area.x + thing.area.width;
-  const order = spots.toSorted((a, b) => end(a) - end(b));
+  const order = [...spots].sort((a, b) => end(a) - end(b));
   const rank = new Map(order.map((spot, n) => [spot, n]));
   const tails = new Map(spots.map((spot) => [spot, []]));
   for (const [tail, head] of pairs) if (rank.get(tail) < rank.get(head)) tails.get(head).push(tail);
@@ -66,8 +66,10 @@ function columnsOf(spots, pairs) {
     for (const tail of all) uses.set(tail, Math.min(uses.get(tail) ?? Infinity, head.column));
   }
   for (const [tail, use] of uses) if (!tails.get(tail).length) tail.column = use - 1;
-  const sorted = spots.toSorted((a, b) => a.column - b.column || a.at - b.at);
-  const found = [...Map.groupBy(sorted, (spot) => spot.column).values()].flatMap(folded);
+  const sorted = [...spots].sort((a, b) => a.column - b.column || a.at - b.at);
+  const columns = new Map(sorted.map(({ column }) => [column, []]));
+  for (const spot of sorted) columns.get(spot.column).push(spot);
+  const found = [...columns.values()].flatMap(folded);
   found.forEach(({ spots: own, fold }, column) => {
     own.forEach((spot, row) => Object.assign(spot, { column, row, fold }));
   });
@@ -115,7 +117,7 @@ function routeOf(wire, spotOf, columns, ranges) {
       const own = (n === a ? wire.drop : n === b ? wire.rise : null) ?? heightAt(n);
       const at = beside ? (row?.at ?? Infinity) : own;
       const boxes = inside(head.boxes, tail.boxes, ranges, n);
-      const bend = { column: n, width: 0, height: BEND, boxes, at };
+      const bend = { column: n, width: 0, height: BEND, boxes, ends: [], at };
       column.bends.set(lane, bend);
       column.spots.push(bend);
     }
@@ -124,8 +126,8 @@ function routeOf(wire, spotOf, columns, ranges) {
   const chain = [tail, ...route, head];
   for (let n = 1; n < chain.length; n++) {
     const [before, after] = [chain[n - 1], chain[n]];
-    (before.ends ??= []).push(after);
-    (after.ends ??= []).push(before);
+    before.ends.push(after);
+    after.ends.push(before);
   }
   return route;
 }
@@ -179,7 +181,7 @@ function stack(columns, marks) {
     }
     return found;
   });
-  const backwards = rules.toReversed();
+  const backwards = [...rules].reverse();
 
   /** The mean of two solutions: everything pushed down, and everything pushed up. */
   function settle() {
@@ -197,9 +199,9 @@ function stack(columns, marks) {
   for (const { spot } of marks) if (spot) spot.y = 0;
   settle();
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { spots } of round % 2 ? columns : columns.toReversed()) {
+    for (const { spots } of round % 2 ? columns : [...columns].reverse()) {
       for (const spot of spots) {
-        const { ends = [spot] } = spot;
+        const ends = spot.ends.length ? spot.ends : [spot];
         spot.y = ends.reduce((sum, { y }) => sum + y, 0) / ends.length;
       }
     }

@@ -8,7 +8,7 @@ function makePlan(svg, story, parts, condensed, whole) {
   const layer = create("g", { class: "wires" });
   let packed = false; // some box is closed
   let wires = [];
-  ([...svg.querySelectorAll("g.box")].at(-1) ?? svg.querySelector("svg > rect")).after(layer);
+  ([...svg.querySelectorAll("g.box")].pop() ?? svg.querySelector("svg > rect")).after(layer);
   if (condensed) for (const group of svg.querySelectorAll("g.edge:not(.stem)")) hide(group, true);
 
   /** What stands for a node: the outermost closed box around it, or itself. */
@@ -120,7 +120,7 @@ function makePlan(svg, story, parts, condensed, whole) {
    */
   function insides({ start, end, from, to }, points) {
     const leaves = points.findIndex((point) => !holds(from.area, point));
-    const enters = points.findLastIndex((point) => !holds(to.area, point));
+    const enters = points.map((point) => !holds(to.area, point)).lastIndexOf(true);
     const [after, before] = [points[leaves], points[enters]];
     const [isOut, isIn] = [from !== start && leaves > 0, to !== end && points.length > 0];
     const drops = isOut && after[0] < from.area.x + from.area.width;
@@ -139,10 +139,10 @@ function makePlan(svg, story, parts, condensed, whole) {
     const out = wire.out.length ? moved(wire.out, wire.from) : [[a.x + a.width, middle(a)]];
     const into = wire.into.length ? moved(wire.into, wire.to) : [[b.x, middle(b)]];
     const bends = passed.bends.map(([x, u, y]) => [[x, y], [u, y]]);
-    if (wire.drop === null) out.push([passed.leave, out.at(-1)[1]]);
+    if (wire.drop === null) out.push([passed.leave, out[out.length - 1][1]]);
     else bends[0][0][0] = wire.leave + shiftOf(wire.from)[0];
     if (wire.rise === null) into.unshift([passed.arrive, into[0][1]]);
-    else bends.at(-1)[1][0] = wire.arrive + shiftOf(wire.to)[0];
+    else bends[bends.length - 1][1][0] = wire.arrive + shiftOf(wire.to)[0];
     return [...out, ...bends.flat(), ...into];
   }
 

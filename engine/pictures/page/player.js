@@ -3,7 +3,7 @@
 // The page: time, its controls, and what they change.
 
 {
-  const content = JSON.parse(document.getElementById("steps").textContent);
+  const content = JSON.parse(inflated(document.getElementById("steps").textContent));
   const { mistake } = content;
   const main = document.getElementById("panes");
   const by = (id) => document.getElementById(id);
@@ -18,6 +18,7 @@
   document.documentElement.classList.add("alive");
   document.querySelector("header").append(copy("tools"));
   const template = main.querySelector(".pane");
+  template.querySelector(".stage").innerHTML = content.picture;
   const panes = mistake
     ? [["Right", mistake.right], ["Wrong", mistake.wrong]].map(([name, steps]) => {
         const pane = template.cloneNode(true);
@@ -90,10 +91,14 @@
 
   function makePhases() {
     phases = [];
+    let phase;
     story.events.forEach((event, n) => {
       const name = PHASES[event.kind];
-      if (phases.at(-1)?.name !== name) phases.push({ name, start: n, count: 0, button: html("button", "", name) });
-      phases.at(-1).count += 1;
+      if (phase?.name !== name) {
+        phase = { name, start: n, count: 0, button: html("button", "", name) };
+        phases.push(phase);
+      }
+      phase.count += 1;
     });
     for (const { name, start, button } of phases) {
       button.dataset.phase = name;
@@ -146,7 +151,8 @@
     by("first").disabled = by("back").disabled = position === 0;
     for (const id of ["last", "next", "neuron", "layer"]) by(id).disabled = position === length();
     for (const { start, count, button } of phases) {
-      button.ariaCurrent = position > start && position <= start + count ? "step" : null;
+      if (position > start && position <= start + count) button.setAttribute("aria-current", "step");
+      else button.removeAttribute("aria-current");
     }
     said.textContent = `Step ${position}. ${computed}${asking ? ", predict" : result}`;
     if (mistake) showDifference();
@@ -327,7 +333,7 @@
   if (content.live) {
     const choose = makeBench(by("bench"), content, (other) => {
       const step = makeStory(other);
-      if (value) heading.children[0].textContent = ` = ${short(step.nodes.at(-1).data)}`;
+      if (value) heading.children[0].textContent = ` = ${short(step.nodes[step.nodes.length - 1].data)}`;
       views[0].stage.load(step);
       load(step);
       go(position);

@@ -48,7 +48,7 @@ function makeTimeline(section, content, open) {
   section.hidden = false;
 
   const losses = runs.map((run) => [run.step, numeric(run.loss)]);
-  const [first, last] = [losses[0], losses.at(-1)].map(([, loss]) => short(loss));
+  const [first, last] = [losses[0], losses[losses.length - 1]].map(([, loss]) => short(loss));
   const log = isWide(losses.map(([, loss]) => loss));
   const words = `Loss of each step, at its own points${log ? " (log axis)" : ""}: first ${first}, last ${last}`;
   const curve = makeChart(charts, words, losses, (step) => `step ${step + 1}`, log);

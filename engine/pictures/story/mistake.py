@@ -36,6 +36,11 @@ class Mistake(Watchable):
         """That of the right pass."""
         return self.right.picture
 
+    @property
+    def still(self) -> Picture:
+        """The same in few cards."""
+        return self.right.still
+
     @cached_property
     def first_difference(self) -> dict[str, Any] | None:
         """The first number of the wrong pass that is not that of the right one."""

@@ -109,13 +109,20 @@ class Steps(Watchable, Sequence[Event]):
     @cached_property
     def picture(self) -> Picture:
         """The graph with its numbers at the end of the backward pass."""
+        return self._drawn(None if self._whole else COLLAPSED)
+
+    @cached_property
+    def still(self) -> Picture:
+        """The same in few cards."""
+        return self._drawn(COLLAPSED)
+
+    def _drawn(self, most: int | None) -> Picture:
         record, words = self.record, self.words
         labels = [
             label or ("" if place in words.names else words.labels[place])
             for place, label in enumerate(record.labels)
         ]
         numbers = Numbers(record.data, self.sweep.grads, labels)
-        most = None if self._whole else COLLAPSED
         return picture_of(record.graph, numbers, words.named, words.boxes, most)
 
     @property

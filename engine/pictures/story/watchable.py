@@ -45,6 +45,11 @@ class Watchable(ABC):
         """The graph with its numbers at the end of the backward pass."""
 
     @property
+    @abstractmethod
+    def still(self) -> Picture:
+        """The same in few cards, for a page without scripts, where nothing opens or closes."""
+
+    @property
     def script(self) -> str:
         """The recorded formulas that the page computes with, if it does."""
         return ""
@@ -59,7 +64,8 @@ class Watchable(ABC):
     @cached_property
     def html(self) -> str:
         """The page: one file that needs nothing else."""
-        return page(self.to_json(), svg(self.picture), repr(self), self.script)
+        drawn, still = svg(self.picture), svg(self.still)
+        return page(self.to_json(), drawn, still, repr(self), self.script)
 
     def save(self, path: str | Path) -> Path:
         """Writes the page, whole or not at all; ValueError unless the name ends in .html."""
