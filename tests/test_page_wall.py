@@ -17,7 +17,7 @@ from nn.module import MLP
 from nn.optim import SGD
 from nn.watch import watch
 
-SIZES = [(1000, 720), (1200, 720), (1280, 720), (1920, 1080)]
+SIZES = [(748, 720), (1000, 720), (1200, 720), (1280, 720), (1920, 1080)]
 
 
 @cache
@@ -221,7 +221,7 @@ ABOUT = """() => [...document.querySelectorAll('.stage')].map(stage => {
 })"""
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize(("width", "height"), SIZES[1:])  # in 748 pixels only one card is whole
 def test_both_pictures_of_a_mistake_show_what_the_step_is_about(show, width, height):
     page = show(a_mistake(), width, height)
     assert page.locator("#detail").input_value() == "1"  # low frames open with closed neurons
