@@ -191,6 +191,8 @@ class Progress:
 
 def _row(name: str) -> Exercise:
     if name not in EXERCISES:
+        if (near := str(name).zfill(4)) in EXERCISES:
+            raise ValueError(f"no exercise {name!r}, did you mean {near!r}?")
         raise ValueError(no_such("exercise", name, EXERCISES))
     return EXERCISES[name]
 
