@@ -151,6 +151,20 @@ def test_the_loss_of_a_model():
     assert finite_difference(loss, model.named_parameters()) == pytest.approx(grads, rel=1e-8)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("f", [lambda *xs: engine.dot(xs, xs).sin(), lambda *xs: 5.0])
+def test_how_often_f_is_called(f, order):
+    """13 times for each input and order, and the same again at the neighbour, but for one order."""
+    called = []
+
+    def counted(*xs):
+        called.append(xs)
+        return f(*xs)
+
+    check_grads(counted, [0.5, 0.6, 0.7], order=order)
+    assert 0 <= len(called) - 3 * 13 * (2 * order - 1) <= 20 * order
+
+
 def test_data_is_restored_where_f_fails():
     x = Value(2.0)
 
@@ -470,6 +484,7 @@ def test_a_gradient_that_is_not_finite_is_wrong():
         (abs, 0.0, "the value is -1 to the left and 1 to the right"),
         (lambda x: engine.max(x, 2 * x - 1), 1.0, "the slope is 1 to the left and 2 to the right"),
         (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "has a kink near"),
+        (lambda x: 1e-3 * x.relu(), 0.0, "the slope is 0 to the left and 0.001 to the right"),
         (lambda x: x.relu() ** 2, 0.0, "the curvature is 0 to the left and 2 to the right"),
         (lambda x: x.relu() ** 3, 0.0, "the curvature is 0 to the left and 6 to the right"),
         (lambda x: abs(x) ** 3, 0.0, "the curvature is -6 to the left and 6 to the right"),
@@ -479,6 +494,11 @@ def test_near_a_kink_it_says_so(f, x, words):
     with pytest.raises(GradientError, match="has a kink near") as caught:
         check_grads(f, [x])
     assert words in str(caught.value)
+
+
+def test_a_slope_that_has_no_limit_is_no_kink():
+    with pytest.raises(GradientError, match=r"the gradient says nan, differences say 0$"):
+        check_grads(lambda x: 1e-3 * abs(x).sqrt(), [0.0])
 
 
 @pytest.mark.parametrize(
