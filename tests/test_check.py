@@ -437,6 +437,8 @@ def test_no_step_crosses_a_kink_that_is_far_for_smaller_ones(x):
 def test_a_cut_gradient_is_found():
     with pytest.raises(GradientError, match=r"the gradient says 2\.0, differences say 4$"):
         check_grads(lambda x: x.detach() * x, [2.0])
+    with pytest.raises(GradientError, match=r"says 1000000\.0, differences say 2000000$"):
+        check_grads(lambda x: 1e6 * x.detach() * x, [1.0])  # a curve, however steep, is no kink
 
 
 @pytest.fixture
@@ -464,7 +466,9 @@ def test_no_wrong_gradient_hides_behind_small_steps_or_large_constants(half, f, 
         check_grads(lambda x: f(half, x), [x], order=1)
 
 
-@pytest.mark.parametrize("f", [lambda x: 1e20 + x, lambda x: 1e12 + x.detach().sin() + x])
+@pytest.mark.parametrize(
+    "f", [lambda x: 1e20 + x, lambda x: 1e12 + x.detach().sin() + x, lambda x: 1e11 + x]
+)
 def test_where_rounding_hides_the_slope_it_cannot_tell(f):
     with pytest.raises(GradientError, match=r"cannot tell: .* may be off by .* choose another"):
         check_grads(f, [0.7], order=1)
