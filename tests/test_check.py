@@ -428,6 +428,26 @@ def test_a_narrow_bump_is_no_flat_line(width):
         check_grads(lambda x: bump(x).detach() + 0.0 * x, [3.5 * width], order=1)
 
 
+def bent_at(x, width, height):
+    """A bend that a gradient does not know, too narrow for the steps, but not for the probe."""
+    return lambda v: (height * (-(((v - x) / width + 0.5) ** 2)).exp()).detach()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "height"), [(lambda x: x, 3.5e-8, 1e-9), (lambda x: x.acos(), 0.9999, 1e-7)]
+)
+def test_the_probe_is_near_a_small_input_and_near_the_end_of_a_domain(f, x, height):
+    check_grads(f, [x], order=1)
+    bend = bent_at(x, 1e-8, height)
+    with pytest.raises(GradientError, match="cannot tell: the gradient says"):
+        check_grads(lambda v: f(v) + bend(v), [x], order=1)
+
+
+def test_near_the_end_of_a_domain_differences_keep_their_digits():
+    want = -1 / math.sqrt((1 - 0.9999) * (1 + 0.9999))
+    assert finite_difference(lambda x: x.acos(), 0.9999) == pytest.approx(want, rel=1e-12)
+
+
 @pytest.mark.parametrize("x", [1e5 - 1.25, 1e8 - 1.25])
 def test_no_step_crosses_a_kink_that_is_far_for_smaller_ones(x):
     assert finite_difference(lambda v: (v - round(x + 1.25)).relu(), x) == 0.0
