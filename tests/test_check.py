@@ -443,9 +443,10 @@ def test_the_probe_is_near_a_small_input_and_near_the_end_of_a_domain(f, x, heig
         check_grads(lambda v: f(v) + bend(v), [x], order=1)
 
 
-def test_near_the_end_of_a_domain_differences_keep_their_digits():
-    want = -1 / math.sqrt((1 - 0.9999) * (1 + 0.9999))
-    assert finite_difference(lambda x: x.acos(), 0.9999) == pytest.approx(want, rel=1e-12)
+@pytest.mark.parametrize(("x", "rel"), [(0.9999, 1e-12), (-0.9999, 1e-9)])
+def test_near_the_end_of_a_domain_differences_keep_their_digits(x, rel):
+    want = -1 / math.sqrt((1 - x) * (1 + x))
+    assert finite_difference(lambda v: v.acos(), x) == pytest.approx(want, rel=rel)
 
 
 @pytest.mark.parametrize("x", [1e5 - 1.25, 1e8 - 1.25])
@@ -492,6 +493,12 @@ def test_no_wrong_gradient_hides_behind_small_steps_or_large_constants(half, f, 
 def test_where_rounding_hides_the_slope_it_cannot_tell(f):
     with pytest.raises(GradientError, match=r"cannot tell: .* may be off by .* choose another"):
         check_grads(f, [0.7], order=1)
+
+
+def test_the_error_beside_a_large_constant_is_that_of_its_rounding():
+    error = 8 * 2.0**-52 * 1.75e20 / 1.25e-3  # 8 roundings, over the second step
+    with pytest.raises(GradientError, match=re.escape(f"may be off by {error:.1g};")):
+        check_grads(lambda x: 1.75e20 + x, [0.7], order=1)
 
 
 def test_a_gradient_that_is_not_finite_is_wrong():
