@@ -418,6 +418,19 @@ def test_a_large_input_needs_no_large_steps(f, slope, c):
             check_grads(lambda x, k=part: k * f(x, c) + (1 - k) * f(x, c).detach(), [x])
 
 
+def test_a_step_of_a_large_input_is_larger_than_its_rounding():
+    found = finite_difference(lambda x: (x / 1e6).sin(), 1e14)
+    assert found == pytest.approx(math.cos(1e8) / 1e6, rel=1e-6)
+    seen = []
+
+    def seeing(x):
+        seen.append(x.data)
+        return x * 2.0
+
+    check_grads(seeing, [1e17])
+    assert 1e17 + 7.3e-3 * 1e-8 * 1e17 in seen  # the neighbour
+
+
 @pytest.mark.parametrize("width", [1e-4, 1e-6, 1e-8])
 def test_a_narrow_bump_is_no_flat_line(width):
     def bump(x):
