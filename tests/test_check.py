@@ -151,6 +151,20 @@ def test_the_loss_of_a_model():
     assert finite_difference(loss, model.named_parameters()) == pytest.approx(grads, rel=1e-8)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("f", [lambda *xs: engine.dot(xs, xs).sin(), lambda *xs: 5.0])
+def test_how_often_f_is_called(f, order):
+    """13 times for each input and order, and the same again at the neighbour, but for one order."""
+    called = []
+
+    def counted(*xs):
+        called.append(xs)
+        return f(*xs)
+
+    check_grads(counted, [0.5, 0.6, 0.7], order=order)
+    assert 0 <= len(called) - 3 * 13 * (2 * order - 1) <= 20 * order
+
+
 def test_data_is_restored_where_f_fails():
     x = Value(2.0)
 
@@ -404,6 +418,19 @@ def test_a_large_input_needs_no_large_steps(f, slope, c):
             check_grads(lambda x, k=part: k * f(x, c) + (1 - k) * f(x, c).detach(), [x])
 
 
+def test_a_step_of_a_large_input_is_larger_than_its_rounding():
+    found = finite_difference(lambda x: (x / 1e6).sin(), 1e14)
+    assert found == pytest.approx(math.cos(1e8) / 1e6, rel=1e-6)
+    seen = []
+
+    def seeing(x):
+        seen.append(x.data)
+        return x * 2.0
+
+    check_grads(seeing, [1e17])
+    assert 1e17 + 7.3e-3 * 1e-8 * 1e17 in seen  # the neighbour
+
+
 @pytest.mark.parametrize("width", [1e-4, 1e-6, 1e-8])
 def test_a_narrow_bump_is_no_flat_line(width):
     def bump(x):
@@ -412,6 +439,27 @@ def test_a_narrow_bump_is_no_flat_line(width):
     check_grads(bump, [3.5 * width])
     with pytest.raises(GradientError, match=r"says 0\.0, differences say -[^;]*$"):
         check_grads(lambda x: bump(x).detach() + 0.0 * x, [3.5 * width], order=1)
+
+
+def bent_at(x, width, height):
+    """A bend that a gradient does not know, too narrow for the steps, but not for the probe."""
+    return lambda v: (height * (-(((v - x) / width + 0.5) ** 2)).exp()).detach()
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "height"), [(lambda x: x, 3.5e-8, 1e-9), (lambda x: x.acos(), 0.9999, 1e-7)]
+)
+def test_the_probe_is_near_a_small_input_and_near_the_end_of_a_domain(f, x, height):
+    check_grads(f, [x], order=1)
+    bend = bent_at(x, 1e-8, height)
+    with pytest.raises(GradientError, match="cannot tell: the gradient says"):
+        check_grads(lambda v: f(v) + bend(v), [x], order=1)
+
+
+@pytest.mark.parametrize(("x", "rel"), [(0.9999, 1e-12), (-0.9999, 1e-9)])
+def test_near_the_end_of_a_domain_differences_keep_their_digits(x, rel):
+    want = -1 / math.sqrt((1 - x) * (1 + x))
+    assert finite_difference(lambda v: v.acos(), x) == pytest.approx(want, rel=rel)
 
 
 @pytest.mark.parametrize("x", [1e5 - 1.25, 1e8 - 1.25])
@@ -423,6 +471,8 @@ def test_no_step_crosses_a_kink_that_is_far_for_smaller_ones(x):
 def test_a_cut_gradient_is_found():
     with pytest.raises(GradientError, match=r"the gradient says 2\.0, differences say 4$"):
         check_grads(lambda x: x.detach() * x, [2.0])
+    with pytest.raises(GradientError, match=r"says 1000000\.0, differences say 2000000$"):
+        check_grads(lambda x: 1e6 * x.detach() * x, [1.0])  # a curve, however steep, is no kink
 
 
 @pytest.fixture
@@ -450,10 +500,18 @@ def test_no_wrong_gradient_hides_behind_small_steps_or_large_constants(half, f, 
         check_grads(lambda x: f(half, x), [x], order=1)
 
 
-@pytest.mark.parametrize("f", [lambda x: 1e20 + x, lambda x: 1e12 + x.detach().sin() + x])
+@pytest.mark.parametrize(
+    "f", [lambda x: 1e20 + x, lambda x: 1e12 + x.detach().sin() + x, lambda x: 1e11 + x]
+)
 def test_where_rounding_hides_the_slope_it_cannot_tell(f):
     with pytest.raises(GradientError, match=r"cannot tell: .* may be off by .* choose another"):
         check_grads(f, [0.7], order=1)
+
+
+def test_the_error_beside_a_large_constant_is_that_of_its_rounding():
+    error = 8 * 2.0**-52 * 1.75e20 / 1.25e-3  # 8 roundings, over the second step
+    with pytest.raises(GradientError, match=re.escape(f"may be off by {error:.1g};")):
+        check_grads(lambda x: 1.75e20 + x, [0.7], order=1)
 
 
 def test_a_gradient_that_is_not_finite_is_wrong():
@@ -470,6 +528,7 @@ def test_a_gradient_that_is_not_finite_is_wrong():
         (abs, 0.0, "the value is -1 to the left and 1 to the right"),
         (lambda x: engine.max(x, 2 * x - 1), 1.0, "the slope is 1 to the left and 2 to the right"),
         (lambda x: x.sin() + 0.01 * abs(x - 0.5), 0.5, "has a kink near"),
+        (lambda x: 1e-3 * x.relu(), 0.0, "the slope is 0 to the left and 0.001 to the right"),
         (lambda x: x.relu() ** 2, 0.0, "the curvature is 0 to the left and 2 to the right"),
         (lambda x: x.relu() ** 3, 0.0, "the curvature is 0 to the left and 6 to the right"),
         (lambda x: abs(x) ** 3, 0.0, "the curvature is -6 to the left and 6 to the right"),
@@ -479,6 +538,11 @@ def test_near_a_kink_it_says_so(f, x, words):
     with pytest.raises(GradientError, match="has a kink near") as caught:
         check_grads(f, [x])
     assert words in str(caught.value)
+
+
+def test_a_slope_that_has_no_limit_is_no_kink():
+    with pytest.raises(GradientError, match=r"the gradient says nan, differences say 0$"):
+        check_grads(lambda x: 1e-3 * abs(x).sqrt(), [0.0])
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,9 @@ def test_python_replays_bit_for_bit(amount, figure):
     figure("c", "replay in Python at other numbers = eager, bit for bit", count)
 
 
-@pytest.mark.parametrize(("name", "counts"), [("numpy", (3, 7, 1_000)), ("c", (1, 2, 160))])
+@pytest.mark.parametrize(
+    ("name", "counts"), [("numpy", (3, 7, 1_000)), ("c", (1, 2, 160))], ids=["numpy", "c"]
+)
 def test_other_backends_are_exact_up_to_rounding(name, counts, amount, figure):
     count, worst = 0, 0.0
     for batch in range(amount(*counts)):

@@ -206,6 +206,17 @@ def test_the_error_function_is_as_near_as_its_line_says(
     assert max(off) <= STATED[name]
 
 
+def test_lgamma_is_as_near_as_its_line_says(amount: Callable[[int, int], int]) -> None:
+    draw, count = random.Random(0), amount(200, 3_300)
+    spread = [draw.uniform(-20, 40) for _ in range(count)]
+    far = [draw.choice([-1, 1]) * 10 ** draw.uniform(-25, 12) for _ in range(count)]
+    xs = [Value(x) for x in (*spread, *far)]
+    ran = Ran(lambda: [apply(OPS["lgamma"], x) for x in xs], xs)
+    for x, got in zip(xs, ran.data, strict=True):
+        want = float(EXACT["lgamma"][0](mp.mpf(x.data)))
+        assert abs(got - want) <= 1e-14 * max(1.0, abs(want)), x
+
+
 def test_powers_with_one_exponent_for_all() -> None:
     for y in (2.0, -1.0, 0.5, 0.0, 3.0, math.inf, math.nan):
         xs = [Value(x) for x in SPECIAL]

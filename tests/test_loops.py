@@ -13,7 +13,7 @@ from engine.functions import dot
 from engine.functions import sum as sum_of
 from engine.op import CAREFUL
 from engine.ops import OPS
-from engine.replay.loops import Loop, adjoint, constant, lower, own, text
+from engine.replay.loops import Loop, adjoint, constant, lower, own, seed, text
 from engine.replay.loops import backward as made
 from engine.replay.roll import Program, roll
 from engine.replay.views import View
@@ -298,6 +298,14 @@ def test_scattered_outputs_have_one_table() -> None:
     program = roll(seen.tape(XS, results[::2] + results[1::2] + results[::-1], [True] * 8))
     zero, seeds, _ = backward(program)
     assert (zero.expression, seeds.sign, seeds.shape) == ("0.0", "+=", (16,))
+
+
+def test_a_few_stretches_of_outputs_have_a_loop_each() -> None:
+    """Of 8 outputs up to 5, of 16 up to 6."""
+    five, six = [0, 1, 3, 4, 6, 7, 9, 11], [0, 1, 3, 4, 6, 8, 10, 12]
+    assert [loop.shape for loop in seed(five)] == [(2,), (2,), (2,), (1,), (1,)]
+    assert [loop.target.table for loop in seed(six)] == [tuple(six)]
+    assert len([*seed([*six, *range(13, 21)])]) == 6
 
 
 def test_a_loop_in_a_line() -> None:

@@ -330,6 +330,30 @@ def test_a_long_sum_is_cut(call, terms, want):
     story, text = {"nodes": [{"name": "s"}]}, "s = " + " + ".join(f"w{n}" for n in range(terms))
     assert call("glance", story, {"node": 0}, f"{text}") == want
     assert call("glance", story, {}, "Nothing is computed yet.") == "Nothing is computed yet."
+    other = f"t{text}"  # not of this node
+    assert call("glance", story, {"node": 0}, other) == other
+
+
+def test_long_names_are_cut_in_a_formula_and_the_longest_is_found_first(call):
+    names = ["a" * 18, "b" * 19, f"{'b' * 19}.c(d)", "b" * 19]
+    nodes = [{"name": name} for name in names]
+    text = f"s = {names[0]} * {names[1]} + {names[2]}"
+    found = call(
+        "(nodes, text) => glance({ nodes, long: longNames(nodes) }, {}, text)", nodes, text
+    )
+    assert found == f"s = {names[0]} * bbbbbbbb\u2026bbbb + bbbbbbbb\u2026c(d)"
+    assert call("longNames", nodes[:1]) is None
+
+
+def test_an_event_in_full_has_the_paths_of_its_parameters(call):
+    nodes = [
+        {"kind": "parameter", "name": "layers.0.w", "label": "w0"},
+        {"kind": "parameter", "name": "b", "label": "b"},
+        {"kind": "operation", "name": "sum of all", "label": "sum1"},
+    ]
+    event = {"kind": "backward", "from": 0, "to": 2, "edge": 0, "text": "w0 gets 1"}
+    assert call("inFull", {"nodes": nodes}, event) == "w0 gets 1\nlayers.0.w: w0"
+    assert call("inFull", {"nodes": nodes}, {**event, "from": 1}) == "w0 gets 1"
 
 
 def tiles(call, watchable, kind):

@@ -7,7 +7,7 @@ import pytest
 from engine.functions import dot, logsumexp, pick
 from engine.functions import sum as sum_of
 from engine.replay.roll import roll
-from engine.replay.stretch import FEW, program_of, stretched
+from engine.replay.stretch import FEW, is_line, program_of, stretched
 from engine.replay.watch import record
 from engine.value import Value
 from nn.optim import SGD, Adam, AdamW
@@ -100,3 +100,41 @@ def test_a_third_program_shows_what_two_do_not():
 @pytest.mark.parametrize("few", [(3, 4), (5, 7)])
 def test_what_does_not_grow_evenly_is_refused(f, few):
     assert stretched([mapped(f, k) for k in few], few, 20) is None
+
+
+@pytest.mark.parametrize(
+    ("three", "four", "twenty"),
+    [
+        ((0, 2, 1), (0, 2, 1), (0, 2, 1)),  # the same for all rows
+        ((9, 7, 5), (9, 7, 5, 3), tuple(range(9, -31, -2))),
+        ((0, 1, 2, 3, 4, 5), tuple(range(8)), tuple(range(40))),  # two for each row
+        ((0, 1, 2, 3, 4, 5), tuple(range(9)), None),
+        ((0, 1, 2, 3), tuple(range(4, 9)), None),
+        ((9, 7, 5), (9, 6, 3, 0), None),
+    ],
+)
+def test_a_table_grows_by_even_steps(three, four, twenty):
+    programs = []
+    for n, table in ((3, three), (4, four)):
+        program = mapped(lambda xs: [x.exp() for x in xs], n)
+        (loop,) = program.loops
+        x = loop.scalars[0]._replace(table=table)
+        programs.append(replace(program, loops=(replace(loop, scalars=(x,)),)))
+    found = stretched(programs, (3, 4), 20)
+    assert (found and found.loops[0].scalars[0].table) == twenty
+
+
+@pytest.mark.parametrize(
+    ("points", "want"),
+    [
+        ([(1, 5), (3, 9), (4, 11), (10, 23)], True),
+        ([(1, 5), (3, 9), (4, 12)], False),
+        ([(1, 5), (3, 9), (4, 11), (10, 22)], False),
+        ([(2, 7), (5, 7), (9, 7)], True),
+        ([(2, 7), (5, 7), (9, 8)], False),
+        ([(-3, 6), (-1, 2), (4, -8)], True),
+        ([(1, 5), (3, 9)], True),
+    ],
+)
+def test_points_on_a_line(points, want):
+    assert is_line(points) is want

@@ -52,7 +52,7 @@ const pow = (x, y) => x === 1 || (x === -1 && abs(y) === Infinity) ? 1 : Math.po
 // The row that an index names, negative ones from the end; row 0 where it names none.
 function rowOf(index, rows) {
   const row = index < 0 ? index + rows : index;
-  return Number.isInteger(row) && row >= 0 && row < rows ? row : 0;
+  return Number.isInteger(row) && row > 0 && row < rows ? row : 0;
 }
 
 // A sum; what rounding loses is added at the end (Neumaier).
