@@ -50,6 +50,11 @@ REPLAYS = "tests/test_replay.py"
 BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
+IN_C = f"{OTHERS}[c]"
+CHECKS = (
+    "tests/test_check.py -k not (every_row or model or a_constant or random)",
+    "tests/test_check.py -k every_row or model or random or cut or wrong_formula",  # the slow ones
+)
 
 
 def _own(folder: str, files: str, *tests: str) -> dict[str, Looked]:
@@ -88,7 +93,14 @@ TARGETS = {
     "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
                   "backends/ufuncs", f"{OTHERS}[numpy]", "tests/test_numpy.py"),
     "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
-              "backends/ctext backends/contraction", f"{OTHERS}[c]", "tests/test_c.py"),
+              "backends/ctext backends/contraction", IN_C, "tests/test_c.py"),
+    "loops": {
+        **_own("engine/replay", "loops", BITS, IN_C),
+        **_own("engine/replay", "stretch"),
+    },
+    "check": {
+        f"engine/{file}.py": Looked(CHECKS) for file in ("check", "differences", "points")
+    },
     "arguments": _own("engine/replay", "arguments", CALLS),
     "tape": {
         **_own("engine/replay", "tape", CALLS),
@@ -168,6 +180,7 @@ EQUIVALENT = {
     "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
+    "check.py: i * GOLDEN -> i / GOLDEN": "1 / GOLDEN is 1 + GOLDEN: the same fractions",
 }
 
 _ARITHMETIC: dict[type[ast.AST], tuple[type[ast.AST], ...]] = {
