@@ -200,7 +200,7 @@ def test_a_list_of_numbers_says_which_is_wrong(answer, words, monkeypatch):
 def test_a_call_that_lacks_something_says_what():
     a = Value(3.0, "a")
     for call, error, words in (
-        (lambda: check("1.2", 3), ValueError, "no exercise '1.2', did you mean '"),
+        (lambda: check("1.2", 3), ValueError, "no exercise '1.2', did you mean '01.2'?"),
         (lambda: check("05.1", {a: 3}), TypeError, "expected a Value as loss"),
         (lambda: check("05.1", 3, a * a), TypeError, "expected a dict of gradients by their Val"),
         (lambda: check("05.1", {a: 3}, Value(1.0) * 2), ValueError, "was computed without Value"),
