@@ -232,7 +232,7 @@ WORKS = {
              (Goal("recording, x a backward", 20),
               Goal("watch, x a step", 20),
               Goal("page of a step, kB", 500),
-              Goal("page of 50 steps, kB", 2000),
+              Goal("page of 50 steps, kB", 700),
               Goal("layout of 5,000 nodes, s", 1),
               Goal("page opens, ms", 1000),
               Goal("page of 16-16-16-1 opens, ms", 1000),

@@ -11,7 +11,7 @@ from engine.pictures.texts import many, short
 from nn.data import Dataset
 
 MOST_POINTS = 1000  # of the data, on a page
-MOST_EVENTS = 50_000  # of all steps together, on a page
+MOST_EVENTS = 10_000  # of all steps together, on a page of at most 700 kB
 
 
 class Run(Watchable, Sequence[Steps]):
