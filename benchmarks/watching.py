@@ -62,7 +62,8 @@ def page_of_a_run(_: Any) -> Step:
     def step(number: int) -> Measured:
         net = _net()
         run = watch(net, mse, moons(100, seed=0), SGD(net.parameters(), lr=0.1), steps=50)
-        return _size(run.html, f"{many(sum(map(len, run)), 'event')}, all steps can be opened")
+        opened = run.document()["cut"] or "all steps can be opened"
+        return _size(run.html, f"{many(sum(map(len, run)), 'event')}, {opened}")
 
     return step
 
