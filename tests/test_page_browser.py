@@ -1,15 +1,13 @@
 """The page in a real browser: every control, and its numbers against the steps' JSON."""
 
-import json
 import re
 from functools import partial
 
 import pytest
-from browsers import chromium
+from browsers import at, chromium, content, go
 from hostile import HOSTILE
 
 from engine.functions import dot
-from engine.pictures.page.page import record_of
 from engine.pictures.steps import mistake, steps
 from engine.value import Value
 from nn.data import iris, moons
@@ -184,22 +182,6 @@ def test_a_browser_of_2020_opens_a_page_and_goes_through_it(browser, tmp_path):
             assert "1 step taken" in page.locator("#bench [name=said]").inner_text()
         assert errors == []
     context.close()
-
-
-def content(page):
-    return json.loads(record_of(page.content()))
-
-
-def go(page, position):
-    page.evaluate(
-        "n => { const time = document.getElementById('time');"
-        " time.value = n; time.dispatchEvent(new Event('input')); }",
-        position,
-    )
-
-
-def at(page):
-    return int(page.locator("#count").inner_text().split()[1])
 
 
 CARDS = """() => Object.fromEntries(

@@ -1,14 +1,12 @@
 """The page on a wall and in a notebook: all of it seen, large letters, no result too early."""
 
-import json
 import re
 from functools import cache
 from math import log
 
 import pytest
-from browsers import chromium
+from browsers import at, chromium, content, go
 
-from engine.pictures.page.page import record_of
 from engine.pictures.steps import steps
 from engine.value import Value
 from nn.data import iris, moons
@@ -72,22 +70,6 @@ def show(browser, tmp_path):
     for context in contexts:
         context.close()
     assert errors == []
-
-
-def content(page):
-    return json.loads(record_of(page.content()))
-
-
-def go(page, position):
-    page.evaluate(
-        "n => { const time = document.getElementById('time');"
-        " time.value = n; time.dispatchEvent(new Event('input')); }",
-        position,
-    )
-
-
-def at(page):
-    return int(page.locator("#count").inner_text().split()[1])
 
 
 # --- all of it is seen --------------------------------------------------------------------------
