@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn
@@ -173,6 +174,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(BAD_INPUT, f"brickgrad: {visible(message)} (see {self.prog} --help)\n")
 
 
+@cache
 def parser() -> Parser:
     """The command line, as read off COMMANDS."""
     examples = "\n".join(f"  {command.example}" for command in COMMANDS.values())
