@@ -6,12 +6,14 @@ From top to bottom: what a Value is; `backward`; what it is as a number; how an 
 from __future__ import annotations
 
 import linecache
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import alone, graph, numpys, operators, refused
 from engine.alone import check_alone, sweeps
+from engine.freeing import free
 from engine.modes import active, examine_backward, modes
 from engine.number import NOT_COMPUTED, number, number_in, shown
 from engine.op import Op
@@ -49,6 +51,8 @@ class Value(Methods):
         "line",  # that made it, for `detect_anomaly`
     )
     __class__ = property(type)  # a recording (engine/replay/watch.py) puts its watch here
+    if sys.platform == "emscripten":
+        __del__ = free
 
     data: float
     grad: float
