@@ -1,16 +1,16 @@
-"""Settings of Sphinx for the site of these pages: `sphinx-build -W docs build/docs`."""
+"""Settings of Sphinx for the site of these pages, which `python -m web docs` builds."""
 
-import posixpath
-import re
+import os
 from pathlib import Path
 
 from engine.ops import OPS
 
 ROOT = Path(__file__).parents[1]
+os.environ["PYTHONPATH"] = str(ROOT)  # of the kernel that runs the notebooks
 
 project = "brickgrad"
 copyright = "the brickgrad developers, MIT licence"
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
 html_theme = "furo"
 html_title = "brickgrad"
 html_static_path = ["site.css"]
@@ -19,31 +19,20 @@ html_show_sphinx = False
 html_copy_source = False
 myst_heading_anchors = 3
 
+# The site has the files of the repository where they lie, so each link leads to the same in both.
+root_doc = "docs/index"
+include_patterns = ["docs/**", "notebooks/*", "*/README.md", "tests/DIFFERENCES.md", "SECURITY.md"]
+exclude_patterns = ["build", ".*", "**/.*"]
+
+# Notebooks are run once, and again where they changed.
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "build" / "notebooks")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+
 smartquotes = False
 default_role = "code"  # docstrings write `x` for code
 autodoc_typehints = "none"
-
-# Files of the repository that are pages too. Where they lie, a link leads to them.
-ELSEWHERE = {
-    "SECURITY.md": "security",
-    "benchmarks/README.md": "benchmarks",
-    "tests/README.md": "tests",
-    "tests/DIFFERENCES.md": "differences",
-}
-
-
-def put_in(app, page, source):
-    """Puts the text of such a file in the place of its page; links to it lead to that page."""
-    file = {page: file for file, page in ELSEWHERE.items()}.get(page, f"docs/{page}.md")
-
-    def led(link):
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(file), link[1]))
-        if target in ELSEWHERE:
-            return f"]({ELSEWHERE[target]}.md"
-        return f"]({posixpath.relpath(target, 'docs')}" if page in ELSEWHERE.values() else link[0]
-
-    text = (ROOT / file).read_text(encoding="utf-8")
-    source[0] = re.sub(r"\]\((?!\w+:)([^)#]+)", led, text)
 
 
 def operands(app, what, name, thing, options, signature, returned):
@@ -63,6 +52,5 @@ def formulas(app, what, name, thing, options, lines):
 
 def setup(app):
     """Called by Sphinx."""
-    app.connect("source-read", put_in)
     app.connect("autodoc-process-signature", operands)
     app.connect("autodoc-process-docstring", formulas)

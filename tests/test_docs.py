@@ -1,23 +1,23 @@
 """Pages besides their examples, which conftest.py runs: links, the manual, the site."""
 
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
+from taught import run
 
 import engine
 import nn
 from nn.cli import COMMANDS
 from nn.commands.options import FORMAT, READING
+from web import docs
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))]
 HOUSE = (DOCS / "house.md").read_text(encoding="utf-8")
 MANUAL = DOCS / "command.md"
@@ -145,55 +145,48 @@ def test_the_manual_has_every_option_as_the_command_has_it():
 
 @pytest.mark.whole
 def test_the_site_is_built_without_warnings_and_whole(tmp_path):
-    if not find_spec("sphinx"):
+    if not find_spec("myst_nb"):
         pytest.skip("needs the extra docs: pip install -e .[docs]")
-    settings, source, _ = re.search(
-        r"^    \.venv/bin/sphinx-build (.+) (\S+) (\S+)$", HOUSE, flags=re.M
-    ).groups()
-    done = subprocess.run(
-        [sys.executable, "-m", "sphinx", *settings.split(), "-q", source, tmp_path],
-        check=False,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    pages = {page.name: Links(page.read_text(encoding="utf-8")) for page in tmp_path.glob("*.html")}
-    assert {f"{page.stem}.html" for page in DOCS.glob("*.md")} <= pages.keys()
-    assert follow(pages, tmp_path) > 500
+    site = docs.written(tmp_path, *docs.NOT_RUN)
+    pages = {path.relative_to(tmp_path).as_posix(): page for path, page in site.items()}
+    ours = [*DOCS.rglob("*.md"), *NOTEBOOKS, ROOT / "SECURITY.md", ROOT / "benchmarks/README.md"]
+    named = {path.relative_to(ROOT).with_suffix(".html").as_posix() for path in ours}
+    assert named | {"index.html"} <= pages.keys()
+    assert sum(len(page.to) for page in pages.values()) > 500
     for package in (engine, nn):
-        assert not missing(package, pages[f"{package.__name__}.html"])
-    assert "differences.html" in pages["tests.html"].to  # a link inside a file from elsewhere
-    assert "rights of the one who runs them" in (tmp_path / "security.html").read_text()
+        assert not missing(package, pages[f"docs/{package.__name__}.html"])
+    assert "DIFFERENCES.html" in pages["tests/README.html"].to
+    assert "rights of the one who runs them" in (tmp_path / "SECURITY.html").read_text()
 
 
-class Links(HTMLParser):
-    """Where a page leads to, and the places in it that others can lead to."""
+@pytest.mark.parametrize(
+    ("link", "leads"),
+    [
+        *(("b.html", True), ("b.html#there", True), ("#here", True), ("", True)),
+        *(("../c.html", True), ("https://nowhere.invalid/x", True), ("b.html#%74here", True)),
+        *(("b.html#here", False), ("c.html", False), ("#there", False), ("d.png", False)),
+    ],
+)
+def test_links_that_lead_nowhere_are_found(link, leads, tmp_path):
+    texts = {"a/a.html": f'<a id="here" href="{link}">', "a/b.html": '<p id="there">', "c.html": ""}
+    pages = {}
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        pages[path] = docs.Page(text)
+    assert docs.leading_nowhere(pages) == ([] if leads else [f"a.html leads to {link}"])
 
-    def __init__(self, text):
-        super().__init__()
-        self.to, self.places = set(), {""}
-        self.feed(text)
 
-    def handle_starttag(self, tag, attrs):
-        """One tag."""
-        self.places |= {value for key, value in attrs if key in ("id", "name") and value}
-        self.to |= {value for key, value in attrs if key in ("href", "src") and value}
-
-
-def follow(pages, folder):
-    """Follows each link inside the site; how many there were."""
-    followed = 0
-    for page, links in pages.items():
-        for link in map(urlsplit, links.to):
-            if link.scheme or link.netloc:
-                continue
-            target = unquote(link.path) or page
-            assert (folder / target).exists(), f"{page} leads to {target}"
-            if target in pages:
-                assert unquote(link.fragment) in pages[target].places, (page, link.geturl())
-            followed += 1
-    return followed
+def test_each_cell_of_the_gallery_shows_something():
+    formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
+    text = (DOCS / "gallery.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}\n(.*?)^```$", text, flags=re.M | re.S)
+    names = {}
+    for cell in cells:
+        shown, _ = formatter.format(run(cell, names))
+        assert re.search("<svg|<iframe", "".join(shown.values()))
+    assert len(cells) == len(re.findall("^## ", text, flags=re.M)) > 8
 
 
 def missing(package, page):
