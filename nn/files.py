@@ -1,9 +1,11 @@
 """Reads files of JSON, and trusts nothing that they say before it is checked."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 from reprlib import repr as short
@@ -15,14 +17,22 @@ T = TypeVar("T")
 Reader = Callable[[str, Any], Any]  # takes the name of a part and what stands there
 Readers = Mapping[str, Reader]
 _JSON_NAMES = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+_LEVELS = 500  # of lists and objects in each other
+_MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)  # texts, and what opens and closes
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def parse(text: str) -> Any:
     """What JSON says; ValueError for numbers that are not finite, and for keys that come twice.
 
+    RecursionError where lists and objects lie too deep in each other.
+
     >>> parse('{"a": [1, 2.5, null]}')
     {'a': [1, 2.5, None]}
     """
+    steps = (_STEP.get(mark[0], 0) for mark in _MARKS.findall(text))
+    if max(accumulate(steps), default=0) > _LEVELS:  # in a browser it would end the interpreter
+        raise RecursionError(f"expected at most {_LEVELS} levels of recursion, got more")
     return json.loads(
         text,
         object_pairs_hook=_object,

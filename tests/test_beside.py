@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 
+import needs
 import pytest
 
 from engine.replay import beside
@@ -24,6 +25,7 @@ def test_work_runs_in_another_thread():
     assert result(Work(threading.current_thread)) is not threading.current_thread()
 
 
+@needs.threads
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit("no"), KeyboardInterrupt("no")])
 def test_an_error_is_kept_in_words(error):
     def fail():
@@ -33,6 +35,7 @@ def test_an_error_is_kept_in_words(error):
     assert (result(work), work.result) == ("no", None)
 
 
+@needs.threads
 def test_one_piece_at_a_time():
     running, most = [], []
 
@@ -57,6 +60,7 @@ def test_without_threads_it_is_an_error(monkeypatch):
     work.wait(1.0)
 
 
+@needs.threads
 def test_waiting_ends_with_the_work_or_with_the_time():
     goes_on = threading.Event()
     work = Work(lambda: goes_on.wait(30) and 7)

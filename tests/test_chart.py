@@ -8,6 +8,7 @@ from base64 import b64decode
 from itertools import combinations
 from random import Random
 
+import needs
 import pytest
 from hostile import HOSTILE
 
@@ -166,6 +167,7 @@ def test_short_and_extreme_histories(losses):
     assert_geometry(plot_history(history(losses)))
 
 
+@needs.speed
 def test_100_000_steps_are_drawn_within_a_second_into_a_small_file():
     draw = Random(0)
     made = history([3 * math.exp(-i / 20_000) * draw.random() + 0.02 for i in range(100_000)])

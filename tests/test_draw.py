@@ -7,6 +7,7 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import needs
 import pytest
 from hostile import HOSTILE
 
@@ -93,12 +94,14 @@ def test_the_port_of_graphviz_is_found_beside_python(
     assert programs() == [str(tmp_path / "graphviz-pure")]
 
 
+@needs.processes
 def test_the_second_program_has_its_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     good = program(tmp_path, "print('a picture')")
     monkeypatch.setattr(module, "programs", lambda: ["/nowhere/dot", good])
     assert draw(loss()).save(tmp_path / "x.png").read_bytes() == b"a picture\n"
 
 
+@needs.processes
 def test_a_program_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hangs = program(tmp_path, "import time; time.sleep(30)")
     monkeypatch.setattr(module, "programs", lambda: [hangs])
@@ -133,6 +136,7 @@ def test_save_says_what_to_install(ending: str, tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@needs.processes
 def test_save_says_how_graphviz_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = program(tmp_path, "raise SystemExit(3)")
     monkeypatch.setattr(module, "programs", lambda: [broken])

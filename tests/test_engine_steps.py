@@ -11,6 +11,7 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
 
+import needs
 import pytest
 from hostile import HOSTILE
 from processes import printed
@@ -356,6 +357,7 @@ def test_a_notebook_gets_the_page_over_a_picture():
 # --- large graphs -----------------------------------------------------------------------------
 
 
+@needs.speed
 def test_5000_nodes():
     net = MLP(8, [60, 50, 40, 1], "tanh", seed=0)
     loss = mse(net([Value(0.1 * i) for i in range(8)]), 1.0)

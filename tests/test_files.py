@@ -102,6 +102,30 @@ def test_errors_name_the_file_and_what_it_should_be(tmp_path, content, message):
     assert str(caught.value).startswith(f"{path} is not a thing that brickgrad saved: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "is_deep"),
+    [
+        ("[" * 500 + "]" * 500, False),
+        ("[" * 501 + "]" * 501, True),
+        ('{"a":' * 501 + "1" + "}" * 501, True),
+        ("[" + ",".join(["[{}]"] * 1000) + "]", False),
+        (json.dumps("[" * 501), False),
+        (json.dumps('"\\' + "[" * 501), False),
+        ('"' + "[" * 501, False),
+    ],
+)
+def test_how_deep_parts_may_lie_in_each_other(text, is_deep):
+    """The same levels everywhere: a browser's interpreter ends where there are too many."""
+    try:
+        assert parse(text) == json.loads(text)
+        found = False
+    except json.JSONDecodeError:
+        found = False
+    except RecursionError:
+        found = True
+    assert found == is_deep
+
+
 # --- writing ----------------------------------------------------------------------------------
 
 

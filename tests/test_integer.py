@@ -4,12 +4,13 @@ import operator
 import pickle
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from engine.integer import LARGEST, Integer, is_data
 from engine.replay.watch import record, standing_in
 from engine.value import Value
+
+np = pytest.importorskip("numpy")
 
 NUMBERS = {
     **{name: getattr(operator, name) for name in ("neg", "pos", "abs", "invert", "index")},

@@ -8,7 +8,6 @@ import numbers
 import random
 import warnings
 
-import numpy as np
 import pytest
 from graphs import picks as picks_graph
 from graphs import recorded
@@ -26,6 +25,8 @@ from nn import MLP, Adam, Module, checkpoint, evaluate, fit
 from nn.loss import cross_entropy as nn_cross_entropy
 from nn.stepping import batches
 from nn.table import Table
+
+np = pytest.importorskip("numpy")
 
 RNG = random.Random(13)
 

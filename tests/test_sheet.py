@@ -1,4 +1,5 @@
 import codecs
+from pathlib import Path
 
 import pytest
 
@@ -189,6 +190,7 @@ def test_lines_of_separators_alone_are_left_out(sheet):
     assert found.remarks == ["2 lines of separators alone left out"]
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
 def test_a_device_is_no_file():
     with pytest.raises(DataError, match="/dev/zero: cannot read it: it is a device"):
         read_sheet("/dev/zero")
