@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from docutils import nodes
+
 from engine.ops import OPS
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +52,25 @@ def formulas(app, what, name, thing, options, lines):
         lines[0] = "; ".join(f"``{part}``" for part in lines[0].split("; "))
 
 
+def playable(app, tree, page):
+    """Below each block of Python, a link that opens it in the playground, where one is named.
+
+    `sphinx-build -D playground=https://...` says where it lies.
+    """
+    if not (base := app.config.playground):
+        return
+    from web.playground import link
+
+    for block in list(tree.findall(nodes.literal_block)):
+        if block.get("language") in ("python", "ipython3"):
+            opens = nodes.reference("", "Open in the playground", refuri=link(block.astext(), base))
+            place = block.parent.index(block) + 1
+            block.parent.insert(place, nodes.paragraph("", "", opens, classes=["playable"]))
+
+
 def setup(app):
     """Called by Sphinx."""
+    app.add_config_value("playground", "", "env")
+    app.connect("doctree-resolved", playable)
     app.connect("autodoc-process-signature", operands)
     app.connect("autodoc-process-docstring", formulas)

@@ -1,9 +1,11 @@
 """Pages besides their examples, which conftest.py runs: links, the manual, the site."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from runpy import run_path
+from types import ModuleType, SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -176,6 +178,21 @@ def test_links_that_lead_nowhere_are_found(link, leads, tmp_path):
         path.write_text(text)
         pages[path] = docs.Page(text)
     assert docs.leading_nowhere(pages) == ([] if leads else [f"a.html leads to {link}"])
+
+
+@pytest.mark.parametrize("base", ["", "https://school.invalid/playground.html"])
+def test_blocks_of_python_can_be_opened_in_the_playground(base, monkeypatch):
+    nodes = pytest.importorskip("docutils.nodes")
+    there = SimpleNamespace(link=lambda code, base: f"{base}#{code}")
+    monkeypatch.setitem(sys.modules, "web.playground", there)
+    monkeypatch.setenv("PYTHONPATH", "")  # which the settings write
+    settings = run_path(str(DOCS / "conf.py"))
+    languages = {"x = 1": "python", "pip install": "text", "y = 2": "ipython3"}
+    blocks = [nodes.literal_block(text, text, language=k) for text, k in languages.items()]
+    tree = nodes.section("", *blocks)
+    settings["playable"](SimpleNamespace(config=SimpleNamespace(playground=base)), tree, "page")
+    opened = [reference["refuri"] for reference in tree.findall(nodes.reference)]
+    assert opened == ([f"{base}#x = 1", f"{base}#y = 2"] if base else [])
 
 
 def test_each_cell_of_the_gallery_shows_something():

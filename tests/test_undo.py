@@ -1,5 +1,6 @@
 import itertools
 import random
+import sys
 from collections import deque
 
 import pytest
@@ -88,7 +89,14 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+CANNOT = pytest.mark.xfail(
+    sys.version_info >= (3, 12), reason="copying itertools.count is deprecated, and ends in 3.14"
+)
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=CANNOT) if n == "counted" else n for n in SOURCES]
+)
 def test_values_that_are_made_at_each_call_do_not_stay(name):
     model, other = Noisy(SOURCES[name]()), Noisy(SOURCES[name]())
     assert trial(lambda model: model(2.0), model).data == other(2.0).data

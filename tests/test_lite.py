@@ -1,0 +1,57 @@
+"""The course in JupyterLite: each notebook runs to its end in a Chromium, and nobody is asked."""
+
+import re
+
+import pytest
+from browsers import chromium
+
+from web import lite
+from web.visited import served, visited
+
+pytest.importorskip("jupyterlite_pyodide_kernel", reason='no JupyterLite: pip install -e ".[lite]"')
+
+NAMES = sorted(path.name for path in (lite.ROOT / "notebooks").glob("*.ipynb"))
+SECONDS = 60  # until the first output
+PLAIN = re.compile(r"is not (installed )?here")  # what a notebook says of what it does without
+
+
+@pytest.fixture(scope="module")
+def address():
+    """The site, built once, on this machine."""
+    lite.build()
+    with served(lite.SITE) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+def texts(outputs):
+    """What the outputs of a cell say, as one text."""
+    return "".join(
+        "".join(text)
+        for output in outputs
+        for text in (output.get("text", ()), *output.get("data", {}).values())
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.whole if n[:2] == "02" else pytest.mark.nightly)
+        for n in NAMES
+    ],
+)
+def test_a_notebook_runs_to_its_end(name, address, browser):
+    page, run = visited(browser, address, name, limit=300)
+    page.context.close()
+    code = [cell for cell in run.cells if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell["outputs"]]
+    assert not [o for o in outputs if o["output_type"] == "error" or o.get("name") == "stderr"]
+    assert re.search("<svg|<iframe", texts(outputs))
+    assert run.first < SECONDS
+    assert [url for url in run.asked if not url.startswith((address, "blob:", "data:"))] == []
