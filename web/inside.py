@@ -45,6 +45,7 @@ LEFT_OUT = {  # files that are not looked at: tests/test_NAME.py
     "page_wall": "needs a browser",
     "processors": "needs a C compiler",
     "vectormath": "needs a C compiler",
+    "walk": "needs NumPy and a C compiler",
 }
 
 Rows = tuple[tuple[type[Exception], str, str], ...]
