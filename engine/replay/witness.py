@@ -19,7 +19,8 @@ from engine.operators import GENERATED
 
 HOUSE = os.path.join(os.path.dirname(os.path.abspath(operators.__file__)), "")
 _PATHS = sysconfig.get_paths()
-_PYTHON = tuple({os.path.join(_PATHS[name], "") for name in ("stdlib", "platstdlib")})
+_LIBRARIES = {_PATHS["stdlib"], _PATHS["platstdlib"], os.path.dirname(dis.__file__)}  # or a zip
+_PYTHON = tuple(os.path.join(folder, "") for folder in _LIBRARIES)
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
 MODULES = f"{_NETS}module.py"
@@ -211,9 +212,12 @@ _KINDS = {  # what an instruction does with a name
     **dict.fromkeys(("LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD"), "attributes"),
     **dict.fromkeys(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"), "variables"),
     **dict.fromkeys(("STORE_DEREF", "DELETE_DEREF"), "set_variables"),
-    "LOAD_FAST": "own",
+    **dict.fromkeys(("LOAD_FAST", "LOAD_FAST_BORROW"), "own"),
     "IMPORT_NAME": "modules",
 }
+
+
+_CALLS = ("PRECALL", "CALL")
 
 
 def _is_by_text(step: dis.Instruction) -> bool:
@@ -224,14 +228,12 @@ def _text_asked(steps: list[dis.Instruction], start: int) -> str | None:
     """The text that a call such as `getattr(x, "k")` has; None where it is computed."""
     depth = 0  # of the operands of the call
     for k in range(start + 1, len(steps) - 2):
-        step, ends = (
-            steps[k],
-            [s.opname.startswith(("PRECALL", "CALL")) for s in steps[k + 1 : k + 3]],
-        )
+        step, then = steps[k], zip((2, 3), steps[k + 1 : k + 3], strict=True)
         if "JUMP" in step.opname:
             return None
         if depth == 1 and step.opname == "LOAD_CONST" and type(step.argval) is str:
-            return step.argval if any(ends) else None
+            ends = any(s.arg == count and s.opname in _CALLS for count, s in then)
+            return step.argval if ends else None
         depth += dis.stack_effect(step.opcode, step.arg, jump=False)
         if depth < 0:
             return None
