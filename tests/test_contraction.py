@@ -12,7 +12,8 @@ from math import prod
 import pytest
 
 from engine.replay.backends import library
-from engine.replay.backends.contraction import PRELUDE, Machine, contraction
+from engine.replay.backends.ccontraction import PRELUDE, contraction
+from engine.replay.backends.contraction import Machine
 from engine.replay.views import View
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")

@@ -10,8 +10,9 @@ import re
 from collections.abc import Sequence
 from math import prod
 
+from engine.replay.backends.ccontraction import at, contraction, indented, loops, place
 from engine.replay.backends.cformula import FAR, Formulas
-from engine.replay.backends.contraction import Machine, at, contraction, indented, loops, place
+from engine.replay.backends.contraction import Machine
 from engine.replay.loops import Loop
 from engine.replay.views import View, laid, packed
 
