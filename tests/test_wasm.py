@@ -33,6 +33,8 @@ from engine.replay.watch import record
 from engine.value import Value, apply
 from nn import loss as losses
 from nn.module import MLP
+from nn.optim import Adam
+from nn.train import fit
 
 pytestmark = pytest.mark.skipif(wasm.unavailable() is not None, reason="no wasmtime here")
 
@@ -264,6 +266,41 @@ def test_a_child_of_a_fork_goes_on_and_makes_more() -> None:
         os._exit(0 if good else 1)
     assert os.waitpid(process, 0)[1] == 0
     assert step([1.0, 2.0]).data == 9.0
+
+
+@pytest.mark.some(2)
+@pytest.mark.parametrize("batch", [None, 7])
+@pytest.mark.parametrize("loss", ["mse", "hinge", "cross_entropy"])
+def test_several_steps_in_one_call_are_those_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, loss: str, batch: int | None
+) -> None:
+    draw = random.Random(3)
+    xs = [[draw.uniform(-1, 1) for _ in range(4)] for _ in range(40)]
+    targets = {"mse": [sum(x) for x in xs], "hinge": [1 if sum(x) > 0 else -1 for x in xs]}
+    ys = targets.get(loss) or [int(x[0] > 0) + int(x[1] > 0) for x in xs]
+    calls = []
+    call = wasm.WasmSeveral.__call__
+    monkeypatch.setattr(
+        wasm.WasmSeveral, "__call__", lambda self, n, *rest: calls.append(n) or call(self, n, *rest)
+    )
+
+    def trained() -> tuple[list[float], list[float]]:
+        model = MLP(4, [6, 3 if loss == "cross_entropy" else 1], "tanh", seed=1)
+        settings = {"batch_size": batch, "epochs": 40} if batch else {"steps": 200}
+        history = fit(
+            model,
+            getattr(losses, loss),
+            (xs, ys),
+            optimizer=Adam(model.parameters(), lr=0.01),
+            backend="wasm",
+            **settings,
+        )
+        return [*history.loss, *history.accuracy], [p.data for p in model.parameters()]
+
+    together = trained()
+    assert sum(calls) > 100
+    monkeypatch.delattr(wasm.WasmKernel, "several")
+    assert trained() == together
 
 
 # --- where it stands in for C ---------------------------------------------------------------------

@@ -9,11 +9,13 @@ import importlib.util
 from array import array
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 from engine.ieee import FUNCTIONS, OF_TWO
-from engine.replay.backends import wasmhost
-from engine.replay.backends.kernel import Kernel
+from engine.replay.backends import wasmhost, wasmseveral
+from engine.replay.backends.kernel import Kernel, Layout, Seen, Several
 from engine.replay.backends.wasmprogram import Text
+from engine.replay.backends.wasmwalk import NUMBER
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 
@@ -36,15 +38,18 @@ class WasmKernel(Kernel):
     """A program as WebAssembly, and the memory it works on."""
 
     def __init__(self, program: Program) -> None:
-        self._text, room = Text(program), wasmhost.room()
-        self._kept = {name: room.numbers(count) for name, count in self._text.sizes.items()}
-        self.values, self.adjoints = self._kept["v"][0], self._kept["a"][0]
-        self._seeds = self._kept["s"][0]
+        self._text, self.room = Text(program), wasmhost.room()
+        memories = {name: self.room.numbers(count) for name, count in self._text.sizes.items()}
+        self.values, self.adjoints = memories["v"][0], memories["a"][0]
+        self._kept = memories  # while the code works on them
+        self._seeds = memories["s"][0]
         self._last: Sequence[float] = ()  # seeds that are in memory
         self.values[: len(program.constants)] = array("d", program.constants)
-        module = self._text.module({name: place for name, (_, place) in self._kept.items()})
+        self.starts = {name: place for name, (_, place) in memories.items()}
+        module = self._text.module(self.starts)
         of_python = {f"python_{name}": (FUNCTIONS | OF_TWO)[name] for name in self._text.imported}
-        self.forward, self._backward = room.load(module, of_python)
+        self.passes = self.room.load(module, of_python)
+        self.forward = self.passes[0]
 
     @cached_property
     def source(self) -> str:  # type: ignore[override]
@@ -53,7 +58,70 @@ class WasmKernel(Kernel):
 
     def backward(self, seeds: Sequence[float]) -> None:
         """Computes the gradients of the leaves at the values of the last forward."""
+        self.sow(seeds)
+        self.passes[1]()
+
+    def sow(self, seeds: Sequence[float]) -> None:
+        """Puts the adjoints of the outputs into memory."""
         if seeds is not self._last:
             self._seeds[:] = array("d", seeds)
             self._last = tuple(seeds)
-        self._backward()
+
+    def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
+        """What takes steps of training with another kernel, which moves the parameters."""
+        if isinstance(mover, WasmKernel) and mover.room is self.room:
+            return WasmSeveral(self, seeds, mover, layout)
+        return super().several(seeds, mover, layout)
+
+
+class WasmSeveral(Several):
+    """Steps of training in one call, which nothing interrupts."""
+
+    def __init__(
+        self, loss: WasmKernel, seeds: Sequence[float], mover: WasmKernel, layout: Layout
+    ) -> None:
+        self._kernel, self._seeds, self._room = loss, seeds, loss.room
+        start = loss.starts["v"]
+        outputs = array("I", [start + NUMBER * place for place in layout.outputs])
+        self._kept = mover, layout, outputs  # while the code works on them
+        places = wasmseveral.Places(
+            *(start, loss.starts["a"], mover.starts["v"]),
+            [self._room.address(rows.numbers) for _, rows in layout.columns],
+            *map(self._room.address, (outputs, layout.labels)),
+        )
+        called = [*loss.passes, mover.forward]
+        functions = dict(zip(wasmseveral.PASSES, called, strict=True))
+        module = wasmseveral.module(layout, places)
+        (self._call,) = self._room.load(module, functions)
+        room, self._count = self._room.numbers(1)
+        self._done = memoryview(room).cast("B").cast("i")
+        self._memories: dict[str, tuple[memoryview[Any], int]] = {}  # of the last call
+
+    @property
+    def done(self) -> int:  # type: ignore[override]
+        """How many steps of the last call were taken."""
+        return int(self._done[0])
+
+    def __call__(
+        self, steps: int, points: int, rows: array[int] | None, rates: array[float]
+    ) -> Seen:
+        """Takes so many steps, or fewer: see `Several`."""
+        self._kernel.sow(self._seeds)
+        self._done[0] = 0
+        places = [self._put("rows", rows) if rows is not None else 0, self._put("rates", rates)]
+        found = array("d", bytes(8 * steps)), array("d", bytes(8 * steps)), array("i", [0] * steps)
+        seen: dict[str, Any] = dict(zip(("losses", "squares", "rights"), found, strict=True))
+        places += [self._put(name, numbers) for name, numbers in seen.items()]
+        self._call(steps, points, *places, self._count)
+        for name, numbers in seen.items():
+            memoryview(numbers)[:] = self._memories[name][0][: len(numbers)]
+        return found
+
+    def _put(self, name: str, numbers: Any) -> int:
+        """The address of a copy in the memory that the code works on."""
+        if name not in self._memories or len(self._memories[name][0]) < len(numbers):
+            room, start = self._room.numbers(2 * len(numbers) + 1)
+            self._memories[name] = memoryview(room).cast("B").cast(numbers.typecode), start
+        memory, start = self._memories[name]
+        memory[: len(numbers)] = memoryview(numbers)
+        return start

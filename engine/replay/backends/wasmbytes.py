@@ -21,7 +21,8 @@ SHOWN = 5000  # instructions of a function in the text
 # bits of a float or of two, a place in memory further than the address, that and a lane.
 _OPCODES = """
 03 loop block        04 if block          05 else              0b end
-0d br_if label       10 call function     1b select
+0d br_if label       0f return
+                           10 call function     1b select
 20 local.get local   21 local.set local   22 local.tee local
 28 i32.load offset   2b f64.load offset   36 i32.store offset  39 f64.store offset
 41 i32.const whole   42 i64.const whole   44 f64.const float

@@ -10,6 +10,7 @@ import importlib
 import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import Any, Protocol, TypeAlias
@@ -29,38 +30,50 @@ class Room(Protocol):
     def numbers(self, count: int) -> tuple[Numbers, int]:
         """So many zeros, and their address."""
 
-    def load(
-        self, module: Module, imported: Mapping[str, Callable[..., Any]]
-    ) -> Sequence[Callable[[], None]]:
-        """What a module exports; `imported` are the functions that it imports, in their order."""
+    def address(self, numbers: array[float] | array[int]) -> int:
+        """Where numbers are that nobody changes, or a copy of them."""
+
+    def load(self, module: Module, imported: Mapping[str, Any]) -> Sequence[Callable[..., None]]:
+        """What a module exports; `imported` has what it imports: functions of Python, or exports
+        of other modules in this room.
+        """
 
 
 def room() -> Room:
     """Where the next kernel lives."""
-    if IS_PAGE:
-        return _Page()
     if not _rooms or _rooms[0].is_full:
-        _rooms[:] = [_Store()]
+        _rooms[:] = [_Page() if IS_PAGE else _Store()]
     return _rooms[0]
 
 
 class _Page:
     """In a web page: Python's own memory, and the browser's compiler."""
 
+    is_full = False
+
     def numbers(self, count: int) -> tuple[Numbers, int]:
         found = array("d", bytes(8 * count))
         return found, found.buffer_info()[0]
 
-    def load(
-        self, module: Module, imported: Mapping[str, Callable[..., Any]]
-    ) -> Sequence[Callable[[], None]]:
+    def address(self, numbers: array[float] | array[int]) -> int:
+        return numbers.buffer_info()[0]
+
+    def load(self, module: Module, imported: Mapping[str, Any]) -> Sequence[Callable[..., None]]:
         js, ffi, pyodide = map(importlib.import_module, ("js", "pyodide.ffi", "pyodide_js"))
-        given = {name: ffi.create_proxy(function) for name, function in imported.items()}
-        env = js.Object.fromEntries(ffi.to_js([*given.items()]))
-        env.memory = pyodide._module.wasmExports.memory
+        env = js.Object.new()
+        for name, function in imported.items():
+            is_code = isinstance(function, ffi.JsProxy)
+            setattr(env, name, function if is_code else _proxy(function))
+        env.memory = pyodide._module.memory
         code = js.WebAssembly.Module.new(ffi.to_js(module.encoded()))
         made = js.WebAssembly.Instance.new(code, js.Object.fromEntries(ffi.to_js([["env", env]])))
         return [getattr(made.exports, name) for name in module.exported]
+
+
+@cache
+def _proxy(function: Any) -> Any:
+    """A function of Python for code to call; it is kept for good."""
+    return importlib.import_module("pyodide.ffi").create_proxy(function)
 
 
 class _Store:
@@ -75,6 +88,7 @@ class _Store:
         kind = wasmtime.MemoryType(wasmtime.Limits(1, None))
         self._memory = wasmtime.Memory(self._store, kind)
         self._used, self._kernels = 16, 0
+        self._copied: dict[int, tuple[object, int]] = {}  # numbers, and the address of their copy
         self._lock = Lock()
 
     @property
@@ -92,9 +106,15 @@ class _Store:
         buffer.room = self  # which lasts as long as somebody looks into it
         return memoryview(buffer).cast("B").cast("d"), start
 
-    def load(
-        self, module: Module, imported: Mapping[str, Callable[..., Any]]
-    ) -> Sequence[Callable[[], None]]:
+    def address(self, numbers: array[float] | array[int]) -> int:
+        if id(numbers) not in self._copied:
+            content = numbers.tobytes()
+            room, start = self.numbers(-(-len(content) // 8))
+            memoryview(room).cast("B")[: len(content)] = content
+            self._copied[id(numbers)] = numbers, start
+        return self._copied[id(numbers)][1]
+
+    def load(self, module: Module, imported: Mapping[str, Any]) -> Sequence[Callable[..., None]]:
         code = self._wasmtime.Module(_engine(), module.encoded())
         with self._lock:
             self._kernels += 1
@@ -103,24 +123,32 @@ class _Store:
             ]
             made = self._wasmtime.Instance(self._store, code, [self._memory, *functions])
             exports = made.exports(self._store)
-            return [self._called(exports[name]) for name in module.exported]
+            names = module.exported
+            return tuple(_Exported(exports[name], self._store, self._lock) for name in names)
 
-    def _imported(self, function: Function, does: Callable[..., Any]) -> Any:
+    def _imported(self, function: Function, does: Any) -> Any:
+        """A function of Python, or one that another module exports."""
+        if isinstance(does, _Exported):
+            return does.function
         number = self._wasmtime.ValType.f64
         kind = self._wasmtime.FuncType([number() for _ in function.parameters], [number()])
         return self._wasmtime.Func(self._store, kind, does)
 
-    def _called(self, function: Any) -> Callable[[], None]:
-        store, lock = self._store, self._lock
 
-        def call() -> None:
-            with lock:
-                function(store)
+@dataclass(frozen=True)
+class _Exported:
+    """A function in a store."""
 
-        return call
+    function: Any
+    store: Any
+    lock: Lock
+
+    def __call__(self, *numbers: int) -> None:
+        with self.lock:
+            self.function(self.store, *numbers)
 
 
-_rooms: list[_Store] = []  # the newest one
+_rooms: list[_Page | _Store] = []  # the newest one
 after_fork(_rooms.clear)
 
 
