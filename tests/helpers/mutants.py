@@ -94,6 +94,13 @@ TARGETS = {
                   "backends/ufuncs", f"{OTHERS}[numpy]", "tests/test_numpy.py"),
     "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
               "backends/ctext backends/contraction backends/ccontraction", IN_C, "tests/test_c.py"),
+    "wasm": {
+        f"engine/replay/backends/wasm{part}.py": Looked((
+            "tests/test_wasmbytes.py", "tests/test_wasm.py",
+        ))
+        for part in ("bytes", "math", "formula", "lanes", "walk", "loops", "contraction", "program",
+                     "several")
+    },
     "loops": {
         **_own("engine/replay", "loops", BITS, IN_C),
         **_own("engine/replay", "stretch"),

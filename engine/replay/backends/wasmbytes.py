@@ -142,7 +142,8 @@ class Function:
 
     def local(self, kind: str, name: str = "t") -> str:
         """A new local of a type, which is called so or nearly so."""
-        name = name if name not in self.locals | self.parameters else f"{name}_{len(self.locals)}"
+        if name in self.locals or name in self.parameters:
+            name = f"{name}_{len(self.locals)}"
         self.locals[name] = kind
         return name
 
@@ -172,13 +173,8 @@ class Function:
         out = bytearray(unsigned(len(runs)))
         for count, kind in runs:
             out += unsigned(count) + TYPES[kind]
-        own = {"local": numbers, "function": functions}
-        here: dict[Instruction, bytes] = {}
-        for instruction in self.code:
-            made = here.get(instruction)
-            if made is None:
-                made = here[instruction] = _bytes(instruction, own)
-            out += made
+        made = _Made({"local": numbers, "function": functions})
+        out += b"".join(map(made.__getitem__, self.code))
         return _sized(out + b"\x0b")
 
     def text(self) -> str:
@@ -196,12 +192,21 @@ class Function:
         return "\n".join([*lines, ")"])
 
 
-def _bytes(instruction: Instruction, numbers: Mapping[str, Mapping[str, int]]) -> bytes:
-    name, *given = instruction
-    code, kind = OPCODES[name]
-    if kind in numbers:
-        return code + unsigned(numbers[kind][given[0]])
-    return code + _WRITTEN[kind](name, *given)
+class _Made(dict[Instruction, bytes]):
+    """The bytes of instructions, each made once; `numbers` has those of locals and functions."""
+
+    def __init__(self, numbers: Mapping[str, Mapping[str, int]]) -> None:
+        self.numbers = numbers
+
+    def __missing__(self, instruction: Instruction) -> bytes:
+        name, *given = instruction
+        code, kind = OPCODES[name]
+        if kind in self.numbers:
+            made = code + unsigned(self.numbers[kind][given[0]])
+        else:
+            made = code + _WRITTEN[kind](name, *given)
+        self[instruction] = made
+        return made
 
 
 @dataclass

@@ -9,41 +9,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from typing import NamedTuple
+from functools import cache
 
 from engine.ieee import OF_TWO
 from engine.op import Op
 from engine.replay.backends import vectormath, wasmmath
 from engine.replay.backends.cformula import whole
 from engine.replay.backends.wasmbytes import Function, Instruction, bits
+from engine.replay.backends.wasmlanes import BITS, CONDITION, NUMBER, ONE, PAIR, Lanes
 
-NUMBER, CONDITION, BITS = "number", "condition", "bits"
 ALL = 2**64 - 1
-
-
-class Lanes(NamedTuple):
-    """How many numbers are computed at once, and what that is called."""
-
-    width: int
-    suffix: str
-    types: Mapping[str, str]  # of a number, a condition, bits
-    prefixes: Mapping[str, str]  # of what computes with them
-
-    @property
-    def type(self) -> str:
-        """That of a number."""
-        return self.types[NUMBER]
-
-
-ONE = Lanes(
-    *(1, "", {NUMBER: "f64", CONDITION: "i32", BITS: "i64"}),
-    {NUMBER: "f64", CONDITION: "i32", BITS: "i64", "logic": "i64"},
-)
-PAIR = Lanes(
-    *(2, "_pair", dict.fromkeys((NUMBER, CONDITION, BITS), "v128")),
-    {NUMBER: "f64x2", CONDITION: "v128", BITS: "i64x2", "logic": "v128"},
-)
-
 _ARITHMETIC = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
 _LOGIC = {ast.BitAnd: "and", ast.BitOr: "or", ast.BitXor: "xor", ast.And: "and", ast.Or: "or"}
 _SHIFTS = {ast.LShift: "shl", ast.RShift: "shr_u"}
@@ -80,11 +55,9 @@ class Formulas:
         """A function of `vectormath.h`."""
         called = f"{name}{lanes.suffix}"
         if called not in self.functions:
-            text = wasmmath.written(f"v_{name}")
-            taken = [p for p in text.parameters if p not in text.pointers]
-            made = Function(called, dict.fromkeys(taken, lanes.type), lanes.type)
-            _Mathematics(made, lanes, self).whole(name, taken)
-            self.functions[called] = made
+            own = _with_mathematics(name, lanes.width)
+            self.functions |= own.functions
+            self.imported |= own.imported
         return called
 
     def of_python(self, name: str) -> str:
@@ -93,6 +66,17 @@ class Formulas:
         called = f"python_{name}"
         self.imported[called] = Function(called, dict.fromkeys(variables, "f64"), "f64")
         return called
+
+
+@cache
+def _with_mathematics(name: str, width: int) -> Formulas:
+    """A function of `vectormath.h` with those it calls, the same in all programs."""
+    made, lanes, text = Formulas(), PAIR if width == 2 else ONE, wasmmath.written(f"v_{name}")
+    taken = [p for p in text.parameters if p not in text.pointers]
+    function = Function(f"{name}{lanes.suffix}", dict.fromkeys(taken, lanes.type), lanes.type)
+    _Mathematics(function, lanes, made).whole(name, taken)
+    made.functions[function.name] = function
+    return made
 
 
 class Writer:

@@ -6,6 +6,7 @@ Python's own, so nothing is copied; elsewhere Python looks into the memory of a 
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import sys
 from array import array
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import Any, Protocol, TypeAlias
+from weakref import WeakSet
 
 from engine.fork import after_fork
 from engine.replay.backends.wasmbytes import Function, Module
@@ -90,6 +92,7 @@ class _Store:
         self._used, self._kernels = 16, 0
         self._copied: dict[int, tuple[object, int]] = {}  # numbers, and the address of their copy
         self._lock = Lock()
+        _stores.add(self)
 
     @property
     def is_full(self) -> bool:
@@ -126,6 +129,11 @@ class _Store:
             names = module.exported
             return tuple(_Exported(exports[name], self._store, self._lock) for name in names)
 
+    def close(self) -> None:
+        """Gives back what it holds, unless a thread is inside."""
+        if self._lock.acquire(blocking=False):
+            self._store.close()
+
     def _imported(self, function: Function, does: Any) -> Any:
         """A function of Python, or one that another module exports."""
         if isinstance(does, _Exported):
@@ -149,7 +157,17 @@ class _Exported:
 
 
 _rooms: list[_Page | _Store] = []  # the newest one
+_stores: WeakSet[_Store] = WeakSet()
 after_fork(_rooms.clear)
+
+
+@atexit.register
+def _end() -> None:
+    """Ends stores while all of Python is there: wasmtime complains later."""
+    for store in list(_stores):
+        store.close()
+    if _engine.cache_info().currsize:
+        _engine().close()
 
 
 @cache

@@ -17,7 +17,8 @@ from engine.replay.backends.cloops import SMALL, views
 from engine.replay.backends.contraction import Plan
 from engine.replay.backends.wasmbytes import Function
 from engine.replay.backends.wasmcontraction import MACHINE, contract
-from engine.replay.backends.wasmformula import ONE, PAIR, Formulas, Lanes, Writer
+from engine.replay.backends.wasmformula import Formulas, Writer
+from engine.replay.backends.wasmlanes import ONE, PAIR, Lanes
 from engine.replay.backends.wasmwalk import Walk
 from engine.replay.loops import Loop
 from engine.replay.views import View, laid, packed

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from engine.replay.backends.kernel import TINY, Layout
 from engine.replay.backends.wasmbytes import Function, Module, bits, wrapped
-from engine.replay.backends.wasmformula import ONE, Formulas, Writer
+from engine.replay.backends.wasmformula import Formulas, Writer
+from engine.replay.backends.wasmlanes import ONE
 from engine.replay.backends.wasmwalk import NUMBER, PLACE, Walk
 
 PASSES = ("forward", "backward", "move")

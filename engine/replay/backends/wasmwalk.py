@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from engine.replay.backends.wasmbytes import Function
-from engine.replay.backends.wasmformula import ONE, PAIR, Lanes
+from engine.replay.backends.wasmlanes import ONE, PAIR, Lanes
 from engine.replay.views import Lengths, View
 
 NUMBER, PLACE = 8, 4  # bytes of a number, and of an entry of a table
@@ -42,7 +42,7 @@ class Walk:
 
     def get(self, *locals: str) -> None:
         """Puts locals on the stack."""
-        self.do(*[("local.get", local) for local in locals])
+        self.function.code += [("local.get", local) for local in locals]
 
     def set(self, local: str) -> None:
         """Takes what is on the stack."""
