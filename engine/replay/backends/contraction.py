@@ -5,11 +5,13 @@ some axes, summed over the others. One axis is laid along the lanes of a vector 
 one over several registers, so that each number that is loaded is used several times.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
 
+from engine.replay.loops import Loop
 from engine.replay.views import View, laid, packed
 
 
@@ -160,6 +162,18 @@ class Plan:
         """How many times a few sums are kept, to wait less for each: each takes every so many terms
         of the last axis."""
         return max(1, min(8 // cells, self.lengths[self.inner[-1]] // 4))
+
+
+def factors(loop: Loop) -> list[str]:
+    """The reads that the expression of a loop multiplies, where it does nothing else."""
+    names = loop.expression.split(" * ")
+    return names if set(names) <= loop.reads.keys() else []
+
+
+def exponent(loop: Loop) -> str:
+    """The x of an expression g * exp(x), the slope of a softmax; of others none."""
+    found = re.fullmatch(r"g \* exp\((.*)\)", loop.expression)
+    return found[1] if found and "exp" not in loop.callees else ""
 
 
 def _size(view: View) -> int:

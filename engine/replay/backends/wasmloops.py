@@ -14,7 +14,7 @@ from functools import partial
 from math import inf, prod
 
 from engine.replay.backends.cloops import SMALL, views
-from engine.replay.backends.contraction import Plan
+from engine.replay.backends.contraction import Plan, exponent, factors
 from engine.replay.backends.wasmbytes import Function
 from engine.replay.backends.wasmcontraction import MACHINE, contract
 from engine.replay.backends.wasmformula import Formulas, Writer
@@ -55,7 +55,7 @@ class LoopFunction:
 
     def _write(self) -> None:
         loop = self.loop
-        is_sum = bool(self.summed or loop.starts)
+        is_sum, multiplies = bool(self.summed or loop.starts), factors(loop) or exponent(loop)
         if loop.pick:
             self._pick()
         elif loop.fold == "logsumexp":
@@ -64,9 +64,7 @@ class LoopFunction:
             self._exact()
         elif is_sum and self.is_plain:
             self._sum()
-        elif is_sum or (
-            not self.is_plain and len(self.axes) > 1 and (self._factors or self._slope)
-        ):
+        elif is_sum or (not self.is_plain and len(self.axes) > 1 and multiplies):
             self._contraction()
         else:
             self._each("to", loop.sign, loop.expression)
@@ -244,35 +242,22 @@ class LoopFunction:
 
     # --- contractions
 
-    @property
-    def _factors(self) -> list[str]:
-        """The reads that the expression multiplies, where it does nothing else."""
-        names = self.loop.expression.split(" * ")
-        return names if set(names) <= self.loop.reads.keys() else []
-
-    @property
-    def _slope(self) -> re.Match[str] | None:
-        """The parts of g * exp(...), the slope of a softmax."""
-        if "exp" in self.loop.callees:
-            return None
-        return re.fullmatch(r"(g) \* exp\((.*)\)", self.loop.expression)
-
     def _contraction(self) -> None:
         """A sum in registers; of other than products it adds up numbers that were computed before.
 
         Of a softmax all exps are computed in one stretch.
         """
-        walk, names, slope = self.walk, self._factors, self._slope
+        walk, names, power = self.walk, factors(self.loop), exponent(self.loop)
         if names:
             self._contracted([walk.arrays[name] for name in names])
             return
         each = View("each", 0, self.lengths, packed(self.lengths))
         walk.take("each", each, "w")
         self.work = prod(self.lengths)
-        self._each("each", "=", slope[2] if slope else self.loop.expression)
-        if slope:
+        self._each("each", "=", power or self.loop.expression)
+        if power:
             self._exps("w")
-        self._contracted([walk.arrays["g"], each] if slope else [each])
+        self._contracted([walk.arrays["g"], each] if power else [each])
 
     def _contracted(self, factors: Sequence[View]) -> None:
         starts = [self.walk.arrays[name] for name in self.loop.starts]

@@ -87,7 +87,7 @@ def _python(text: str) -> str:
     """An expression as Python writes it.
 
     >>> _python("f(a > 1 ? x : y, 2) * (b ? c : d ? e : f)")
-    'f(x if a > 1 else y, 2) * (c if b else d if e else f)'
+    'f(x if a > 1 else y, 2) * (c if b else e if d else f)'
     """
     condition, *rest = _parts(text, "?", 1)
     if rest:
