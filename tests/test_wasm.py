@@ -24,8 +24,9 @@ from engine import functions as fn
 from engine.ieee import FUNCTIONS
 from engine.op import Op
 from engine.ops import OPS
-from engine.replay.backends import c, choice, library, wasm, wasmhost, wasmmath
+from engine.replay.backends import c, choice, library, wasm, wasmhost, wasmmath, wasmprogram
 from engine.replay.backends.contraction import Machine
+from engine.replay.backends.wasmbytes import Function, Module
 from engine.replay.backends.wasmprogram import Text
 from engine.replay.replay import replay
 from engine.replay.roll import roll
@@ -126,6 +127,29 @@ def test_deep_chains(amount: Callable[..., int]) -> None:
     source = Ran(run, [x]).check().kernel.source
     assert len(source) < 300_000
     assert "instructions more" in source
+
+
+def test_a_long_program_is_parted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines refuse functions that are too long."""
+    monkeypatch.setattr(wasmprogram, "CALLS", 3)
+    x = Value(0.5)
+
+    def run() -> Any:
+        v: Any = x
+        for _ in range(10):
+            v = (v * x).sin()
+        return v
+
+    source = Ran(run, [x]).check().kernel.source
+    names = re.findall(r"\(func \$(\w+ward\w*)", source)
+    assert names[-1] == "backward"
+    assert "forward_1" in names
+
+
+def test_what_wasmtime_refuses_is_said_in_words() -> None:
+    wrong = Module([Function("wrong", {}, "f64")])  # which gives nothing
+    with pytest.raises(RuntimeError, match=r"refused a program: (?s:.*)Please report it"):
+        wasmhost.room().load(wrong, {})
 
 
 # --- the same order of additions as C of two lanes ----------------------------------------------

@@ -15,7 +15,7 @@ Instruction = tuple[Any, ...]
 
 TYPES = {"i32": b"\x7f", "i64": b"\x7e", "f64": b"\x7c", "v128": b"\x7b"}
 NOTHING = b"\x40"  # the result of a block
-SHOWN = 5000  # instructions of a function in the text
+SHOWN = 2000  # instructions of a function in the text
 
 # Opcodes in hexadecimal, and what an instruction is given: a local, a function, a whole number, the
 # bits of a float or of two, a place in memory further than the address, that and a lane.

@@ -118,7 +118,13 @@ class _Store:
         return self._copied[id(numbers)][1]
 
     def load(self, module: Module, imported: Mapping[str, Any]) -> Sequence[Callable[..., None]]:
-        code = self._wasmtime.Module(_engine(), module.encoded())
+        try:
+            code = self._wasmtime.Module(_engine(), module.encoded())
+        except self._wasmtime.WasmtimeError as error:
+            raise RuntimeError(
+                f"wasmtime refused a program: {error}\n"
+                'Please report it, and use backend="numpy" or "python"'
+            ) from None
         with self._lock:
             self._kernels += 1
             functions = [
@@ -175,4 +181,5 @@ def _engine() -> Any:
     wasmtime = importlib.import_module("wasmtime")
     config = wasmtime.Config()
     config.parallel_compilation = False  # its threads would not outlive a fork
+    config.memory_may_move = False  # Python looks into it
     return wasmtime.Engine(config)

@@ -19,6 +19,7 @@ from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program
 
 PASSES = ("forward", "backward")
+CALLS = 10_000  # in a function; engines refuse larger ones than 7 MB
 
 
 class Call(NamedTuple):
@@ -59,8 +60,9 @@ class Text:
     def module(self, starts: Mapping[str, int]) -> Module:
         """The module, for memories that begin at these addresses."""
         passes = [
-            Function(name, {}, code=[part for call in calls for part in call.code(starts)])
+            function
             for name, calls in zip(PASSES, self._calls, strict=True)
+            for function in _pass(name, [call.code(starts) for call in calls])
         ]
         loops = [made.function for made in self._made.values()]
         functions = [*self.formulas.functions.values(), *loops, *passes]
@@ -101,3 +103,16 @@ class Text:
             self._tables[id(table)] = len(self.table)
             self.table.extend([NUMBER * place for place in table])
         return self._tables[id(table)]
+
+
+def _pass(name: str, calls: Sequence[Sequence[Instruction]]) -> list[Function]:
+    """The function that makes these calls, the last one, and those that take a part of them."""
+    parts = [calls[k : k + CALLS] for k in range(0, len(calls), CALLS)] if calls else [calls]
+    made = [
+        Function(f"{name}_{k}", {}, code=[instruction for call in part for instruction in call])
+        for k, part in enumerate(parts)
+    ]
+    if len(made) == 1:
+        made[0].name = name
+        return made
+    return [*made, Function(name, {}, code=[("call", function.name) for function in made])]
