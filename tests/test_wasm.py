@@ -7,6 +7,7 @@ import random
 import re
 import sys
 import threading
+from array import array
 from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
@@ -14,20 +15,23 @@ from typing import Any
 
 import pytest
 import ran
+from contractions import case, summed
 from graphs import GRAPHS, random_graphs, recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import SPECIAL
-from test_wasmbytes import of_text
+from wat import of_text
 
 from engine import functions as fn
 from engine.ieee import FUNCTIONS
 from engine.op import Op
 from engine.ops import OPS
 from engine.replay.backends import c, choice, library, wasm, wasmhost, wasmmath, wasmprogram
-from engine.replay.backends.contraction import Machine
+from engine.replay.backends.contraction import Machine, Plan
 from engine.replay.backends.wasmbytes import Function, Module
+from engine.replay.backends.wasmcontraction import MACHINE, contract
 from engine.replay.backends.wasmprogram import Text
+from engine.replay.backends.wasmwalk import Walk
 from engine.replay.replay import replay
 from engine.replay.roll import roll
 from engine.replay.watch import record
@@ -183,6 +187,38 @@ def test_matrix_products_have_the_bits_of_c(shape: tuple[int, int, int]) -> None
         return [fn.dot(x, y, b) for x in rows for y, b in zip(columns, bias, strict=True)]
 
     assert_the_bits_of_c(run, [*bias, *(v for row in (*rows, *columns) for v in row)])
+
+
+def test_random_contractions(amount: Callable[..., int]) -> None:
+    """Against plain loops; nothing is written beyond the working memory that was asked for."""
+    draw = random.Random(2)
+    for _ in range(amount(40, 200, 2_000)):
+        _, result, factors, starts, assign = case(draw)
+        arrays, want = summed(draw, result, factors, starts, assign)
+        plan = Plan(MACHINE, result._replace(memory="to"), factors, starts, assign)
+        if plan.along is None:
+            continue
+        arrays["to"], used, room = arrays.pop("z"), draw.choice([0, 5]), wasmhost.room()
+        function = Function("sums", {**dict.fromkeys(arrays, "i32"), "w": "i32"})
+        walk = Walk(function)
+        for view in (
+            plan.result,
+            *plan.factors,
+            *plan.starts,
+            *[copy.source for copy in plan.copies],
+        ):
+            if view.memory in arrays:
+                walk.take(view.memory, view, view.memory)
+        work = contract(walk, plan, used)
+        memories = {name: room.numbers(len(numbers)) for name, numbers in arrays.items()}
+        for name, numbers in arrays.items():
+            memories[name][0][:] = array("d", numbers)
+        memories["w"] = room.numbers(work + 1)
+        memories["w"][0][:] = array("d", [7.0] * (work + 1))
+        (run,) = room.load(Module([function], exported=["sums"]), {})
+        run(*[place for _, place in memories.values()])
+        assert list(memories["to"][0]) == pytest.approx(want, rel=1e-12, abs=1e-12)
+        assert [*memories["w"][0][:used], memories["w"][0][work]] == [7.0] * (used + 1)
 
 
 @pytest.mark.some(3)

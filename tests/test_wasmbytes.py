@@ -4,6 +4,7 @@ import math
 import struct
 
 import pytest
+from wat import of_text
 
 from engine.replay.backends.wasmbytes import OPCODES, Function, Module, bits, signed, unsigned
 
@@ -14,23 +15,6 @@ GIVEN = {
     **{"whole": (-129,), "float": (bits(-0.1),), "vector": (bits(math.inf), 7)},
     **{"offset": (300,), "pair": (16,), "lane": (8, 1)},
 }
-
-
-def of_text(text: str) -> bytes:
-    """The bytes of a text, without sections that only name things."""
-    whole = bytes(wasmtime.wat2wasm(text))
-    kept, at = whole[:8], 8
-    while at < len(whole):
-        size, stop, shift = 0, at + 1, 0
-        while True:
-            size |= (whole[stop] & 127) << shift
-            shift, stop = shift + 7, stop + 1
-            if whole[stop - 1] < 128:
-                break
-        if whole[at]:
-            kept += whole[at : stop + size]
-        at = stop + size
-    return kept
 
 
 @pytest.mark.parametrize("n", [0, 1, 63, 64, 127, 128, 8191, 8192, 2**31 - 1, 2**63 - 1])
