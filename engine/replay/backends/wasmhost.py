@@ -7,6 +7,7 @@ Python's own, so nothing is copied; elsewhere Python looks into the memory of a 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import importlib
 import sys
 from array import array
@@ -105,9 +106,10 @@ class _Store:
             missing = self._used - self._memory.data_len(self._store)
             if missing > 0:
                 self._memory.grow(self._store, -(-missing // PAGE))
-            buffer = self._memory.get_buffer_ptr(self._store, size, start)
-        buffer.room = self  # which lasts as long as somebody looks into it
-        return memoryview(buffer).cast("B").cast("d"), start
+            first = self._memory.data_ptr(self._store)
+        whole = _bytes().from_address(ctypes.addressof(first.contents))
+        whole.room = self  # which lasts as long as somebody looks into it
+        return memoryview(whole).cast("B")[start : start + size].cast("d"), start
 
     def address(self, numbers: array[float] | array[int]) -> int:
         if id(numbers) not in self._copied:
@@ -174,6 +176,12 @@ def _end() -> None:
         store.close()
     if _engine.cache_info().currsize:
         _engine().close()
+
+
+@cache
+def _bytes() -> Any:
+    """All that a memory may have: a type for each size would be garbage for the collector."""
+    return ctypes.c_ubyte * 2**32
 
 
 @cache
