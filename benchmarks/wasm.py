@@ -4,7 +4,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from benchmarks import alone
@@ -35,7 +34,7 @@ def beside_c(work: str, _: Any) -> Step:
 
     def step(number: int) -> Measured:
         taken = [[_seconds(run) for run in runs] for _ in range(TURNS)]
-        ours, theirs, called = (median(turn) for turn in zip(*taken, strict=True))
+        ours, theirs, called = map(min, zip(*taken, strict=True))
         made, compiled = _making("wasm", program, tape), _making("c", program, tape)
         calls = max(0.0, called - ours)
         note = (
