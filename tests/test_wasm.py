@@ -33,7 +33,8 @@ from engine.replay.backends.wasmcontraction import MACHINE, contract
 from engine.replay.backends.wasmprogram import Text
 from engine.replay.backends.wasmwalk import Walk
 from engine.replay.replay import replay
-from engine.replay.roll import roll
+from engine.replay.roll import Program, Rolled, roll
+from engine.replay.views import View
 from engine.replay.watch import record
 from engine.value import Value, apply
 from nn import loss as losses
@@ -92,6 +93,20 @@ def test_rows_of_many_at_special_values(name: str, rows: int, special: float) ->
     inputs = [values(7, seed) for seed in range(rows)]
     inputs[0][2].data = inputs[-1][5].data = special
     Ran(lambda: [apply(OPS[name], *xs) for xs in inputs], [x for xs in inputs for x in xs]).check()
+
+
+@pytest.mark.parametrize(("name", "want"), [("dot", 3.0), ("sum", 0.0), ("add", 0.0)])
+def test_rows_without_terms(name: str, want: float) -> None:
+    bias = (View("v", 0, (1,), (0,)),) if name == "dot" else ()
+    nothing = (View("v", 0, (1, 0), (0, 1), ()),) * (2 if bias else 1)
+    loop = Rolled(OPS[name], (1,), (0,), bias, nothing, 1, (True,) * len([*bias, *nothing]))
+    program = Program((loop,), 2, (), 0, (Value(3.0),), (1,), (), (0, 1))
+    kernel = wasm.WasmKernel(program)
+    kernel.values[0], kernel.values[1] = 3.0, 9.0
+    kernel.forward()
+    kernel.backward([2.0])
+    assert kernel.values[1] == want
+    assert kernel.adjoints[0] == (2.0 if bias else 0.0)
 
 
 def of_values(function: Callable[[], Any]) -> list[Any]:

@@ -185,6 +185,8 @@ EQUIVALENT = {
     "watch.py: frame is first -> frame is not first": "which readers are known without a look",
     "op.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "ccontraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
+    "wasmmath.py: depth += (text[k] == '(') - (text[k] == ')') -> "
+    "depth -= (text[k] == '(') - (text[k] == ')')": "it is asked whether it is 0",
     "wasmloops.py: len(self.axes) > 1 -> len(self.axes) <= 1": "a guess of speed",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",

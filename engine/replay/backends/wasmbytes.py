@@ -20,34 +20,36 @@ SHOWN = 2000  # instructions of a function in the text
 # Opcodes in hexadecimal, and what an instruction is given: a local, a function, a whole number, the
 # bits of a float or of two, a place in memory further than the address, that and a lane.
 _OPCODES = """
-03 loop block        04 if block          05 else              0b end
-0d br_if label       0f return
-                           10 call function     1b select
-20 local.get local   21 local.set local   22 local.tee local
-28 i32.load offset   2b f64.load offset   36 i32.store offset  39 f64.store offset
-41 i32.const whole   42 i64.const whole   44 f64.const float
-45 i32.eqz           46 i32.eq            48 i32.lt_s          6a i32.add    6b i32.sub
-6c i32.mul           71 i32.and           72 i32.or
-7c i64.add           7d i64.sub           83 i64.and           84 i64.or     85 i64.xor
-86 i64.shl           88 i64.shr_u
-61 f64.eq            62 f64.ne            63 f64.lt            64 f64.gt     65 f64.le
-66 f64.ge            99 f64.abs           9a f64.neg           9e f64.nearest
-9f f64.sqrt          a0 f64.add           a1 f64.sub           a2 f64.mul    a3 f64.div
-a6 f64.copysign      bd i64.reinterpret_f64                    bf f64.reinterpret_i64
-fc02 i32.trunc_sat_f64_s                  fc0a memory.copy copied            fc0b memory.fill filled
-fd00 v128.load pair                     fd0a v128.load64_splat offset
-fd0b v128.store pair                    fd57 v128.load64_lane lane
-fd0c v128.const vector                    fd14 f64x2.splat     fd21 f64x2.extract_lane which
-fd22 f64x2.replace_lane which
-fd47 f64x2.eq        fd48 f64x2.ne        fd49 f64x2.lt        fd4a f64x2.gt fd4b f64x2.le
-fd4c f64x2.ge        fd4d v128.not        fd4e v128.and        fd50 v128.or  fd51 v128.xor
-fd52 v128.bitselect  fd53 v128.any_true   fd94 f64x2.nearest
-fdcb i64x2.shl       fdcd i64x2.shr_u     fdce i64x2.add       fdd1 i64x2.sub
-fdec f64x2.abs       fded f64x2.neg       fdef f64x2.sqrt
-fdf0 f64x2.add       fdf1 f64x2.sub       fdf2 f64x2.mul       fdf3 f64x2.div
+03 loop block                   04 if block                     05 else
+0b end                          0d br_if label                  0f return
+10 call function                1b select                       20 local.get local
+21 local.set local              22 local.tee local              28 i32.load offset
+2b f64.load offset              36 i32.store offset             39 f64.store offset
+41 i32.const whole              42 i64.const whole              44 f64.const float
+45 i32.eqz                      46 i32.eq                       48 i32.lt_s
+6a i32.add                      6b i32.sub                      6c i32.mul
+71 i32.and                      72 i32.or                       7c i64.add
+7d i64.sub                      83 i64.and                      84 i64.or
+85 i64.xor                      86 i64.shl                      88 i64.shr_u
+61 f64.eq                       62 f64.ne                       63 f64.lt
+64 f64.gt                       65 f64.le                       66 f64.ge
+99 f64.abs                      9a f64.neg                      9e f64.nearest
+9f f64.sqrt                     a0 f64.add                      a1 f64.sub
+a2 f64.mul                      a3 f64.div                      a6 f64.copysign
+bd i64.reinterpret_f64          bf f64.reinterpret_i64          fc02 i32.trunc_sat_f64_s
+fc0a memory.copy copied         fc0b memory.fill filled         fd00 v128.load pair
+fd0a v128.load64_splat offset   fd0b v128.store pair            fd57 v128.load64_lane lane
+fd0c v128.const vector          fd14 f64x2.splat                fd21 f64x2.extract_lane which
+fd22 f64x2.replace_lane which   fd47 f64x2.eq                   fd48 f64x2.ne
+fd49 f64x2.lt                   fd4a f64x2.gt                   fd4b f64x2.le
+fd4c f64x2.ge                   fd4d v128.not                   fd4e v128.and
+fd50 v128.or                    fd51 v128.xor                   fd52 v128.bitselect
+fd53 v128.any_true              fd94 f64x2.nearest              fdcb i64x2.shl
+fdcd i64x2.shr_u                fdce i64x2.add                  fdd1 i64x2.sub
+fdec f64x2.abs                  fded f64x2.neg                  fdef f64x2.sqrt
+fdf0 f64x2.add                  fdf1 f64x2.sub                  fdf2 f64x2.mul
+fdf3 f64x2.div
 """
-_GIVEN = {"block", "label", "function", "local", "offset", "whole", "float", "copied", "filled"}
-_GIVEN |= {"lane", "pair", "vector", "which"}
 _BYTES = {"i32.load": 2, "i32.store": 2}  # the aligned bytes as a power of 2; others have 3
 
 
@@ -91,13 +93,12 @@ def _opcodes() -> dict[str, tuple[bytes, str]]:
     words = _OPCODES.split()
     while words:
         code, name = words.pop(0), words.pop(0)
-        given = words.pop(0) if words and words[0] in _GIVEN else ""
+        given = words.pop(0) if words and words[0] in _SHOWN else ""
         first, rest = bytes.fromhex(code[:2]), code[2:]
         found[name] = first + (unsigned(int(rest, 16)) if rest else b""), given
     return found
 
 
-OPCODES = _opcodes()
 _WRITTEN: dict[str, Callable[..., bytes]] = {
     "": lambda name: b"",
     "block": lambda name: NOTHING,
@@ -128,6 +129,7 @@ _SHOWN: dict[str, Callable[..., str]] = {
     "copied": lambda: "",
     "filled": lambda: "",
 }
+OPCODES = _opcodes()
 
 
 @dataclass

@@ -25,32 +25,32 @@ from engine.replay.views import View, laid, packed
 
 
 class LoopFunction:
-    """A loop as a function: what a call passes, and how much working memory it needs."""
+    """A loop as a function, and how much working memory it needs.
+
+    It takes a pointer for each view, or two where there is a table, and then one to that memory.
+    """
 
     def __init__(self, name: str, loop: Loop, formulas: Formulas) -> None:
         self.loop, self.formulas = loop, formulas
-        self.views = views(loop)
-        arrays = [View(name, 0, view.shape, view.strides) for name, view in self.views.items()]
+        every = views(loop)
+        arrays = [View(name, 0, view.shape, view.strides) for name, view in every.items()]
         arrays = arrays if loop.pick else laid(arrays)
-        self.memories: list[str] = []  # of the parameters: "v", "a", "s", "w", or "t" for a table
         self.function = Function(name, {})
         self.walk = Walk(self.function)
-        for array, view in zip(arrays, self.views.values(), strict=True):
-            start = self._parameter(f"p_{array.memory}", view.memory)
-            at = start if view.table is None else self._parameter(f"t_{array.memory}", "t")
+        for array, view in zip(arrays, every.values(), strict=True):
+            start = self._parameter(f"p_{array.memory}")
+            at = start if view.table is None else self._parameter(f"t_{array.memory}")
             self.walk.take(array.memory, array, at, "" if view.table is None else start)
         to = self.walk.arrays["to"]
         self.lengths, self.axes, self.outer = to.shape, range(len(to.shape)), to.own
         self.summed = [k for k in self.axes if k not in to.own]
-        self.tables = any(view.table is not None for view in self.views.values())
-        self.is_plain = self.tables or prod(self.lengths) <= SMALL
+        self.is_plain = bool(self.walk.starts) or prod(self.lengths) <= SMALL
         self.work = 0
-        self._parameter("w", "w")
+        self._parameter("w")
         self._write()
 
-    def _parameter(self, name: str, memory: str) -> str:
+    def _parameter(self, name: str) -> str:
         self.function.parameters[name] = "i32"
-        self.memories.append(memory)
         return name
 
     def _write(self) -> None:

@@ -46,7 +46,7 @@ def written(name: str) -> Written:
         text = f"{head}\n{{{re.sub(spelled, plain, body, flags=re.DOTALL)}"
     found = _HEAD.search(text)
     declared = found[2].split(", ") if found else []
-    parameters = [re.findall(r"\w+", each)[-1] for each in declared]
+    parameters = [re.findall(r"\w+$", each)[0] for each in declared]
     pointers = [p for p, each in zip(parameters, declared, strict=True) if "*" in each]
     body = text[text.index("\n{") + 2 : text.rindex("}")]
     statements: list[tuple[str, ast.expr]] = []
