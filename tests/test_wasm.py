@@ -344,11 +344,14 @@ def test_a_child_of_a_fork_goes_on_and_makes_more() -> None:
 
 
 @pytest.mark.some(2)
+@pytest.mark.parametrize("kernels", [1, 1000])
 @pytest.mark.parametrize("batch", [None, 7])
 @pytest.mark.parametrize("loss", ["mse", "hinge", "cross_entropy"])
 def test_several_steps_in_one_call_are_those_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, loss: str, batch: int | None
+    monkeypatch: pytest.MonkeyPatch, loss: str, batch: int | None, kernels: int
 ) -> None:
+    """Whether or not the loss and what moves its parameters are in one room."""
+    monkeypatch.setattr(wasmhost, "KERNELS", kernels)
     draw = random.Random(3)
     xs = [[draw.uniform(-1, 1) for _ in range(4)] for _ in range(40)]
     targets = {"mse": [sum(x) for x in xs], "hinge": [1 if sum(x) > 0 else -1 for x in xs]}

@@ -37,8 +37,8 @@ def compile(program: Program, tape: Tape, many: bool = False) -> WasmKernel:
 class WasmKernel(Kernel):
     """A program as WebAssembly, and the memory it works on."""
 
-    def __init__(self, program: Program) -> None:
-        self._text, self.room = Text(program), wasmhost.room()
+    def __init__(self, program: Program, room: wasmhost.Room | None = None) -> None:
+        self.program, self._text, self.room = program, Text(program), room or wasmhost.room()
         memories = {name: self.room.numbers(count) for name, count in self._text.sizes.items()}
         self.values, self.adjoints = memories["v"][0], memories["a"][0]
         self._kept = memories  # while the code works on them
@@ -69,7 +69,7 @@ class WasmKernel(Kernel):
 
     def several(self, seeds: Sequence[float], mover: Kernel, layout: Layout) -> Several:
         """What takes steps of training with another kernel, which moves the parameters."""
-        if isinstance(mover, WasmKernel) and mover.room is self.room:
+        if isinstance(mover, WasmKernel):
             return WasmSeveral(self, seeds, mover, layout)
         return super().several(seeds, mover, layout)
 
@@ -81,15 +81,17 @@ class WasmSeveral(Several):
         self, loss: WasmKernel, seeds: Sequence[float], mover: WasmKernel, layout: Layout
     ) -> None:
         self._kernel, self._seeds, self._room = loss, seeds, loss.room
+        is_near = mover.room is loss.room  # code reaches no other room: there a copy moves
+        self._mover, self._own = mover, mover if is_near else WasmKernel(mover.program, loss.room)
         start = loss.starts["v"]
         outputs = array("I", [start + NUMBER * place for place in layout.outputs])
-        self._kept = mover, layout, outputs  # while the code works on them
+        self._kept = layout, outputs  # while the code works on them
         places = wasmseveral.Places(
-            *(start, loss.starts["a"], mover.starts["v"]),
+            *(start, loss.starts["a"], self._own.starts["v"]),
             [self._room.address(rows.numbers) for _, rows in layout.columns],
             *map(self._room.address, (outputs, layout.labels)),
         )
-        called = [*loss.passes, mover.forward]
+        called = [*loss.passes, self._own.forward]
         functions = dict(zip(wasmseveral.PASSES, called, strict=True))
         module = wasmseveral.module(layout, places)
         (self._call,) = self._room.load(module, functions)
@@ -112,7 +114,13 @@ class WasmSeveral(Several):
         found = array("d", bytes(8 * steps)), array("d", bytes(8 * steps)), array("i", [0] * steps)
         seen: dict[str, Any] = dict(zip(("losses", "squares", "rights"), found, strict=True))
         places += [self._put(name, numbers) for name, numbers in seen.items()]
-        self._call(steps, points, *places, self._count)
+        if self._own is not self._mover:
+            self._own.values[:] = self._mover.values
+        try:
+            self._call(steps, points, *places, self._count)
+        finally:
+            if self._own is not self._mover:
+                self._mover.values[:] = self._own.values
         for name, numbers in seen.items():
             memoryview(numbers)[:] = self._memories[name][0][: len(numbers)]
         return found
