@@ -18,7 +18,7 @@ pytest_collect_file = PAGES.pytest()
 
 LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
-    *("vectormath", "generated"),
+    *("vectormath", "wasm", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
     *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "page_browser"),
 )

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import alone, browser, chosen, ours, tables, watching, whole
+from benchmarks import alone, browser, chosen, ours, tables, wasm, watching, whole
 from benchmarks.turns import Contest, Step
 from benchmarks.works import WORKS, Work, tables_work
 from engine.replay.backends import library
@@ -95,6 +95,7 @@ CONTENDERS = (
                "million": alone.memory}),
     replayed("python"),
     replayed("numpy", needs="numpy"),
+    replayed("wasm", needs="wasmtime"),
     replayed("c", needs=COMPILER),
     Contender("PyTorch, own loop", "torch",
               {"W1": partial(peer, "with_torch", "demo_own_loop")}),
@@ -105,6 +106,10 @@ CONTENDERS = (
     *(
         Contender(work, COMPILER,
                   {"kernel": partial(alone.kernel, work), "making": partial(alone.making, work)})
+        for work in alone.TRAININGS
+    ),
+    *(
+        Contender(work, "wasmtime", {"WASM": partial(wasm.beside_c, work)})
         for work in alone.TRAININGS
     ),
     *(

@@ -11,6 +11,8 @@ from benchmarks.whole_tasks import digits_task, table_task, words_task
 from nn.data import digits, moons
 from nn.module import MLP
 
+MAKING = "made, x gcc's time"
+
 
 class Goal(NamedTuple):
     """A figure to reach: so many times as fast as `against`, or without one so much at most."""
@@ -215,6 +217,11 @@ WORKS = {
              (Goal("W1", 1, moonshot=0.5),
               Goal("W2", 2, moonshot=1),
               Goal("W3", 1.5, moonshot=0.75)), alone=True),
+        Work("WASM", "WebAssembly by wasmtime beside C: forward and backward alone; made",
+             "x C's time", 3, dict,
+             tuple(goal for work in ("W1", "W2", "W3")
+                   for goal in (Goal(work, 4, moonshot=2), Goal(work, 0.1, of=MAKING))),
+             alone=True),
         Work("guards", "looking at what a loss reads outside, in a loop of one's own in C",
              "% of the rest of a step", 5, dict,
              (Goal("W1", 8, moonshot=4),

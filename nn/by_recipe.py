@@ -69,4 +69,4 @@ def backend_for(
         return backend
     former = glance(resume).get("backend")
     names = [name for name in backends.NAMES if name == former]
-    return next(name for name in (*names, "c", "numpy", "python") if backends._runs(name))
+    return next(name for name in (*names, *reversed(backends.NAMES)) if backends._runs(name))

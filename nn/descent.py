@@ -92,7 +92,7 @@ class Descent:
 
     @property
     def backend(self) -> str:
-        """What runs the steps: "eager", "python", "numpy" or "c"."""
+        """What runs the steps: "eager", "python", "numpy", "wasm" or "c"."""
         if not self._eager and self._replay.wanted in backends.NAMES:
             return self._replay.wanted
         return "eager" if self._eager else self._replay.backend

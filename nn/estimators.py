@@ -61,7 +61,7 @@ SETTINGS = """
     missing : {"error", "fill"}, default="error"
         What becomes of nan in `X`. "fill" takes the median of the column, and gives each column
         with gaps a second input that says where they were.
-    backend : {"numpy", "c", "python", "auto"}, default="numpy"
+    backend : {"numpy", "wasm", "c", "python", "auto"}, default="numpy"
         What runs the steps. With a name the same `random_state` gives the same bits.
     random_state : int, RandomState instance or None, default=0
         Start of the random numbers.

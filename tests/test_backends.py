@@ -18,9 +18,10 @@ from engine.value import Value, apply
 
 
 def hide(monkeypatch, *names):
-    """No NumPy, or no C compiler, on this machine."""
-    if "numpy" in names:
-        monkeypatch.setitem(sys.modules, "numpy", None)
+    """No NumPy, no wasmtime, or no C compiler, on this machine."""
+    for name, module in (("numpy", "numpy"), ("wasm", "wasmtime")):
+        if name in names:
+            monkeypatch.setitem(sys.modules, module, None)
     if "c" in names:
         monkeypatch.setattr(library, "compiler", lambda: None)
 
@@ -33,15 +34,22 @@ def test_a_backend_by_name(name):
 
 
 def test_a_backend_that_is_none():
-    with pytest.raises(ValueError, match="expected a backend of python, numpy, c, got 'rust'"):
+    with pytest.raises(
+        ValueError, match="expected a backend of python, numpy, wasm, c, got 'rust'"
+    ):
         backends.backend("rust")
 
 
 @pytest.mark.parametrize(
-    ("name", "advice"), [("numpy", "pip install"), ("c", r"install gcc or clang, or pip install")]
+    ("name", "advice"),
+    [
+        ("numpy", r'pip install "brickgrad\[numpy\]"'),
+        ("wasm", r'pip install "brickgrad\[wasm\]"'),
+        ("c", "install gcc or clang, or pip install"),
+    ],
 )
 def test_what_is_missing_is_said_by_name_and_no_error_in_auto(monkeypatch, name, advice):
-    hide(monkeypatch, "numpy", "c")
+    hide(monkeypatch, "numpy", "wasm", "c")
     with pytest.raises(RuntimeError, match=f"backend '{name}' cannot run here: .*{advice}"):
         backends.backend(name)
     with pytest.raises(RuntimeError, match=advice):
@@ -81,6 +89,7 @@ def dots(draw):
     [
         ("python", (3, 20, 400)),
         ("numpy", (4, 40, 400)),
+        ("wasm", (4, 40, 400)),
         ("c", (1, 4, 400)),  # a compilation takes half a second
     ],
 )
@@ -280,7 +289,7 @@ def test_formulas_at_random(seed):
         results[name] = slopes_of(step(*columns), chain(*columns))
     want = results["eager"]
     assert list(map(repr, results["python"])) == list(map(repr, want))
-    for name in ("numpy", "c"):
+    for name in ("numpy", "wasm", "c"):
         pairs = enumerate(zip(results[name], want, strict=True))
         assert [(k, a, b) for k, (a, b) in pairs if a != b and (a == a or b == b)] == [], name
 

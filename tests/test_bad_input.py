@@ -197,7 +197,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         'replay(lambda x: x, backend="fortran")',
         ValueError,
-        "replay expected a backend of auto, eager, python, numpy, c, got 'fortran'",
+        "replay expected a backend of auto, eager, python, numpy, wasm, c, got 'fortran'",
     ),
     ("replay(lambda x: x, check=0)", ValueError, "replay expected check of 1 or more calls, got 0"),
     (
@@ -374,7 +374,7 @@ BAD: list[tuple[str, type[Exception], str]] = [  # "..." stands for a list that 
     (
         'fit(NET, mse, XY, lr=0.1, steps=1, backend="fortran")',
         ValueError,
-        "replay expected a backend of auto, eager, python, numpy, c, got 'fortran'",
+        "replay expected a backend of auto, eager, python, numpy, wasm, c, got 'fortran'",
     ),
     (
         "fit(NET, mse, XY, lr=0.1, steps=1, every=0)",

@@ -20,6 +20,7 @@ from benchmarks import (
     ours,
     peak,
     tables,
+    wasm,
     watching,
     whole,
 )
@@ -29,7 +30,7 @@ from benchmarks.gpt import GPT, HEAD, WIDTH, linear, normed, one_hot, surprise, 
 from benchmarks.report import disagreement, fate, ratio, table
 from benchmarks.turns import Measured, take_turns
 from benchmarks.whole_tasks import COLUMNS, digits_task, made_up, table_task, words_task
-from benchmarks.works import WORKS, Goal, Net, Text, Work
+from benchmarks.works import MAKING, WORKS, Goal, Net, Text, Work
 from engine.ops import OPS
 from engine.replay import backends
 from engine.replay.backends import library
@@ -487,6 +488,17 @@ def test_auto_is_measured_beside_each_backend():
     turn = chosen.auto("xor", {"steps": 3, "measured": 5})(0)
     assert turn.amount > 0
     assert all(name in turn.note for name in backends.NAMES if chosen.runs(name))
+
+
+def test_webassembly_is_measured_beside_c(monkeypatch):
+    pytest.importorskip("wasmtime")
+    if not library.compiler():
+        pytest.skip("no C compiler here")
+    monkeypatch.setattr(library, "folders", library.folders)
+    turn = wasm.beside_c("W1", {})(0)
+    assert 0.1 < turn.amount < 100
+    assert 0 < turn.also[MAKING] < 1
+    assert "for two calls, C " in turn.note
 
 
 def test_making_and_rolling_are_measured(monkeypatch):

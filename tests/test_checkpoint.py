@@ -101,7 +101,7 @@ def test_ten_thousand_cuts(path, figure):
     count = 10_000
     whole = {}
     for k in range(count):
-        backend = {0: "python", 1: "numpy", 2: "c"}.get(k % 20, "eager")
+        backend = {0: "python", 1: "numpy", 2: "c", 3: "wasm"}.get(k % 20, "eager")
         available(backend)
         key = optimizer, batches, _ = rng.choice([*OPTIMIZERS]), rng.choice([*BATCHES]), backend
         settings = {"backend": backend, **BATCHES[batches]}

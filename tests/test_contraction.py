@@ -1,7 +1,6 @@
 """Contractions in C against plain loops in Python."""
 
 import ctypes
-import operator
 import random
 import re
 from collections import Counter
@@ -10,44 +9,17 @@ from itertools import groupby
 from math import prod
 
 import pytest
+from contractions import case, summed
 
 from engine.replay.backends import library
-from engine.replay.backends.contraction import PRELUDE, Machine, contraction
+from engine.replay.backends.ccontraction import PRELUDE, contraction
+from engine.replay.backends.contraction import Machine
 from engine.replay.views import View
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
 
 Steps = tuple[int, ...]
 WIDE, NARROW = Machine(8, 20), Machine(4, 10)
-Case = tuple[Machine, View, list[View], list[View], str]
-
-
-def steps(draw: random.Random, lengths: Sequence[int], keep: float) -> tuple[int, ...]:
-    """Steps along the axes in any order; none along some."""
-    found, size = [0] * len(lengths), draw.choice([1, 1, 3])
-    for k in draw.sample(range(len(lengths)), len(lengths)):
-        if draw.random() < keep:
-            found[k] = size
-            size *= lengths[k]
-    return tuple(found)
-
-
-def case(draw: random.Random) -> Case:
-    lengths = [draw.choice([1, 2, 3, 5, 8, 9, 17, 40]) for _ in range(draw.randint(1, 3))]
-    if draw.random() < 0.3:
-        lengths.append(draw.choice([1, 2, 7, 30]))
-    shape = tuple(lengths)
-
-    def array(name: str, keep: float) -> View:
-        return View(name, 0, shape, steps(draw, lengths, keep))
-
-    result = array("z", 0.6)
-    factors = [array(name, 0.7) for name in "xy"[: draw.randint(1, 2)]]
-    starts = [array(f"b{k}", 0.8) for k in range(draw.randint(0, 2))]
-    rows = [bool(step) for step in result.strides]
-    starts = [b._replace(strides=tuple(map(operator.mul, b.strides, rows))) for b in starts]
-    machine = Machine(draw.choice([2, 4, 8]), draw.choice([10, 20]))
-    return machine, result, factors, starts, draw.choice(["=", "+="])
 
 
 @pytest.mark.whole
@@ -64,20 +36,7 @@ def test_random_contractions() -> None:
     lib = library.load("\n".join(text))
     work_memory = (ctypes.c_double * 100_000)()
     for k, (_, result, factors, starts, assign) in enumerate(every):
-        arrays = {}
-        for view in (result, *factors, *starts):
-            size = max(view.places()) + 1
-            arrays[view.memory] = [draw.uniform(-1, 1) for _ in range(size)]
-        want = list(arrays["z"])
-        outer = tuple(n if s else 1 for n, s in zip(result.shape, result.strides, strict=True))
-        first = {v.memory: v._replace(shape=outer).places() for v in (result, *starts)}
-        for row in range(prod(outer)):
-            start = sum(arrays[b.memory][first[b.memory][row]] for b in starts)
-            at = first["z"][row]
-            want[at] = start if assign == "=" else want[at] + start
-        of = {view.memory: view.places() for view in (result, *factors)}
-        for i in range(prod(result.shape)):
-            want[of["z"][i]] += prod(arrays[v.memory][of[v.memory][i]] for v in factors)
+        arrays, want = summed(draw, result, factors, starts, assign)
         given = {n: (ctypes.c_double * len(a))(*a) for n, a in arrays.items()}
         order = [given[view.memory] for view in (*factors, *starts)]
         getattr(lib, f"f{k}")(*order, given["z"], work_memory)

@@ -19,7 +19,7 @@ from nn.optim import SGD, Adam, AdamW
 from nn.table import Table
 from nn.train import fit
 
-BACKENDS = ("python", "numpy", "c")
+BACKENDS = ("python", "numpy", "wasm", "c")
 RNG = random.Random(5)
 XS = [[RNG.uniform(-1, 1) for _ in range(3)] for _ in range(13)]
 AMOUNTS = [x[0] - 2 * x[1] * x[2] for x in XS]
@@ -66,7 +66,7 @@ def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
 
 
 @pytest.mark.some(6)
-@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("backend", ["numpy", "wasm", "c"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
 def test_elsewhere_it_agrees_in_nearly_all_digits(work, optimizer, backend):
@@ -663,7 +663,7 @@ def test_a_plain_schedule_leaves_the_numbers_in_the_kernel(backend, monkeypatch)
     assert len(stored) < 20
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("backend", ["numpy", "wasm", "c"])
 def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay(backend):
     available(backend)
     (eager, _), (ours, warned) = line("eager", Clipped), line(backend, Clipped)
@@ -672,7 +672,7 @@ def test_an_optimizer_that_looks_at_numbers_goes_on_without_replay(backend):
     assert "Clipped looks at the .data of a Value at" in warned[0]
 
 
-@pytest.mark.parametrize("backend", ["numpy", "c"])
+@pytest.mark.parametrize("backend", ["numpy", "wasm", "c"])
 def test_an_optimizer_with_random_numbers_goes_on_without_replay(backend):
     available(backend)
     _, warned = line(backend, Noisy)

@@ -14,7 +14,7 @@ KINDS = {
     "adam": lambda ps: Adam(ps, lr=0.1, weight_decay=0.01),
     "adamw": lambda ps: AdamW(ps, lr=0.1),
 }
-BACKENDS = ["numpy", "c"]
+BACKENDS = ["numpy", "wasm", "c"]
 
 
 def parameters(count):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each folder is a floor: the calculus, pictures of it, replay of it, nets.
 FLOORS = ["engine", "engine.pictures", "engine.replay", "nn"]
-EXTRAS = {"tqdm", "numpy", "sklearn"}
+EXTRAS = {"tqdm", "numpy", "sklearn", "wasmtime"}
 NUMPYS_OWN = {f"engine.replay.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 DEPENDENCIES = {"graphviz"}

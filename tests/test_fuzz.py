@@ -179,7 +179,9 @@ def test_python_replays_bit_for_bit(amount, figure):
 
 
 @pytest.mark.parametrize(
-    ("name", "counts"), [("numpy", (3, 7, 1_000)), ("c", (1, 2, 160))], ids=["numpy", "c"]
+    ("name", "counts"),
+    [("numpy", (3, 7, 1_000)), ("wasm", (2, 5, 500)), ("c", (1, 2, 160))],
+    ids=["numpy", "wasm", "c"],
 )
 def test_other_backends_are_exact_up_to_rounding(name, counts, amount, figure):
     count, worst = 0, 0.0

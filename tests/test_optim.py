@@ -123,7 +123,7 @@ def test_settings_that_are_turned_between_steps(name, skip):
 
 
 @pytest.mark.some(4)
-@pytest.mark.parametrize("backend", ["python", "numpy", "c"])
+@pytest.mark.parametrize("backend", ["python", "numpy", "wasm", "c"])
 @pytest.mark.parametrize("name", TURNED)
 def test_settings_that_are_turned_while_steps_are_replayed(name, backend):
     try:

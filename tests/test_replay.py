@@ -1051,7 +1051,11 @@ def test_a_replay_can_be_forgotten():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"backend": "rust"}, ValueError, "expected a backend of auto, eager, python, numpy, c"),
+        (
+            {"backend": "rust"},
+            ValueError,
+            "expected a backend of auto, eager, python, numpy, wasm, c",
+        ),
         ({"check": 0}, ValueError, "expected check of 1 or more calls, got 0"),
     ],
 )
@@ -1078,10 +1082,12 @@ def test_sources(backend):
     step([1.0, 2.0])
     assert step.backend == backend
     assert step.source() == "1 dot of 2 terms, then tanh"
-    signs = {"python": "def run", "numpy": "np.", "c": "void"}
+    signs = {"python": "def run", "numpy": "np.", "wasm": "(func", "c": "void"}
     for name in BACKENDS:
         assert signs[name] in step.source(name)
-    with pytest.raises(ValueError, match="There are: words, loops, javascript, python, numpy, c"):
+    with pytest.raises(
+        ValueError, match="There are: words, loops, javascript, python, numpy, wasm, c"
+    ):
         step.source("fortran")
     step([1.0, 2.0, 3.0])
     assert step.source() == "1 dot of 3 terms, then tanh"

@@ -742,7 +742,8 @@ def test_training_leaves_no_cycles_and_memory_flat(backend):
     used = []
     count = [lambda _: used.append(sys.getallocatedblocks())]
     fit(model, cross_entropy, data, steps=360, **settings, callbacks=count)
-    assert gc.collect() == 0
+    # wasmtime makes a few types of ctypes, the same ones however long a training is.
+    assert gc.collect() <= (50 if backend == "wasm" else 0)
     # A step leaves its numbers; a graph has 2,700 blocks. What is compiled beside takes some, once.
     assert min(used[k + 100] - used[k] for k in (59, 159, 259)) < 100 * 10
 
@@ -940,7 +941,7 @@ def test_an_optimizer_of_ones_own_does_what_it_does_eagerly(kind, warns, backend
 
     assert losses(backend) == pytest.approx(losses("eager"), rel=1e-9)
     said = [str(each.message) for each in recwarn]
-    named = backend in ("numpy", "c")  # "auto" begins with Python's, where all is in its place
+    named = backend in ("numpy", "wasm", "c")  # "auto" begins with Python, where all is in place
     assert [warns in words for words in said] == [True] * bool(warns and named)
 
 

@@ -20,7 +20,7 @@ from engine import ieee
 from engine.formula import calls
 from engine.op import Op
 from engine.ops import OPS
-from engine.replay.backends import c, ctext, library, vectormath
+from engine.replay.backends import c, ctext, library, vectormath, wasm
 from engine.replay.roll import Program, roll
 from engine.replay.watch import record
 from engine.value import Value, apply
@@ -58,7 +58,7 @@ CORNERS = (
 
 
 class Ran(ran.Ran):
-    """A function run as C and eagerly, and both results."""
+    """A function run as C, or as WebAssembly, and eagerly, and both results."""
 
     backend = c
 
@@ -87,10 +87,8 @@ def run_all(rows: Sequence[tuple[Op, list[float]]]) -> list[list[tuple[float, fl
 # --- right ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.some(2)
-@pytest.mark.usefixtures("processor")
-class TestRight:
-    pytestmark = needs_compiler
+class Right:
+    language = "C"
 
     def test_rows_keep_the_bounds_of_the_calculus_and_their_own(
         self, amount: Callable[..., int], figure: Callable[..., None]
@@ -108,7 +106,13 @@ class TestRight:
                         error = ulps(got, exact(op.name, k, x)[0])
                         assert error <= BOUNDS[op.name, k], (op, x, k, error)
         for row, of in zip(("a2", "a3"), shares, strict=True):
-            figure(row, "rows of one operand in C, in their bounds", len(of), max(of), 1.0)
+            figure(
+                row,
+                f"rows of one operand in {self.language}, in their bounds",
+                len(of),
+                max(of),
+                1.0,
+            )
 
     def test_powers(self, amount: Callable[[int, int], int]) -> None:
         pairs = [pair for seed in range(amount(6, 200)) for pair in powers(seed, 50)]
@@ -165,6 +169,23 @@ class TestRight:
 
         done = Ran(run, [shared, *xs]).check()
         assert all(map(is_same, done.data, done.want))
+
+
+@pytest.mark.some(2)
+@pytest.mark.usefixtures("processor")
+class TestRight(Right):
+    pytestmark = needs_compiler
+
+
+@pytest.mark.some(2)
+@pytest.mark.skipif(wasm.unavailable() is not None, reason="no wasmtime here")
+class TestRightAsWebAssembly(Right):
+    language = "WebAssembly"
+
+    @pytest.fixture(autouse=True)
+    def backend(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """In two lanes or one, as the numbers come."""
+        monkeypatch.setattr(Ran, "backend", wasm)
 
 
 def is_same(got: float, want: float) -> bool:

@@ -1,6 +1,7 @@
 """Work in a thread beside the program: one piece at a time, ended with it, gone where it forks."""
 
 import atexit
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +31,9 @@ class Work(Generic[T]):
         self.result: T | None = None
         self.error = ""  # what it raised, in words: a traceback would hold what is done with
         self._function = function
+        if sys.platform == "emscripten":  # a web page, where no thread can be started
+            self._run()
+            return
         self._thread = _Thread(target=self._run, name="brickgrad", daemon=True)
         _unfinished.add(self)
         try:

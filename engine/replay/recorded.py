@@ -17,7 +17,7 @@ from engine.replay import backends
 from engine.replay.arguments import rebuild, twins
 from engine.replay.asked import asked
 from engine.replay.backends.choice import ROUGHLY, Choice, Chosen, Compiled, Spent, first
-from engine.replay.backends.kernel import Kernel, Memory, fill
+from engine.replay.backends.kernel import Kernel, Memory, fill, taken
 from engine.replay.cells import Cell, put
 from engine.replay.compare import ReplayError, difference
 from engine.replay.roll import Program, roll
@@ -240,7 +240,7 @@ class Recorded:
 
     def _backward(self, seeds: Sequence[float]) -> Memory:
         self.kernel.backward(seeds)
-        gradients: Memory = self.kernel.adjoints[self.parameters]
+        gradients = taken(self.kernel.adjoints, self.parameters)
         if self.grad_inputs:
             inputs = self.kernel.adjoints[self.inputs]
             gradients.extend([inputs[k] for k in self.grad_inputs])

@@ -134,7 +134,7 @@ class Replay:
 
     @property
     def backend(self) -> str:
-        """What runs the newest recording: "python", "numpy" or "c"; "eager" before one."""
+        """What runs the newest recording: "python", "numpy", "wasm" or "c"; "eager" before one."""
         kept = self.kept.all
         return kept[-1].backend if kept else "eager"
 
@@ -222,10 +222,10 @@ def replay(
 ) -> Replay | Callable[[Callable[..., Any]], Replay]:
     """Makes a function of Values fast: it is recorded once and replayed; `@replay` works too.
 
-    `backend` is "python", "numpy", "c", "eager" (no replay) or "auto": that begins with what is
-    made in no time, makes others in a thread once they are worth it, measures, and keeps the
-    fastest. "python" gives eager mode's bits; for graphs of more than 400,000 operands, such as 90
-    digits through a net 64-32-10, it is no faster. What the function reads outside its arguments
+    `backend` is "python", "numpy", "wasm", "c", "eager" (no replay) or "auto": that begins with
+    what is made in no time, makes others in a thread once they are worth it, measures, and keeps
+    the fastest. "python" gives eager mode's bits; for graphs of more than 400,000 operands, such as
+    90 digits through a net 64-32-10, it is no faster. What the function reads outside its arguments
     may change: it is looked at before each replay, and the function recorded anew where something
     is another. Each recording is also compared with the function itself when it is made and at the
     calls 2, 20, 200, ..., or at every `check`-th call. An integer among the arguments may change as

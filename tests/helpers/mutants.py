@@ -93,7 +93,14 @@ TARGETS = {
     "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
                   "backends/ufuncs", f"{OTHERS}[numpy]", "tests/test_numpy.py"),
     "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
-              "backends/ctext backends/contraction", IN_C, "tests/test_c.py"),
+              "backends/ctext backends/contraction backends/ccontraction", IN_C, "tests/test_c.py"),
+    "wasm": {
+        f"engine/replay/backends/wasm{part}.py": Looked((
+            "tests/test_wasmbytes.py", "tests/test_wasm.py",
+        ))
+        for part in ("bytes", "math", "formula", "lanes", "walk", "loops", "contraction", "program",
+                     "several")
+    },
     "loops": {
         **_own("engine/replay", "loops", BITS, IN_C),
         **_own("engine/replay", "stretch"),
@@ -177,7 +184,10 @@ EQUIVALENT = {
     "tuple(_places(v, place)) if v.op is PICK else chosen(v)": "each is quick for its rows",
     "watch.py: frame is first -> frame is not first": "which readers are known without a look",
     "op.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
-    "contraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
+    "ccontraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
+    "wasmmath.py: depth += (text[k] == '(') - (text[k] == ')') -> "
+    "depth -= (text[k] == '(') - (text[k] == ')')": "it is asked whether it is 0",
+    "wasmloops.py: len(self.axes) > 1 -> len(self.axes) <= 1": "a guess of speed",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
     "check.py: i * GOLDEN -> i / GOLDEN": "1 / GOLDEN is 1 + GOLDEN: the same fractions",

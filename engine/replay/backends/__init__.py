@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-NAMES = ("python", "numpy", "c")
+NAMES = ("python", "numpy", "wasm", "c")
 
 
 def backend(name: str) -> ModuleType:

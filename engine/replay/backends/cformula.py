@@ -61,7 +61,7 @@ class Formulas:
             lines.append(f"const double {known[name]} = {value};")
             return known[name]
 
-        self._printed[key] = lines, infix(_tree(text, op), known, call, part)
+        self._printed[key] = lines, infix(whole(text, op), known, call, part)
         return self._printed[key]
 
     def function(self, op: Op) -> tuple[str, list[str]]:
@@ -79,7 +79,8 @@ class Formulas:
 
 
 @lru_cache(maxsize=1000)
-def _tree(text: str, op: Op | None) -> ast.expr:
+def whole(text: str, op: Op | None) -> ast.expr:
+    """The tree of a formula of a row, in which what `vectormath` has whole is one call."""
     text = plain(text)
     for formula, whole in _WHOLE.get(op, ()) if op else ():
         text = text.replace(plain(formula), whole)

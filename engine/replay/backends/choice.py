@@ -38,8 +38,9 @@ NEAR = 30, 175  # in between both are tried
 COMPILING = 0.1, 0.02  # gcc takes 0.06 to 3.5 s
 WRITING_C = 0.002, 0.0005  # the text; the rest was compiled before
 WRITING_NUMPY = 0.01, 0.002
+WRITING_WASM = 0.01, 0.0015
 WRITING_PYTHON = 0.005, 1e-5
-IMPORTING = {"numpy": 0.2, "engine.replay.backends.c": 0.01}
+IMPORTING = {"numpy": 0.2, "wasmtime": 0.2, "engine.replay.backends.c": 0.01}
 # What another process does costs this one a share of its time, where there is a core for it.
 BESIDE = 0.1
 BACKWARD = 2  # so many forward passes take as long as one backward
@@ -83,23 +84,32 @@ def first(program: Program) -> str:
 def attempts(program: Program, running: str, many: bool = False) -> list[Attempt]:
     """What is tried beside a running backend, the cheapest first.
 
-    Where `many` programs are alike, lengths are no part of what is compiled.
+    WebAssembly is where there is no C compiler. Where `many` programs are alike, lengths are no
+    part of what is compiled.
     """
     loops, density = len(program.loops), _density(program)
-    lengths = [() if many else (loop.shape, loop.terms) for loop in program.loops]
-    kinds = len({(loop.op, *n) for loop, n in zip(program.loops, lengths, strict=True)})
-    share = BESIDE if _cores() > 1 else 1.0
-    kept = _importing("engine.replay.backends.c") + _cost(WRITING_C, loops)
-    found = [
-        Attempt(kept, "c", "kept"),
-        Attempt(kept + share * _cost(COMPILING, kinds), "c"),
-    ]
+    if backends._runs("wasm") and not backends._runs("c"):
+        found = [Attempt(_importing("wasmtime") + _cost(WRITING_WASM, loops), "wasm")]
+    else:
+        found = _compiled(program, many)
     if NEAR[0] < density < NEAR[1]:
         found += [
             Attempt(_importing("numpy") + _cost(WRITING_NUMPY, loops), "numpy"),
             Attempt(_cost(WRITING_PYTHON, density * loops), "python"),
         ]
     return sorted(attempt for attempt in found if attempt.name != running)
+
+
+def _compiled(program: Program, many: bool) -> list[Attempt]:
+    """The ways to C."""
+    lengths = [() if many else (loop.shape, loop.terms) for loop in program.loops]
+    kinds = len({(loop.op, *n) for loop, n in zip(program.loops, lengths, strict=True)})
+    share = BESIDE if _cores() > 1 else 1.0
+    kept = _importing("engine.replay.backends.c") + _cost(WRITING_C, len(program.loops))
+    return [
+        Attempt(kept, "c", "kept"),
+        Attempt(kept + share * _cost(COMPILING, kinds), "c"),
+    ]
 
 
 @dataclass
@@ -312,7 +322,7 @@ def _cost(seconds: tuple[float, float], number: float) -> float:
 
 
 def _importing(module: str) -> float:
-    return 0.0 if module in sys.modules else IMPORTING[module]
+    return 0.0 if module in sys.modules or sys.platform == "emscripten" else IMPORTING[module]
 
 
 def _cores() -> int:

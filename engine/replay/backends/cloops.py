@@ -6,12 +6,12 @@ are contractions that work in registers; the others are written as they stand.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from math import prod
 
+from engine.replay.backends.ccontraction import at, contraction, indented, loops, place
 from engine.replay.backends.cformula import FAR, Formulas
-from engine.replay.backends.contraction import Machine, at, contraction, indented, loops, place
+from engine.replay.backends.contraction import Machine, exponent, factors
 from engine.replay.loops import Loop
 from engine.replay.views import View, laid, packed
 
@@ -79,7 +79,8 @@ class Function:
         is_sum = self.summed or loop.starts
         if self.is_plain and is_sum:
             return self._sum()
-        if is_sum or (not self.is_plain and len(self.axes) > 1 and (self._factors or self._slope)):
+        multiplies = bool(factors(loop) or exponent(loop))
+        if is_sum or (not self.is_plain and len(self.axes) > 1 and multiplies):
             return self._contraction()
         return self._each(self._at("to"), loop.sign, loop.expression)
 
@@ -216,35 +217,21 @@ class Function:
         )
         return [*largest, self._exps("w"), *total]
 
-    @property
-    def _factors(self) -> list[str]:
-        """The reads that the expression multiplies, where it does nothing else."""
-        names = self.loop.expression.split(" * ")
-        return names if set(names) <= self.loop.reads.keys() else []
-
-    @property
-    def _slope(self) -> re.Match[str] | None:
-        """The parts of g * exp(...), the slope of a softmax."""
-        if "exp" in self.loop.callees:
-            return None
-        return re.fullmatch(r"(g) \* exp\((.*)\)", self.loop.expression)
-
     def _contraction(self) -> list[str]:
         """A sum in registers; of other than products it adds up numbers that were computed before.
 
         Of a softmax all exps are computed in one stretch.
         """
-        names, slope = self._factors, self._slope
+        names, power = factors(self.loop), exponent(self.loop)
         if names:
             return self._contracted([self.arrays[name] for name in names])
         each = self._room("each")
-        factors = [self.arrays["g"], each] if slope else [each]
-        sums = self._contracted(factors)
+        sums = self._contracted([self.arrays["g"], each] if power else [each])
         start = f"double *restrict each = w + {self.work};"
         self.work += prod(self.lengths)
         to = at(each, self.axes)
-        if slope:
-            return [start, *self._each(to, "=", slope[2]), self._exps("each"), *sums]
+        if power:
+            return [start, *self._each(to, "=", power), self._exps("each"), *sums]
         return [start, *self._each(to, "=", self.loop.expression), *sums]
 
     def _contracted(self, factors: Sequence[View]) -> list[str]:

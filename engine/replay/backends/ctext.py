@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.replay.backends import vectormath
+from engine.replay.backends.ccontraction import PRELUDE, indented
 from engine.replay.backends.cformula import Formulas
 from engine.replay.backends.cloops import Function, views
-from engine.replay.backends.contraction import PRELUDE, Machine, indented
+from engine.replay.backends.contraction import Machine
 from engine.replay.backends.kernel import TINY
 from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program

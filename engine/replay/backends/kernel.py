@@ -196,6 +196,16 @@ def memory(program: Program) -> array[float]:
     return values
 
 
+def taken(numbers: Memory | memoryview, where: slice) -> Memory:
+    """A copy of some of the numbers.
+
+    >>> taken(memoryview(array("d", [1.0, 2.0, 3.0])), slice(1, 3))
+    array('d', [2.0, 3.0])
+    """
+    found = numbers[where]
+    return array("d", found.tobytes()) if isinstance(found, memoryview) else found
+
+
 def fill(numbers: Memory, start: int, given: Sequence[float]) -> None:
     """Writes numbers into a memory, from a place on.
 

@@ -31,6 +31,16 @@ def names() -> list[str]:
     return [name.removeprefix("v_") for name in _parts()[1]]
 
 
+def text(name: str) -> str:
+    """The text of a function, its comment with it; of none what all functions need.
+
+    >>> text("v_bits").splitlines()[1]
+    'INLINE uint64_t v_bits(double x)'
+    """
+    first, functions = _parts()
+    return functions[name] if name else first
+
+
 def _names(text: str) -> set[str]:
     return {*re.findall(r"\bv_\w+", text)}
 

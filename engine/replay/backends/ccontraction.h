@@ -1,4 +1,4 @@
-/* Vectors of 8, 4 and 2 numbers, as `contraction.py` uses them. */
+/* Vectors of 8, 4 and 2 numbers, as `ccontraction.py` uses them. */
 
 typedef double V8 __attribute__((vector_size(64)));
 typedef double V4 __attribute__((vector_size(32)));
