@@ -6,7 +6,9 @@ from pathlib import Path
 
 from web.packages import BuildError
 
-THINGS: dict[str, str] = {}  # what `python -m web NAME` makes, by the module that builds it
+THINGS = {  # what `python -m web NAME` makes, by the module that builds it
+    "playground": "one HTML file: an editor, Python, and this project",
+}
 
 
 def main(names: list[str]) -> int:

@@ -1,0 +1,211 @@
+// The playground: what the buttons do, which program the editor shows, and how a run goes.
+import * as drafts from "./drafts.js";
+import { editor as editorIn } from "./editor.js";
+import { decoded, encoded, LinkError } from "./link.js";
+import * as python from "./python.js";
+import * as results from "./results.js";
+
+const $ = (id) => document.getElementById(id);
+const EXAMPLES = JSON.parse($("examples").textContent); // [{ name, words, code }]
+
+// --- the program ------------------------------------------------------------------------------
+
+let shown = { name: "", isExample: false, draft: null };
+const editor = editorIn($("editor"), { typed, run });
+
+function show(source, code) {
+  shown = source;
+  editor.show(code);
+  $("words").hidden = !source.words;
+  $("words").replaceChildren(...(source.words ?? []).map((words) => {
+    const line = document.createElement("p");
+    line.textContent = words;
+    return line;
+  }));
+  $("foreign").hidden = !source.isForeign;
+  list();
+}
+
+function typed(code) {
+  editor.clear();
+  if (shown.draft) drafts.changed(shown.draft, code);
+  else {
+    shown.draft = drafts.begun(shown.isForeign ? "From a link, changed" : `${shown.name}, changed`, code);
+    shown.key = null;
+    list();
+  }
+}
+
+// The list of programs: examples, then what the reader has typed, newest first.
+function list() {
+  const option = (value, name) => new Option(name, value);
+  const group = (label, options) => {
+    const found = document.createElement("optgroup");
+    found.label = label;
+    found.append(...options);
+    return found;
+  };
+  const own = drafts.all().map((draft, k) => option(`own ${k}`, draft.name)).reverse();
+  const kinds = [group("Examples", EXAMPLES.map(({ name }, k) => option(`example ${k}`, name)))];
+  if (own.length) kinds.unshift(group("Your code", own));
+  if (shown.isForeign && !shown.draft) kinds.unshift(option("link", "From a link"));
+  $("chooser").replaceChildren(...kinds);
+  $("chooser").value = shown.draft ? `own ${drafts.all().indexOf(shown.draft)}` : shown.key;
+  $("back").hidden = !own.length || Boolean(shown.draft);
+}
+
+const showExample = (k) => show({ ...EXAMPLES[k], key: `example ${k}` }, EXAMPLES[k].code);
+const showDraft = (draft) => show({ name: draft.name, draft }, draft.text);
+const showLast = () => showDraft(drafts.all().at(-1));
+
+function choose() {
+  const [kind, k] = $("chooser").value.split(" ");
+  if (kind === "example") showExample(Number(k));
+  else if (kind === "own") showDraft(drafts.all()[k]);
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+}
+
+// Shows the code of the link by which the page was opened; runs nothing.
+async function follow() {
+  try {
+    const code = await decoded(location.hash);
+    if (code === null) return false;
+    show({ name: "From a link", isForeign: true, key: "link" }, code);
+    return true;
+  } catch (error) {
+    results.note(error.message);
+    return false;
+  }
+}
+
+// --- a run ------------------------------------------------------------------------------------
+
+let isReady = false, isRunning = false, isWaiting = false, began = 0, asked = null, isAsked = false;
+
+const say = (words) => { $("status").textContent = words; };
+const seconds = (amount) => (amount < 0.1 ? "less than 0.1 s" : `${amount.toFixed(1)} s`);
+
+function state(words, running) {
+  isRunning = running;
+  $("stop").disabled = !running;
+  document.body.classList.toggle("running", running);
+  say(words);
+}
+
+function run() {
+  if (isRunning) return say("A program is running: Stop ends it.");
+  $("foreign").hidden = true;
+  editor.clear();
+  results.clear();
+  asked = null;
+  isAsked = false;
+  began = performance.now();
+  if (isReady) python.run(editor.text());
+  else isWaiting = true;
+  state(isReady ? "Running." : "Python is starting; then your program runs.", true);
+}
+
+// The numbers of a pad: the newest, and one question at a time.
+function ask(slot, numbers) {
+  asked = { slot, numbers };
+  if (!isAsked && !isRunning && isReady) askNow();
+}
+function askNow() {
+  isAsked = true;
+  python.call(asked.slot, asked.numbers);
+  asked = null;
+}
+
+function end(words) {
+  isReady = isWaiting = false;
+  results.endPads();
+  results.note(words);
+  state("A new Python is starting.", false);
+  python.replace();
+}
+
+function stop() {
+  if (!isRunning) return;
+  if (!isReady) { isWaiting = false; return state("Python is starting.", false); }
+  say("Stopping.");
+  python.stop(() => end(STOPPED));
+}
+const STOPPED = "Stopped. All names of the program are gone; Run starts it anew.";
+
+const heard = {
+  ready() {
+    isReady = true;
+    if (isWaiting) { isWaiting = false; python.run(editor.text()); say("Running."); }
+    else if (!isRunning) say("Ready.");
+  },
+  done({ seconds: time }) {
+    if (isAsked) { isAsked = false; if (asked) askNow(); return; }
+    state(`Done in ${seconds(time)}.`, false);
+    if (asked) askNow();
+  },
+  stopped: () => results.note("Stopped."),
+  crashed({ words }) {
+    if (!isReady) return state(`Python cannot start in this browser. ${words}`, false);
+    end(/memory|allocation/i.test(words) ? `Python has run out of memory and was started anew. ${KEPT}`
+      : /stack|recursion/i.test(words) ? `Too many calls inside each other: Python was started anew. ${KEPT}`
+        : `Python broke down and was started anew. ${KEPT} It said: ${words.slice(-300)}`);
+  },
+  error(error) {
+    editor.mark(error);
+    const source = error.line ? editor.text().split("\n")[error.line - 1] : undefined;
+    results.shows.error({ ...error, source }, () => editor.go(error));
+  },
+};
+const KEPT = "Your code is still here.";
+
+function hear(message) {
+  const answer = heard[message.kind];
+  if (answer) answer(message);
+  else results.shows[message.kind](message, ask);
+}
+
+// --- sharing ----------------------------------------------------------------------------------
+
+async function share() {
+  try {
+    const hash = await encoded(editor.text());
+    history.replaceState(null, "", hash);
+    $("link").value = location.href;
+    $("where").textContent = location.protocol === "file:"
+      ? "It opens this file on this computer. For others, put the file on a website first."
+      : "Whoever opens it sees this code; nothing runs before they press Run.";
+    $("shared").showModal();
+    $("link").select();
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    results.note(error.message);
+  }
+}
+
+async function copy() {
+  $("link").select();
+  try {
+    await navigator.clipboard.writeText($("link").value);
+    $("copied").textContent = "Copied.";
+  } catch {
+    $("copied").textContent = "This browser does not let the page copy: the link is selected, press Ctrl+C.";
+  }
+}
+
+// --- the beginning ----------------------------------------------------------------------------
+
+$("run").addEventListener("click", run);
+$("stop").addEventListener("click", stop);
+$("share").addEventListener("click", share);
+$("copy").addEventListener("click", copy);
+$("shared").addEventListener("close", () => { $("copied").textContent = ""; });
+$("back").addEventListener("click", showLast);
+$("chooser").addEventListener("change", choose);
+addEventListener("hashchange", follow);
+addEventListener("beforeunload", (event) => { if (drafts.isAtRisk()) event.preventDefault(); });
+addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && !event.defaultPrevented) run();
+});
+
+if (!(await follow())) (drafts.all().length ? showLast : () => showExample(0))();
+python.open(hear).catch((error) => say(`Python cannot start in this browser: ${error.message}`));
