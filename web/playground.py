@@ -59,7 +59,7 @@ ESBUILDS = {  # by what Python calls the system and the processor
     ("Windows", "AMD64"): "win32-x64",
     ("Windows", "ARM64"): "win32-arm64",
 }
-EXAMPLE = re.compile(r"^## (.+)\n\n(.*?)\n\n```python\n(.*?)^```$", re.M | re.S)
+EXAMPLE = re.compile(r"^## ([^\n]+)\n\n(.*?)\n\n```python\n(.*?)^```$", re.M | re.S)
 
 
 def build() -> Path:
@@ -102,7 +102,7 @@ def examples() -> list[Example]:
     """The programs of the list, in its order."""
     text = (HERE / "examples.md").read_text(encoding="utf-8")
     return [
-        Example(name, [" ".join(words.split()) for words in about.split("\n\n")], code)
+        Example(name, [" ".join(words.split()) for words in about.split("\n\n")], code.rstrip())
         for name, about, code in EXAMPLE.findall(text)
     ]
 

@@ -19,16 +19,14 @@ MOST_TEXT = 100_000  # characters that a run may print
 MOST_SHOWN = 200  # pictures and pages of a run
 MOST_SIZE = 8_000_000  # characters of one of them
 MOST_CALLS = 20  # lines of a traceback
-PAUSE = 0.1  # seconds between two messages of text
-FULL = 4_000  # characters after which one is sent sooner
+PAUSE = 0.1  # seconds after which text is sent that has no end of line yet
 
-# What a page can show, best first, and the method that gives it.
-SHOWN = {
+# What a page can show beside text, best first, and the method that gives it.
+METHODS = {
     "image/svg+xml": "_repr_svg_",
     "text/html": "_repr_html_",
     "image/png": "_repr_png_",
     "text/markdown": "_repr_markdown_",
-    "text/plain": "__repr__",
 }
 PLAIN = {
     "AssertionError": "An assert says what must be true here, and it is not.",
@@ -58,8 +56,7 @@ class Page:
         self.shown = 0
         self.room = MOST_TEXT
         self.left_out = 0
-        self.waiting: list[tuple[str, str]] = []
-        self.size = 0
+        self.stream, self.waiting = "", list[str]()
         self.sent = 0.0
 
     def send(self, kind: str, **content: Any) -> None:
@@ -68,34 +65,24 @@ class Page:
         self.post(json.dumps({"kind": kind, **content}))
 
     def write(self, stream: str, text: str) -> None:
-        """Text of a stream; what does not fit is counted."""
+        """Text of a stream, sent by lines; what does not fit is counted."""
+        if stream != self.stream:
+            self.flush()
         fits = text[: self.room]
         self.room -= len(fits)
         self.left_out += len(text) - len(fits)
-        if fits:
-            self.waiting.append((stream, fits))
-            self.size += len(fits)
-        if self.size > FULL or time.monotonic() - self.sent > PAUSE:
+        self.stream = stream
+        self.waiting.append(fits)
+        if "\n" in fits or time.monotonic() - self.sent > PAUSE:
             self.flush()
 
     def flush(self) -> None:
         """Sends the text that waits."""
-        waiting, self.waiting, self.size = self.waiting, [], 0
-        self.sent = time.monotonic()
-        for stream, text in _joined(waiting):
-            self.post(json.dumps({"kind": "text", "stream": stream, "text": text}))
+        text, self.waiting, self.sent = "".join(self.waiting), [], time.monotonic()
+        if text:
+            self.post(json.dumps({"kind": "text", "stream": self.stream, "text": text}))
         if self.left_out:
             self.post(json.dumps({"kind": "left out", "characters": self.left_out}))
-
-
-def _joined(pieces: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Pieces of one stream that follow each other, as one."""
-    together: list[str] = []
-    for k, (stream, text) in enumerate(pieces):
-        together.append(text)
-        if k + 1 == len(pieces) or pieces[k + 1][0] != stream:
-            yield stream, "".join(together)
-            together = []
 
 
 class Stream(io.TextIOBase):
@@ -112,6 +99,10 @@ class Stream(io.TextIOBase):
         """To the page."""
         self.page.write(self.stream, text)
         return len(text)
+
+    def flush(self) -> None:
+        """At once."""
+        self.page.flush()
 
 
 # --- what a program can show ---------------------------------------------------------------------
@@ -176,23 +167,27 @@ def looks(thing: object) -> tuple[str, str, str]:
     ('text/plain', '[1, 2]', '[1, 2]')
     """
     bundle = _bundle(thing)
-    told = bundle.get("text/plain") or _clipped(repr(thing))
-    mime = next((mime for mime in SHOWN if bundle.get(mime)), "text/plain")
-    content = bundle.get(mime) or told
+    told = _clipped(bundle.get("text/plain") or repr(thing))
+    mime = next((mime for mime in METHODS if bundle.get(mime)), "text/plain")
+    content = bundle[mime] if mime in METHODS else told
     if len(content) > MOST_SIZE:
         size = f"{len(content):,} characters, {MOST_SIZE:,} can be shown"
-        mime, content = "text/plain", f"{_clipped(told, 200)}\n(too large for this page: {size})"
-    return mime, content if mime in ("image/svg+xml", "text/html") else _clipped(content), told
+        return "text/plain", f"{_clipped(told, 200)}\n(too large for this page: {size})", told
+    return mime, content, told
 
 
 def _bundle(thing: object) -> Mapping[str, str]:
     """What a thing is in the kinds that it knows."""
-    if not isinstance(thing, type) and hasattr(thing, "_repr_mimebundle_"):
+    if isinstance(thing, type):
+        return {}
+    if isinstance(thing, str):
+        return {"text/plain": thing}
+    if hasattr(thing, "_repr_mimebundle_"):
         return dict(thing._repr_mimebundle_() or {})
     found = {}
-    for mime, method in SHOWN.items():
-        if not isinstance(thing, type) and hasattr(thing, method) and mime != "text/plain":
-            given = getattr(thing, method)()
+    for mime, method in METHODS.items():
+        given = getattr(thing, method, lambda: None)()
+        if given is not None:
             found[mime] = base64.b64encode(given).decode() if isinstance(given, bytes) else given
     return found
 
@@ -231,7 +226,8 @@ def run(code: str) -> None:
             shown = ast.Expression(last.value)
             value = eval(compile(shown, PROGRAM, "eval", dont_inherit=True), main.__dict__)
             if value is not None:
-                Shown(_slot(page), page).update(value)
+                thing = repr(value) if isinstance(value, str) else value
+                Shown(_slot(page), page).update(thing)
 
 
 def call(slot: int, numbers: Sequence[float]) -> None:

@@ -59,8 +59,8 @@ export function padOf(title, answer) {
 
   // By keys a cross shows where the pen is.
   const cross = () => {
-    pad.style.setProperty("--x", `${place[0] / SIDE * 100}%`);
-    pad.style.setProperty("--y", `${place[1] / SIDE * 100}%`);
+    pad.style.setProperty("--x", place[0] / SIDE);
+    pad.style.setProperty("--y", place[1] / SIDE);
     pad.classList.toggle("drawing", isDown);
   };
   canvas.addEventListener("keydown", (event) => {

@@ -17,13 +17,21 @@ function show(source, code) {
   shown = source;
   editor.show(code);
   $("words").hidden = !source.words;
-  $("words").replaceChildren(...(source.words ?? []).map((words) => {
-    const line = document.createElement("p");
-    line.textContent = words;
-    return line;
-  }));
+  $("words").replaceChildren(...(source.words ?? []).map(paragraph));
   $("foreign").hidden = !source.isForeign;
   list();
+}
+
+// A paragraph in which `code` stands between backticks.
+function paragraph(words) {
+  const made = document.createElement("p");
+  made.append(...words.split("`").map((text, k) => {
+    if (k % 2 === 0) return text;
+    const code = document.createElement("code");
+    code.textContent = text;
+    return code;
+  }));
+  return made;
 }
 
 function typed(code) {
@@ -80,88 +88,114 @@ async function follow() {
 
 // --- a run ------------------------------------------------------------------------------------
 
-let isReady = false, isRunning = false, isWaiting = false, began = 0, asked = null, isAsked = false;
+const KEPT = "Your code is still here.";
+const STOPPED = "Stopped. All names of the program are gone; Run starts it anew.";
+const LONG = 500; // ms that a pad's answer may take before Stop is offered
+const CAUSES = [ // what a worker that broke down says, and what that means
+  [/memory|allocation/i, "Python ran out of memory and was started anew."],
+  [/stack|recursion/i, "Too many calls inside each other: Python was started anew."],
+];
+
+let isReady = false, isWaiting = false; // Python; a program, for Python
+let doing = null; // "program" or "answer"
+let ran = ""; // the program of the results
+let asked = null, slow; // what a pad asks next; a timer
 
 const say = (words) => { $("status").textContent = words; };
 const seconds = (amount) => (amount < 0.1 ? "less than 0.1 s" : `${amount.toFixed(1)} s`);
 
-function state(words, running) {
-  isRunning = running;
-  $("stop").disabled = !running;
-  document.body.classList.toggle("running", running);
+function state(words, isBusy) {
+  clearTimeout(slow);
+  $("stop").disabled = !isBusy;
+  document.body.classList.toggle("running", isBusy);
   say(words);
 }
 
 function run() {
-  if (isRunning) return say("A program is running: Stop ends it.");
+  if (doing === "program" || isWaiting) return say("A program is running: Stop ends it.");
   $("foreign").hidden = true;
   editor.clear();
   results.clear();
   asked = null;
-  isAsked = false;
-  began = performance.now();
-  if (isReady) python.run(editor.text());
-  else isWaiting = true;
-  state(isReady ? "Running." : "Python is starting; then your program runs.", true);
+  if (isReady && !doing) begin();
+  else {
+    isWaiting = true;
+    state("Python is starting; then your program runs.", true);
+  }
+  if (matchMedia("(max-width: 899px)").matches) $("results").scrollIntoView();
 }
 
-// The numbers of a pad: the newest, and one question at a time.
+function begin() {
+  isWaiting = false;
+  doing = "program";
+  ran = editor.text();
+  python.run(ran);
+  state("Running.", true);
+}
+
+// What is drawn in a pad goes to its function: the newest numbers, one question at a time.
 function ask(slot, numbers) {
   asked = { slot, numbers };
-  if (!isAsked && !isRunning && isReady) askNow();
-}
-function askNow() {
-  isAsked = true;
-  python.call(asked.slot, asked.numbers);
-  asked = null;
+  if (isReady && !doing) answer();
 }
 
-function end(words) {
+function answer() {
+  doing = "answer";
+  python.call(asked.slot, asked.numbers);
+  asked = null;
+  slow = setTimeout(() => state("Answering.", true), LONG);
+}
+
+function stop() {
+  if (isWaiting) {
+    isWaiting = false;
+    state(isReady ? "Ready." : "Python is starting.", false);
+  } else if (doing) {
+    say("Stopping.");
+    python.stop(() => replace(STOPPED));
+  }
+}
+
+function replace(words) {
   isReady = isWaiting = false;
+  doing = asked = null;
   results.endPads();
   results.note(words);
   state("A new Python is starting.", false);
   python.replace();
 }
 
-function stop() {
-  if (!isRunning) return;
-  if (!isReady) { isWaiting = false; return state("Python is starting.", false); }
-  say("Stopping.");
-  python.stop(() => end(STOPPED));
-}
-const STOPPED = "Stopped. All names of the program are gone; Run starts it anew.";
-
 const heard = {
   ready() {
     isReady = true;
-    if (isWaiting) { isWaiting = false; python.run(editor.text()); say("Running."); }
-    else if (!isRunning) say("Ready.");
+    if (isWaiting) begin();
+    else state("Ready.", false);
   },
   done({ seconds: time }) {
-    if (isAsked) { isAsked = false; if (asked) askNow(); return; }
-    state(`Done in ${seconds(time)}.`, false);
-    if (asked) askNow();
+    const was = doing;
+    doing = null;
+    if (isWaiting) begin();
+    else if (asked) answer();
+    else state(was === "program" ? `Done in ${seconds(time)}.` : "Ready.", false);
   },
   stopped: () => results.note("Stopped."),
   crashed({ words }) {
     if (!isReady) return state(`Python cannot start in this browser. ${words}`, false);
-    end(/memory|allocation/i.test(words) ? `Python has run out of memory and was started anew. ${KEPT}`
-      : /stack|recursion/i.test(words) ? `Too many calls inside each other: Python was started anew. ${KEPT}`
-        : `Python broke down and was started anew. ${KEPT} It said: ${words.slice(-300)}`);
+    const [, meaning] = CAUSES.find(([pattern]) => pattern.test(words))
+      ?? [null, `Python broke down and was started anew. It said: ${words.slice(-300)}`];
+    replace(`${meaning} ${KEPT}`);
   },
   error(error) {
-    editor.mark(error);
-    const source = error.line ? editor.text().split("\n")[error.line - 1] : undefined;
-    results.shows.error({ ...error, source }, () => editor.go(error));
+    if (doing === "answer") results.endPads();
+    if (editor.text() === ran) editor.mark(error);
+    const source = error.line ? ran.split("\n")[error.line - 1] : undefined;
+    results.show({ ...error, source }, () => editor.go(error));
   },
 };
-const KEPT = "Your code is still here.";
 
 function hear(message) {
-  const answer = heard[message.kind];
-  if (answer) answer(message);
-  else results.shows[message.kind](message, ask);
+  const act = heard[message.kind] ?? ((other) => results.show(other, ask));
+  act(message);
 }
 
 // --- sharing ----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // runs; pages are frames that reach nothing else.
 import { padOf } from "./pad.js";
 
+const WIDE = 640; // pixels of a picture that has a line of its own
 const home = document.getElementById("results");
 const slots = new Map(); // what is shown, by its number
 const waiting = new Map(); // the newest look of each, for the next frame
@@ -68,8 +69,10 @@ function figure(slot) {
   const element = made("figure", "shown");
   element.append(made("div", "look"));
   if (home.requestFullscreen) {
-    const large = made("button", "large", "Full screen");
+    const large = made("button", "large", "\u2922");
     large.type = "button";
+    large.title = "Full screen";
+    large.setAttribute("aria-label", "Full screen");
     large.addEventListener("click", () => (document.fullscreenElement
       ? document.exitFullscreen() : element.requestFullscreen()));
     element.append(large);
@@ -78,11 +81,6 @@ function figure(slot) {
   home.append(element);
   return element;
 }
-document.addEventListener("fullscreenchange", () => {
-  for (const button of home.querySelectorAll("button.large"))
-    button.textContent = button.parentElement === document.fullscreenElement ? "Back" : "Full screen";
-});
-
 // A picture that changes is swapped when it can be painted: nothing flickers.
 async function look(slot) {
   const message = waiting.get(slot);
@@ -91,7 +89,8 @@ async function look(slot) {
   if (!element || !message) return;
   const fresh = LOOKS[message.mime](message.mime, message.content, message.told);
   if (fresh.decode) await fresh.decode().catch(() => {});
-  element.dataset.mime = message.mime;
+  element.classList.toggle("wide", fresh.tagName !== "IMG" || fresh.naturalWidth > WIDE);
+  element.classList.toggle("opens", fresh.matches("img, iframe.page"));
   element.firstChild.replaceChildren(fresh);
 }
 
@@ -101,11 +100,26 @@ function follow(add) {
   if (isAtEnd) home.scrollTop = home.scrollHeight;
 }
 
-export const shows = {
-  text({ stream, text }) {
-    let last = home.lastElementChild;
-    if (!last?.matches(`pre.${stream}`)) home.append(last = made("pre", stream));
-    follow(() => last.append(text));
+// Lines come by the thousand: they are put in together, a few times a second.
+const lines = [];
+let soon = 0;
+
+function write() {
+  clearTimeout(soon);
+  soon = 0;
+  if (lines.length) follow(() => {
+    for (const { stream, text } of lines.splice(0)) {
+      let last = home.lastElementChild;
+      if (!last?.matches(`pre.${stream}`)) home.append(last = made("pre", stream));
+      last.append(text);
+    }
+  });
+}
+
+const shows = {
+  text(message) {
+    lines.push(message);
+    soon ||= setTimeout(write, 40);
   },
   show(message) {
     const element = slots.get(message.slot);
@@ -150,9 +164,19 @@ export const shows = {
   },
 };
 
-export const note = (words) => follow(() => home.append(made("p", "note", words)));
+// What came from the worker; `more` is what a pad asks, or where an error leads.
+export function show(message, more) {
+  if (message.kind !== "text") write();
+  shows[message.kind](message, more);
+}
+
+export function note(words) {
+  write();
+  follow(() => home.append(made("p", "note", words)));
+}
 
 export function clear() {
+  lines.length = 0;
   slots.clear();
   waiting.clear();
   home.replaceChildren();
