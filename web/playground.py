@@ -40,6 +40,17 @@ EDITOR = {  # CodeMirror and what it needs, each at a version of its own
     "style-mod": "4.1.5",
     "w3c-keyname": "2.2.8",
 }
+SCRIPTS = {**EDITOR, "pyodide": PYODIDE}  # what the scripts of the page import
+OPTIONS = (
+    "--bundle",
+    "--minify",
+    "--charset=utf8",
+    "--legal-comments=inline",
+    "--log-level=error",
+    "--define:import.meta.url=location.href",  # a worker from a blob is no module
+    "--external:node:*",  # Pyodide asks for them under Node alone
+    "--external:ws",
+)
 MOST_CODE = 100_000  # characters of a link, as link.js has it
 POLICY = {
     "default-src": "'none'",
@@ -126,14 +137,29 @@ def _parts() -> dict[str, str]:
         _bytes("wasm", gzip.compress((pyodide / "pyodide.asm.wasm").read_bytes(), 9, mtime=0)),
         _bytes("library", (pyodide / "python_stdlib.zip").read_bytes()),
     ]
-    for wheel in (own_wheel(), *wheels([GRAPHVIZ], PYTHON)):
-        parts.append(_bytes(wheel.name, wheel.read_bytes(), 'data-kind="wheel" '))
+    parts += [
+        _bytes(wheel.name, wheel.read_bytes(), 'data-kind="wheel" ')
+        for wheel in (own_wheel(), *wheels([GRAPHVIZ], PYTHON))
+    ]
     return {
         "policy": "; ".join(f"{name} {allowed}" for name, allowed in POLICY.items()),
         "style": shared("base.css") + (HERE / "playground.css").read_text(encoding="utf-8"),
         "script": bundled("page.js", "esm"),
-        "parts": "\n".join(parts),
+        "parts": "\n".join([*parts, _licences()]),
     }
+
+
+def _licences() -> str:
+    """What others have written in this page, and on which terms."""
+    texts = []
+    for name, version in SCRIPTS.items():
+        folder = npm(name, version)
+        about = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        terms = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("LICENSE*"))]
+        source = about.get("repository", {})
+        where = source if isinstance(source, str) else source.get("url", "")
+        texts.append("\n".join([f"{name} {version}: {about['license']}, {where}", *terms]))
+    return _json("licences", texts)
 
 
 def _json(name: str, content: Any) -> str:
@@ -152,11 +178,8 @@ def bundled(name: str, form: str) -> str:
         raise BuildError(f"esbuild is not taken here for {' '.join(system)}: see ESBUILDS")
     package = npm(f"@esbuild/{ESBUILDS[system]}", ESBUILD)
     program = package / ("esbuild.exe" if system[0] == "Windows" else "bin/esbuild")
-    aliases = {name: npm(name, version) for name, version in {**EDITOR, "pyodide": PYODIDE}.items()}
-    command = [str(program), str(HERE / name), "--bundle", "--minify", f"--format={form}"]
-    command += ["--define:import.meta.url=location.href", "--charset=utf8", "--legal-comments=inline", "--log-level=error"]
-    command += ["--external:node:*", "--external:ws"]
-    command += [f"--alias:{name}={folder}" for name, folder in aliases.items()]
+    aliases = [f"--alias:{name}={npm(name, version)}" for name, version in SCRIPTS.items()]
+    command = [str(program), str(HERE / name), f"--format={form}", *aliases, *OPTIONS]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     if done.returncode:
         raise BuildError(f"esbuild cannot bundle {name}:\n{done.stderr}")

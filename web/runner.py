@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import gc
 import io
 import json
 import linecache
@@ -201,11 +202,22 @@ def _clipped(text: str, most: int = MOST_TEXT) -> str:
 # --- a run ---------------------------------------------------------------------------------------
 
 
+_page: Page
+
+
 def start(post: Callable[[str], object]) -> None:
     """Makes ready: messages are JSON texts, and `post` takes them to the page."""
     global _page  # noqa: PLW0603 (one worker has one page)
     _page = Page(post)
     __import__("nn")  # so that the first run need not wait for it
+
+
+def free(all: bool) -> None:
+    """Forgets the program that has run; with `all` also one whose pads are in use."""
+    if all or not _page.pads:
+        _page.pads.clear()
+        sys.modules["__main__"] = ModuleType("__main__")
+        gc.collect()
 
 
 def run(code: str) -> None:

@@ -165,11 +165,19 @@ function replace(words) {
   python.replace();
 }
 
+// Another Python, between two programs; one that was asked for meanwhile runs there.
+function again() {
+  isWaiting ||= doing === "program";
+  isReady = false;
+  doing = null;
+  python.replace();
+}
+
 const heard = {
   ready() {
     isReady = true;
     if (isWaiting) begin();
-    else state("Ready.", false);
+    else if (!$("status").textContent.startsWith("Done")) state("Ready.", false);
   },
   done({ seconds: time }) {
     const was = doing;
@@ -179,7 +187,8 @@ const heard = {
     else state(was === "program" ? `Done in ${seconds(time)}.` : "Ready.", false);
   },
   stopped: () => results.note("Stopped."),
-  crashed({ words }) {
+  crashed({ words, isIdle }) {
+    if (isIdle) return again();
     if (!isReady) return state(`Python cannot start in this browser. ${words}`, false);
     const [, meaning] = CAUSES.find(([pattern]) => pattern.test(words))
       ?? [null, `Python broke down and was started anew. It said: ${words.slice(-300)}`];

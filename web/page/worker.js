@@ -3,6 +3,7 @@ import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { loadPyodide } from "pyodide/pyodide.mjs";
 
 const NOWHERE = "https://playground.invalid/"; // what Pyodide asks for there is at hand
+const MOST_MEMORY = 2 ** 30, PAGE = 2 ** 16; // bytes: what the machine can spare
 let runner;
 
 const asked = {
@@ -16,9 +17,14 @@ const asked = {
     // Compiled once by the page, for all its workers.
     WebAssembly.instantiateStreaming = async (_, imports) => (
       { module: wasm, instance: await WebAssembly.instantiate(wasm, imports) });
+    const { grow } = WebAssembly.Memory.prototype;
+    WebAssembly.Memory.prototype.grow = function within(pages) {
+      if (this.buffer.byteLength + pages * PAGE > MOST_MEMORY) throw new RangeError("no memory");
+      return grow.call(this, pages);
+    };
     const python = await loadPyodide({
       createPyodideModule, indexURL: NOWHERE, stdLibURL: `${NOWHERE}python_stdlib.zip`,
-      lockFileContents: lock,
+      lockFileContents: lock, stdin: () => null,
     });
     for (const wheel of wheels) python.unpackArchive(wheel, "whl");
     if (interrupt) python.setInterruptBuffer(interrupt);
@@ -27,14 +33,30 @@ const asked = {
     runner.start((text) => postMessage(JSON.parse(text)));
     postMessage({ kind: "ready" });
   },
-  run: ({ code }) => runner.run(code),
+  run({ code }) {
+    free(true);
+    runner.run(code);
+    free(false);
+  },
   call: ({ slot, numbers }) => runner.call(slot, numbers),
 };
+
+// Forgets the program before. A very deep graph may be too deep to be taken apart: that ends Python,
+// and the page need not speak of it.
+function free(all) {
+  try {
+    runner.free(all);
+  } catch (error) {
+    error.isIdle = true;
+    throw error;
+  }
+}
 
 addEventListener("message", async ({ data }) => {
   try {
     await asked[data.ask](data);
   } catch (error) {
-    postMessage({ kind: "crashed", words: String(error?.message ?? error).slice(-4000) });
+    const words = String(error?.message ?? error).slice(-4000);
+    postMessage({ kind: "crashed", words, isIdle: error?.isIdle });
   }
 });
