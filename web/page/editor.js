@@ -48,6 +48,7 @@ export function editor(parent, { typed, run }) {
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
     EditorView.contentAttributes.of({
       "aria-label": "Program in Python", "aria-describedby": "leave", spellcheck: "false",
+      tabindex: "0",
     }),
     EditorView.updateListener.of((update) => {
       const byReader = update.transactions.some((t) => t.docChanged);

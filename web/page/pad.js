@@ -1,7 +1,7 @@
 // A square to draw in, by mouse, finger or keys: 8 x 8 numbers, laid out as the digits of nn are.
 
 const SIDE = 256, CELLS = 8, FINE = 32; // pixels of the canvas; of the result; of what is counted
-const STROKE = 24, LEAST = 60; // widths; how wide a drawing is taken to be at least
+const STROKE = 34, LEAST = 80; // widths; how wide a drawing is taken to be at least
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export function padOf(title, answer) {
