@@ -660,6 +660,24 @@ def test_what_was_typed_is_kept_through_examples_and_a_closed_tab(tab, built):
 
 
 @WHOLE
+def test_each_changed_example_is_kept_by_a_name_of_its_own(tab):
+    one = tab()
+    names = []
+    for code in ("first = 1", "second = 2"):
+        one.page.locator("#chooser").select_option("example 0")
+        one.write(code)
+        names.append(one.page.locator("#chooser option:checked").inner_text())
+    assert names == ["A neuron, changed", "A neuron, changed (2)"]
+    for name, code in zip(names, ("first = 1", "second = 2"), strict=True):
+        one.page.locator("#chooser").select_option(name)
+        assert one.page.locator(".cm-content").inner_text().strip() == code
+        one.page.locator(".cm-content").press("Control+End")
+        one.page.keyboard.type(" ")  # changed again, it is the newest
+    one.page.locator("#chooser").select_option(names[0])
+    assert "first" in one.page.locator(".cm-content").inner_text()
+
+
+@WHOLE
 def test_by_keyboard_alone(tab):
     one = tab()
     for wanted in ("chooser", "run", "share"):

@@ -53,12 +53,12 @@ function list() {
     found.append(...options);
     return found;
   };
-  const own = drafts.all().map((draft, k) => option(`own ${k}`, draft.name)).reverse();
+  const own = drafts.all().map(({ name }) => option(`own ${name}`, name)).reverse();
   const kinds = [group("Examples", EXAMPLES.map(({ name }, k) => option(`example ${k}`, name)))];
   if (own.length) kinds.unshift(group("Your code", own));
   if (shown.isForeign && !shown.draft) kinds.unshift(option("link", "From a link"));
   $("chooser").replaceChildren(...kinds);
-  $("chooser").value = shown.draft ? `own ${drafts.all().indexOf(shown.draft)}` : shown.key;
+  $("chooser").value = shown.draft ? `own ${shown.draft.name}` : shown.key;
   $("back").hidden = !own.length || Boolean(shown.draft);
 }
 
@@ -67,9 +67,9 @@ const showDraft = (draft) => show({ name: draft.name, draft }, draft.text);
 const showLast = () => showDraft(drafts.all().at(-1));
 
 function choose() {
-  const [kind, k] = $("chooser").value.split(" ");
-  if (kind === "example") showExample(Number(k));
-  else if (kind === "own") showDraft(drafts.all()[k]);
+  const [, kind, which] = $("chooser").value.match(/(\w+) ?(.*)/);
+  if (kind === "example") showExample(Number(which));
+  else if (kind === "own") showDraft(drafts.all().find(({ name }) => name === which));
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 }
 

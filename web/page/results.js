@@ -71,8 +71,8 @@ function figure(slot) {
   if (home.requestFullscreen) {
     const large = made("button", "large", "\u2922");
     large.type = "button";
-    large.title = "Full screen";
-    large.setAttribute("aria-label", "Full screen");
+    large.title = "Full screen, and back";
+    large.setAttribute("aria-label", large.title);
     large.addEventListener("click", () => (document.fullscreenElement
       ? document.exitFullscreen() : element.requestFullscreen()));
     element.append(large);
