@@ -19,7 +19,7 @@ PROGRAM = "program.py"  # what the reader's code is called in a traceback
 MOST_TEXT = 100_000  # characters that a run may print
 MOST_SHOWN = 200  # pictures and pages of a run
 MOST_SIZE = 8_000_000  # characters of one of them
-MOST_CALLS = 20  # lines of a traceback
+MOST_CALLS = 20  # of a traceback, the last ones
 PAUSE = 0.1  # seconds after which text is sent that has no end of line yet
 
 # What a page can show beside text, best first, and the method that gives it.
@@ -228,7 +228,7 @@ def run(code: str) -> None:
     main.__dict__.update(display=displayer(page), pad=padder(page))
     sys.modules["__main__"] = main
     linecache.cache[PROGRAM] = (len(code), None, code.splitlines(keepends=True), PROGRAM)
-    with _told(page):
+    with _reported(page):
         tree = ast.parse(code, PROGRAM)
         last = tree.body[-1] if tree.body else None
         if isinstance(last, ast.Expr):
@@ -246,14 +246,14 @@ def call(slot: int, numbers: Sequence[float]) -> None:
     """Asks a pad's function, and shows what it gives."""
     answer = _page.pads.get(slot)
     if answer is not None:
-        with _told(_page):
+        with _reported(_page):
             value = answer(list(numbers))
             if value is not None:
                 Shown(-slot, _page).update(value)
 
 
 @contextmanager
-def _told(page: Page) -> Iterator[None]:
+def _reported(page: Page) -> Iterator[None]:
     """Sends what is printed inside, then how it ended."""
     began = time.monotonic()
     try:

@@ -182,6 +182,7 @@ const heard = {
   done({ seconds: time }) {
     const was = doing;
     doing = null;
+    results.write();
     if (isWaiting) begin();
     else if (asked) answer();
     else state(was === "program" ? `Done in ${seconds(time)}.` : "Ready.", false);

@@ -104,7 +104,7 @@ function follow(add) {
 const lines = [];
 let soon = 0;
 
-function write() {
+export function write() {
   clearTimeout(soon);
   soon = 0;
   if (lines.length) follow(() => {
