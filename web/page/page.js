@@ -10,7 +10,7 @@ const EXAMPLES = JSON.parse($("examples").textContent); // [{ name, words, code 
 
 // --- the program ------------------------------------------------------------------------------
 
-let shown = { name: "", isExample: false, draft: null };
+let shown; // { name, words, isForeign, key: what the list calls it, draft: once it was changed }
 const editor = editorIn($("editor"), { typed, run });
 
 function show(source, code) {
@@ -38,8 +38,7 @@ function typed(code) {
   editor.clear();
   if (shown.draft) drafts.changed(shown.draft, code);
   else {
-    shown.draft = drafts.begun(shown.isForeign ? "From a link, changed" : `${shown.name}, changed`, code);
-    shown.key = null;
+    shown.draft = drafts.begun(`${shown.name}, changed`, code);
     list();
   }
 }
