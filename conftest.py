@@ -21,6 +21,7 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("vectormath", "wasm", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
     *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "page_browser"),
+    "playground",
 )
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import shutil
+import time
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
@@ -81,6 +82,25 @@ def stepping(made: Any, _: Any) -> Step:
         return Measured([], quantiles(times, n=20)[-1], note)
 
     return step
+
+
+def first_output(path: Path) -> tuple[float, int]:
+    """Seconds from opening the playground to the picture of its first example, and its bytes.
+
+    Run is pressed as soon as the page is there: Python starts first.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program(), args=FLAGS)
+        page = browser.new_page()
+        began = time.perf_counter()
+        page.goto(path.as_uri())
+        page.locator("#run").click()
+        page.locator("#results img").wait_for(timeout=120_000)
+        seconds = time.perf_counter() - began
+        browser.close()
+    return seconds, path.stat().st_size
 
 
 def _step(nin: int, nouts: list[int], **options: Any) -> Watchable:

@@ -9,6 +9,7 @@ from web.packages import BuildError
 THINGS = {  # what `python -m web NAME` makes, by the module that builds it
     "docs": "the site of the pages: guides, notebooks as they ran, a gallery, the API",
     "lite": "the course in JupyterLite: notebooks that run in a browser",
+    "playground": "one HTML file: an editor, Python, and this project",
     "suite": "nothing: runs the tests in Pyodide under Node, and counts them",
 }
 

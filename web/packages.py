@@ -58,12 +58,12 @@ def wheels(requirements: Sequence[str], python: str) -> list[Path]:
 
 def own_wheel() -> Path:
     """The wheel of this project as it stands now."""
-    folder = BUILD / "wheel"
-    shutil.rmtree(folder, ignore_errors=True)
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    _run([*pip, "--wheel-dir", str(folder), str(ROOT)], "see what pip says above")
-    (wheel,) = folder.glob("brickgrad-*.whl")
-    return wheel
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=BUILD) as room:  # two may build at once
+        pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+        _run([*pip, "--wheel-dir", room, str(ROOT)], "see what pip says above")
+        (wheel,) = Path(room).glob("brickgrad-*.whl")
+        return wheel.replace(BUILD / wheel.name)
 
 
 def _run(command: Sequence[str], advice: str) -> None:

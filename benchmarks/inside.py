@@ -1,0 +1,48 @@
+"""Runs in Pyodide, in a web page: a step of training by each way of running it."""
+
+import time
+from statistics import median
+
+from benchmarks import ours
+from benchmarks.works import WORKS
+from engine.replay.backends import backend
+from engine.replay.roll import roll
+from engine.replay.watch import record
+
+TRAININGS = {"W1": ours.demo, "W2": ours.gpt, "W3": ours.digits}
+BURST = 0.2  # seconds: clocks of browsers tick slowly
+TURNS = 5
+
+
+def figures(work: str) -> dict[str, float]:
+    """Seconds of a step: eager, and replayed in Python and as WebAssembly; and of making that."""
+    made, task = TRAININGS[work], WORKS[work].task()
+    steps = {"eager": ours.own_loop(made, "eager", task)}
+    steps |= {name: ours.descent(made, name, task) for name in ("python", "wasm")}
+    found = {name: _seconds(step) for name, step in steps.items()}
+    training = made(task)
+    with record() as seen:
+        loss = training.loss(*training.batches[0])
+    tape = seen.tape([], [loss])
+    program, times = roll(tape), []
+    for _ in range(TURNS):
+        start = time.perf_counter()
+        backend("wasm").compile(program, tape)
+        times.append(time.perf_counter() - start)
+    return {**found, "making": median(times)}
+
+
+def _seconds(step: ours.Step) -> float:
+    """What one step takes of so many as fill a burst: the median of some turns."""
+    number, count, times = 0, 1, list[float]()
+    while len(times) < TURNS:
+        start = time.perf_counter()
+        for _ in range(count):
+            step(number)
+            number += 1
+        taken = time.perf_counter() - start
+        if taken > BURST or count == 1 and taken > BURST / 2:
+            times.append(taken / count)
+        else:
+            count *= 2
+    return median(times)

@@ -1,0 +1,753 @@
+"""The playground: its links, what runs a program in it, and the built page in a real browser."""
+
+import base64
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from urllib.request import urlopen
+
+import pytest
+from browsers import chromium
+from scripts import running
+
+from web import playground, runner
+from web.packages import BuildError, npm
+from web.playground import MOST_CODE, NAME, build, examples, link
+
+WHOLE = pytest.mark.whole
+PATIENCE = 120_000  # ms: a busy machine starts Python slowly
+TEXTS = [
+    "",
+    "print('Zürich, \N{GREEK SMALL LETTER LAMDA}, \N{ROBOT FACE}')\n",
+    "x = '</script><script>alert(1)</script>'  # <!--\n",
+    "\n".join(f"w{k} = Value({k * 0.37})" for k in range(1000)),
+    "\x00\x7f\u2028",
+]
+
+
+def packed(content):
+    """Bytes as a link holds them, whatever they are."""
+    deflate = zlib.compressobj(level=9, wbits=-15)
+    letters = base64.urlsafe_b64encode(deflate.compress(content) + deflate.flush()).decode()
+    return f"#code={letters.rstrip('=')}"
+
+
+# --- links -----------------------------------------------------------------------------------
+
+SCRIPT = base64.b64encode((playground.HERE / "link.js").read_bytes()).decode()
+READ = """async ([way, text]) => {
+  const { decoded, encoded } = await import("data:text/javascript;base64,%s");
+  const act = way === "read" ? decoded : encoded;
+  return act(text).then((found) => ({ found }), (error) => (
+    { refused: error.message, as: error.constructor.name }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def page_link():
+    with running(READ % SCRIPT) as ask:
+        yield ask
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_link_of_python_is_read_by_the_page_and_one_of_the_page_by_python(page_link, text):
+    base, _, letters = link(text, "there.html").partition("#code=")
+    assert base == "there.html"
+    assert re.fullmatch("[A-Za-z0-9_-]+", letters)
+    assert page_link(["read", f"#code={letters}"]) == {"found": text}
+    made = page_link(["make", text])["found"].removeprefix("#code=")
+    assert re.fullmatch("[A-Za-z0-9_-]+", made)
+    padded = base64.urlsafe_b64decode(made + "=" * (-len(made) % 4))
+    assert zlib.decompress(padded, wbits=-15).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("hash", "words"),
+    [
+        ("#code=%", "damaged"),
+        ("#code=AAAA", "damaged"),
+        (link("print(1)").partition(".html")[2][:-4], "damaged"),  # cut off
+        (packed(b"\xff\xfe"), "damaged"),  # no UTF-8
+        (packed(b"a" * (MOST_CODE + 1)), "too long"),
+        (packed(b"\0" * 100_000_000), "too long"),  # of 130 kB
+        ("#code=" + "A" * 1_000_000, "too long"),
+    ],
+)
+def test_a_broken_or_hostile_link_ends_in_plain_words(page_link, hash, words):
+    began = time.monotonic()
+    answer = page_link(["read", hash])
+    assert answer["as"] == "LinkError"
+    assert words in answer["refused"]
+    assert time.monotonic() - began < 5  # 100 MB are not unpacked
+
+
+def test_an_address_without_code_has_none(page_link):
+    assert [page_link(["read", hash]) for hash in ("", "#57")] == [{"found": None}] * 2
+
+
+def test_too_much_code_for_a_link_is_refused_by_both(page_link):
+    longest = "x" * MOST_CODE
+    assert page_link(["read", link(longest).partition(".html")[2]]) == {"found": longest}
+    assert "100,001 characters" in page_link(["make", longest + "x"])["refused"]
+    with pytest.raises(ValueError, match="100,000 characters of code, got 100,001"):
+        link(longest + "x")
+
+
+def test_the_examples_say_what_to_see_and_what_to_try():
+    found = examples()
+    assert len(found) == 6
+    for example in found:
+        assert example.words[-1].startswith("Try: ")
+        compile(example.code, example.name, "exec")
+
+
+# --- what runs a program ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs a program in this process: its messages."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    messages = []
+    runner.start(lambda text: messages.append(json.loads(text)))
+
+    def told(code):
+        messages.clear()
+        runner.run(code)
+        assert messages[-1]["kind"] == "done"
+        return messages[:-1]
+
+    yield told
+    runner.free(all=True)
+
+
+def texts(messages, stream="out"):
+    return "".join(m["text"] for m in messages if m["kind"] == "text" and m["stream"] == stream)
+
+
+def error_of(messages):
+    (error,) = (message for message in messages if message["kind"] == "error")
+    return error
+
+
+def test_each_line_is_sent_as_it_is_printed(run):
+    assert [m["text"] for m in run("print('a')\nprint('b', 1)")] == ["a\n", "b 1\n"]
+    both = run("import sys\nprint('a')\nprint('b', file=sys.stderr)\nprint('c', end='')")
+    assert (texts(both), texts(both, "err")) == ("a\nc", "b\n")
+
+
+def test_the_last_expression_is_shown_as_a_notebook_would(run):
+    (shown,) = run("'a' 'b'")
+    assert (shown["mime"], shown["content"]) == ("text/plain", "'ab'")
+    (shown,) = run("from engine import Value, draw\ndraw(Value(2.0, 'x') * 3)")
+    assert shown["mime"] == "image/svg+xml"
+    assert shown["content"].startswith("<svg")
+    assert shown["told"].startswith("value: data 6.0000")
+    (shown,) = run("from nn.pages.walks import race_page\nrace_page()")
+    assert shown["mime"] == "text/html"
+    assert run("x = 1") == run("None") == run("") == run("# nothing") == []
+
+
+def test_kinds_are_taken_in_their_order(run):
+    class_ = (
+        "class A:\n"
+        " def _repr_html_(self): return '<b>'\n"
+        " def _repr_png_(self): return b'123'\n"
+        " def __repr__(self): return 'an A'\n"
+    )
+    assert run(class_ + "A()")[0]["mime"] == "text/html"
+    (shown,) = run(class_.replace("_repr_html_", "_other") + "A()")
+    assert (shown["mime"], shown["content"]) == ("image/png", "MTIz")
+    assert run(class_ + "A")[0]["mime"] == "text/plain"  # a class is no such thing
+
+
+def test_what_is_shown_can_change(run):
+    one, two, three = run("a = display('a', 'b', display_id=True)\na.update('c')")
+    assert [m["content"] for m in (one, two, three)] == ["a", "b", "c"]
+    assert one["slot"] != two["slot"] == three["slot"]
+    assert run("display('a')")[0]["content"] == "a"
+
+
+def test_each_program_is_a_new_main_module(run):
+    run("x = 1")
+    assert error_of(run("x"))["words"].startswith("name 'x' is not defined")
+    code = "from dataclasses import dataclass\n@dataclass\nclass A:\n x: int = 1\nA(), __name__"
+    assert run(code)[0]["content"] == "(A(x=1), '__main__')"
+
+
+def test_an_error_names_the_line_the_columns_and_the_calls(run):
+    error = error_of(run("def f(a):\n    return 1 + a / 0\n\nf(2)\n"))
+    assert (error["name"], error["words"]) == ("ZeroDivisionError", "division by zero")
+    assert (error["line"], error["column"], error["end"]) == (2, 16, 21)
+    assert error["plain"] == "Nothing can be divided by 0."
+    calls = error["calls"]
+    assert 'File "program.py", line 4' in calls
+    assert "return 1 + a / 0" in calls
+    assert "runner" not in calls
+
+
+def test_an_error_of_the_library_keeps_its_words_and_names_our_line(run):
+    code = "from nn import MLP\n\n\ndef net():\n    return MLP(2, [0])\n\n\nnet()\n"
+    error = error_of(run(code))
+    with pytest.raises(ValueError, match=r".") as raised:
+        exec(code, {})
+    assert (error["name"], error["words"]) == ("ValueError", str(raised.value))
+    assert error["line"] == 5
+    assert "module.py" in error["calls"]
+
+
+def test_an_error_that_came_of_another_tells_both_without_our_frames(run):
+    code = "try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    raise KeyError('a') from e\n"
+    error = error_of(run(code))
+    assert (error["line"], error["words"]) == (4, "'a'")
+    assert "division by zero" in error["calls"]
+    assert "runner" not in error["calls"]
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "column"),
+    [("x = 1\nprint(x\ny = 2\n", 2, 6), ("a b", 1, 3), ("if 1:\nprint(2)", 2, 1)],
+)
+def test_a_syntax_error_points_to_its_column(run, code, line, column):
+    error = error_of(run(code))
+    assert error["is_syntax"]
+    assert (error["line"], error["calls"]) == (line, "")
+    assert abs(error["column"] - column) <= 2  # versions of Python point to either end
+    assert "program.py" not in error["words"]
+
+
+def test_a_syntax_error_of_another_text_is_an_error_of_the_line_that_read_it(run):
+    error = error_of(run("x = 1\neval('a b')"))
+    assert (error["is_syntax"], error["line"]) == (False, 2)
+
+
+def test_a_huge_print_is_limited_and_what_is_left_out_counted(run):
+    messages = run("print('x' * 10_000_000)\nfor _ in range(1000):\n    print('y')")
+    assert len(texts(messages)) == runner.MOST_TEXT
+    assert messages[-1] == {"kind": "left out", "characters": 10_002_001 - runner.MOST_TEXT}
+    assert len(messages) < 10
+    (shown,) = run("'x' * 10_000_000")
+    assert len(shown["content"]) < runner.MOST_TEXT + 100
+    assert shown["content"].endswith("9,900,002 characters more are left out")
+
+
+def test_too_many_things_and_too_large_ones_are_refused_in_words(run):
+    messages = run("for k in range(1000):\n    display(k)")
+    assert len(messages) == runner.MOST_SHOWN + 1
+    assert "handle.update(other)" in error_of(messages)["words"]
+    (shown,) = run("class A:\n def _repr_svg_(self): return 'x' * 9_000_000\nA()")
+    assert (shown["mime"], "too large for this page: 9,000,000" in shown["content"]) == (
+        "text/plain",
+        True,
+    )
+
+
+def test_the_end_of_a_program_by_itself_is_no_error(run):
+    assert run("exit(0)") == run("import sys\nsys.exit()") == []
+    assert texts(run("raise SystemExit('enough')"), "err") == "The program ended itself: enough\n"
+    assert run("raise KeyboardInterrupt") == [{"kind": "stopped"}]
+
+
+def test_a_pad_asks_its_function_and_shows_the_answer(run):
+    messages = []
+    (made,) = run("pad(lambda pixels: sum(pixels), 'Draw')")
+    assert (made["kind"], made["title"]) == ("pad", "Draw")
+    runner.start(lambda text: messages.append(json.loads(text)))
+    runner.run("pad(lambda pixels: sum(pixels))")
+    runner.free(all=False)  # its names are in use
+    runner.call(1, [0.5] * 64)
+    assert [(m["slot"], m["content"]) for m in messages if m["kind"] == "show"] == [(-1, "32.0")]
+    runner.free(all=True)
+    runner.call(1, [0.5] * 64)
+    assert messages[-1]["kind"] == "done"
+
+
+# --- the page --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The page, built once for all processes of a run."""
+    for program in ("npm", "node"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program}: apt-get install nodejs npm")
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    page, lock = folder / NAME, folder / "building"
+    try:
+        lock.mkdir()
+    except FileExistsError:
+        for _ in range(600):
+            if page.exists():
+                return page
+            time.sleep(1)
+        pytest.skip("the process that builds the page did not get to its end")
+    try:
+        npm("pyodide", playground.PYODIDE)
+    except BuildError as error:
+        pytest.skip(str(error))
+    near = folder / "built.html"
+    shutil.copy(build(), near)
+    return near.rename(page)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+class Playground:
+    """A tab with the page: all that it asks for is recorded, and nothing is answered."""
+
+    def __init__(self, browser, address, routed=True, **options):
+        from playwright.sync_api import expect
+
+        options.setdefault("viewport", {"width": 1280, "height": 720})
+        self.expect = expect
+        self.context = browser.new_context(**options)
+        self.requests, self.errors, self.said = [], [], []
+        self.address = address
+        if routed:
+            self.context.route(re.compile("^(https?|wss?|ftp):"), self.refuse)
+        self.page = self.context.new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("dialog", lambda dialog: (self.said.append(dialog.message), dialog.dismiss()))
+        self.page.goto(address)
+
+    def refuse(self, route):
+        self.requests.append(route.request.url)
+        route.abort()
+
+    @property
+    def results(self):
+        return self.page.locator("#results")
+
+    @property
+    def status(self):
+        return self.page.locator("#status")
+
+    def write(self, code):
+        self.page.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(code)
+
+    def ends(self, words="Done in"):
+        self.expect(self.status).to_contain_text(words, timeout=PATIENCE)
+
+    def run(self, code=None):
+        if code is not None:
+            self.write(code)
+        self.page.locator("#run").click()
+        self.ends()
+        return self.results.inner_text()
+
+    def close(self):
+        self.context.close()
+        assert self.errors == []
+        assert [
+            url for url in self.requests if not url.startswith(("file:", "blob:", "data:"))
+        ] == []
+
+
+@pytest.fixture
+def tab(browser, built):
+    """Opens tabs of one's own; none asks for anything outside."""
+    tabs = []
+
+    def opened(hash="", **options):
+        tabs.append(Playground(browser, built.as_uri() + hash, **options))
+        return tabs[-1]
+
+    yield opened
+    for one in tabs:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def shared(browser, built):
+    """A tab for tests that follow each other in one, with Python ready."""
+    one = Playground(browser, built.as_uri())
+    one.run("print('ready')")
+    yield one
+    one.close()
+
+
+def test_the_page_opens_from_disk_and_gives_its_first_output_asking_nobody(tab, built):
+    assert built.stat().st_size < 12_000_000
+    one = tab()
+    assert "slope" in one.run()
+    alt = one.page.locator("#results img").get_attribute("alt")
+    assert alt.startswith("loss: data 3.6296")
+    assert one.said == []
+    assert [url for url in one.requests if not url.startswith("blob:")] == [built.as_uri()]
+
+
+ASKING = [
+    "from pyodide.http import open_url\nopen_url('{there}')",
+    "import js\njs.fetch('{there}')",
+    "import js\njs.importScripts('{there}')",
+    "import js\njs.WebSocket.new('{there}')",
+    "import js, time\nblob = js.Blob.new(js.Array.of('fetch(\"{there}\")'))\n"
+    "w = js.Worker.new(js.URL.createObjectURL(blob))\ntime.sleep(0.5)",
+    'class A:\n    def _repr_html_(self):\n        return \'<img src="{there}"><script>'
+    'fetch("{there}"); location = "{there}"</script>\'\nA()',
+]
+
+
+@WHOLE
+def test_a_program_that_asks_a_server_does_not_reach_it(tab):
+    asked = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        there = f"http://127.0.0.1:{server.server_port}/"
+        one = tab()
+        one.context.unroute_all()
+        for code in ASKING:
+            one.run(code.replace("{there}", there))
+            one.page.wait_for_timeout(500)
+        assert asked == []
+        urlopen(there, timeout=30).close()
+        assert asked == ["/"]  # it would have heard
+        server.shutdown()
+    one.requests.clear()  # those that the browser held back
+    assert one.errors == ["Failed to fetch"]  # in the frame
+    one.errors.clear()
+
+
+@WHOLE
+@pytest.mark.parametrize("number", range(6), ids=[example.name for example in examples()])
+def test_each_example_runs_to_its_end(shared, number):
+    shared.page.locator("#chooser").select_option(f"example {number}")
+    shared.run()
+    assert shared.page.locator("#results .error").count() == 0
+    assert shared.page.locator("#results > *").count() >= 1
+
+
+@WHOLE
+def test_a_page_of_steps_opens_inside_and_can_be_stepped(shared):
+    shared.run("from engine import Value, steps\nx = Value(2.0, 'x')\nsteps(x * x + 1)\n")
+    frame = shared.page.frame_locator("#results iframe.page")
+    shared.expect(frame.locator("#count")).to_contain_text("Step", timeout=PATIENCE)
+    frame.locator("#next").click()
+    shared.expect(frame.locator("#count")).to_contain_text("Step 1")
+    element = shared.page.locator("#results iframe.page")
+    assert element.get_attribute("sandbox") == "allow-scripts"
+
+
+@WHOLE
+def test_html_is_as_high_as_it_is_and_reaches_nothing(shared):
+    shared.run(
+        "class A:\n    def _repr_html_(self):\n"
+        "        return '<p style=\"height:333px\">a</p><script>parent.document.title=1</script>'\n"
+        "A()"
+    )
+    shared.page.wait_for_timeout(500)
+    height = shared.page.locator("#results iframe").bounding_box()["height"]
+    assert 333 <= height < 420
+    assert shared.page.title() == "brickgrad playground"
+    (error,) = shared.errors
+    assert "Blocked a frame" in error
+    shared.errors.clear()
+
+
+@WHOLE
+def test_what_a_program_prints_and_shows_is_never_html(shared):
+    evil = "<img src=x onerror=alert(1)></pre><script>alert(2)</script>"
+    shared.run(f"print('''{evil}''')\ndisplay('''{evil}''')\nraise ValueError('''{evil}''')")
+    assert shared.results.inner_text().count("<script>alert(2)</script>") >= 3
+    assert shared.page.locator("#results img, #results script").count() == 0
+    shared.run(
+        'class A:\n    def _repr_svg_(self):\n        return \'<svg xmlns="http://www.w3.org/2000/svg"'
+        ' width="9" height="9"><script>alert(3)</script></svg>\'\nA()'
+    )
+    assert shared.page.locator("#results img").count() == 1
+    assert not any(words in ("1", "2", "3") for words in shared.said)
+
+
+@WHOLE
+def test_an_endless_loop_is_stopped_and_the_next_program_runs(shared):
+    shared.write("print('begin')\nwhile True:\n    pass\n")
+    shared.page.locator("#run").click()
+    shared.expect(shared.results).to_contain_text("begin", timeout=PATIENCE)
+    assert shared.status.inner_text() == "Running."
+    shared.page.locator("#stop").click()
+    shared.expect(shared.results).to_contain_text("Stopped. All names of the program are gone")
+    assert "2\n" in shared.run("print(1 + 1)") + "\n"
+
+
+@WHOLE
+def test_where_a_server_allows_it_a_program_is_asked_to_stop(browser, built):
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            self.end_headers()
+            self.wfile.write(built.read_bytes())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        one = Playground(browser, f"http://127.0.0.1:{server.server_port}/", routed=False)
+        one.write("print('begin')\ntry:\n    while True:\n        pass\nfinally:\n    print('end')")
+        one.page.locator("#run").click()
+        one.expect(one.results).to_contain_text("begin", timeout=PATIENCE)
+        one.page.locator("#stop").click()
+        one.ends()
+        assert one.results.inner_text().split() == ["begin", "end", "Stopped."]
+        assert one.run("print('next')").strip() == "next"
+        assert {url for url in one.requests if url.startswith("http")} == {one.address}
+        one.requests.clear()
+        one.close()
+        server.shutdown()
+
+
+@WHOLE
+def test_a_syntax_error_and_an_error_mark_their_line(shared):
+    said = shared.run("x = 1\nprint(x\n")
+    assert "Line 2, column 6: Python cannot read this" in said
+    assert shared.page.locator(".wrong-line").inner_text() == "print(x"
+    said = shared.run("def f(a):\n    return a * c\n\n\nf(2)\n")
+    assert "Line 2: NameError" in said
+    assert "name 'c' is not defined" in said
+    assert shared.page.locator(".cm-line .wrong").inner_text() == "c"
+    assert "pyodide" not in said.lower()
+    shared.page.get_by_role("button", name="Go to line 2").click()
+    shared.page.keyboard.type("1 + ")
+    assert "return a * 1 + c" in shared.page.locator(".cm-content").inner_text()
+    assert shared.page.locator(".wrong-line").count() == 0  # it was changed
+
+
+@WHOLE
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def f(n):\n    return f(n + 1)\n\n\nf(0)", "RecursionError"),
+        ("'(' * 1\nx = eval('(' * 90 + '1' + ')' * 90)\nx", "1"),
+        ("for k in range(200_000):\n    print('line', k)", "more characters were printed"),
+        (
+            "x = []\nwhile True:\n    x.append(bytearray(10**8))",
+            "needs more memory than a page has",
+        ),
+        ("input('who? ')", "Nobody can type here"),
+        ("import numpy", "Others cannot be loaded"),
+        (
+            "from engine import Value\nt = Value(1.0)\nfor _ in range(1_000_000):\n"
+            "    t = t + 1e-6\nt.backward()\nprint(f'{t.data:.6f}')",
+            "2.000000",
+        ),
+        ("print('next')", "next"),  # and the graph above is gone
+    ],
+    ids=["recursion", "eval", "print", "memory", "input", "import", "million", "after"],
+)
+def test_hard_programs_end_in_plain_words(shared, code, words):
+    assert words in shared.run(code)
+
+
+@WHOLE
+def test_a_python_that_breaks_down_is_replaced(shared):
+    shared.write("x = []\nfor _ in range(100_000):\n    x = [x]\nx")
+    shared.page.locator("#run").click()
+    shared.expect(shared.results).to_contain_text("was started anew", timeout=PATIENCE)
+    assert "Your code is still here" in shared.results.inner_text()
+    assert shared.run("print('again')").strip() == "again"
+
+
+@WHOLE
+def test_a_digit_is_drawn_by_mouse_and_by_keys(shared):
+    shared.run("pad(lambda pixels: [round(p, 1) for p in pixels], 'Draw')")
+    pad = shared.page.locator(".pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    middle = box["x"] + 110
+    shared.page.mouse.move(middle, box["y"] + 30)
+    shared.page.mouse.down()
+    shared.page.mouse.move(middle, box["y"] + 190, steps=10)
+    shared.page.mouse.up()
+    answer = shared.page.locator("#results .value")
+    shared.expect(answer).to_contain_text("0.5")
+
+    def pixels():
+        shared.page.wait_for_timeout(300)
+        return json.loads(answer.inner_text())
+
+    one = pixels()
+    assert all(sum(one[8 * row + 2 : 8 * row + 6]) > 0.5 for row in range(8))  # a 1, of full height
+    assert sum(one[::8]) == sum(one[7::8]) == 0
+    shared.page.get_by_role("button", name="Clear").click()
+    shared.expect(answer).not_to_contain_text("0.5")
+    pad.press(" ")
+    for _ in range(12):
+        shared.page.keyboard.press("ArrowRight")
+    flat = pixels()
+    assert sum(flat) > 4
+    assert sum(flat[:16]) == sum(flat[-16:]) == 0  # a line from left to right
+
+
+@WHOLE
+def test_a_link_is_shown_as_text_and_runs_only_when_run_is_pressed(tab):
+    evil = "print('from a link')  # </script><script>alert(1)</script><img src=x onerror=alert(2)>"
+    one = tab(link(evil, ""))
+    one.ends("Ready.")
+    assert one.page.locator(".cm-content").inner_text().strip() == evil
+    assert one.page.locator("#foreign").inner_text() == "From a link: read it before you run it."
+    assert one.results.inner_text() == ""
+    assert one.run().strip() == "from a link"
+    assert not one.page.locator("#foreign").is_visible()
+    assert one.said == []
+
+
+@WHOLE
+@pytest.mark.parametrize(
+    ("hash", "words"), [("#code=%%%", "damaged"), (packed(b"\0" * 100_000_000), "too long")]
+)
+def test_a_bad_link_says_so_and_the_page_works(tab, hash, words):
+    one = tab(hash)
+    one.expect(one.results).to_contain_text(words)
+    assert "draw" in one.page.locator(".cm-content").inner_text()  # the first example
+
+
+@WHOLE
+def test_share_makes_the_link_that_python_makes_of_the_same_code(tab):
+    one = tab()
+    one.write("print('shared')")
+    one.page.locator("#share").click()
+    address = one.page.locator("#link").input_value()
+    code = address.partition("#code=")[2]
+    padded = base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))
+    assert zlib.decompress(padded, wbits=-15) == b"print('shared')"
+    one.page.keyboard.press("Escape")
+    assert not one.page.locator("#shared").is_visible()
+
+
+@WHOLE
+def test_what_was_typed_is_kept_through_examples_and_a_closed_tab(tab, built):
+    one = tab()
+    one.write("mine = 1")
+    one.page.locator("#chooser").select_option("example 1")
+    assert "xor" in one.page.locator(".cm-content").inner_text()
+    one.page.get_by_role("button", name="Back to my code").click()
+    assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+    one.page.reload()
+    assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+    one.page.goto(built.as_uri() + "#code=broken")
+    one.page.reload()
+    assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+
+
+@WHOLE
+def test_each_changed_example_is_kept_by_a_name_of_its_own(tab):
+    one = tab()
+    names = []
+    for code in ("first = 1", "second = 2"):
+        one.page.locator("#chooser").select_option("example 0")
+        one.write(code)
+        names.append(one.page.locator("#chooser option:checked").inner_text())
+    assert names == ["A neuron, changed", "A neuron, changed (2)"]
+    for name, code in zip(names, ("first = 1", "second = 2"), strict=True):
+        one.page.locator("#chooser").select_option(name)
+        assert one.page.locator(".cm-content").inner_text().strip() == code
+        one.page.locator(".cm-content").press("Control+End")
+        one.page.keyboard.type(" ")  # changed again, it is the newest
+    one.page.locator("#chooser").select_option(names[0])
+    assert "first" in one.page.locator(".cm-content").inner_text()
+
+
+@WHOLE
+def test_by_keyboard_alone(tab):
+    one = tab()
+    for wanted in ("chooser", "run", "share"):
+        one.page.keyboard.press("Tab")
+        assert one.page.evaluate("document.activeElement.id") == wanted
+    one.page.keyboard.press("Tab")
+    assert one.page.evaluate("document.activeElement.className").startswith("cm-content")
+    one.page.keyboard.press("Control+a")
+    one.page.keyboard.insert_text("if 1:")
+    one.page.keyboard.press("Enter")
+    one.page.keyboard.type("print(7)")
+    one.page.keyboard.press("Enter")
+    one.page.keyboard.press("Backspace")
+    one.page.keyboard.press("Tab")  # indents
+    one.page.keyboard.type("print(8)")
+    one.page.keyboard.press("Control+Enter")
+    one.ends()
+    assert one.results.inner_text().split() == ["7", "8"]
+    assert "\n    print(8)" in one.page.locator(".cm-content").inner_text()
+    one.page.keyboard.press("Escape")
+    one.page.keyboard.press("Tab")
+    assert one.page.evaluate("document.activeElement.id") == "results"
+    outline = one.page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+
+
+STATES = {
+    "idle": None,
+    "text": "print('a')\nimport sys\nprint('b', file=sys.stderr)\n[1, 2]",
+    "error": "from nn import MLP\nMLP(2, [0])",
+    "pictures": "from engine import Value, draw, steps\nx = Value(1.0, 'x')\n"
+    "display(draw(x * 2))\npad(print)\nsteps(x * 2)",
+}
+
+
+@WHOLE
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(400, 800), (1280, 720)])
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(tab, width, height, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    one = tab(viewport={"width": width, "height": height}, color_scheme=scheme)
+    for name, code in STATES.items():
+        if code:
+            one.run(code)
+            one.page.wait_for_timeout(300)
+        one.page.bring_to_front()
+        found = axe.Axe().run(one.page).response["violations"]
+        assert found == [], (name, [(v["id"], v["nodes"][0]["html"]) for v in found])
+        wide = one.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, name
+    paper = one.page.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
+    assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
+    one.page.locator("#share").click()
+    assert axe.Axe().run(one.page).response["violations"] == []
+
+
+@WHOLE
+def test_a_full_or_closed_storage_costs_a_question_before_the_tab_is_closed(tab):
+    one = tab()
+    one.page.evaluate("() => { Storage.prototype.setItem = () => { throw Error('full'); }; }")
+    one.write("mine = 1")
+    one.page.wait_for_timeout(600)
+    one.page.close(run_before_unload=True)
+    one.page.wait_for_timeout(300)
+    assert one.said == [""]  # the browser asks in its own words
+
+
+def test_the_page_names_what_others_wrote_in_it(built):
+    text = Path(built).read_text(encoding="utf-8")
+    (licences,) = re.findall(r'id="licences">(.*?)</script>', text)
+    told = json.loads(licences)
+    assert len(told) == len(playground.SCRIPTS)
+    assert all(re.search("MIT|MPL-2.0", one.partition("\n")[0]) for one in told)

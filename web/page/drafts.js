@@ -1,0 +1,54 @@
+// What the reader has typed: kept in this browser where it allows that, else as long as the page.
+
+const KEY = "brickgrad-playground", MOST = 10;
+
+let isKept = true;
+let drafts = read();
+
+function read() {
+  try {
+    const found = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const isDraft = (one) => typeof one?.name === "string" && typeof one?.text === "string";
+    return Array.isArray(found) ? found.filter(isDraft).slice(-MOST) : [];
+  } catch {
+    isKept = false;
+    return [];
+  }
+}
+
+let later;
+const writeSoon = () => { clearTimeout(later); later = setTimeout(write, 300); };
+addEventListener("pagehide", () => { if (later) write(); });
+
+function write() {
+  clearTimeout(later);
+  later = null;
+  try {
+    localStorage.setItem(KEY, JSON.stringify(drafts));
+    isKept = true;
+  } catch {
+    isKept = false; // no room, or not allowed
+  }
+}
+
+export const all = () => drafts;
+
+// Whether closing the page would lose what was typed.
+export const isAtRisk = () => !isKept && drafts.length > 0;
+
+// A new draft, named after what was changed.
+export function begun(from, text) {
+  const names = drafts.map((one) => one.name);
+  let name = from;
+  for (let n = 2; names.includes(name); n++) name = `${from} (${n})`;
+  const draft = { name, text };
+  drafts = [...drafts, draft].slice(-MOST);
+  write();
+  return draft;
+}
+
+export function changed(draft, text) {
+  draft.text = text;
+  drafts = [...drafts.filter((one) => one !== draft), draft]; // the newest is the last
+  writeSoon();
+}

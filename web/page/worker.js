@@ -1,0 +1,62 @@
+// Python in a worker of the page: it starts once, and runs one program after the other.
+import createPyodideModule from "pyodide/pyodide.asm.mjs";
+import { loadPyodide } from "pyodide/pyodide.mjs";
+
+const NOWHERE = "https://playground.invalid/"; // what Pyodide asks for there is at hand
+const MOST_MEMORY = 2 ** 30, PAGE = 2 ** 16; // bytes: what the machine can spare
+let runner;
+
+const asked = {
+  async start({ wasm, library, wheels, source, lock, interrupt }) {
+    const files = { "pyodide.asm.wasm": null, "python_stdlib.zip": library };
+    self.fetch = async (url) => {
+      const name = String(url).replace(NOWHERE, "");
+      if (!(name in files)) throw new TypeError("this page asks nobody, so it opens no address");
+      return new Response(files[name]);
+    };
+    // Compiled once by the page, for all its workers.
+    WebAssembly.instantiateStreaming = async (_, imports) => (
+      { module: wasm, instance: await WebAssembly.instantiate(wasm, imports) });
+    const { grow } = WebAssembly.Memory.prototype;
+    WebAssembly.Memory.prototype.grow = function within(pages) {
+      if (this.buffer.byteLength + pages * PAGE > MOST_MEMORY) throw new RangeError("no memory");
+      return grow.call(this, pages);
+    };
+    const python = await loadPyodide({
+      createPyodideModule, indexURL: NOWHERE, stdLibURL: `${NOWHERE}python_stdlib.zip`,
+      lockFileContents: lock, stdin: () => null,
+    });
+    for (const wheel of wheels) python.unpackArchive(wheel, "whl");
+    if (interrupt) python.setInterruptBuffer(interrupt);
+    python.FS.writeFile("/home/pyodide/runner.py", source);
+    runner = python.pyimport("runner");
+    runner.start((text) => postMessage(JSON.parse(text)));
+    postMessage({ kind: "ready" });
+  },
+  run({ code }) {
+    free(true);
+    runner.run(code);
+    free(false);
+  },
+  call: ({ slot, numbers }) => runner.call(slot, numbers),
+};
+
+// Forgets the program before. A very deep graph may be too deep to be taken apart: that ends Python,
+// and the page need not speak of it.
+function free(all) {
+  try {
+    runner.free(all);
+  } catch (error) {
+    error.isIdle = true;
+    throw error;
+  }
+}
+
+addEventListener("message", async ({ data }) => {
+  try {
+    await asked[data.ask](data);
+  } catch (error) {
+    const words = String(error?.message ?? error).slice(-4000);
+    postMessage({ kind: "crashed", words, isIdle: error?.isIdle });
+  }
+});
