@@ -80,7 +80,7 @@ def document(path):
 # --- bit for bit ------------------------------------------------------------------------------
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 @pytest.mark.parametrize("batches", BATCHES)
 def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, batches):
@@ -145,7 +145,7 @@ READERS = {  # more recordings than are made, of one shape and of many
 }
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", READERS)
 def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, backend):
@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, ba
     figure("c", f"save and resume, {backend}, {name}: losses differ", len(cuts))
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     """A loss that counts its calls, and is another one after so many, is not replayed."""
@@ -189,7 +189,7 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     assert counting(40 * len(TRAINING.xs), steps=60, resume=path) == whole
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("backend", ["eager", *backends.NAMES])
 @pytest.mark.parametrize("cut", [4, 5, 6, 40])
 def test_a_run_whose_loss_reads_a_number_that_changes_goes_on_so(path, backend, cut):

@@ -64,6 +64,7 @@ def test_words_are_the_same_each_time_and_short(name):
     assert len(first) < 2100
 
 
+@pytest.mark.whole
 def test_words_are_the_same_in_another_process():
     program = "import sys; sys.path[:0] = ['tests', 'tests/helpers']; import test_described as t\n"
     program += "for make in t.THINGS.values(): print(ascii(t.described(make())))"

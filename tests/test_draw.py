@@ -175,6 +175,7 @@ def test_hostile_labels_survive_whatever_draws(text: str) -> None:
     assert not list(root.iter(f"{SVG}script"))
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("alone")
 def test_a_long_chain() -> None:
     value = Value(1.0)

@@ -120,6 +120,7 @@ def test_the_page_of_a_run_of_12_steps_is_under_700_kb():
     assert len(run.html.encode()) < 700_000
 
 
+@pytest.mark.whole
 def test_a_page_of_many_large_steps_opens_some_and_is_under_700_kb():
     net = MLP(4, [16, 16, 3], "tanh", seed=0)
     run = watch(net, cross_entropy, iris(), Adam(net.parameters(), lr=0.004), steps=12)
@@ -161,6 +162,7 @@ def test_without_scripts_a_large_net_is_shown_in_few_cards():
     assert "several in one" in still
 
 
+@pytest.mark.whole
 def test_two_processes_write_the_same_bytes():
     program = (
         "import hashlib; from engine.pictures.steps import steps; from nn.loss import mse\n"
