@@ -34,6 +34,7 @@ function makeCaption(pane) {
       phase.textContent = event ? PHASES[event.kind] : "Start";
       about.textContent = event ? place(story, event) : "";
       line.textContent = (event ? glance(story, event, computed) : computed) + (hidden ? " = ?" : result);
+      line.classList.toggle("brief", list.length > 0);
       line.title = event && !hidden ? inFull(story, event) : "";
       tiles.replaceChildren(...list.map((tile) => makeTile(tile, hidden)));
       tiles.classList.toggle("many", list.length > MANY_TILES);
