@@ -1,6 +1,7 @@
 """draw() and its Drawing: arguments, engines and their failures, files, notebooks."""
 
 import importlib
+import re
 import shutil
 import sys
 import time
@@ -8,6 +9,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from browsers import chromium
 from hostile import HOSTILE
 
 from engine.pictures.draw import draw, programs
@@ -150,11 +152,24 @@ def test_save_lists_the_endings(name: str, tmp_path: Path) -> None:
 def test_a_notebook_gets_svg_and_text() -> None:
     drawing = draw(loss())
     bundle = drawing._repr_mimebundle_()
-    assert bundle == {"image/svg+xml": drawing.svg, "text/plain": str(drawing)}
-    assert drawing._repr_svg_() == drawing.svg
+    shown = bundle["image/svg+xml"]
+    assert bundle == {"image/svg+xml": drawing._repr_svg_(), "text/plain": str(drawing)}
+    assert re.sub(r' style="[^"]*"', "", shown, count=1) == drawing.svg
     assert (
         str(drawing) == "value: data 1.0000, grad not computed\n1 input, 1 constant, 2 operations"
     )
+
+
+@pytest.mark.parametrize(("cell", "shown"), [(2.0, 1.0), (0.9, 0.9), (0.5, 0.75)])
+def test_a_notebook_shows_all_of_a_picture_that_can_be_read(cell: float, shown: float) -> None:
+    """As wide as its cell, but not below three quarters of its size, from where it scrolls."""
+    drawing = draw(loss())
+    width, height = drawing.size
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_content(f"<div style='width:{cell * width}px'>{drawing._repr_svg_()}</div>")
+        box = page.locator("svg").bounding_box()
+    assert (box["width"], box["height"]) == pytest.approx((shown * width, shown * height), abs=1)
 
 
 def test_dot_is_a_digraph_to_change_at_will() -> None:

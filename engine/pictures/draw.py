@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from graphviz import Digraph
 
 TIMEOUT = 10.0  # seconds that Graphviz may take
+LEGIBLE = 0.75  # of its size, to which a notebook may shrink a picture; from there on it scrolls
 
 
 def draw(
@@ -99,10 +100,13 @@ class Drawing:
         return self.picture.text
 
     def _repr_svg_(self) -> str:
-        return self.svg
+        """As wide as the cell of a notebook, as long as its letters can be read."""
+        least = round(LEGIBLE * self.size[0])
+        style = f"max-width:max(100%,{least}px);height:auto"
+        return self.svg.replace("<svg ", f'<svg style="{style}" ', 1)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return {"image/svg+xml": self._repr_svg_(), "text/plain": repr(self)}
 
 
 def programs() -> list[str]:
