@@ -68,9 +68,10 @@ function makeTranscript(list, go) {
 
   /** Scrolls to a line that is out of view, again where blocks that come in have another height. */
   function bring(item, tries = 8) {
-    const [line, room] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
-    const inside = line.top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
-    if (!inside) list.scrollTop += line.top - room.top - Math.max(0, room.height - line.height) / 2;
+    const [line, block, room] = [item, item.parentElement, list].map((part) => part.getBoundingClientRect());
+    const top = Math.min(line.top, block.bottom); // a block that is left out may be lower than its lines
+    const inside = top === line.top && top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
+    if (!inside) list.scrollTop += top - room.top - Math.max(0, room.height - line.height) / 2;
     if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? 0 : tries - 1));
   }
 
