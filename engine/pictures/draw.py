@@ -4,8 +4,10 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,13 +102,24 @@ class Drawing:
         return self.picture.text
 
     def _repr_svg_(self) -> str:
-        """As wide as the cell of a notebook, as long as its letters can be read."""
+        return self.svg
+
+    def _repr_html_(self) -> str:
+        """An image as wide as the cell of a notebook, as long as its letters can be read."""
+        told = escape(repr(self).partition("\n")[0])
         least = round(LEGIBLE * self.size[0])
-        style = f"max-width:max(100%,{least}px);height:auto"
-        return self.svg.replace("<svg ", f'<svg style="{style}" ', 1)
+        source = b64encode(self.svg.encode()).decode()
+        return (
+            f'<img alt="{told}" style="max-width:max(100%,{least}px);height:auto" '
+            f'src="data:image/svg+xml;base64,{source}">'
+        )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/svg+xml": self._repr_svg_(), "text/plain": repr(self)}
+        return {
+            "text/html": self._repr_html_(),
+            "image/svg+xml": self.svg,
+            "text/plain": repr(self),
+        }
 
 
 def programs() -> list[str]:
