@@ -229,6 +229,24 @@ def test_the_transcript_is_open_at_the_line_that_is_told(show, width, height):
         page.wait_for_function(AT_LINE)
 
 
+@pytest.mark.parametrize("above", [0, 4000])
+@pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
+def test_so_it_is_in_a_notebook(browser, name, above):
+    """In a frame that may come into view later."""
+    net = MLP(2, [3, 3, 1], "tanh", seed=1)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    shown = watch(net, mse, ([1.0, -2.0], 0.5), optimizer, mistake=name)
+    page = browser.new_page(viewport={"width": 764, "height": 900})
+    html = shown._repr_mimebundle_()["text/html"]
+    page.set_content(f"<div style='height:{above}px'></div>{html}")
+    frame = page.frames[1]
+    frame.wait_for_selector("#transcript [aria-current]")
+    page.wait_for_timeout(300)
+    page.locator("iframe").scroll_into_view_if_needed()
+    frame.wait_for_function(AT_LINE)
+    page.close()
+
+
 def test_losses_over_decades_have_a_log_axis(show):
     run = a_run(rate=20.0)
     assert max(run.losses) > 20 * min(run.losses) > 0

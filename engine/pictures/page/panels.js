@@ -72,7 +72,7 @@ function makeTranscript(list, go) {
     const top = Math.min(line.top, block.bottom); // a block that is left out may be lower than its lines
     const inside = top === line.top && top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
     if (!inside) list.scrollTop += top - room.top - Math.max(0, room.height - line.height) / 2;
-    if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? 0 : tries - 1));
+    if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? Math.min(tries, 4) - 1 : tries - 1));
   }
 
   return {
