@@ -22,6 +22,8 @@ NAMES = (
     "13_to_pytorch",
 )
 
+WIDEST = 97  # letters of a line, which JupyterLab shows whole in a window of 1,200 pixels
+
 
 def read(name):
     import nbformat  # takes a second or two, which collecting need not wait for
@@ -46,6 +48,7 @@ def test_what_is_stored(name):
     for cell in notebook.cells:
         assert cell.source.strip()
         if cell.cell_type == "code":
+            assert max(map(len, cell.source.splitlines())) <= WIDEST, cell.id
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 

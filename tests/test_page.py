@@ -14,6 +14,7 @@ from engine.pictures.page.page import SCRIPTS, page, record_of
 from engine.pictures.steps import steps
 from engine.value import Value
 from nn.data import iris
+from nn.document import STYLE
 from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam
@@ -83,6 +84,29 @@ def test_scripts_are_written_as_browsers_of_2020_read_them(name):
     """What is built in is taken away in a browser, see test_page_browser.py."""
     script = (ROOT / "engine" / "pictures" / "page" / name).read_text()
     assert [said for said, form in NEWER.items() if re.search(form, script, re.M)] == []
+
+
+NEWER_STYLES = {  # in browsers since 2021 or later: they drop the declaration, or the whole rule
+    "colours": r"light-dark\(|color-mix\(|\b(?:oklch|oklab|lab|lch)\(|(?:rgb|hsl)a?\(from\b",
+    "selectors": r":(?:has|is|where|user-valid|user-invalid|state)\(",
+    "rules": r"@(?:layer|container|property|scope|starting-style)\b",
+    "nesting": r"(?:^|[{;])\s*&",
+    "inset": r"\binset(?:-[a-z-]+)?\s*:",
+    "lengths": r"\d(?:[dsl]v[hwib]|cq\w+)\b",
+    "width > 600px": r"@media[^{]*[<>]",
+}
+STYLES = {p.name: p.read_text() for part in ("engine", "nn") for p in (ROOT / part).rglob("*.css")}
+
+
+@pytest.mark.parametrize("name", [*STYLES, "charts"])
+def test_styles_are_written_as_browsers_of_2020_read_them(name):
+    style = {**STYLES, "charts": STYLE}[name]
+    plain = re.sub(r"/\*.*?\*/", "", style, flags=re.S)
+    assert [said for said, form in NEWER_STYLES.items() if re.search(form, plain, re.M)] == []
+
+
+def test_the_styles_of_all_pages_are_judged():
+    assert {*STYLES} == {"base.css", "player.css", "walk.css"}
 
 
 def test_no_address_outside_is_named():
