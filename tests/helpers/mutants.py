@@ -223,8 +223,6 @@ EQUIVALENT = {
         "const pole = c < 7 ? 2 / expm1(4 * Math.PI * c) : 0;",
     )},
     **{f"javascript.js: {what}": "less than the last digit of a sum" for what in (
-        "- v * (1 / 1680 - v * (1 / 1188 - v / 522)))); -> "
-        "- v * (1 / 1680 - v * (1 / 1189 - v / 522))));",
         " 1680 - v * (1 / 1188 - v / 522)))); ->  1680 - v * (1 / 1188 - v / 523))));",
         "for (let n = 1; n < 13; n++) sum += (term -> for (let n = 1; n < 14; n++) sum += (term",
     )},
