@@ -17,7 +17,7 @@ from trainings import available
 
 from engine.replay import backends
 from engine.value import Value
-from nn.checkpoint import _checksum
+from nn.checkpoint import _checksum, glance
 from nn.data import iris, split, standardise
 from nn.described import counted
 from nn.history import DivergedError, Step
@@ -705,6 +705,13 @@ def test_other_data_is_refused(path, count, change, message):
 def test_a_missing_file_is_named(path):
     with pytest.raises(FileNotFoundError, match=r"run\.json"):
         run(resume=path)
+
+
+def test_a_glance_gives_what_a_file_says_or_nothing(path):
+    assert glance(None) == glance(path) == {}
+    for text, said in (('{"version": 2}', {"version": 2}), ("[2]", {}), ("{", {})):
+        path.write_text(text)
+        assert glance(path) == said
 
 
 def test_every_is_a_number_of_steps(path):
