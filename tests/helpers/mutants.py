@@ -223,7 +223,8 @@ EQUIVALENT = {
         "const pole = c < 7 ? 2 / expm1(4 * Math.PI * c) : 0;",
     )},
     **{f"javascript.js: {what}": "less than the last digit of a sum" for what in (
-        " 1680 - v * (1 / 1188 - v / 522)))); ->  1680 - v * (1 / 1188 - v / 523))));",
+        "const last = 691 / 360360; -> const last = 692 / 360360;",
+        "const last = 691 / 360360; -> const last = 691 / 360361;",
         "for (let n = 1; n < 13; n++) sum += (term -> for (let n = 1; n < 14; n++) sum += (term",
     )},
     "javascript.js: const steps = Array.from({ length: 13 }, (_, n) => exp(-n * n / 4)); -> "

@@ -17,7 +17,8 @@ function lgamma(x) {
   let product = 1, w = x;
   for (; w < 10; w++) product *= w;
   const v = 1 / (w * w);
-  const series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188 - v / 522))));
+  const last = 691 / 360360;
+  const series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188 - v * last))));
   return (w - 0.5) * log(w) - w + 0.9189385332046727 + series / w - log(product);
 }
 
