@@ -45,12 +45,12 @@ EXPERIMENTS = {
     "epochs": Experiment(
         lambda kind, n, seed: epochs_to_fit(kind, n=int(n), seed=seed),
         [*KINDS],
-        (50, 100, 200, 300),
+        (50, 100, 200, 300, 400),
     ),
     "epochs by width": Experiment(
-        lambda kind, hidden, seed: epochs_to_fit(kind, n=100, hidden=int(hidden), seed=seed),
+        lambda kind, hidden, seed: epochs_to_fit(kind, n=200, hidden=int(hidden), seed=seed),
         [*KINDS],
-        (8, 16, 32, 64),
+        (8, 16, 32, 64, 128),
     ),
     "noise": Experiment(
         lambda kind, share, seed: noise(kind, share, seed=seed), NOISY, (0, 0.2, 0.4, 0.6, 0.8)

@@ -240,8 +240,7 @@ class Descent:
                         self._links.clear()
                 if recorded.sets:
                     link.set(link.numbers())
-                is_kept = self._links.get(recorded) is link and link.kernel is recorded.kernel
-                return link if is_kept else self._link(recorded)
+                return self._link(recorded)  # another one where its kernel or its mover is
         return None
 
     def _link(self, recorded: Recorded) -> "Link":

@@ -70,7 +70,7 @@ class _Teller:
         if type(thing) in PLAIN:
             return repr(thing)
         if id(thing) not in self.told:
-            if self.depth == DEEPEST:
+            if self.depth >= DEEPEST:
                 return "..."
             self.told[id(thing)] = thing, f"(that {type(thing).__name__} again)"  # within itself
             self.depth += 1

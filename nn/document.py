@@ -117,10 +117,12 @@ class Chart:
 
 def _style() -> Iterator[str]:
     yield ":root.chart{color-scheme:light dark}"
-    for name, (light, dark) in PAINTS.items():
-        yield f".chart-{name}{{color:{light};color:light-dark({light},{dark})}}"
-    light, dark = PAINTS["paper"]
-    yield f".chart-edge{{stroke:{light};stroke:light-dark({light},{dark})}}"
+    for name, (light, _) in PAINTS.items():
+        yield f".chart-{name}{{color:{light};color:var(--chart-{name},{light})}}"
+    light, _ = PAINTS["paper"]
+    yield f".chart-edge{{stroke:{light};stroke:var(--chart-paper,{light})}}"
+    dark = ";".join(f"--chart-{name}:{dark}" for name, (_, dark) in PAINTS.items())
+    yield f"@media(prefers-color-scheme:dark){{:root.chart{{{dark}}}}}"
 
 
 STYLE = "".join(_style())

@@ -15,11 +15,12 @@ from pathlib import Path
 from statistics import fmean, pstdev
 from typing import NamedTuple
 
+from engine.value import Value
 from nn.data import Dataset, digits, shuffled
 from nn.ground import ground
 from nn.loss import cross_entropy
 from nn.memorise import critical_share, gini, loss_sensitivity, random_inputs, random_labels
-from nn.module import MLP
+from nn.module import MLP, Inputs, Module
 from nn.optim import SGD
 from nn.train import fit
 
@@ -28,9 +29,23 @@ KINDS: dict[str, Callable[..., Dataset]] = {
     "random inputs": random_inputs,
     "random labels": random_labels,
 }
+PIXELS, HIDDEN, CLASSES = 64, 32, 10
 MOST_EPOCHS = 600
 RESULTS = Path(__file__).with_name("experiments.csv")
 Results = dict[str, float]
+
+
+class WithDropout(Module):
+    """A net for digits whose hidden outputs are each multiplied by an input after the pixels."""
+
+    def __init__(self, seed: int) -> None:
+        self.net = new_net(seed=seed)
+
+    def __call__(self, x: Inputs) -> Value | list[Value]:
+        """The outputs for pixels and what follows them."""
+        hidden, last = self.net.layers
+        kept = x[PIXELS:]
+        return last([h * k for h, k in zip(hidden(x[:PIXELS]), kept, strict=True)])
 
 
 class Learned(NamedTuple):
@@ -40,7 +55,7 @@ class Learned(NamedTuple):
     it never met.
     """
 
-    net: MLP
+    net: MLP | WithDropout
     training: list[float]
     held_out: list[float]
 
@@ -52,12 +67,12 @@ def some_digits(n: int, seed: int = 0) -> tuple[Dataset, Dataset]:
     return data.pick(order[:n]), data.pick(order[-500:])
 
 
-def new_net(hidden: int = 32, seed: int = 0) -> MLP:
+def new_net(hidden: int = HIDDEN, seed: int = 0) -> MLP:
     """A net for digits: 64 pixels, one hidden layer of relu, 10 outputs."""
-    return MLP(64, [hidden, 10], init="he", seed=seed)
+    return MLP(PIXELS, [hidden, CLASSES], init="he", seed=seed)
 
 
-def epochs_to_fit(kind: str, *, n: int = 300, hidden: int = 32, seed: int = 0) -> Results:
+def epochs_to_fit(kind: str, *, n: int = 300, hidden: int = HIDDEN, seed: int = 0) -> Results:
     """The passes over `n` digits after which a net names all of them, 600 if it never does.
 
     `kind` is one of KINDS: "real", "random inputs", "random labels".
@@ -83,10 +98,11 @@ def learn(
     *,
     epochs: int = 150,
     weight_decay: float = 0.0,
+    net: MLP | WithDropout | None = None,
     seed: int = 0,
 ) -> Learned:
-    """A net with 32 hidden neurons after so many epochs in batches of 10."""
-    net = new_net(seed=seed)
+    """A net, one with 32 hidden neurons unless given, after so many epochs in batches of 10."""
+    net = new_net(seed=seed) if net is None else net
     history = fit(
         net,
         cross_entropy,
@@ -129,6 +145,20 @@ def noisy_copies(data: Dataset, spread: float, copies: int, seed: int = 0) -> Da
     return replace(data, xs=xs, ys=data.ys * copies)
 
 
+def with_dropout(data: Dataset, share: float, copies: int = 1, seed: int = 0) -> Dataset:
+    """The rows so many times over, each with what its hidden outputs are multiplied by.
+
+    That is 0 for this share of them, drawn anew for each row, and else what keeps their mean.
+    """
+    rng, kept = random.Random(seed), 1 / (1 - share)
+    xs = [
+        [*row, *(0.0 if rng.random() < share else kept for _ in range(HIDDEN))]
+        for _ in range(copies)
+        for row in data.xs
+    ]
+    return replace(data, xs=xs, ys=data.ys * copies)
+
+
 REGULARISERS: dict[str, Callable[[Dataset, Dataset, int], Learned]] = {
     "none": lambda data, held_out, seed: learn(data, held_out, epochs=100, seed=seed),
     "weight decay": lambda data, held_out, seed: learn(
@@ -137,18 +167,27 @@ REGULARISERS: dict[str, Callable[[Dataset, Dataset, int], Learned]] = {
     "input noise": lambda data, held_out, seed: learn(
         noisy_copies(data, 0.3, 10, seed), held_out, epochs=10, seed=seed
     ),
+    "dropout": lambda data, held_out, seed: learn(
+        with_dropout(data, 0.5, 10, seed),
+        with_dropout(held_out, 0.0),
+        epochs=10,
+        net=WithDropout(seed),
+        seed=seed,
+    ),
 }
 
 
 def regulariser(name: str, *, seed: int = 0) -> Results:
     """How much of 300 random labels a regulariser lets through, and what it costs on real ones.
 
-    `name` is "none", "weight decay" (0.01) or "input noise" (0.3).
+    `name` is "none", "weight decay" (0.01), "input noise" (0.3) or "dropout" (0.5).
+    What was learned by heart is asked without noise and without dropout.
     """
     data, held_out = some_digits(300, seed)
-    by_heart = REGULARISERS[name](random_labels(data, seed=seed), held_out, seed)
+    labels = random_labels(data, seed=seed)
+    by_heart = REGULARISERS[name](labels, labels, seed)
     real = REGULARISERS[name](data, held_out, seed)
-    return {"by heart": by_heart.training[-1], "real": max(real.held_out)}
+    return {"by heart": by_heart.held_out[-1], "real": max(real.held_out)}
 
 
 def spread(kind: str, *, inits: int = 100, seed: int = 0) -> Results:

@@ -206,7 +206,7 @@ def stranger(path, text):
 TEXTS = [*HOSTILE, "\x1b[2J\x1b]0;title\x07", "\x9b2J"]
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_a_terminal_gets_no_control_characters(text, capsys, monkeypatch, plain):
     target, kinds = stranger("data.csv", text)
@@ -240,7 +240,7 @@ def test_a_terminal_gets_no_control_characters(text, capsys, monkeypatch, plain)
     assert (f",{visible(kinds[0])}," in captured.out) == (is_utf8 and '"' not in text)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("place", range(len(TEXTS)))
 def test_a_file_of_answers_holds_the_classes_as_they_are(place, capsys, plain):
     text = TEXTS[place].replace("\ud800", "")

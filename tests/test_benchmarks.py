@@ -113,6 +113,7 @@ def first_steps(contest, task) -> Measured:
     return Measured([step(number) for number in range(5)], 1.0)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("way", ["together", pytest.param("apart", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("work", TINY)
 def test_contenders_agree_on_every_loss_of_a_training(work, way, request):
@@ -129,7 +130,7 @@ def test_contenders_agree_on_every_loss_of_a_training(work, way, request):
         assert eager[:4] == pytest.approx(losses_by_hand(work, steps=4), rel=1e-8)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("work", ["W1", "W2", "W3"])
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
@@ -263,6 +264,7 @@ def test_the_gpt_of_equal_guesses_is_surprised_by_log_27():
     assert surprise(logits, rows).data == pytest.approx(math.log(27), rel=1e-14)
 
 
+@pytest.mark.whole
 def test_one_recording_serves_all_words_of_a_length():
     model = GPT(seed=1)
     loss = replay(lambda read, comes: surprise(model(read), comes), backend="python")
@@ -330,6 +332,7 @@ def trained(module: str, function: str, task) -> tuple[list[float], bool]:
     return child.results(task, outcome), is_timed
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("work", SHORT)
 def test_whole_trainings_agree_on_losses_and_accuracy(work, elsewhere):
     pytest.importorskip("sklearn")
@@ -346,6 +349,7 @@ def test_whole_trainings_agree_on_losses_and_accuracy(work, elsewhere):
     assert count == (3 if "T1" in work else 2)
 
 
+@pytest.mark.whole
 def test_scikit_learn_and_ours_learn_as_much_in_10_epochs(elsewhere):
     pytest.importorskip("sklearn")
     task = WORKS["T1 process"].task()
@@ -356,6 +360,7 @@ def test_scikit_learn_and_ours_learn_as_much_in_10_epochs(elsewhere):
     assert count == 1
 
 
+@pytest.mark.whole
 def test_scikit_learn_scores_the_net_that_the_command_left(elsewhere):
     pytest.importorskip("pandas")
     task = table_task(rows=1000)
@@ -456,6 +461,7 @@ def test_guards_and_the_witness_are_measured():
     assert 0 < alone.witnessing("W1", {})(0).amount < 100
 
 
+@pytest.mark.whole
 def test_a_first_call_and_a_first_step_are_measured():
     pytest.importorskip("sklearn")
     for is_training in (False, True):
@@ -501,6 +507,7 @@ def test_webassembly_is_measured_beside_c(monkeypatch):
     assert "for two calls, C " in turn.note
 
 
+@pytest.mark.whole
 def test_making_and_rolling_are_measured(monkeypatch):
     monkeypatch.setattr(library, "folders", library.folders)
     if library.compiler():
@@ -511,6 +518,7 @@ def test_making_and_rolling_are_measured(monkeypatch):
     assert rolled.note.startswith("65,175 nodes: recording ")
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("function", ["recording", "a_step", "page", "page_of_a_run"])
 def test_watching_is_measured_in_the_unit_of_its_goal(function):
     contests = {c.does["watching"]: c.name for c in CONTENDERS if "watching" in c.does}
@@ -573,6 +581,7 @@ def test_folds_that_share_rows_count_for_less():
     assert tables.worse(ours, [0.0] * 10, False, folds=10**9) == 100
 
 
+@pytest.mark.whole
 def test_a_table_is_read_as_the_command_reads_it():
     """Texts, gaps and an index are found in the cells; a row of an unknown text gets an answer."""
     pandas = pytest.importorskip("pandas")
@@ -647,6 +656,7 @@ def leave(task: int):
     raise SystemExit
 
 
+@pytest.mark.whole
 def test_the_warm_up_comes_first_and_fast_contenders_take_many_steps():
     measured = take_turns({"a": count}, 10, rounds=2, warm_up=3)["a"]
     assert measured[0].results == [10, 11, 12]
@@ -657,12 +667,14 @@ def test_the_warm_up_comes_first_and_fast_contenders_take_many_steps():
     assert 0 < measured[1].amount < 1
 
 
+@pytest.mark.whole
 def test_a_contender_may_measure_for_itself(monkeypatch):
     monkeypatch.setattr("benchmarks.turns.BURST", 0)
     turn = take_turns({"b": weigh}, 10, rounds=1, warm_up=1)["b"][1]
     assert (turn.amount, turn.note) == (7.0, "heavy")
 
 
+@pytest.mark.whole
 def test_a_slow_contender_sits_out(monkeypatch):
     monkeypatch.setattr("benchmarks.turns.PATIENCE", 0.0)
     assert len(take_turns({"a": count}, 0, rounds=5)["a"]) == 1
@@ -785,6 +797,7 @@ def test_the_chart_has_a_bar_for_each_contender(tmp_path):
         draw({"kernel": measured["kernel"]}, "", tmp_path / "none.svg")
 
 
+@pytest.mark.whole
 def test_the_command_prints_and_keeps_the_figures(tmp_path, monkeypatch, capsys):
     path = tmp_path / "figures.json"
     monkeypatch.setattr(

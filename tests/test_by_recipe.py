@@ -58,7 +58,7 @@ def line(x, y):
 UNSEEN_BY_LINES = {"circle": circle, "corners": corners, "product": product}
 
 
-@pytest.mark.some(6)
+@pytest.mark.whole
 @pytest.mark.parametrize("n", [120, 500])
 @pytest.mark.parametrize("name", UNSEEN_BY_LINES)
 def test_the_default_learns_what_no_line_can_see(name, n):
@@ -259,6 +259,7 @@ def test_a_training_by_recipe_goes_on_to_the_same_bits(tmp_path):
     assert resumed.state_dict() == whole.state_dict()
 
 
+@pytest.mark.whole
 def test_an_early_stop_by_recipe_goes_on_to_the_same_bits(tmp_path):
     rows, path = half_moons(300), tmp_path / "run.json"
     train = partial(train_by, recipe_for(300, steps=90), loss=cross_entropy, rows=rows, seed=1)

@@ -71,7 +71,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_its_points(op: Any) -> None:
     inputs = [[Value(x) for x in point] for point in op.at * 7]
@@ -79,7 +79,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in inputs], flat).check()
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     if op.arity == 1:
@@ -184,7 +184,7 @@ def test_a_number_that_all_rows_share(way: str, n: int) -> None:
     Ran(lambda: fn.sum([(w * x + w).tanh() / w for x in xs]), [w, *xs]).check()
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 5), (16, 16, 16), (7, 33, 20), (19, 10, 64)])
 def test_matrix_products(way: str, shape: tuple[int, int, int]) -> None:
     n, m, k = shape

@@ -168,6 +168,7 @@ def test_short_and_extreme_histories(losses):
 
 
 @needs.speed
+@pytest.mark.whole
 def test_100_000_steps_are_drawn_within_a_second_into_a_small_file():
     draw = Random(0)
     made = history([3 * math.exp(-i / 20_000) * draw.random() + 0.02 for i in range(100_000)])

@@ -58,6 +58,13 @@ CHARTS = {
 }
 
 
+FIRST_PIXEL = """() => {
+  const board = document.createElement('canvas').getContext('2d');
+  board.drawImage(document.images[0], 0, 0);
+  return board.getImageData(2, 2, 1, 1).data[0];
+}"""
+
+
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as found:
@@ -95,6 +102,18 @@ def test_a_file_is_light_or_dark_as_its_reader_has_set(browser, tmp_path, scheme
     page.goto(path.as_uri())
     fill = page.evaluate("() => getComputedStyle(document.querySelector('.chart-paper')).fill")
     assert fill == f"rgb{paper}"
+    page.close()
+
+
+@pytest.mark.parametrize(("around", "paper"), [("light", 255), ("dark", 20)])
+def test_a_picture_of_a_notebook_is_light_or_dark_as_the_page_around_it(browser, around, paper):
+    """JupyterLab has a switch of its own; the paper's red is read from a pixel."""
+    page = browser.new_page(color_scheme="light")
+    shown = CHARTS["lines"]()._repr_html_()
+    page.set_content(f"<body style='color-scheme: {around}'>{shown}</body>")
+    page.wait_for_function("() => [...document.images].every(image => image.naturalWidth)")
+    red = page.evaluate(FIRST_PIXEL)
+    assert red == paper
     page.close()
 
 

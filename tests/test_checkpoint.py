@@ -17,7 +17,7 @@ from trainings import available
 
 from engine.replay import backends
 from engine.value import Value
-from nn.checkpoint import _checksum
+from nn.checkpoint import _checksum, glance
 from nn.data import iris, split, standardise
 from nn.described import counted
 from nn.history import DivergedError, Step
@@ -80,7 +80,7 @@ def document(path):
 # --- bit for bit ------------------------------------------------------------------------------
 
 
-@pytest.mark.some(5)
+@pytest.mark.some(10)
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 @pytest.mark.parametrize("batches", BATCHES)
 def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, batches):
@@ -145,7 +145,7 @@ READERS = {  # more recordings than are made, of one shape and of many
 }
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", READERS)
 def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, backend):
@@ -162,7 +162,7 @@ def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, ba
     figure("c", f"save and resume, {backend}, {name}: losses differ", len(cuts))
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     """A loss that counts its calls, and is another one after so many, is not replayed."""
@@ -189,7 +189,7 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     assert counting(40 * len(TRAINING.xs), steps=60, resume=path) == whole
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("backend", ["eager", *backends.NAMES])
 @pytest.mark.parametrize("cut", [4, 5, 6, 40])
 def test_a_run_whose_loss_reads_a_number_that_changes_goes_on_so(path, backend, cut):
@@ -705,6 +705,13 @@ def test_other_data_is_refused(path, count, change, message):
 def test_a_missing_file_is_named(path):
     with pytest.raises(FileNotFoundError, match=r"run\.json"):
         run(resume=path)
+
+
+def test_a_glance_gives_what_a_file_says_or_nothing(path):
+    assert glance(None) == glance(path) == {}
+    for text, said in (('{"version": 2}', {"version": 2}), ("[2]", {}), ("{", {})):
+        path.write_text(text)
+        assert glance(path) == said
 
 
 def test_every_is_a_number_of_steps(path):

@@ -343,6 +343,7 @@ def test_an_error_in_the_thread_is_no_backend(error, tries, monkeypatch):
     assert "broken" in step.explain()
 
 
+@pytest.mark.whole
 @needs_c
 @posix
 def test_a_compiler_that_hangs_is_given_up_and_stops_nobody(tries, home, monkeypatch):
@@ -495,6 +496,7 @@ def test_a_training_moves_from_python_to_numpy_and_back(tries, monkeypatch):
     Both(Adam, lr=0.01).train("python")
 
 
+@pytest.mark.whole
 @needs_c
 def test_batches_of_two_sizes_move_one_after_the_other(tries, monkeypatch):
     from array import array
@@ -679,6 +681,7 @@ print(step.backend, step(3.0).data)
     assert len(list(home.rglob("*.lib"))) >= 2  # that of the training that was interrupted too
 
 
+@pytest.mark.whole
 @needs_c
 @posix
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
@@ -720,6 +723,7 @@ print(open(pids + ".c").read())
     assert (out, said) == ("c\nc\n", "")
 
 
+@pytest.mark.whole
 @needs_c
 @posix
 def test_a_training_in_another_thread_is_ended_with_the_program(home):

@@ -247,7 +247,7 @@ def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
     assert ours.descent._replay.made == 2
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
 @each_backend
 def test_a_batch_is_gathered_from_rows(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -917,7 +917,7 @@ def test_modes_of_the_engine_are_kept():
 # --- a step is taken or not -------------------------------------------------------------------
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("line", range(0, 60, 2))
 def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):
     """Data and memory of the optimizer belong to the same step, wherever Ctrl-C falls."""

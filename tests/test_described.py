@@ -10,7 +10,7 @@ import needs
 import pytest
 
 from engine.value import Value
-from nn.described import described, first_difference, without_code
+from nn.described import described, described_before, first_difference, without_code
 from nn.module import MLP, Module
 from nn.optim import Adam, cosine
 
@@ -20,6 +20,15 @@ ROOT = Path(__file__).parents[1]
 class Thing:
     def __init__(self, **parts):
         vars(self).update(parts)
+
+
+class Slotted:
+    """One of its slots is empty."""
+
+    __slots__ = ("__weakref__", "a", "b")
+
+    def __init__(self, a):
+        self.a = a
 
 
 def itself():
@@ -67,6 +76,7 @@ def test_words_are_the_same_each_time_and_short(name):
     assert len(first) < 2100
 
 
+@pytest.mark.whole
 def test_words_are_the_same_in_another_process():
     program = "import sys; sys.path[:0] = ['tests', 'tests/helpers']; import test_described as t\n"
     program += "for make in t.THINGS.values(): print(ascii(t.described(make())))"
@@ -94,6 +104,7 @@ def test_words_are_the_same_in_another_process():
         ({1: 2}, {2: 1}),
         (Thing(a=1), Thing(a=2)),
         (Thing(a=1), Thing(b=1)),
+        (Slotted(1), Slotted(2)),
         (lambda x: x + 1, lambda x: x - 1),
         (lambda x: x < 1, lambda x: x > 1),
         (lambda x: [y for y in x], lambda x: [y for y in x if y]),  # noqa: C416 (a function that people write)
@@ -101,6 +112,8 @@ def test_words_are_the_same_in_another_process():
         (list(range(5000)), [*range(4999), -1]),
         (Value(1.0), Value(2.0)),
         (0.0, -0.0),
+        ("a".join, "b".join),
+        ([[k] for k in range(99)], [*([k] for k in range(98)), [0]]),
     ],
 )
 def test_things_that_differ_have_other_words(one, other):
@@ -144,6 +157,19 @@ def test_code_of_the_library_goes_by_its_name():
 
     assert without_code(described(Mine)) == f"{Mine.__qualname__}"
     assert described(Mine) != f"{Mine.__qualname__}"
+
+
+def test_the_version_before_looked_into_functions_without_a_name_of_their_own_alone():
+    def inner(x, scale=2.0):
+        return x * scale
+
+    class Local:
+        pass
+
+    assert described_before(deep) == "deep"
+    assert described_before(Local) == Local.__qualname__
+    assert described_before(inner).endswith(".inner(2.0)")
+    assert described_before(partial(deep, 3)) == "deep(3)"
 
 
 def test_long_texts_are_cut_to_where_they_differ():

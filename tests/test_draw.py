@@ -5,10 +5,12 @@ import shutil
 import sys
 import time
 import xml.etree.ElementTree as ET
+from base64 import b64decode
 from pathlib import Path
 
 import needs
 import pytest
+from browsers import chromium
 from hostile import HOSTILE
 
 from engine.pictures.draw import draw, programs
@@ -154,11 +156,27 @@ def test_save_lists_the_endings(name: str, tmp_path: Path) -> None:
 def test_a_notebook_gets_svg_and_text() -> None:
     drawing = draw(loss())
     bundle = drawing._repr_mimebundle_()
+    shown = bundle.pop("text/html")
     assert bundle == {"image/svg+xml": drawing.svg, "text/plain": str(drawing)}
     assert drawing._repr_svg_() == drawing.svg
+    assert drawing._repr_html_() == shown
+    assert b64decode(shown.partition("base64,")[2].removesuffix('">')).decode() == drawing.svg
+    assert 'alt="value: data 1.0000, grad not computed"' in shown
     assert (
         str(drawing) == "value: data 1.0000, grad not computed\n1 input, 1 constant, 2 operations"
     )
+
+
+@pytest.mark.parametrize(("cell", "shown"), [(2.0, 1.0), (0.9, 0.9), (0.5, 0.75)])
+def test_a_notebook_shows_all_of_a_picture_that_can_be_read(cell: float, shown: float) -> None:
+    """As wide as its cell, but not below three quarters of its size, from where it scrolls."""
+    drawing = draw(loss())
+    width, height = drawing.size
+    with chromium() as browser:
+        page = browser.new_page()
+        page.set_content(f"<div style='width:{cell * width}px'>{drawing._repr_html_()}</div>")
+        box = page.locator("img").bounding_box()
+    assert (box["width"], box["height"]) == pytest.approx((shown * width, shown * height), abs=1)
 
 
 def test_dot_is_a_digraph_to_change_at_will() -> None:
@@ -179,6 +197,7 @@ def test_hostile_labels_survive_whatever_draws(text: str) -> None:
     assert not list(root.iter(f"{SVG}script"))
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("alone")
 def test_a_long_chain() -> None:
     value = Value(1.0)

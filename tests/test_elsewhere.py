@@ -57,6 +57,7 @@ def tried(statement):
     return done.stderr.strip().rpartition("\n")[2]
 
 
+@pytest.mark.whole
 def test_imports_say_it_too():
     assert (
         tried("from nn import MSELoss") == "ImportError: module 'nn' has no 'MSELoss': write nn.mse"

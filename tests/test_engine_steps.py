@@ -188,6 +188,7 @@ sys.stdout.buffer.write((found.to_json() + found.html + found.transcript()).enco
 """
 
 
+@pytest.mark.whole
 def test_two_processes_write_the_same_bytes():
     assert len({printed(PROGRAM, seed) for seed in (0, 1, 77)}) == 1
 
@@ -358,6 +359,7 @@ def test_a_notebook_gets_the_page_over_a_picture():
 
 
 @needs.speed
+@pytest.mark.whole
 def test_5000_nodes():
     net = MLP(8, [60, 50, 40, 1], "tanh", seed=0)
     loss = mse(net([Value(0.1 * i) for i in range(8)]), 1.0)

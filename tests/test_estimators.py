@@ -46,6 +46,7 @@ def test_classes_may_be_texts():
     assert (net.classes_[chances.argmax(axis=1)] == net.predict(XS)).all()
 
 
+@pytest.mark.whole
 def test_numbers_are_answered_in_their_own_unit():
     ys = 1e6 + 3e3 * XS[:, 0]
     net = NetRegressor(steps=600).fit(XS, ys)
@@ -186,6 +187,7 @@ def test_help_tells_of_the_settings(kind):
     assert "_Net" not in kind.__doc__
 
 
+@pytest.mark.whole
 def test_the_command_reads_a_net_that_was_fitted_here(tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame(XS, columns=list("abcd"))

@@ -401,6 +401,7 @@ def save_for_ever(path):
             write(path, text)
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 def test_a_kill_while_saving_leaves_a_whole_file(path, amount, figure):
     rng, kills, torn, amid = random.Random("d2"), amount(40, 500), 0, 0

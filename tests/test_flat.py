@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.replay import backends
 from engine.replay.compare import ReplayError
 from engine.value import Value
 from nn.flat import FlatMover, company
@@ -79,6 +80,14 @@ def test_rates_end_where_the_arithmetic_is_another():
     assert mover.move() is None
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_arithmetic_that_asks_for_nothing_is_taken_in_one_call(kind):
+    optimizer = KINDS[kind](parameters(9))
+    mover = FlatMover("numpy", optimizer, tuple(optimizer.parameters))
+    mover.load()
+    assert mover.layout() is not None
+
+
 def test_an_arithmetic_that_asks_for_gradients_is_not_taken_in_one_call():
     class Signs(SGD):
         def moved(self, ps, gs, memory, rates):
@@ -91,6 +100,19 @@ def test_an_arithmetic_that_asks_for_gradients_is_not_taken_in_one_call():
     mover = FlatMover("numpy", optimizer, tuple(optimizer.parameters))
     mover.load()
     assert mover.layout() is None
+
+
+def test_the_arithmetic_is_compared_at_the_moves_2_20_and_so_on(monkeypatch):
+    optimizer = Adam(parameters(9), lr=0.1)
+    mover = FlatMover("numpy", optimizer, tuple(optimizer.parameters))
+    mover.load()
+    compared, record = [], FlatMover._record
+    spy = lambda self, **settings: compared.append(self._moves) or record(self, **settings)
+    monkeypatch.setattr(FlatMover, "_record", spy)
+    for _ in range(30):
+        mover.move()
+        assert mover.is_as_recorded()
+    assert compared == [2, 20]
 
 
 def test_parameters_moved_unequally_often_are_told():
@@ -107,3 +129,36 @@ def test_a_faster_backend_brings_its_arithmetic():
     (source,) = company(plain, "c")
     assert plain.spare.source == source
     assert company(plain.spare, "numpy") == [source]
+
+
+def test_it_moves_to_a_kernel_that_was_made_for_it_and_is_of_a_faster_backend():
+    optimizer = Adam(parameters(9), lr=0.1)
+    mover = FlatMover("numpy", optimizer, tuple(optimizer.parameters))
+    mover.load()
+    program, tape, _ = mover.source
+    kernel, other = mover.kernel, backends.backend("numpy").compile(program, tape)
+    made = [(program, other)]
+    for backend, among in (("c", []), ("numpy", made), ("python", made)):
+        mover.use(backend, among)
+        assert (mover.backend, mover.kernel) == ("numpy", kernel)
+    mover.use("c", made)
+    assert (mover.backend, mover.kernel) == ("c", other)
+
+
+@pytest.mark.parametrize("output", range(3 * 9 + 2))
+def test_each_number_of_a_new_kernel_is_compared(output):
+    optimizer = Adam(parameters(9), lr=0.1)
+    mover = FlatMover("numpy", optimizer, tuple(optimizer.parameters))
+    program, tape, _ = mover.source
+
+    class Wrong:
+        def __init__(self, kernel):
+            self.kernel, self.values = kernel, kernel.values
+
+        def forward(self):
+            self.kernel.forward()
+            self.values[program.outputs[output]] += 0.5
+
+    wrong = Wrong(backends.backend("numpy").compile(program, tape))
+    with pytest.raises(ReplayError, match=r"the kernel of Adam\.moved in c is wrong"):
+        mover.use("c", [(program, wrong)])

@@ -486,6 +486,7 @@ def test_points_that_can_be_read_once_are_tested_all_the_same():
     assert OPS["e"].at == ((2.0,), (3.0,))
 
 
+@pytest.mark.whole
 def test_a_definition_ends_when_nothing_was_made_with_it(amount):
     count = amount(200, 1_000, 1_000)
 

@@ -92,6 +92,7 @@ def test_gradients_are_exact_up_to_rounding(amount, figure):
     assert total.worst <= BOUND, total.seed
 
 
+@pytest.mark.whole
 def test_what_is_in_the_dags():
     """Every operation; most DAGs use a result twice, and have constants; bases below 0 too."""
     met, below, reused, constant, fit, count = set(), 0, 0, 0, 0, 500

@@ -125,6 +125,7 @@ def test_a_row_that_cannot_be_answered_stops_no_other(capsys):
     ]
 
 
+@pytest.mark.whole
 def test_the_others_are_answered_as_alone(capsys):
     Path("new.csv").write_text("size,colour,weight\n1.5,red,2\n3,blue,4\n")
     alone = answers(capsys)[1]
@@ -170,6 +171,7 @@ def test_a_row_that_cannot_be_read_is_named(command, capsys):
     assert main([command, MODEL, "new.csv", "--row", "3"]) == 0
 
 
+@pytest.mark.whole
 def test_rows_in_another_notation(capsys):
     Path("new.csv").write_text("size,colour,weight\n1234.5,red,2\n3.5,blue,4\n")
     plain = answers(capsys)[1]
@@ -198,6 +200,7 @@ def test_other_ways_with_gaps(missing, capsys):
     assert "row 2 (line 3): 'size' is empty" in err
 
 
+@pytest.mark.whole
 def test_a_training_with_gaps_goes_on(capsys):
     constant = [*TRAIN, "--schedule", "constant"]  # else more steps are another schedule
     assert main([*constant, "--out", "whole"]) == 0
@@ -222,6 +225,7 @@ def test_a_file_without_names(capsys):
     assert capsys.readouterr().out.startswith("row,column 4,chance\n1,")
 
 
+@pytest.mark.whole
 def test_mutated_readings_give_an_answer_or_one_line_that_names_the_model(capsys, amount):
     """What the model says of columns is spoilt; no traceback, and nothing of another kind."""
     document = json.loads(Path(MODEL).read_text())
@@ -239,6 +243,7 @@ def test_mutated_readings_give_an_answer_or_one_line_that_names_the_model(capsys
     assert codes >= {0, 2}
 
 
+@pytest.mark.whole
 def test_the_model_keeps_the_encoding_for_files_that_are_not_utf8(capsys):
     text = Path("data.csv").read_text().replace("red", "grün")
     Path("data.csv").write_bytes(text.encode("cp1252"))
@@ -257,6 +262,7 @@ def test_the_model_keeps_the_encoding_for_files_that_are_not_utf8(capsys):
     assert answers(capsys, "--encoding", "utf-16-le")[0] == 0
 
 
+@pytest.mark.whole
 def test_one_bad_target_does_not_stop_the_others(capsys):
     Path("new.csv").write_text(
         "size,colour,weight,kind\n1,red,2,no\n3,blue,4,maybe\n,red,6,yes\n1,red\n"
@@ -283,6 +289,7 @@ def test_gaps_of_rows_without_an_answer_are_not_told(capsys):
     assert "rows learned from: 'size' (1)\n" in answers(capsys)[2]
 
 
+@pytest.mark.whole
 def test_rows_of_separators_alone_keep_their_numbers(capsys):
     Path("new.csv").write_text("size,colour,weight\n1,red,2\n3,blue,4\n")
     alone = answers(capsys)[1]
@@ -299,6 +306,7 @@ def test_rows_of_separators_alone_keep_their_numbers(capsys):
     assert [x for (x,) in plan.rows.xs] == [10 * number for number in plan.numbers]
 
 
+@pytest.mark.whole
 def test_texts_of_the_rest_are_counted(capsys):
     towns = [f"t{k % 8}" if k % 3 else f"m{k // 3}" for k in range(120)]
     Path("data.csv").write_text(

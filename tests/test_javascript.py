@@ -127,6 +127,12 @@ def test_logsumexp_of_specials_alone(special: float) -> None:
     Ran(lambda: engine.logsumexp(xs), xs).check()
 
 
+def test_logsumexp_of_one_term_is_that_term() -> None:
+    x = Value(0.75)
+    ran = Ran(lambda: engine.logsumexp([x]), [x])
+    assert (ran.data, ran.grads) == ([0.75], [1.0])
+
+
 def test_a_long_sum_is_rounded_once() -> None:
     xs = [Value(x) for x in [1e16, *[1.0] * 3_000, -1e16]]
     assert Ran(lambda: engine.sum(xs), xs).data == [3_000.0]
@@ -154,7 +160,7 @@ def test_rows_without_terms(name: str, want: float) -> None:
 def test_a_pick_takes_the_row_that_its_integer_names(rows: int) -> None:
     """One that names none, which `engine.pick` refuses, takes row 0."""
     letters = [Value(x) for x in (0.0, -0.0, rows - 1.0, -1.0, -float(rows))]
-    table, wrong = values(rows), (0.5, -rows - 1.0, float(rows), math.nan, math.inf)
+    table, wrong = values(rows), (0.5, -rows - 1.0, rows + 1.0, math.nan, math.inf)
     of = recorded((letters, lambda: [engine.pick(table, k) * 2.0 for k in letters]))
     for given in ([k.data for k in letters], wrong):
         kernel = Printed(of.program)
@@ -173,7 +179,8 @@ def test_a_pick_takes_the_row_that_its_integer_names(rows: int) -> None:
 
 
 def special_points() -> dict[str, list[tuple[float, ...]]]:
-    tiny = [s * x for s in (1, -1) for x in (1e-320, 4e-17, 0.5 - 2**-54, 26.6, 27.2, 28.5, 744.8)]
+    sizes = (1e-320, 4e-17, 0.5 - 2**-54, 26.6, 27.2, 28.5, 744.8, 2**52 + 1.0)
+    tiny = [s * x for s in (1, -1) for x in sizes]
     pairs = [(x, y) for x in (*SPECIAL, 3.0) for y in (*SPECIAL, 3.0)]
     singles = [(x,) for x in (*SPECIAL, *tiny)]
     return {op.name: [*op.at, *(singles if op.arity == 1 else pairs)] for op in SINGLE}

@@ -111,6 +111,7 @@ def test_train_says_what_it_cost_and_what_was_reached(capsys):
     assert Path("brickgrad-train/model.json").exists()
 
 
+@pytest.mark.some(4)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_train_with_each_optimizer(optimizer, capsys):
@@ -119,7 +120,7 @@ def test_train_with_each_optimizer(optimizer, capsys):
     assert re.search(r"learning rate +0\.1\n", capsys.readouterr().out)
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(
     ("options", "is_tried"),
@@ -165,6 +166,7 @@ def test_train_learns_amounts_and_texts(amounts, capsys):
     assert error == pytest.approx(mean**0.5, rel=1e-3)
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_a_training_goes_on_by_one_flag(capsys):
     """The one that was stopped has the net and the history of the one that was not."""
@@ -208,6 +210,7 @@ ANOTHER = {
 }
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_a_training_does_not_go_on_as_another(capsys):
     command = [*TRAIN, *SMALL, "--optimizer", "adam", "--steps", "20"]
@@ -294,6 +297,7 @@ def test_of_a_loss_that_rose_the_rate_is_to_blame_and_not_the_rows(capsys):
     assert "still falling" not in out
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_columns_that_are_ignored_are_not_learned(capsys):
     text = "".join(f"person {i},{i},{i % 2}\n" for i in range(60))
@@ -316,6 +320,7 @@ def test_columns_that_are_ignored_are_not_learned(capsys):
     assert "accuracy on these 60 rows" in capsys.readouterr().err
 
 
+@pytest.mark.whole
 def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monkeypatch):
     assert main([*TRAIN, *QUICK]) == 0
     former = Path("brickgrad-train/curves.svg").read_bytes()
@@ -334,6 +339,7 @@ def test_a_disk_that_is_full_leaves_the_former_picture_and_is_named(capsys, monk
     assert not [name for name in os.listdir("brickgrad-train") if name.startswith(".")]
 
 
+@pytest.mark.whole
 def test_a_picture_of_an_earlier_training_does_not_stay(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{2 * i}\n" for i in range(40)))
     arguments = [*SMALL, "--steps", "5", "--out", "here"]

@@ -3,6 +3,7 @@
 import math
 import random
 import signal
+from array import array
 
 import pytest
 
@@ -10,11 +11,13 @@ from engine import pick
 from engine.functions import sum as sum_of
 from engine.replay import backends
 from engine.replay.backends import choice
+from engine.replay.backends.kernel import Rows
 from engine.replay.beside import Work
 from engine.value import Value
 from nn import stepping
 from nn.descent import Descent
 from nn.history import DivergedError, TrainingInterrupted
+from nn.link import _are_in_bounds, _width
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam, AdamW, cosine, linear
@@ -237,6 +240,28 @@ def test_rows_that_a_step_picks_by_are_looked_at():
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(
+    ("x", "are"), [(2.0, True), (-3.0, True), (3.0, False), (-4.0, False), (0.5, False)]
+)
+def test_each_row_of_the_data_is_asked_whether_it_names_a_row_in_bounds(x, are):
+    rows = Rows(array("d", [9.5, 1.0, 9.5, x]), 2)
+    assert _are_in_bounds(rows, 1, -3, 2) is are
+
+
+@pytest.mark.parametrize(
+    ("outputs", "width"),
+    [
+        ([[1.0, 2.0], [3.0, 4.0]], 2),
+        ([[1.0], [3.0, 4.0]], 0),
+        ([[1.0, [2.0]], [3.0, [4.0]]], 0),
+        ([1.0, 2.0], 0),
+        ([], 0),
+    ],
+)
+def test_outputs_have_a_width_in_bounds_of_one_length(outputs, width):
+    assert _width(outputs) == width
+
+
 def test_what_a_loss_reads_is_looked_at_again_soon():
     """Code that runs between two bytecodes, such as a handler of a signal."""
     scale, looks = {"of": 1.0}, []
@@ -264,6 +289,18 @@ def test_what_a_loss_reads_is_looked_at_again_soon():
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
     assert scale["of"] == 2.0
     assert w.data == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(("unseen", "least", "most"), [(math.inf, 8, 70), (0.0, 2, 2)])
+def test_as_many_are_taken_together_as_go_by_in_a_moment(unseen, least, most, monkeypatch):
+    asked, several = [], Descent.several
+    spy = lambda self, data, rows, *more: (
+        asked.append(len(rows)) or several(self, data, rows, *more)
+    )
+    monkeypatch.setattr(stepping, "UNSEEN", unseen)
+    monkeypatch.setattr(Descent, "several", spy)
+    trained("amounts", "sgd", "numpy")
+    assert least <= max(asked) <= most
 
 
 def test_auto_takes_them_together_once_it_runs_on_arrays(singles, monkeypatch):

@@ -124,6 +124,7 @@ def losses_of_unrolled(xs):
     return losses
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("every", [1, 2, 4])
 def test_sensitivity_is_that_of_one_graph_of_all_steps(every):
     xs = [list(map(Value, x)) for x in XS]
@@ -152,6 +153,7 @@ def test_sensitivity_is_that_of_trainings_on_other_data():
         assert found[i] == pytest.approx(sum(map(abs, slopes)), rel=1e-7)
 
 
+@pytest.mark.whole
 def test_sensitivity_to_classes():
     xs, ys = digits().pick(range(30))
     net = MLP(64, [4, 10], "softplus", init="he", seed=0)

@@ -352,6 +352,7 @@ def test_a_generator_as_seed():
     assert [w.data for w in a.w + b.w] == [draws.uniform(-1, 1) for _ in range(4)]
 
 
+@pytest.mark.whole
 def test_one_seed_gives_the_same_bits_in_every_process():
     code = (
         "from nn.module import MLP\n"

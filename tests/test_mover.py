@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.replay.compare import ReplayError
 from engine.value import Value
 from nn import mover
 from nn.history import TrainingInterrupted
@@ -60,6 +61,24 @@ def test_parameters_that_a_loss_does_not_read_stay():
     ours.store()
     assert [p.data for p in ps] == [1.0, 1.0]
     assert not ps[0].has_grad
+
+
+def test_parameters_moved_unequally_often_matter_where_rates_differ_by_that():
+    for kind in (SGD, Adam):
+        ps = [Value(1.0), Value(2.0)]
+        optimizer = kind(ps, lr=0.5)
+        optimizer.steps = [1, 3]
+        ours = Mover(optimizer, tuple(ps))
+        ours.load()
+        ours.gradient = [1.0, 1.0]
+        if kind is Adam:
+            with pytest.raises(ReplayError, match="moved more often than others"):
+                ours.move()
+            continue
+        ours.move()
+        ours.store()
+        assert [p.data for p in ps] == [0.5, 1.5]
+        assert optimizer.steps == [2, 4]
 
 
 def test_a_mover_of_nothing_says_what_to_do():

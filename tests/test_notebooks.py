@@ -22,6 +22,8 @@ NAMES = (
     "13_to_pytorch",
 )
 
+WIDEST = 97  # letters of a line, which JupyterLab shows whole in a window of 1,200 pixels
+
 
 def read(name):
     import nbformat  # takes a second or two, which collecting need not wait for
@@ -46,10 +48,11 @@ def test_what_is_stored(name):
     for cell in notebook.cells:
         assert cell.source.strip()
         if cell.cell_type == "code":
+            assert max(map(len, cell.source.splitlines())) <= WIDEST, cell.id
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(14)
 @pytest.mark.filterwarnings("default")  # those of the kernel's own machinery
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cell_runs(name, monkeypatch):

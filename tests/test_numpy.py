@@ -473,6 +473,7 @@ def number(place: int) -> View:
 NO_TAPE = Tape((), (), 0, (), (), (), ())
 
 
+@pytest.mark.whole
 def test_deep_chains_compile_and_run_without_recursion(
     amount: Callable[[int, int], int],
 ) -> None:

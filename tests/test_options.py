@@ -8,6 +8,7 @@ from nn.cli import main
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
+@pytest.mark.whole
 def test_options_are_written_whole(trained, capsys):
     with pytest.raises(SystemExit):
         main(["check", str(trained / "model.json"), IRIS, "--row", "4"])

@@ -55,7 +55,7 @@ def test_no_stream_is_no_error(monkeypatch):
         assert lost() is None
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(4)
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_letters_that_the_output_lacks_do_not_stop_a_command(tmp_path, encoding):
     """As on Windows, where what goes into a file or a pipe is cp1252."""
@@ -102,6 +102,7 @@ def test_a_training_into_a_pipe_that_closes_is_not_lost(pipe):
     assert {"model.json", "history.csv", "step.html", "graph.svg"} <= made
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a full disk to try")
 @pytest.mark.usefixtures("_data")
 def test_a_training_onto_a_full_disk_is_not_lost():

@@ -14,6 +14,7 @@ from engine.pictures.page.page import SCRIPTS, page, record_of
 from engine.pictures.steps import steps
 from engine.value import Value
 from nn.data import iris
+from nn.document import STYLE
 from nn.loss import cross_entropy, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam
@@ -85,6 +86,29 @@ def test_scripts_are_written_as_browsers_of_2020_read_them(name):
     assert [said for said, form in NEWER.items() if re.search(form, script, re.M)] == []
 
 
+NEWER_STYLES = {  # in browsers since 2021 or later: they drop the declaration, or the whole rule
+    "colours": r"light-dark\(|color-mix\(|\b(?:oklch|oklab|lab|lch)\(|(?:rgb|hsl)a?\(from\b",
+    "selectors": r":(?:has|is|where|user-valid|user-invalid|state)\(",
+    "rules": r"@(?:layer|container|property|scope|starting-style)\b",
+    "nesting": r"(?:^|[{;])\s*&",
+    "inset": r"\binset(?:-[a-z-]+)?\s*:",
+    "lengths": r"\d(?:[dsl]v[hwib]|cq\w+)\b",
+    "width > 600px": r"@media[^{]*[<>]",
+}
+STYLES = {p.name: p.read_text() for part in ("engine", "nn") for p in (ROOT / part).rglob("*.css")}
+
+
+@pytest.mark.parametrize("name", [*STYLES, "charts"])
+def test_styles_are_written_as_browsers_of_2020_read_them(name):
+    style = {**STYLES, "charts": STYLE}[name]
+    plain = re.sub(r"/\*.*?\*/", "", style, flags=re.S)
+    assert [said for said, form in NEWER_STYLES.items() if re.search(form, plain, re.M)] == []
+
+
+def test_the_styles_of_all_pages_are_judged():
+    assert {*STYLES} == {"base.css", "player.css", "walk.css"}
+
+
 def test_no_address_outside_is_named():
     net = MLP(2, [2, 1], seed=1)
     written = steps(mse(net([1.0, 2.0]), 1.0), net.named_parameters()).html
@@ -120,6 +144,7 @@ def test_the_page_of_a_run_of_12_steps_is_under_700_kb():
     assert len(run.html.encode()) < 700_000
 
 
+@pytest.mark.whole
 def test_a_page_of_many_large_steps_opens_some_and_is_under_700_kb():
     net = MLP(4, [16, 16, 3], "tanh", seed=0)
     run = watch(net, cross_entropy, iris(), Adam(net.parameters(), lr=0.004), steps=12)
@@ -161,6 +186,7 @@ def test_without_scripts_a_large_net_is_shown_in_few_cards():
     assert "several in one" in still
 
 
+@pytest.mark.whole
 def test_two_processes_write_the_same_bytes():
     program = (
         "import hashlib; from engine.pictures.steps import steps; from nn.loss import mse\n"

@@ -167,6 +167,7 @@ def test_a_browser_of_2020_opens_a_page_and_goes_through_it(browser, tmp_path):
         page.on("pageerror", lambda error, errors=errors: errors.append(str(error)))
         page.add_init_script(f"({NEWER})()")
         page.goto(make().save(tmp_path / f"{number}.html").as_uri())
+        page.keyboard.press("Home")
         for choice in page.locator("#detail option").all() * 2:
             page.locator("#detail").select_option(choice.get_attribute("value"))
             for key in ["n", "p", "m", "ArrowRight", "End", "ArrowLeft"]:
@@ -291,6 +292,7 @@ THERE_AND_BACK = """() => {
 @pytest.mark.parametrize("make", [a_step, a_shared_number, wrong_order])
 def test_back_is_as_it_was_before(show, make):
     page = show(make())
+    page.keyboard.press("Home")  # a mistake opens at the first number that differs
     there, back = page.evaluate(THERE_AND_BACK)
     assert len(there) > 5
     assert len(set(there)) > len(there) / 2
@@ -467,10 +469,15 @@ def test_blame_says_so_far_until_all_of_it_has_arrived(show):
 def test_both_runs_of_a_mistake_show_the_first_number_that_differs(show):
     page = show(wrong_order())
     first = content(page)["mistake"]["first_difference"]
+    opened = page.locator(".verdict").all_inner_texts()
+    page.keyboard.press("Home")
+    assert page.locator(".verdict:visible").count() == 0
     page.locator("#difference").click()
-    right, wrong = page.locator(".verdict").all_inner_texts()
-    assert right.endswith(f" {first['right']:.4g}")
-    assert wrong.endswith(f" {first['wrong']:.4g}")
+    assert page.locator(".verdict").all_inner_texts() == opened  # it opened there
+    assert opened == [
+        f"Expected: add2.grad = {first['right']:.4g}",
+        f"First difference: add2.grad = {first['wrong']:.4g}",
+    ]
     own = content(page)["mistake"]
     words = page.locator(".words").all_inner_texts()
     assert words[0] == own["right"]["events"][first["right_event"]]["text"]

@@ -203,7 +203,7 @@ ABOUT = """() => [...document.querySelectorAll('.stage')].map(stage => {
 })"""
 
 
-@pytest.mark.parametrize(("width", "height"), SIZES[1:])  # in 748 pixels only one card is whole
+@pytest.mark.parametrize(("width", "height"), SIZES)
 def test_both_pictures_of_a_mistake_show_what_the_step_is_about(show, width, height):
     page = show(a_mistake(), width, height)
     assert page.locator("#detail").input_value() == "1"  # low frames open with closed neurons
@@ -211,6 +211,40 @@ def test_both_pictures_of_a_mistake_show_what_the_step_is_about(show, width, hei
         go(page, position)
         for count, whole in page.evaluate(ABOUT):
             assert 1 <= count == whole
+
+
+AT_LINE = """() => {
+  const line = document.querySelector('#transcript [aria-current]');
+  const { left, top } = line.getBoundingClientRect();
+  return document.elementFromPoint(left + 5, top + 5)?.closest('li') === line;
+}"""
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_the_transcript_is_open_at_the_line_that_is_told(show, width, height):
+    page = show(a_mistake(), width, height)
+    for position in (None, 110, 40, 1, 80):
+        if position:
+            go(page, position)
+        page.wait_for_function(AT_LINE)
+
+
+@pytest.mark.parametrize("above", [0, 4000])
+@pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
+def test_so_it_is_in_a_notebook(browser, name, above):
+    """In a frame that may come into view later."""
+    net = MLP(2, [3, 3, 1], "tanh", seed=1)
+    optimizer = SGD(net.parameters(), lr=0.1)
+    shown = watch(net, mse, ([1.0, -2.0], 0.5), optimizer, mistake=name)
+    page = browser.new_page(viewport={"width": 764, "height": 900})
+    html = shown._repr_mimebundle_()["text/html"]
+    page.set_content(f"<div style='height:{above}px'></div>{html}")
+    frame = page.frames[1]
+    frame.wait_for_selector("#transcript [aria-current]")
+    page.wait_for_timeout(300)
+    page.locator("iframe").scroll_into_view_if_needed()
+    frame.wait_for_function(AT_LINE)
+    page.close()
 
 
 def test_losses_over_decades_have_a_log_axis(show):

@@ -165,6 +165,7 @@ def _nothing_frozen(monkeypatch):
     gc.freeze()
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("_nothing_frozen")
 def test_a_collector_that_is_put_off_finds_cycles_later(monkeypatch):
     monkeypatch.setattr(Ring, "collected", 0)

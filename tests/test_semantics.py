@@ -76,6 +76,7 @@ def test_backward_on_an_inner_value_and_then_on_the_root():
     assert (a.grad, b.grad) == (24.0, 5.0)
 
 
+@pytest.mark.whole
 def test_a_long_chain_is_built_differentiated_copied_drawn_and_freed():
     """A tenth of the million nodes that tests/test_value.py builds, differentiates and frees."""
     x = Value(1.0)

@@ -1,12 +1,26 @@
-"""Which rows a step looks at."""
+"""What a step makes small, and which rows it looks at."""
 
 import random
 
 import pytest
 from trainings import DOUBLES, Slope, iris_net, numbers, small_iris
 
+from engine.value import Value
+from nn.data import Decision
 from nn.loss import cross_entropy, mse
+from nn.stepping import _aims, mean_loss
 from nn.train import fit, stochastic_gradient_descent
+
+
+def test_what_is_made_small_is_the_mean_of_the_losses_and_the_penalty():
+    w = Value(2.0)
+    for penalty, more in ((None, 0.0), (lambda model: w * 10.0, 20.0)):
+        run = mean_loss(lambda x: w * x, mse, penalty)
+        total, outputs = run([1.0, 2.0], [0.0, 0.0])
+        assert total.data == (4.0 + 16.0) / 2 + more
+        assert [output.data for output in outputs] == [2.0, 4.0]
+        assert run([3.0], [0.0])[0].data == 36.0 + more
+
 
 # --- batches ---------------------------------------------------------------------------------
 
@@ -34,6 +48,18 @@ def test_every_pass_shows_every_point_once():
 def test_the_last_batch_of_a_pass_may_be_smaller():
     history = fit(Slope(), mse, ([[1.0]] * 10, [1.0] * 10), lr=0.1, epochs=2, batch_size=4)
     assert history.points_seen == [4, 8, 10, 14, 18, 20]
+
+
+def test_a_run_that_goes_on_counts_the_points_from_where_it_was(tmp_path):
+    data, settings = ([[1.0]] * 10, [1.0] * 10), {"lr": 0.1, "batch_size": 4}
+    fit(Slope(), mse, data, steps=3, checkpoint=tmp_path / "run.json", **settings)
+    history = fit(Slope(), mse, data, steps=6, resume=tmp_path / "run.json", **settings)
+    assert history.points_seen == [4, 8, 10, 14, 18, 20]
+
+
+def test_what_outputs_should_say_is_the_place_of_a_label():
+    aims = _aims(Decision(range(2, 5), 0.5), [4, 2, 7])
+    assert (list(aims.labels), aims.twice) == ([2, 0, -1], 1.0)
 
 
 def test_the_whole_data_comes_in_its_own_order():

@@ -154,6 +154,7 @@ def test_hostile_texts(text: str) -> None:
     assert names <= {"svg", "g", "title", "desc", "rect", "path", "polygon", "text"}
 
 
+@pytest.mark.whole
 def test_the_same_bytes_in_other_processes() -> None:
     program = (
         "import random; random.seed(1); from test_svg import step; "

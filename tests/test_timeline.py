@@ -154,11 +154,13 @@ sys.stdout.buffer.write((run.html + wrong.html + repr(run) + repr(wrong)).encode
 """
 
 
+@pytest.mark.whole
 def test_two_processes_write_the_same_bytes():
     (text,) = {printed(PROGRAM, seed) for seed in (0, 1, 77)}
     assert text.startswith("<!doctype html>")
 
 
+@pytest.mark.whole
 def test_a_run_of_50_steps_is_a_page_of_less_than_700_kb_and_half_of_them_can_be_opened():
     model = MLP(2, [8, 8, 1], "tanh", seed=0)
     run = watch(model, mse, moons(50, seed=0), SGD(model.parameters(), lr=0.05), steps=50)

@@ -704,6 +704,7 @@ def test_at_most_300_bytes_a_node(figure):
     assert left / count < 1
 
 
+@pytest.mark.whole
 def test_a_deep_chain_is_copied_without_recursion(amount, figure):
     y = x = Value(1.0)
     depth = amount(100_000, 1_000_000)

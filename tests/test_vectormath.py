@@ -171,7 +171,7 @@ class Right:
         assert all(map(is_same, done.data, done.want))
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(4)
 @pytest.mark.usefixtures("processor")
 class TestRight(Right):
     pytestmark = needs_compiler
@@ -202,7 +202,7 @@ def is_same(got: float, want: float) -> bool:
 class TestVectors:
     pytestmark = needs_compiler
 
-    @pytest.mark.some(2)
+    @pytest.mark.some(4)
     def test_loops_run_in_vector_registers(self, tmp_path: Path) -> None:
         """All but those of numbers far from 0, by what gcc says of itself."""
         if not is_gcc():
@@ -218,7 +218,7 @@ class TestVectors:
             is_vector = bool(found & {k + 1, k + 2})  # lines count from 1
             assert is_vector == ("NULL" not in body), body
 
-    @pytest.mark.some(2)
+    @pytest.mark.some(4)
     def test_no_function_of_c_is_called_but_for_numbers_far_from_0(self, tmp_path: Path) -> None:
         assembly = Path(tmp_path, "kernel.s")
         compiled(rows_as_text(), tmp_path, "-S", to=assembly)

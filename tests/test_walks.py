@@ -33,7 +33,7 @@ from nn.pages.walks import (
 from nn.train import gradient_descent
 
 PAGES = {"fog": cache(fog_page), "race": cache(race_page)}
-SIZES = [(400, 800), (1000, 720), (1280, 720), (1920, 1080)]
+SIZES = [(400, 800), (748, 720), (1000, 720), (1280, 720), (1920, 1080)]
 
 # Walks of the page's own functions: where each step leads to, and the mean heights there.
 WALK = """(() => {{ {script}

@@ -1281,7 +1281,7 @@ def _cases(backend: str) -> list[Any]:
             quick = _in_turn(number, ways) if backend == "numpy" or number % C_ROWS == 0 else []
             all_ = dict.fromkeys([*quick, *_in_turn(number, scopes), *_in_turn(number, wraps)])
         for way in all_:
-            some = pytest.mark.some(60) if MODULE in row.setup else pytest.mark.some(30, of="row")
+            some = pytest.mark.some(120) if MODULE in row.setup else pytest.mark.some(60, of="row")
             marks = [some] if way in quick else [pytest.mark.nightly]
             name = f"{kind}-{row.name}-{way}-{backend}"
             cases.append(pytest.param(row, way, backend, id=name, marks=marks))
@@ -1408,7 +1408,7 @@ TOGGLED = [
 ALWAYS = {call: 0.9**call for call in range(2, CALLS + 1)}
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("way", ["module", "closure", "method"])
 @pytest.mark.parametrize("row", ANNEALED + TOGGLED, ids=lambda row: row.name)
@@ -1545,7 +1545,7 @@ def _fit_cases() -> list[Any]:
 RESTS = {"first call only": PLACES, "memory of the last call": ("penalty",)}
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @pytest.mark.filterwarnings("ignore:.*was recorded 9 times")
 @pytest.mark.parametrize(("row", "place", "backend"), _fit_cases())
 def test_training_sees_what_a_call_sees(row, place, backend):

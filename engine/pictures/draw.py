@@ -4,8 +4,10 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from base64 import b64encode
 from collections.abc import Callable
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from graphviz import Digraph
 
 TIMEOUT = 10.0  # seconds that Graphviz may take
+LEGIBLE = 0.75  # of its size, to which a notebook may shrink a picture; from there on it scrolls
 
 
 def draw(
@@ -101,8 +104,22 @@ class Drawing:
     def _repr_svg_(self) -> str:
         return self.svg
 
+    def _repr_html_(self) -> str:
+        """An image as wide as the cell of a notebook, as long as its letters can be read."""
+        told = escape(repr(self).partition("\n")[0])
+        least = round(LEGIBLE * self.size[0])
+        source = b64encode(self.svg.encode()).decode()
+        return (
+            f'<img alt="{told}" style="max-width:max(100%,{least}px);height:auto" '
+            f'src="data:image/svg+xml;base64,{source}">'
+        )
+
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+        return {
+            "text/html": self._repr_html_(),
+            "image/svg+xml": self.svg,
+            "text/plain": repr(self),
+        }
 
 
 def programs() -> list[str]:

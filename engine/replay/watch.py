@@ -283,6 +283,7 @@ def _of_floats(name: str) -> property:
 _OF_FLOATS = set(dir(float)) - set(dir(Value)) - {"__getformat__", "__getnewargs__"}
 
 
+# Not in _WATCH: stand-ins are compared by number too where a replayed function runs unrecorded.
 setattr(Value, "__eq__", equal)  # noqa: B010 (mypy refuses to assign a method)
 
 

@@ -34,6 +34,7 @@ function makeCaption(pane) {
       phase.textContent = event ? PHASES[event.kind] : "Start";
       about.textContent = event ? place(story, event) : "";
       line.textContent = (event ? glance(story, event, computed) : computed) + (hidden ? " = ?" : result);
+      line.classList.toggle("brief", list.length > 0);
       line.title = event && !hidden ? inFull(story, event) : "";
       tiles.replaceChildren(...list.map((tile) => makeTile(tile, hidden)));
       tiles.classList.toggle("many", list.length > MANY_TILES);
@@ -67,10 +68,11 @@ function makeTranscript(list, go) {
 
   /** Scrolls to a line that is out of view, again where blocks that come in have another height. */
   function bring(item, tries = 8) {
-    const [line, room] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
-    const inside = line.top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
-    if (!inside) list.scrollTop += line.top - room.top - Math.max(0, room.height - line.height) / 2;
-    if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? 0 : tries - 1));
+    const [line, block, room] = [item, item.parentElement, list].map((part) => part.getBoundingClientRect());
+    const top = Math.min(line.top, block.bottom); // a block that is left out may be lower than its lines
+    const inside = top === line.top && top >= room.top && (line.bottom <= room.bottom || line.height > room.height);
+    if (!inside) list.scrollTop += top - room.top - Math.max(0, room.height - line.height) / 2;
+    if (tries && items[now - 1] === item) requestAnimationFrame(() => bring(item, inside ? Math.min(tries, 4) - 1 : tries - 1));
   }
 
   return {

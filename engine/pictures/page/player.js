@@ -16,6 +16,7 @@
   // ---- what the templates hold comes to life
 
   document.documentElement.classList.add("alive");
+  document.documentElement.classList.toggle("with-run", Boolean(content.runs?.length));
   document.querySelector("header").append(copy("tools"));
   const template = main.querySelector(".pane");
   template.querySelector(".stage").innerHTML = content.picture;
@@ -165,8 +166,8 @@
     views.forEach(({ caption }, n) => {
       caption.verdict.hidden = !here;
       if (here) {
-        const value = n === 0 ? first.right : first.wrong;
-        caption.verdict.textContent = `The first number that differs: ${short(value)}`;
+        const [said, value] = n === 0 ? ["Expected", first.right] : ["First difference", first.wrong];
+        caption.verdict.textContent = `${said}: ${first.what} = ${short(value)}`;
       }
     });
     for (const pane of document.querySelectorAll(".pane")) pane.classList.toggle("differs", Boolean(here));
@@ -341,7 +342,8 @@
     views[0].stage.onChoose(choose);
   } else by("bench").remove();
 
-  const linked = () => go(Number(location.hash.slice(1)) || 0); // step.html#57
+  const start = mistake?.first_difference ? mistake.first_difference.event + 1 : 0;
+  const linked = () => go(location.hash ? Number(location.hash.slice(1)) || 0 : start); // step.html#57
   addEventListener("hashchange", linked);
   linked();
 }

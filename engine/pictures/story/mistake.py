@@ -60,16 +60,26 @@ class Mistake(Watchable):
             for key in ("new",) if event["kind"] == "leftover" else NUMBERS:
                 wrong, right = event.get(key), self.right[partner].get(key)
                 if wrong is not None and right is not None and not _same(wrong, right):
+                    what = self._called(key, event)
                     yield {
                         "event": n,
                         "right_event": partner,
                         "key": key,
+                        "what": what,
                         "right": right,
                         "wrong": wrong,
-                        "text": "the first number that differs: "
-                        f"{short(wrong)} instead of {short(right)}",
+                        "text": f"the first number that differs: {what} is {short(wrong)} "
+                        f"instead of {short(right)}",
                     }
                     break
+
+    def _called(self, key: str, event: Event) -> str:
+        names = {
+            role: self.right.nodes[event[role]]["name"]
+            for role in ("node", "from", "to")
+            if role in event
+        }
+        return NUMBERS[key].format(**{"to": names.get("node"), **names})
 
     def document(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -92,16 +102,25 @@ class Mistake(Watchable):
         for n, line in enumerate(self.wrong.transcript().splitlines()):
             lines.append(line)
             if n in differences:
-                if differences[n] == self.first_difference:
-                    lines[-1] += f"   <-- {differences[n]['text']}"
                 margin = " " * (line.index(".") + 2)
+                if differences[n] == self.first_difference:
+                    lines.append(f"{margin}<-- {differences[n]['text']}")
                 lines.append(f"{margin}right: {self.right[differences[n]['right_event']]}")
         if not differences:
             lines.append("no number differs: this graph does not show the mistake")
         return "\n".join(lines)
 
 
-NUMBERS = ("data", "adjoint", "contribution", "old", "new", "before", "after", "loss_after")
+NUMBERS = {  # of an event, in the order in which they come, and what they are called
+    "data": "{node}",
+    "adjoint": "{from}.grad",
+    "contribution": "the contribution to {to}.grad",
+    "old": "{to}.grad so far",
+    "new": "{to}.grad",
+    "before": "{node} before the update",
+    "after": "{node} after the update",
+    "loss_after": "the loss after the update",
+}
 
 
 def _identities(event: Event) -> list[tuple[object, ...]]:

@@ -16,8 +16,9 @@ function lgamma(x) {
   if (x < 0.5) return log(Math.PI) - log(abs(sin(Math.PI * (x - round(x))))) - lgamma(1 - x);
   let product = 1, w = x;
   for (; w < 10; w++) product *= w;
-  const v = 1 / (w * w), series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188
-    - v * (691 / 360360 - v * (1 / 156 - v * (3617 / 122400)))))));
+  const v = 1 / (w * w);
+  const last = 691 / 360360;
+  const series = 1 / 12 - v * (1 / 360 - v * (1 / 1260 - v * (1 / 1680 - v * (1 / 1188 - v * last))));
   return (w - 0.5) * log(w) - w + 0.9189385332046727 + series / w - log(product);
 }
 
@@ -51,8 +52,8 @@ const pow = (x, y) => x === 1 || (x === -1 && abs(y) === Infinity) ? 1 : Math.po
 
 // The row that an index names, negative ones from the end; row 0 where it names none.
 function rowOf(index, rows) {
-  const row = index < 0 ? index + rows : index;
-  return Number.isInteger(row) && row > 0 && row < rows ? row : 0;
+  const names = Number.isInteger(index) && -rows <= index && index < rows;
+  return names ? (index + rows) % rows : 0;
 }
 
 // A sum; what rounding loses is added at the end (Neumaier).
