@@ -622,6 +622,19 @@ def test_a_link_is_shown_as_text_and_runs_only_when_run_is_pressed(tab):
 
 
 @WHOLE
+def test_a_link_that_comes_while_python_starts_does_not_run_in_the_place_of_what_was_run(tab):
+    one = tab()
+    one.write("print('mine')")
+    one.page.locator("#run").click()
+    one.page.evaluate(f"() => {{ location.hash = {link('print(1)', '')!r}; }}")
+    one.expect(one.page.locator(".cm-content")).to_have_text("print(1)")
+    assert "starting" in one.status.inner_text()
+    one.ends()
+    assert one.results.inner_text().strip() == "mine"
+    assert one.page.locator("#foreign").is_visible()
+
+
+@WHOLE
 @pytest.mark.parametrize(
     ("hash", "words"), [("#code=%%%", "damaged"), (packed(b"\0" * 100_000_000), "too long")]
 )
@@ -640,6 +653,7 @@ def test_share_makes_the_link_that_python_makes_of_the_same_code(tab):
     code = address.partition("#code=")[2]
     padded = base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))
     assert zlib.decompress(padded, wbits=-15) == b"print('shared')"
+    assert "#" not in one.page.url
     one.page.keyboard.press("Escape")
     assert not one.page.locator("#shared").is_visible()
 
