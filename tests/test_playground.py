@@ -649,6 +649,7 @@ def test_share_makes_the_link_that_python_makes_of_the_same_code(tab):
     one = tab()
     one.write("print('shared')")
     one.page.locator("#share").click()
+    one.expect(one.page.locator("#shared")).to_be_visible()
     address = one.page.locator("#link").input_value()
     code = address.partition("#code=")[2]
     padded = base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))
@@ -745,6 +746,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(tab, width, height
     paper = one.page.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     one.page.locator("#share").click()
+    one.expect(one.page.locator("#shared")).to_be_visible()
     assert axe.Axe().run(one.page).response["violations"] == []
 
 
@@ -759,6 +761,7 @@ def test_a_full_or_closed_storage_costs_a_question_before_the_tab_is_closed(tab)
     assert one.said == [""]  # the browser asks in its own words
 
 
+@WHOLE
 def test_the_page_names_what_others_wrote_in_it(built):
     text = Path(built).read_text(encoding="utf-8")
     (licences,) = re.findall(r'id="licences">(.*?)</script>', text)
