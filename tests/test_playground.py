@@ -609,6 +609,30 @@ def test_a_digit_is_drawn_by_mouse_and_by_keys(shared):
 
 
 @WHOLE
+def test_a_finger_draws_and_does_not_scroll(tab):
+    one = tab(viewport={"width": 400, "height": 800}, has_touch=True)
+    one.run(
+        "print('a\\n' * 40)\npad(lambda pixels: round(sum(pixels)), 'Draw')\nprint('a\\n' * 40)"
+    )
+    pad = one.page.locator(".pad canvas")
+    pad.scroll_into_view_if_needed()
+    box, scrolled = pad.bounding_box(), one.page.evaluate("scrollY")
+    finger = one.context.new_cdp_session(one.page)
+
+    def touch(kind, y=None):
+        points = [] if y is None else [{"x": box["x"] + 110, "y": box["y"] + y}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 30)
+    for y in range(40, 200, 10):
+        touch("touchMove", y)
+    touch("touchEnd")
+    answer = one.page.locator("#results .value")
+    one.expect(answer).to_have_text(re.compile(r"^(9|1\d)$"))
+    assert one.page.evaluate("scrollY") == scrolled
+
+
+@WHOLE
 def test_a_link_is_shown_as_text_and_runs_only_when_run_is_pressed(tab):
     evil = "print('from a link')  # </script><script>alert(1)</script><img src=x onerror=alert(2)>"
     one = tab(link(evil, ""))
