@@ -609,6 +609,30 @@ def test_a_digit_is_drawn_by_mouse_and_by_keys(shared):
 
 
 @WHOLE
+def test_a_finger_draws_and_does_not_scroll(tab):
+    one = tab(viewport={"width": 400, "height": 800}, has_touch=True)
+    one.run(
+        "print('a\\n' * 40)\npad(lambda pixels: round(sum(pixels)), 'Draw')\nprint('a\\n' * 40)"
+    )
+    pad = one.page.locator(".pad canvas")
+    pad.scroll_into_view_if_needed()
+    box, scrolled = pad.bounding_box(), one.page.evaluate("scrollY")
+    finger = one.context.new_cdp_session(one.page)
+
+    def touch(kind, y=None):
+        points = [] if y is None else [{"x": box["x"] + 110, "y": box["y"] + y}]
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", 30)
+    for y in range(40, 200, 10):
+        touch("touchMove", y)
+    touch("touchEnd")
+    answer = one.page.locator("#results .value")
+    one.expect(answer).to_have_text(re.compile(r"^(9|1\d)$"))
+    assert one.page.evaluate("scrollY") == scrolled
+
+
+@WHOLE
 def test_a_link_is_shown_as_text_and_runs_only_when_run_is_pressed(tab):
     evil = "print('from a link')  # </script><script>alert(1)</script><img src=x onerror=alert(2)>"
     one = tab(link(evil, ""))
@@ -619,6 +643,19 @@ def test_a_link_is_shown_as_text_and_runs_only_when_run_is_pressed(tab):
     assert one.run().strip() == "from a link"
     assert not one.page.locator("#foreign").is_visible()
     assert one.said == []
+
+
+@WHOLE
+def test_a_link_that_comes_while_python_starts_does_not_run_in_the_place_of_what_was_run(tab):
+    one = tab()
+    one.write("print('mine')")
+    one.page.locator("#run").click()
+    one.page.evaluate(f"() => {{ location.hash = {link('print(1)', '')!r}; }}")
+    one.expect(one.page.locator(".cm-content")).to_have_text("print(1)")
+    assert "starting" in one.status.inner_text()
+    one.ends()
+    assert one.results.inner_text().strip() == "mine"
+    assert one.page.locator("#foreign").is_visible()
 
 
 @WHOLE
@@ -636,10 +673,12 @@ def test_share_makes_the_link_that_python_makes_of_the_same_code(tab):
     one = tab()
     one.write("print('shared')")
     one.page.locator("#share").click()
+    one.expect(one.page.locator("#shared")).to_be_visible()
     address = one.page.locator("#link").input_value()
     code = address.partition("#code=")[2]
     padded = base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))
     assert zlib.decompress(padded, wbits=-15) == b"print('shared')"
+    assert "#" not in one.page.url
     one.page.keyboard.press("Escape")
     assert not one.page.locator("#shared").is_visible()
 
@@ -731,6 +770,7 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_page(tab, width, height
     paper = one.page.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
     assert (paper == "rgb(255, 255, 255)") == (scheme == "light")
     one.page.locator("#share").click()
+    one.expect(one.page.locator("#shared")).to_be_visible()
     assert axe.Axe().run(one.page).response["violations"] == []
 
 
@@ -745,6 +785,7 @@ def test_a_full_or_closed_storage_costs_a_question_before_the_tab_is_closed(tab)
     assert one.said == [""]  # the browser asks in its own words
 
 
+@WHOLE
 def test_the_page_names_what_others_wrote_in_it(built):
     text = Path(built).read_text(encoding="utf-8")
     (licences,) = re.findall(r'id="licences">(.*?)</script>', text)

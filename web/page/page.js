@@ -97,7 +97,7 @@ const CAUSES = [ // what a worker that broke down says, and what that means
 
 let isReady = false, isWaiting = false; // Python; a program, for Python
 let doing = null; // "program" or "answer"
-let ran = ""; // the program of the results
+let ran = ""; // the program of the results, as it was when Run was pressed
 let asked = null, slow; // what a pad asks next; a timer
 
 const say = (words) => { $("status").textContent = words; };
@@ -116,6 +116,7 @@ function run() {
   editor.clear();
   results.clear();
   asked = null;
+  ran = editor.text();
   if (isReady && !doing) begin();
   else {
     isWaiting = true;
@@ -127,7 +128,6 @@ function run() {
 function begin() {
   isWaiting = false;
   doing = "program";
-  ran = editor.text();
   python.run(ran);
   state("Running.", true);
 }
@@ -146,13 +146,10 @@ function answer() {
 }
 
 function stop() {
-  if (isWaiting) {
-    isWaiting = false;
-    state(isReady ? "Ready." : "Python is starting.", false);
-  } else if (doing) {
-    say("Stopping.");
-    python.stop(() => replace(STOPPED));
-  }
+  isWaiting = false;
+  if (!doing) return state(isReady ? "Ready." : "Python is starting.", false);
+  say("Stopping.");
+  python.stop(() => replace(STOPPED));
 }
 
 function replace(words) {
@@ -212,8 +209,7 @@ function hear(message) {
 async function share() {
   try {
     const hash = await encoded(editor.text());
-    history.replaceState(null, "", hash);
-    $("link").value = location.href;
+    $("link").value = location.href.split("#")[0] + hash;
     $("where").textContent = location.protocol === "file:"
       ? "It opens this file on this computer. For others, put the file on a website first."
       : "Whoever opens it sees this code; nothing runs before they press Run.";
@@ -231,7 +227,8 @@ async function copy() {
     await navigator.clipboard.writeText($("link").value);
     $("copied").textContent = "Copied.";
   } catch {
-    $("copied").textContent = "This browser does not let the page copy: the link is selected, press Ctrl+C.";
+    $("copied").textContent = "This browser does not let the page copy. The link is selected: "
+      + "press Ctrl+C.";
   }
 }
 
