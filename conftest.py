@@ -20,7 +20,7 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
     *("vectormath", "wasm", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
-    *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "page_browser"),
+    *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "lite", "page_browser"),
     "playground",
 )
 

@@ -487,8 +487,8 @@ def test_points_that_can_be_read_once_are_tested_all_the_same():
 
 
 @pytest.mark.whole
-def test_a_definition_ends_when_nothing_was_made_with_it(amount):
-    count = amount(200, 1_000, 1_000)
+def test_a_definition_ends_when_nothing_was_made_with_it():
+    count = 1_000  # fewer are outweighed by what Python 3.14 keeps of itself
 
     def use(k):
         f = engine.define("again", "again", f"x * {1 + k % 7}.5", f"{1 + k % 7}.5", at=[(0.5,)])
