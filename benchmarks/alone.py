@@ -4,7 +4,6 @@ import gc
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -24,11 +23,6 @@ from engine.replay.watch import record
 from engine.value import Operand, Value
 from nn.table import Table
 
-TRAININGS: dict[str, Callable[[Any], ours.Training]] = {
-    "W1": ours.demo,
-    "W2": ours.gpt,
-    "W3": ours.digits,
-}
 FLOPS = {"dot": 2, "mul": 1, "add": 1, "sub": 1, "sum": 1}  # for each term; others count nothing
 BURST = 0.005  # seconds
 
@@ -228,4 +222,4 @@ def memory(nodes: int) -> Step:
 
 
 def _training(work: str) -> ours.Training:
-    return TRAININGS[work](WORKS[work].task())
+    return ours.TRAININGS[work](WORKS[work].task())

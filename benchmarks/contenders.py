@@ -2,12 +2,13 @@
 
 import importlib
 import importlib.util
+import shutil
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks import alone, browser, chosen, ours, tables, wasm, watching, whole
+from benchmarks import alone, browser, chosen, in_page, ours, tables, wasm, watching, whole
 from benchmarks.turns import Contest, Step
 from benchmarks.works import WORKS, Work, tables_work
 from engine.replay.backends import library
@@ -31,9 +32,7 @@ def peer(module: str, function: str, task: Any) -> Step:
 
 def replayed(backend: str, needs: str = "nn") -> Contender:
     """A step with the data bound once, as `fit` takes it."""
-    contests = {
-        work: partial(ours.descent, made, backend) for work, made in alone.TRAININGS.items()
-    }
+    contests = {work: partial(ours.descent, made, backend) for work, made in ours.TRAININGS.items()}
     return Contender(f"brickgrad {backend}", needs, contests)
 
 
@@ -106,11 +105,18 @@ CONTENDERS = (
     *(
         Contender(work, COMPILER,
                   {"kernel": partial(alone.kernel, work), "making": partial(alone.making, work)})
-        for work in alone.TRAININGS
+        for work in ours.TRAININGS
     ),
     *(
         Contender(work, "wasmtime", {"WASM": partial(wasm.beside_c, work)})
-        for work in alone.TRAININGS
+        for work in ours.TRAININGS
+    ),
+    Contender("playground", in_page.NEEDS, {"BROWSER": in_page.playing}),
+    Contender("course", in_page.NEEDS, {"BROWSER": in_page.in_lite}),
+    *(
+        Contender(f"{work}, x Python's speed", in_page.NEEDS,
+                  {"BROWSER": partial(in_page.steps, work)})
+        for work in ours.TRAININGS
     ),
     *(
         Contender(work, COMPILER, {"guards": partial(alone.guards, work)})
@@ -159,6 +165,7 @@ def is_there(contender: Contender) -> bool:
     """Whether what it needs is installed."""
     if contender.needs == COMPILER:
         return library.compiler() is not None
-    if contender.needs == browser.NEEDS:
-        return browser.program() is not None
+    if contender.needs in (browser.NEEDS, in_page.NEEDS):
+        has_npm = contender.needs == browser.NEEDS or shutil.which("npm") is not None
+        return has_npm and browser.program() is not None
     return importlib.util.find_spec(contender.needs) is not None

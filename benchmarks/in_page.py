@@ -10,12 +10,12 @@ from typing import Any
 
 from benchmarks import browser
 from benchmarks.turns import Measured, Step
+from benchmarks.works import MADE, SIZE, STEP
 from web import lite, playground, pyodide
 from web.packages import ROOT, wheels
 from web.visited import first_output, served
 
-STEP, MADE, SIZE = "step, ms", "made, ms", "MB"
-NEEDS = browser.NEEDS
+NEEDS = f"{browser.NEEDS}, and npm"
 PAGE = """<!doctype html><title>brickgrad in a page</title><script type="module">
   import { loadPyodide } from "./pyodide.mjs";
   const python = await loadPyodide();

@@ -4,12 +4,12 @@ import time
 from statistics import median
 
 from benchmarks import ours
+from benchmarks.turns import Step
 from benchmarks.works import WORKS
 from engine.replay.backends import backend
 from engine.replay.roll import roll
 from engine.replay.watch import record
 
-TRAININGS = {"W1": ours.demo, "W2": ours.gpt, "W3": ours.digits}
 BURST = 0.2  # seconds: clocks of browsers tick slowly
 TURNS = 5
 FIRST = 250  # steps of a replay: some of them are compared with the function
@@ -17,7 +17,7 @@ FIRST = 250  # steps of a replay: some of them are compared with the function
 
 def figures(work: str) -> dict[str, float]:
     """Seconds of a step: eager, and replayed in Python and as WebAssembly; and of making that."""
-    made, task = TRAININGS[work], WORKS[work].task()
+    made, task = ours.TRAININGS[work], WORKS[work].task()
     steps = {"eager": ours.own_loop(made, "eager", task)}
     steps |= {name: ours.descent(made, name, task) for name in ("python", "wasm")}
     for name in ("python", "wasm"):
@@ -36,7 +36,7 @@ def figures(work: str) -> dict[str, float]:
     return {**found, "making": median(times)}
 
 
-def _seconds(step: ours.Step) -> float:
+def _seconds(step: Step) -> float:
     """What one step takes of so many as fill a burst: the median of some turns."""
     number, count, times = FIRST, 1, list[float]()
     while len(times) < TURNS:

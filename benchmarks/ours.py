@@ -98,6 +98,9 @@ def _mlp(net: Net, fused: bool = True) -> Any:
     return model
 
 
+TRAININGS: dict[str, Callable[[Any], Training]] = {"W1": demo, "W2": gpt, "W3": digits}
+
+
 # --- loops --------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import alone
+from benchmarks import ours
 from benchmarks.turns import Measured, Step
 from benchmarks.works import MAKING, WORKS
 from engine.replay.backends import backend, library
@@ -24,7 +24,7 @@ PASSES = ("forward", "backward")
 
 def beside_c(work: str, _: Any) -> Step:
     """Forward and backward in the time of C; in the note the call, and the making in gcc's time."""
-    training = alone.TRAININGS[work](WORKS[work].task())
+    training = ours.TRAININGS[work](WORKS[work].task())
     with record() as seen:
         loss = training.loss(*training.batches[0])
     tape = seen.tape([], [loss])

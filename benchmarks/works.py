@@ -12,6 +12,7 @@ from nn.data import digits, moons
 from nn.module import MLP
 
 MAKING = "made, x gcc's time"
+STEP, MADE, SIZE = "step, ms", "made, ms", "MB"  # in a browser
 
 
 class Goal(NamedTuple):
@@ -222,6 +223,14 @@ WORKS = {
              tuple(goal for work in ("W1", "W2", "W3")
                    for goal in (Goal(work, 4, moonshot=2), Goal(work, 0.1, of=MAKING))),
              alone=True),
+        Work("BROWSER", "in Chromium: the first output; a step as WebAssembly",
+             "s, or x Python's speed", 1, dict,
+             (Goal("playground", 10),
+              Goal("playground", 12, of=SIZE),
+              Goal("course", 60),
+              Goal("W1, x Python's speed", 50, moonshot=200, at_least=True),
+              *(Goal(f"{work}, x Python's speed", 100, of=MADE) for work in ("W1", "W2", "W3")),
+              Goal("W2, x Python's speed", 1, of=STEP)), alone=True),
         Work("guards", "looking at what a loss reads outside, in a loop of one's own in C",
              "% of the rest of a step", 5, dict,
              (Goal("W1", 8, moonshot=4),

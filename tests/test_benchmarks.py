@@ -65,7 +65,7 @@ def numbers(training: ours.Training) -> list[float]:
 
 def losses_by_hand(work: str, steps: int) -> list[float]:
     """The same training, with gradients from central differences."""
-    training = alone.TRAININGS[work](TINY[work])
+    training = ours.TRAININGS[work](TINY[work])
     parameters, weights = training.optimizer.parameters, numbers(training)
 
     def loss(batch, at: list[float]) -> float:
@@ -136,7 +136,7 @@ def test_contenders_agree_on_every_loss_of_a_training(work, way, request):
 def test_gradients_after_three_steps_are_those_of_eager_steps(work, backend):
     if not any(c.name == f"brickgrad {backend}" and is_there(c) for c in CONTENDERS):
         pytest.skip(f"{backend} cannot run here")
-    eager, replayed = (alone.TRAININGS[work](TINY[work]) for _ in range(2))
+    eager, replayed = (ours.TRAININGS[work](TINY[work]) for _ in range(2))
     steps = ours.bound(replayed, backend)
     for number in range(3):
         eager.optimizer.zero_grad()
