@@ -89,7 +89,10 @@ async function look(slot) {
   if (!element || !message) return;
   const fresh = LOOKS[message.mime](message.mime, message.content, message.told);
   if (fresh.decode) await fresh.decode().catch(() => {});
-  element.classList.toggle("wide", fresh.tagName !== "IMG" || fresh.naturalWidth > WIDE);
+  const isWide = fresh.naturalWidth > WIDE;
+  element.classList.toggle("wide", fresh.tagName !== "IMG" || isWide);
+  element.firstChild.toggleAttribute("tabindex", isWide); // where it scrolls, also by keys
+  if (isWide) element.firstChild.tabIndex = 0;
   element.classList.toggle("opens", fresh.matches("img, iframe.page"));
   element.firstChild.replaceChildren(fresh);
 }
