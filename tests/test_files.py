@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 
 from engine.files import check_writable, write
@@ -302,6 +303,7 @@ def test_a_device_is_not_replaced():
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
+@needs.names
 @pytest.mark.skipif(os.name != "posix", reason="needs names of at most 255 bytes")
 def test_names_as_long_as_they_may_be(path):
     longest = path.with_name("n" * 255)
@@ -318,7 +320,9 @@ def test_a_file_is_no_folder(path):
     assert caught.value.filename == str(path / "b.json")
 
 
-@pytest.mark.parametrize("name", ["none/a.json", "folder", "n" * 300])
+@pytest.mark.parametrize(
+    "name", ["none/a.json", "folder", pytest.param("n" * 300, marks=needs.names)]
+)
 def test_what_cannot_be_written_is_told_before(path, name):
     path.with_name("folder").mkdir()
     for look in (check_writable, lambda path: write(path, "text")):
