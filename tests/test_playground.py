@@ -17,7 +17,7 @@ import pytest
 from browsers import chromium
 from scripts import running
 
-from web import playground, runner
+from web import playground, pyodide, runner
 from web.packages import BuildError, npm
 from web.playground import MOST_CODE, NAME, build, examples, link
 
@@ -290,7 +290,7 @@ def built(tmp_path_factory):
             time.sleep(1)
         pytest.skip("the process that builds the page did not get to its end")
     try:
-        npm("pyodide", playground.PYODIDE)
+        npm("pyodide", pyodide.VERSION)
     except BuildError as error:
         pytest.skip(str(error))
     near = folder / "built.html"

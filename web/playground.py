@@ -15,13 +15,11 @@ from typing import Any, NamedTuple
 
 from engine.pictures.page.page import in_script
 from engine.pictures.page.page import text_of as shared
+from web import pyodide
 from web.packages import BUILD, BuildError, npm, own_wheel, wheels
 
 HERE = Path(__file__).parent / "page"
 NAME = "brickgrad-playground.html"
-PYODIDE = "314.0.7"
-PYTHON = "3.14"  # of that Pyodide
-GRAPHVIZ = "graphviz==0.21"
 ESBUILD = "0.28.2"
 EDITOR = {  # CodeMirror and what it needs, each at a version of its own
     "@codemirror/autocomplete": "6.20.4",
@@ -40,7 +38,7 @@ EDITOR = {  # CodeMirror and what it needs, each at a version of its own
     "style-mod": "4.1.5",
     "w3c-keyname": "2.2.8",
 }
-SCRIPTS = {**EDITOR, "pyodide": PYODIDE}  # what the scripts of the page import
+SCRIPTS = {**EDITOR, "pyodide": pyodide.VERSION}  # what the scripts of the page import
 OPTIONS = (
     "--bundle",
     "--minify",
@@ -124,8 +122,8 @@ def filled(template: str, parts: dict[str, str]) -> str:
 
 
 def _parts() -> dict[str, str]:
-    pyodide = npm("pyodide", PYODIDE)
-    lock = json.loads((pyodide / "pyodide-lock.json").read_text(encoding="utf-8"))
+    folder = pyodide.folder()
+    lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
     runner = {
         "source": (HERE.parent / "runner.py").read_text(encoding="utf-8"),
         "lock": {"info": lock["info"], "packages": {}},
@@ -134,12 +132,12 @@ def _parts() -> dict[str, str]:
         _json("examples", [example._asdict() for example in examples()]),
         _json("runner", runner),
         _bytes("worker", gzip.compress(bundled("worker.js", "iife").encode(), 9, mtime=0)),
-        _bytes("wasm", gzip.compress((pyodide / "pyodide.asm.wasm").read_bytes(), 9, mtime=0)),
-        _bytes("library", (pyodide / "python_stdlib.zip").read_bytes()),
+        _bytes("wasm", gzip.compress((folder / "pyodide.asm.wasm").read_bytes(), 9, mtime=0)),
+        _bytes("library", (folder / "python_stdlib.zip").read_bytes()),
     ]
     parts += [
         _bytes(wheel.name, wheel.read_bytes(), 'data-kind="wheel" ')
-        for wheel in (own_wheel(), *wheels([GRAPHVIZ], PYTHON))
+        for wheel in (own_wheel(), *wheels([pyodide.GRAPHVIZ], pyodide.PYTHON))
     ]
     return {
         "policy": "; ".join(f"{name} {allowed}" for name, allowed in POLICY.items()),
