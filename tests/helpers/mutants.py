@@ -51,6 +51,14 @@ BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
 IN_C = f"{OTHERS}[c]"
+KINDS = "tests/test_kinds.py -k not training"
+WORLD = "tests/test_world.py -k module-python and numbers-"
+RECORDS = ("tests/test_runs.py", "tests/test_recorded.py -k python", KINDS, CALLS, WORLD)
+GUARDS = (
+    *(f"tests/test_{name}.py" for name in ("cells", "undo", "causes", "witness")),
+    "tests/test_reach.py -k not file_of_nn",
+    *(KINDS, CALLS, WORLD),
+)
 PRINTED = (
     "tests/test_javascript.py",
     "tests/test_live.py::test_each_row_gives_what_the_engine_gives",
@@ -120,6 +128,12 @@ TARGETS = {
         **_own("engine/replay", "tape", CALLS),
         "engine/replay/watch.py": Looked(("tests/test_tape.py", CALLS)),
     },
+    "replay": {
+        "engine/replay/asked.py": Looked(("tests/test_asked.py", CALLS)),
+        "engine/replay/compare.py": Looked(("tests/test_compare.py", CALLS)),
+        **_each("engine/replay", "replay kept recorder recorded runs", *RECORDS),
+    },
+    "guards": _each("engine/replay", "cells witness reach world undo kinds causes", *GUARDS),
     "checkpoint": {
         "nn/described.py": Looked(("tests/test_described.py", f"{RESUMES} -k of_one_name")),
         "nn/identity.py": Looked((
