@@ -165,6 +165,14 @@ def test_values_that_are_passed_are_values():
         assert (z.data, v.grad) == (x, 1.0)
 
 
+def test_integers_that_only_an_int_can_be_are_ints_where_kinds_are_asked_too():
+    w = Value(2.0)
+    fast = replay(lambda x, n: w * ALIKE["made a Value"](x) * int.bit_length(n))
+    for x, n in ((1.5, 5), (2.5, 5), (2.5, 9), (1.5, 5)):
+        assert fast(x, n).data == 2.0 * x * n.bit_length()
+    assert fast.made == 2
+
+
 @pytest.mark.filterwarnings("ignore:training goes on")
 def test_a_model_that_asks_and_counts_is_as_eager():
     class Counting(Module):
