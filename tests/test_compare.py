@@ -242,6 +242,16 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
         assert all(a <= b * (1 + 1e-12) for a, b in zip(near, least, strict=True))
 
 
+def test_where_a_slope_is_inf_a_share_that_cancels_may_leave_any_gradient():
+    x, w = Value(0.0), Value(0.5)
+    z = x.sqrt() * (w * 1.0 - 0.5)  # which may be a little above 0, or below
+    assert _slacks([], None, [z], z, [x])[1] == math.inf
+    z = x.sqrt() * (w - w)
+    assert _slacks([], None, [z], z, [x])[1] == math.inf
+    z = x.sqrt() * Value(0.0)
+    assert _slacks([], None, [z], z, [x])[1] < 1e-299
+
+
 ULP = 2.0**-53
 
 

@@ -52,12 +52,18 @@ OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
 IN_C = f"{OTHERS}[c]"
 KINDS = "tests/test_kinds.py -k not training"
-WORLD = "tests/test_world.py -k module-python and numbers-"
-RECORDS = ("tests/test_runs.py", "tests/test_recorded.py -k python", KINDS, CALLS, WORLD)
+WORLD = "tests/test_world.py -k module-python and ({})"
+RECORDS = (
+    "tests/test_runs.py",
+    "tests/test_recorded.py -k python or calls",
+    "tests/test_shown.py -k begins_with",
+    *(KINDS, CALLS, WORLD.format("numbers-")),
+)
 GUARDS = (
     *(f"tests/test_{name}.py" for name in ("cells", "undo", "causes", "witness")),
     "tests/test_reach.py -k not file_of_nn",
-    *(KINDS, CALLS, WORLD),
+    *(KINDS, CALLS),
+    WORLD.format("numbers- or Values- or absent- or containers- or functions- or asked or own"),
 )
 PRINTED = (
     "tests/test_javascript.py",
