@@ -44,7 +44,8 @@ def test_eight_of_many_are_named():
     step(1.0, list(range(10)))
     (recorded,) = step.kept.all
     words = guarded(recorded)
-    places, pins = (words.split(start)[1].split("; ")[0] for start in (" as they were: ", "is for "))
+    starts = "as they were: ", "it is for "
+    places, pins = (words.split(start)[1].split("; ")[0] for start in starts)
     assert (places.count(","), pins.count(",")) == (7, 7)
     assert places.endswith(" more")
     assert pins.endswith("ns[7] = 7 (see <string>:1) and 2 more")
