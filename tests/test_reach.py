@@ -1,5 +1,7 @@
+import functools
 import gc
 import weakref
+from fnmatch import fnmatch
 
 import pytest
 
@@ -63,6 +65,16 @@ def test_what_cannot_be_watched_is_named(thing):
     box = Box(thing=thing)
     ((kind, _),) = after(lambda: box.thing).unknown
     assert kind == type(thing).__name__
+
+
+def test_what_a_cache_stands_for_is_reached_but_code_of_pythons_own():
+    box = Box(k=1.0)
+    own, library, builtin = map(functools.cache, (lambda: box.k, fnmatch, len))
+    own()
+    found = after(lambda: (own(), library("a", "*"), builtin("ab")))
+    assert {"box.k", "the _lru_cache_wrapper own", "the _lru_cache_wrapper builtin"} <= words(found)
+    assert own.__wrapped__.__code__ in found.codes
+    assert fnmatch.__code__ not in found.codes
 
 
 def test_what_a_run_wrote():
