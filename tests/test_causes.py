@@ -51,6 +51,21 @@ def test_eight_of_many_are_named():
     assert pins.endswith("ns[7] = 7 (see <string>:1) and 2 more")
 
 
+def test_three_of_many_places_that_changed_are_named():
+    box = types.SimpleNamespace(a="1", b="2", c="3", d="4", e="5")
+    step = replay(lambda x: x * len(box.a + box.b + box.c + box.d + box.e))
+    step(1.0)
+    for name in "abcde":
+        setattr(box, name, "ten")
+    step(1.0)
+    box.b = "2"
+    step(1.0)
+    assert list(step.kept.causes) == [
+        "recorded anew: box.a, box.b, box.c and 2 more, outside its arguments, changes",
+        "recorded anew: box.b, outside its arguments, changes",
+    ]
+
+
 def test_names_of_brickgrad_are_of_the_house():
     found = [is_of_the_house(Cell("code", f, "", None, None)) for f in (dot, Scaled.loss)]
     assert found == [True, False]

@@ -107,6 +107,7 @@ ALIKE = {
     "made a Value": lambda v: v if isinstance(v, Value) else Value(v),
     "isinstance float": lambda v: 3 * v if isinstance(v, float) else v,
     "checked": lambda v: v if isinstance(v, float | Value) else math.nan,
+    "looks around": lambda v: v * (len(vars(Holder)) if Value else 1),
     "type of something else": lambda v: v * len(type(DATA).__name__),
     "data of one": lambda v: (v.data if isinstance(v, Value) else v) if DATA is None else v,
 }

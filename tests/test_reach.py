@@ -1,5 +1,7 @@
 import functools
 import gc
+import logging
+import types
 import weakref
 from fnmatch import fnmatch
 
@@ -94,6 +96,31 @@ def test_what_a_run_wrote():
     first = f.__code__.co_firstlineno
     assert lines["box.n"] == f"{__file__}:{first + 1}"
     assert lines["the list box.seen"] == f"{__file__}:{first + 3}"
+
+
+def test_what_is_set_on_a_module_or_a_class_is_read_where_it_is_named():
+    module, kind = types.ModuleType("m"), type("Kind", (), {"h": 0.0, "k": 1.0})
+    module.h = module.k = 1.0
+
+    def f():
+        module.h = module.k
+        kind.h = kind.k
+        return kind()
+
+    before, now = reach([(f, "")]), after(f)
+    found = {(c.kind, c.name): is_read(now, c) for c in now.cells.values() if c.name in ("h", "k")}
+    assert found == {
+        **dict.fromkeys([("module", "h"), ("class", "h")], False),
+        **dict.fromkeys([("module", "k"), ("class", "k")], True),
+    }
+    assert written(before, now)
+
+
+def test_calls_of_the_log_ask_for_its_root():
+    asked, other = after(lambda: logging.debug("x")), after(lambda: fnmatch("a", "*"))
+    assert [
+        any(c.owner is logging.root for c in each.cells.values()) for each in (asked, other)
+    ] == [True, False]
 
 
 def test_two_names_of_one_list_are_one_list():
