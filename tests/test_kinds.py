@@ -11,6 +11,9 @@ import nn.look
 from engine import Value, replay
 from engine import Value as Number
 from engine.replay.compare import ReplayError
+from engine.replay.kinds import kind_asked
+from engine.replay.reach import reach
+from engine.replay.witness import Witness
 from nn import MLP, Module, evaluate, fit, mse
 
 DATA = [[0.1 * i, 0.2 - 0.05 * i] for i in range(10)], [0.3 * i - 1 for i in range(10)]
@@ -155,6 +158,17 @@ def test_a_replay_gives_what_the_function_gives_or_refuses(name):
                 fast(x)
         else:
             assert fast(x).data == (w * f(x)).data
+
+
+def test_who_looks_around_asks_for_no_kind():
+    def line(f):
+        with Witness() as seen:
+            f(1.5)
+        return kind_asked(reach([(f, "")], seen.codes))
+
+    assert line(ALIKE["looks around"]) == ""
+    for name in ("matched", "isinstance", "hasattr"):
+        assert line(OTHERWISE[name]).startswith(f"{__file__}:")
 
 
 def test_values_that_are_passed_are_values():
