@@ -116,6 +116,17 @@ def test_what_is_set_on_a_module_or_a_class_is_read_where_it_is_named():
     assert written(before, now)
 
 
+def test_what_a_module_gives_by_its_getattr_is_reached():
+    box, module, plain = Box(k=1.0), types.ModuleType("m"), types.ModuleType("n")
+    module.__getattr__ = lambda name: box.k
+    plain.k = 1.0
+    found = after(lambda: module.k * plain.k)
+    named = {(c.owner, c.name) for c in found.cells.values() if c.kind == "module"}
+    assert {(module, "k"), (module, "__getattr__"), (plain, "k")} <= named
+    assert (plain, "__getattr__") not in named
+    assert "box.k" in words(found)
+
+
 def test_calls_of_the_log_ask_for_its_root():
     asked, other = after(lambda: logging.debug("x")), after(lambda: fnmatch("a", "*"))
     assert [

@@ -2004,8 +2004,8 @@ def test_another_dict_of_attributes_is_seen(base, is_asked):
 
 
 def test_an_equal_number_compiles_no_guards(monkeypatch):
-    box, w = Box(k=1.5), Value(2.0)
-    f = engine.replay(lambda x: box.k * w * x, backend="python")
+    box, w = Box(k=1.5, ones=[1.0, 1.0]), Value(2.0)
+    f = engine.replay(lambda x: box.k * w * x * box.ones[0], backend="python")
     assert [f(1.0).data, f(2.0).data] == [3.0, 6.0]
     written = []
     monkeypatch.setattr(Guards, "_write", written.append)

@@ -64,7 +64,8 @@ GUARDS = (
     *(f"tests/test_{name}.py" for name in ("cells", "undo", "causes", "witness")),
     "tests/test_reach.py -k not file_of_nn",
     *(KINDS, CALLS),
-    WORLD.format("absent- or containers- or functions- or asked or own") + " or places or filled",
+    WORLD.format("absent- or containers- or functions- or asked or own")
+    + " or guards_of_places or whose_numbers or is_filled or equal_number",
 )
 PRINTED = (
     "tests/test_javascript.py",
