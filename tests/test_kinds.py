@@ -160,14 +160,15 @@ def test_a_replay_gives_what_the_function_gives_or_refuses(name):
             assert fast(x).data == (w * f(x)).data
 
 
-def test_who_looks_around_asks_for_no_kind():
+def test_who_looks_around_or_asks_for_floats_does_not_ask_for_values():
     def line(f):
         with Witness() as seen:
             f(1.5)
         return kind_asked(reach([(f, "")], seen.codes))
 
     assert line(ALIKE["looks around"]) == ""
-    for name in ("matched", "isinstance", "hasattr"):
+    assert line(lambda v: v * math.sqrt(4.0) if isinstance(v, float) else v) == ""
+    for name in ("matched", "isinstance", "hasattr", "of a module"):
         assert line(OTHERWISE[name]).startswith(f"{__file__}:")
 
 
