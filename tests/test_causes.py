@@ -1,5 +1,7 @@
 """Recordings in words."""
 
+import types
+
 from engine.functions import dot
 from engine.replay.causes import changed_guard, guarded, is_of_the_house
 from engine.replay.cells import Cell
@@ -34,6 +36,35 @@ def test_integers_that_a_recording_is_for_are_named():
     step(1.0, 3)
     ((recorded,),) = step.kept.by_shape.values()
     assert "it is for n" in guarded(recorded)
+
+
+def test_eight_of_many_are_named():
+    box = types.SimpleNamespace(**{f"k{n}": float(n) for n in range(10)})
+    text = " + ".join(f"box.k{n}" for n in range(10))
+    step = replay(eval(f"lambda x, ns: x * ({text}) * sum([x, *map(abs, ns)])", {"box": box}))
+    step(1.0, list(range(10)))
+    (recorded,) = step.kept.all
+    words = guarded(recorded)
+    starts = "as they were: ", "it is for "
+    places, pins = (words.split(start)[1].split("; ")[0] for start in starts)
+    assert (places.count(","), pins.count(",")) == (7, 7)
+    assert places.endswith(" more")
+    assert pins.endswith("ns[7] = 7 (see <string>:1) and 2 more")
+
+
+def test_three_of_many_places_that_changed_are_named():
+    box = types.SimpleNamespace(a="1", b="2", c="3", d="4", e="5")
+    step = replay(lambda x: x * len(box.a + box.b + box.c + box.d + box.e))
+    step(1.0)
+    for name in "abcde":
+        setattr(box, name, "ten")
+    step(1.0)
+    box.b = "2"
+    step(1.0)
+    assert list(step.kept.causes) == [
+        "recorded anew: box.a, box.b, box.c and 2 more, outside its arguments, changes",
+        "recorded anew: box.b, outside its arguments, changes",
+    ]
 
 
 def test_names_of_brickgrad_are_of_the_house():

@@ -11,6 +11,9 @@ import nn.look
 from engine import Value, replay
 from engine import Value as Number
 from engine.replay.compare import ReplayError
+from engine.replay.kinds import kind_asked
+from engine.replay.reach import reach
+from engine.replay.witness import Witness
 from nn import MLP, Module, evaluate, fit, mse
 
 DATA = [[0.1 * i, 0.2 - 0.05 * i] for i in range(10)], [0.3 * i - 1 for i in range(10)]
@@ -107,6 +110,7 @@ ALIKE = {
     "made a Value": lambda v: v if isinstance(v, Value) else Value(v),
     "isinstance float": lambda v: 3 * v if isinstance(v, float) else v,
     "checked": lambda v: v if isinstance(v, float | Value) else math.nan,
+    "looks around": lambda v: v * (len(vars(Holder)) if Value else 1),
     "type of something else": lambda v: v * len(type(DATA).__name__),
     "data of one": lambda v: (v.data if isinstance(v, Value) else v) if DATA is None else v,
 }
@@ -156,6 +160,18 @@ def test_a_replay_gives_what_the_function_gives_or_refuses(name):
             assert fast(x).data == (w * f(x)).data
 
 
+def test_who_looks_around_or_asks_for_floats_does_not_ask_for_values():
+    def line(f):
+        with Witness() as seen:
+            f(1.5)
+        return kind_asked(reach([(f, "")], seen.codes))
+
+    assert line(ALIKE["looks around"]) == ""
+    assert line(lambda v: v * math.sqrt(4.0) if isinstance(v, float) else v) == ""
+    for name in ("matched", "isinstance", "hasattr", "of a module"):
+        assert line(OTHERWISE[name]).startswith(f"{__file__}:")
+
+
 def test_values_that_are_passed_are_values():
     fast = replay(OTHERWISE["isinstance"])
     for x in (1.5, 2.5):
@@ -163,6 +179,14 @@ def test_values_that_are_passed_are_values():
         z = fast(v)
         z.backward()
         assert (z.data, v.grad) == (x, 1.0)
+
+
+def test_integers_that_only_an_int_can_be_are_ints_where_kinds_are_asked_too():
+    w = Value(2.0)
+    fast = replay(lambda x, n: w * ALIKE["made a Value"](x) * int.bit_length(n))
+    for x, n in ((1.5, 5), (2.5, 5), (2.5, 9), (1.5, 5)):
+        assert fast(x, n).data == 2.0 * x * n.bit_length()
+    assert fast.made == 2
 
 
 @pytest.mark.filterwarnings("ignore:training goes on")

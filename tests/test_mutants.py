@@ -66,6 +66,13 @@ def test_the_tests_that_look_at_mutants_are_there():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_look_that_cannot_begin_says_nothing_of_a_mutant(tmp_path):
+    with pytest.raises(RuntimeError, match="no test could begin"):
+        mutants.looks(tmp_path / "nowhere", (), 10)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork")
 @pytest.mark.nightly
 @pytest.mark.parametrize("target", ["hand", *mutants.TARGETS])
 def test_mutants_are_killed(target, figure):

@@ -1,5 +1,9 @@
+import functools
 import gc
+import logging
+import types
 import weakref
+from fnmatch import fnmatch
 
 import pytest
 
@@ -65,6 +69,16 @@ def test_what_cannot_be_watched_is_named(thing):
     assert kind == type(thing).__name__
 
 
+def test_what_a_cache_stands_for_is_reached_but_code_of_pythons_own():
+    box = Box(k=1.0)
+    own, library, builtin = map(functools.cache, (lambda: box.k, fnmatch, len))
+    own()
+    found = after(lambda: (own(), library("a", "*"), builtin("ab")))
+    assert {"box.k", "the _lru_cache_wrapper own", "the _lru_cache_wrapper builtin"} <= words(found)
+    assert own.__wrapped__.__code__ in found.codes
+    assert fnmatch.__code__ not in found.codes
+
+
 def test_what_a_run_wrote():
     box = Box(n=0, m=1, h=None, seen=[])
 
@@ -82,6 +96,42 @@ def test_what_a_run_wrote():
     first = f.__code__.co_firstlineno
     assert lines["box.n"] == f"{__file__}:{first + 1}"
     assert lines["the list box.seen"] == f"{__file__}:{first + 3}"
+
+
+def test_what_is_set_on_a_module_or_a_class_is_read_where_it_is_named():
+    module, kind = types.ModuleType("m"), type("Kind", (), {"h": 0.0, "k": 1.0})
+    module.h = module.k = 1.0
+
+    def f():
+        module.h = module.k
+        kind.h = kind.k
+        return kind()
+
+    before, now = reach([(f, "")]), after(f)
+    found = {(c.kind, c.name): is_read(now, c) for c in now.cells.values() if c.name in ("h", "k")}
+    assert found == {
+        **dict.fromkeys([("module", "h"), ("class", "h")], False),
+        **dict.fromkeys([("module", "k"), ("class", "k")], True),
+    }
+    assert written(before, now)
+
+
+def test_what_a_module_gives_by_its_getattr_is_reached():
+    box, module, plain = Box(k=1.0), types.ModuleType("m"), types.ModuleType("n")
+    module.__getattr__ = lambda name: box.k
+    plain.k = 1.0
+    found = after(lambda: module.k * plain.k)
+    named = {(c.owner, c.name) for c in found.cells.values() if c.kind == "module"}
+    assert {(module, "k"), (module, "__getattr__"), (plain, "k")} <= named
+    assert (plain, "__getattr__") not in named
+    assert "box.k" in words(found)
+
+
+def test_calls_of_the_log_ask_for_its_root():
+    asked, other = after(lambda: logging.debug("x")), after(lambda: fnmatch("a", "*"))
+    assert [
+        any(c.owner is logging.root for c in each.cells.values()) for each in (asked, other)
+    ] == [True, False]
 
 
 def test_two_names_of_one_list_are_one_list():

@@ -149,6 +149,13 @@ def test_a_kernel_for_one_output_may_round_and_no_more(share, is_told, monkeypat
         assert recorded.backward(((), [0.0625]), 1) == pytest.approx([2.0], rel=1e-11)
 
 
+def test_calls_are_counted_up_to_the_one_to_compare():
+    w = Value(2.0)
+    recorded = made(lambda: [w * 3.0], "python")
+    recorded.due = 4
+    assert [recorded.count() for _ in range(3)] == [False, False, True]
+
+
 # --- results --------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from engine import detect_anomaly, draw, no_grad
 from engine.replay import backends
 from engine.replay.backends import python
 from engine.replay.compare import gradients
+from engine.replay.recorder import Recorder
 from engine.replay.replay import ReplayError, replay
 from engine.replay.runs import LIMIT, TOO_MANY
 from engine.value import Value, data_of
@@ -565,6 +566,69 @@ def test_the_ninth_recording_warns_once_at_the_line_of_the_call():
             step(2.0, n)
     (warning,) = seen
     assert warning.filename == __file__
+    assert str(warning.message).endswith(STAYS)
+
+
+STAYS = "; what is new runs without a recording from here on"
+
+
+@pytest.mark.parametrize(("backend", "times", "stays"), [("auto", 1, True), ("auto", 3, False),
+                                                         ("python", 1, False)])  # fmt: skip
+def test_the_warning_says_whether_what_is_new_is_recorded(backend, times, stays):
+    step = replay(lambda x, n: x * n, backend=backend)
+    said = counted(step, [((2.0, n), {}) for n in range(TOO_MANY) for _ in range(times)])
+    assert said.endswith(STAYS) == stays
+
+
+def test_a_number_that_is_no_input_and_changes_at_each_call_is_recorded_when_it_rests():
+    w, box, made = Value(2.0), types.SimpleNamespace(k=0.5), []
+    step = replay(lambda x: w * x * math.floor(box.k), backend="python")
+    for box.k in (1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 6.5, 6.5):
+        assert step(1.0).data == 2.0 * math.floor(box.k)
+        made.append(step.made)
+    assert made == [1, 2, 2, 2, 2, 2, 3, 3]
+
+
+def test_a_number_that_changes_stays_one_where_code_runs_for_the_first_time():
+    """Who knows what that does with a Value; at the next change the number is an input."""
+    w, box, made = Value(2.0), types.SimpleNamespace(k=0.5), []
+
+    def doubled(y):
+        return y * 2.0
+
+    step = replay(lambda x: w * x * box.k if box.k < 2 else doubled(w * x * box.k))
+    for box.k in (1.0, 1.25, 1.5, 2.5, 3.5, 4.5, 1.75):
+        assert step(1.0).data == 2.0 * box.k * (1 if box.k < 2 else 2)
+        made.append(step.made)
+    assert made == [1, 2, 2, 3, 4, 4, 4]
+
+
+def asking(ask, *asks):
+    """A number if it is one, as two other names of `type` say."""
+    return lambda k: k if (asks[0] if asks else ask)(k) == float else 7.0  # noqa: E721 (a function that people write)
+
+
+@pytest.mark.parametrize("given", [asking(type), asking(None, type)], ids=["one", "of some"])
+def test_a_number_that_changes_stays_one_where_its_kind_is_asked_by_another_name(given):
+    w, box = Value(2.0), types.SimpleNamespace(k=1.5)
+    step = replay(lambda x: w * x * given(box.k), backend="python")
+    for box.k in (1.5, 2.5, 3.5, 4.5):
+        assert step(1.0).data == 2.0 * box.k
+
+
+@pytest.mark.parametrize(("check", "calls"), [(None, [2, 20, 200]), (70, [70, 140])])
+def test_a_replay_is_compared_with_the_function_at_few_calls(check, calls, monkeypatch):
+    compared, compare = [], Recorder.compare
+
+    def noted(self, recorded, *of):
+        compared.append(recorded.calls)
+        return compare(self, recorded, *of)
+
+    monkeypatch.setattr(Recorder, "compare", noted)
+    step = replay(lambda x: x * 2.0, backend="python", check=check)
+    for _ in range(209):
+        step(1.0)
+    assert compared == calls
 
 
 def counted(step, arguments):

@@ -36,6 +36,15 @@ class Net:
         h = self.hidden = self.w * x
         return h + 1.0
 
+    def notes(self, x):
+        self.last = x * 2.0
+        return self.w * x
+
+    def starts(self, x):
+        if self.hidden is None:
+            self.hidden = x * 2.0
+        return self.w * x + self.hidden
+
     def counts(self, x):
         self.calls += 1
         return self.w * x * self.calls
@@ -46,6 +55,18 @@ def test_what_nobody_reads_is_set_by_a_replay_too():
     assert [cell.name for cell in run.sets] == ["hidden"]
     assert run.state == []
     assert not judge()
+
+
+@pytest.mark.parametrize(("x", "is_value"), [(2.0, False), (Value(2.0), True)])
+def test_what_is_set_to_a_plain_number_is_none_but_where_a_value_is_passed(x, is_value):
+    run, judge = seen(Net().notes, x)
+    assert run.are_values == [True, is_value]
+    assert not judge()
+    net = Net()
+    run, judge = seen(net.starts, x)
+    assert [cell.name for cell, _ in run.state] == ["hidden"]
+    assert judge()
+    assert isinstance(net.hidden, Value) == is_value
 
 
 def test_what_it_reads_and_sets_may_be_set_up_once():
@@ -83,3 +104,14 @@ def test_gradients_of_its_own_result_arrive_at_the_values_passed_in():
     run, _ = runs.witnessed(given, inputs, [], runs.before(given))
     runs.own(given, inputs, run.result).backward()
     assert x.grad == 4.0
+
+
+def test_integers_that_are_part_of_a_shape_tell_arguments_apart():
+    runs = Runs(lambda x, n: x * (n[0] if isinstance(n, list) else n))
+    for n in (3, [3]):
+        given = read((2.0, n), {})
+        run, _ = runs.witnessed(given, copies(given.numbers), [], runs.before(given))
+        runs.note_pins(given, run.seen)
+    for a, b in ((3, 4), ([3], [4])):
+        digests = [runs.digest(read((x, n), {})) for n in (a, b) for x in (2.0, 5.0)]
+        assert digests[0] == digests[1] != digests[2] == digests[3]

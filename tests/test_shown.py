@@ -10,6 +10,7 @@ import pytest
 from engine import pick
 from engine.functions import sum as sum_of
 from engine.replay import backends
+from engine.replay.replay import replay
 from engine.value import Value
 from nn.loss import binary_cross_entropy, cross_entropy, hinge, l2, mae, mse
 from nn.module import MLP
@@ -201,3 +202,21 @@ def test_the_first_examples_of_a_batch_are_shown():
     assert given.examples == 3
     assert given.few(2).arguments == ([[1.0], [2.0]], [4.0, 5.0])
     assert Table([[1.0], [2.0, 3.0]], [4.0, 5.0]).given(None).few is None
+
+
+def test_auto_is_shown_a_few_examples_where_it_begins_with_numpy():
+    given, w = Table(XS, SUMS).given(None), Value(0.5)
+    net = MLP(3, [4, 1], "tanh", seed=1)
+
+    def together(xs, ys):
+        return sum_of([mse(net(x), y) for x, y in zip(xs, ys, strict=True)])
+
+    def in_turn(xs, ys):
+        h = w
+        for x in xs:
+            h = (h * x[0]).tanh()
+        return h
+
+    found = [replay(f).recorder.record(given)[0] for f in (together, in_turn)]
+    kinds = [("numpy", False) if "numpy" in FASTER else ("python", True), ("python", True)]
+    assert [(each.backend, each.shows_all) for each in found] == kinds

@@ -5,7 +5,8 @@ from collections import deque
 
 import pytest
 
-from engine.replay.undo import trial, undone
+from engine.replay.cells import Cell
+from engine.replay.undo import settle, trial, undone
 from engine.value import Value
 from nn.module import Layer, Module
 
@@ -110,6 +111,46 @@ def test_a_generator_is_not_wound_back_and_all_else_is():
     trial(lambda model: model(2.0), model)
     assert model.kept == []
     assert next(model.source) > 0.1
+
+
+RATE, BOX = 1.0, [1.0]
+
+
+def test_a_global_that_is_set_is_set_back():
+    def f():
+        global RATE, BOX
+        RATE, BOX = RATE + 1.0, [2.0]
+
+    former = BOX
+    with undone(f):
+        f()
+        assert RATE == 2.0
+    assert RATE == 1.0
+    assert BOX is former
+    assert undone.__name__ == "undone"  # all other names are there still
+
+
+def test_numbers_that_stood_for_plain_ones_are_plain_again():
+    x, own = Value(3.0), Value(5.0)
+    made = x * 2.0
+    pairs, items, queue = {"a": x, "b": own, "c": 1.0}, [made, own, "text"], deque([own, x])
+    box = type("Box", (), {})()
+    box.h, box.kept = [x, [made]], [own]
+    kept = box.kept
+    settle(
+        [
+            (Cell("pairs", pairs, None, (), None), (tuple(pairs), tuple(pairs.values()))),
+            *((Cell("items", each, None, (), None), tuple(each)) for each in (items, queue)),
+            *((Cell("attribute", box, k, None, None), getattr(box, k)) for k in ("h", "kept")),
+        ],
+        {id(x): x},
+    )
+    assert pairs == {"a": 3.0, "b": own, "c": 1.0}
+    assert (items, list(queue)) == ([6.0, own, "text"], [own, 3.0])
+    assert [*map(type, (pairs["a"], items[0], queue[1]))] == [float] * 3
+    assert box.h == [3.0, [6.0]]
+    assert type(box.h[1][0]) is float
+    assert box.kept is kept
 
 
 def test_an_error_in_a_trial_leaves_nothing():

@@ -47,6 +47,7 @@ def test_names_are_told_apart():
         (lambda b: hasattr(b, "k"), {"k"}, False),
         (lambda b, n: getattr(b, n), set(), True),  # noqa: PLW0108 (a function that people write)
         (lambda b: getattr(b, "k" + str()), set(), True),  # noqa: UP018 (compilers fold constants)
+        (lambda b, n: getattr(b, "k" + n), set(), True),
         (lambda b: vars(b), set(), True),  # noqa: PLW0108 (a function that people write)
         (lambda b: b.__dict__, {"__dict__"}, True),
     ],
@@ -54,6 +55,17 @@ def test_names_are_told_apart():
 def test_attributes_that_are_asked_for_by_a_text(f, attributes, looks_around):
     assert attributes <= names(f).attributes
     assert names(f).looks_around is looks_around
+
+
+def test_a_pattern_of_a_class_looks_around():
+    def f(b):
+        match b:
+            case Odd(1):
+                return 1.0
+        return 2.0
+
+    assert names(f).looks_around
+    assert names(f).asks_kind
 
 
 def test_what_is_only_filled_is_not_read():

@@ -9,7 +9,10 @@ attributes of an object and default arguments, and behind decorators and the lik
 import functools
 import io
 import itertools
+import types
 import warnings
+from collections import deque
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import pytest
@@ -37,9 +40,10 @@ import engine
 import nn
 from engine import Value
 from engine.replay import backends
+from engine.replay.cells import MISSING, SETTABLE, Cell, put
 from engine.replay.compare import ReplayError
 from engine.replay.world import World as Guards
-from engine.replay.world import is_plainly_equal
+from engine.replay.world import is_filled, is_plainly_equal
 from nn import SGD, fit, gradient_descent, mse, stochastic_gradient_descent
 
 REPLAYS, EITHER = "replays", "replays or is refused"
@@ -2000,8 +2004,8 @@ def test_another_dict_of_attributes_is_seen(base, is_asked):
 
 
 def test_an_equal_number_compiles_no_guards(monkeypatch):
-    box, w = Box(k=1.5), Value(2.0)
-    f = engine.replay(lambda x: box.k * w * x, backend="python")
+    box, w = Box(k=1.5, ones=[1.0, 1.0]), Value(2.0)
+    f = engine.replay(lambda x: box.k * w * x * box.ones[0], backend="python")
     assert [f(1.0).data, f(2.0).data] == [3.0, 6.0]
     written = []
     monkeypatch.setattr(Guards, "_write", written.append)
@@ -2009,6 +2013,108 @@ def test_an_equal_number_compiles_no_guards(monkeypatch):
         box.k = float("1.5")
         assert f(float(k)).data == 3.0 * k
     assert (written, f.made) == ([], 1)
+
+
+class _Slots:
+    __slots__ = ("k",)
+
+
+class _Asks(Box):
+    def __getattribute__(self, name):
+        return object.__getattribute__(self, name)
+
+
+def _places():
+    """Places of each kind that guards are written for, and what sets another thing there."""
+    k, v = 1.0, [2.0, Value(3.0)]
+    box, own, bare, asks, slots = Box(k=k), nn.Module(), Box(), _Asks(k=k), _Slots()
+    base = type("Base", (), {"k": k})
+    kind, names, module = type("Kind", (base,), {}), {"k": k}, types.ModuleType("m")
+    numbers, mixed, pairs, queue = [1.0, 2.0], list(v), {"a": v}, deque([v])
+    variable = ContextVar("variable")
+    own.k = slots.k = module.k = k
+    variable.set(v)
+    closed = (lambda: v).__closure__[0]
+    f = lambda x=v: x
+    f.k = k
+    return [
+        *(Cell("attribute", each, "k", k, None) for each in (box, own, asks, f)),
+        *(Cell("attribute", each, "j", MISSING, None) for each in (box, bare, own, lambda: 0)),
+        Cell("slot", slots, "k", k, None),
+        *(Cell("class", each, "k", k, None) for each in (base, kind)),
+        Cell("size", base, None, len(vars(base)), None),
+        Cell("type", box, None, Box, None),
+        Cell("code", f, "__defaults__", f.__defaults__, None),
+        Cell("code", f, "__code__", f.__code__, None),
+        *(Cell("global", names, name, names.get(name, MISSING), None) for name in ("k", "j")),
+        Cell("module", module, "k", k, None),
+        *(Cell("items", each, None, tuple(each), None) for each in (numbers, mixed, [], queue)),
+        Cell("pairs", pairs, None, (("a",), (v,)), None),
+        Cell("pairs", {}, None, ((), ()), None),
+        Cell("length", mixed, None, 2, None),
+        *(Cell("item", *each, None) for each in ((mixed, 0, v[0]), (pairs, "a", v), (queue, 0, v))),
+        Cell("closure", closed, None, v, None),
+        Cell("context", variable, None, v, None),
+    ]
+
+
+def _sets_another(cell):
+    if cell.kind in SETTABLE:
+        put(cell, [9.0])
+    elif cell.kind == "size":
+        cell.owner.other = 1.0
+    elif cell.kind == "type":
+        cell.owner.__class__ = _Asks
+    elif cell.kind == "code":
+        setattr(cell.owner, cell.name, getattr(lambda x=5.0: 7.0, cell.name))
+    elif cell.kind == "context":
+        cell.owner.set([9.0])
+    elif isinstance(cell.owner, dict):
+        cell.owner["new"] = 9.0
+    else:
+        cell.owner.append(9.0)
+
+
+@pytest.mark.parametrize("k", range(len(_places())))
+def test_guards_of_places_need_no_slow_look_while_they_hold(k, monkeypatch):
+    cells = _places()
+    for some in (cells, cells[k : k + 1]):
+        world = Guards(some)
+        with monkeypatch.context() as patched:
+            patched.setattr(Guards, "_look", lambda self: False)
+            assert world.holds()
+            assert world.holds()
+    _sets_another(cells[k])
+    assert not world.holds()
+
+
+def test_places_whose_numbers_changed_are_told_one_by_one():
+    xs, rates, box = [1.0, 2.0, "a"], {"a": 1.0, "b": 2.0}, Box(k=1.0, j=2.0)
+    world = Guards([
+        *(Cell("attribute", box, name, vars(box)[name], None) for name in "kj"),
+        Cell("items", xs, None, tuple(xs), None),
+        Cell("pairs", rates, None, (("a", "b"), (1.0, 2.0)), None),
+    ])  # fmt: skip
+    xs[0], xs[2], rates["b"], box.k = 1.5, "b", 2.5, 1.5
+    moved = [(cell.kind, cell.name, cell.value) for cell in world.moved()]
+    assert moved == [("attribute", "k", 1.0), ("item", 0, 1.0), ("item", "b", 2.0)]
+    rates["c"] = 3.0
+    xs.append(3.0)
+    assert [cell.name for cell in world.moved()] == ["k"]
+
+
+def test_what_held_nothing_is_filled():
+    def filled(old, new, kind="attribute"):
+        return is_filled(Cell(kind, None, None, old, None), new)
+
+    assert filled(MISSING, 1.0)
+    assert filled(None, 1.0)
+    assert not filled(2.0, 1.0)
+    assert filled(("a",), ("a", "b"), "keys")
+    assert not filled(("a",), ("b", "a"), "keys")
+    xs = [1.0]
+    assert filled((("a",), (xs,)), (("a", "b"), (xs, 1.0)), "pairs")
+    assert not filled((("a",), (xs,)), (("a", "b"), ([1.0], 1.0)), "pairs")
 
 
 def test_values_are_compared_as_what_they_are():

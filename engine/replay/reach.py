@@ -506,7 +506,7 @@ class _Walk:
                 self.then(own[name], path, f".{name}")
         if "__wrapped__" in own:
             self.then(own["__wrapped__"], path, "")
-        if type(thing) in _HAVE_DICT or (type(thing).__flags__ & _HEAP and _has_dict(thing)):
+        if _has_dict(thing):
             for name in kind.absent - own.keys():
                 self.cell("attribute", thing, name, MISSING, path)
 

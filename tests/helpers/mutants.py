@@ -24,6 +24,7 @@ from py_compile import PycInvalidationMode
 ROOT = Path(__file__).parents[2]
 PATIENCE = 3  # times as long as the tests of a right engine
 MEMORY = 4 << 30  # bytes: a wrong engine may ask for all there is
+BROKEN = 3  # the exit code where no test could begin
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,21 @@ BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
 IN_C = f"{OTHERS}[c]"
+KINDS = "tests/test_kinds.py -k not training"
+WORLD = "tests/test_world.py -k module-python and ({})"
+RECORDS = (
+    "tests/test_runs.py",
+    "tests/test_recorded.py -k python or calls",
+    "tests/test_shown.py -k begins_with",
+    *(KINDS, CALLS, WORLD.format("numbers-")),
+)
+GUARDS = (
+    *(f"tests/test_{name}.py" for name in ("cells", "undo", "causes", "witness")),
+    "tests/test_reach.py -k not file_of_nn",
+    *(KINDS, CALLS),
+    WORLD.format("absent- or containers- or functions- or asked or own")
+    + " or guards_of_places or whose_numbers or is_filled or equal_number",
+)
 PRINTED = (
     "tests/test_javascript.py",
     "tests/test_live.py::test_each_row_gives_what_the_engine_gives",
@@ -127,6 +143,12 @@ TARGETS = {
         **_own("engine/replay", "tape", CALLS),
         "engine/replay/watch.py": Looked(("tests/test_tape.py", CALLS)),
     },
+    "replay": {
+        "engine/replay/asked.py": Looked(("tests/test_asked.py", CALLS)),
+        "engine/replay/compare.py": Looked(("tests/test_compare.py", CALLS)),
+        **_each("engine/replay", "replay kept recorder recorded runs", *RECORDS),
+    },
+    "guards": _each("engine/replay", "cells witness reach world undo kinds causes", *GUARDS),
     "checkpoint": {
         "nn/described.py": Looked(("tests/test_described.py", f"{RESUMES} -k of_one_name")),
         "nn/identity.py": Looked((
@@ -479,26 +501,20 @@ def looks(house: Path, tests: Sequence[str], patience: int) -> tuple[str, int]:
     if child == 0:
         _look(house, tests, patience)
     _, status, used = os.wait4(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == BROKEN:
+        raise RuntimeError("no test could begin: nothing is known of this mutant, nor of others")
     is_late = os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGALRM)
     return "late" if is_late else "failed" if status else "sound", round(used.ru_utime)
 
 
 def _look(house: Path, tests: Sequence[str], patience: int) -> None:
     """In the child: runs the tests and ends."""
-    import resource  # not on Windows
-
     import pytest
 
-    code = 1
+    code = BROKEN
     try:
-        resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        signal.alarm(20 * patience)  # where it sleeps
-        silence = os.open(os.devnull, os.O_WRONLY)
-        for stream in (1, 2):
-            os.dup2(silence, stream)
-        os.chdir(house)
-        sys.path[:] = [str(house), str(house / "tests/helpers"), *sys.path[1:]]
+        _prepare(house, patience)
+        code = 1
         options = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:randomly"]
         slow = "million or 100_000 or deep or wide or whole_batches or threads or interrupts"
         slow += " or page_of_differences"
@@ -506,9 +522,24 @@ def _look(house: Path, tests: Sequence[str], patience: int) -> None:
             file, _, words = test.partition(" -k ")
             code = pytest.main([*options, "-k", f"({words or 'test'}) and not ({slow})", file])
             if code:
+                code = 1
                 break
     finally:
-        os._exit(bool(code))
+        os._exit(code)
+
+
+def _prepare(house: Path, patience: int) -> None:
+    """Sets the bounds of a child, and makes it quiet and at home in the copy."""
+    import resource  # not on Windows
+
+    resource.setrlimit(resource.RLIMIT_CPU, (patience, patience))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    signal.alarm(20 * patience)  # where it sleeps
+    silence = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(silence, stream)
+    os.chdir(house)
+    sys.path[:] = [str(house), str(house / "tests/helpers"), *sys.path[1:]]
 
 
 def main(target: str, most: str = "1000000") -> None:
