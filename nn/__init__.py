@@ -1,5 +1,6 @@
 """Neural nets of Values: models, losses, optimisers, data, training, plots, saving."""
 
+from nn.another import __project__ as __project__
 from nn.boundary import plot_decision_boundary as plot_decision_boundary
 from nn.data import DataError as DataError
 from nn.data import Dataset as Dataset

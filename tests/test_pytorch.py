@@ -1,16 +1,23 @@
 """Nets that go to PyTorch and come back: the same function, the same slopes, the same numbers."""
 
 import math
+import os
 import random
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from engine.value import Value
 from nn.module import MLP, Layer, Module, Neuron
 from nn.pytorch import TWINS, from_torch, to_torch
+from nn.save import save
 
 torch = pytest.importorskip("torch", reason="needs the extra torch: pip install -e .[torch]")
 
+ROOT = Path(__file__).parents[1]
 SIZES = [(1, [1]), (3, [4]), (2, [16, 1]), (4, [5, 7, 3])]
 CLOSE = 1e-12
 
@@ -332,3 +339,37 @@ def test_a_module_of_ones_own_is_refused_for_its_code():
 def test_only_modules_come_back(thing):
     with pytest.raises(TypeError, match=r"from_torch expected a torch\.nn\.Module, got "):
         from_torch(thing)
+
+
+# --- and beyond it --------------------------------------------------------------------------------
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_lines_of_the_page_write_onnx_that_computes_the_same(dtype, tmp_path):
+    onnx = pytest.importorskip("onnx", reason="needs the extra oracle: pip install -e .[oracle]")
+    pytest.importorskip("onnxscript", reason="needs the extra oracle")
+    from onnx.reference import ReferenceEvaluator
+
+    page = (ROOT / "docs" / "outgrow.md").read_text(encoding="utf-8").partition("## ONNX\n")[2]
+    lines = "\n".join(re.findall(r"^    (.*)$", page, flags=re.M))
+    assert lines.count("\n") == 3
+    if dtype == "float32":
+        assert f"`to_torch(net).float()` and\n`dtype=torch.{dtype}`" in page
+        lines = lines.replace(".eval()", ".float().eval()").replace("float64", dtype)
+    save(net := MLP(4, [8, 3], "tanh", init="xavier", seed=0), tmp_path / "net.json")
+    imports = "import torch; from nn import load, to_torch; net = load('net.json')"
+    subprocess.run(  # in a process of its own, as PyTorch warns of its own code
+        [sys.executable, "-c", f"{imports}\n{lines}"],
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+    )
+    model = onnx.load(tmp_path / "net.onnx")
+    xs = rows(4, count=7)
+    array = torch.tensor(xs, dtype=getattr(torch, dtype)).numpy()
+    (theirs,) = ReferenceEvaluator(model).run(None, {model.graph.input[0].name: array})
+    ours = [y.data for x in xs for y in net(x)]
+    assert str(theirs.dtype) == dtype
+    assert worst(ours, theirs.flatten().tolist()) <= {"float64": CLOSE, "float32": 1e-6}[dtype]
