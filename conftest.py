@@ -10,7 +10,7 @@ from engine.ops import OPS
 
 PAGES = Sybil(
     [PythonCodeBlockParser(), SkipParser()],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md"],
     excludes=["docs/replay.md"],  # tests/test_walk.py
     fixtures=["no_operation_stays"],
 )

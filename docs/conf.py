@@ -25,6 +25,8 @@ autodoc_typehints = "none"
 
 # Files of the repository that are pages too. Where they lie, a link leads to them.
 ELSEWHERE = {
+    "CHANGELOG.md": "changes",
+    "CONTRIBUTING.md": "contributing",
     "SECURITY.md": "security",
     "benchmarks/README.md": "benchmarks",
     "tests/README.md": "tests",

@@ -18,7 +18,7 @@ from nn.commands.options import FORMAT, READING
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 HOUSE = (DOCS / "house.md").read_text(encoding="utf-8")
 MANUAL = DOCS / "command.md"
 WRITTEN = "<!-- what follows is written by python -m tests.test_docs -->\n"
