@@ -94,7 +94,7 @@ def from_torch(module: torch.nn.Module) -> MLP:
         )
     stack = list[Linear]()
     for place, layer in _layers(torch, module, ""):
-        where = f"layer {place or '0'} of the module, {layer},"
+        where = f"layer {place or '0'} of the module, {' '.join(str(layer).split()):.200},"
         if type(layer).forward is torch.nn.Linear.forward:
             stack.append(_linear(where, layer))
             sizes = [each.sizes for each in stack[-2:]]
@@ -139,9 +139,7 @@ def _activation(torch: Any, where: str, layer: Any) -> str:
                     raise ValueError(f"{where} has no counterpart: expected {setting}={values[0]}")
             return name
     advice = ADVICE.get(type(layer).__name__)
-    raise ValueError(
-        f"{where} has no counterpart: {advice or f'supported are {SUPPORTED}'}".replace("\n", " ")
-    )
+    raise ValueError(f"{where} has no counterpart: {advice or f'supported are {SUPPORTED}'}")
 
 
 def _torch(who: str) -> Any:

@@ -130,7 +130,8 @@ def _stack(tensors: Mapping[str, Any], activations: Sequence[str]) -> list[Linea
     known = {name for pair in names for name in pair}
     if not weights or not set(weights) <= tensors.keys() <= known:
         raise ValueError(
-            f"expected the tensors of {_listed(weights)}, got {_listed(sorted(tensors))}"
+            f"expected the tensors of {_listed(weights)}, got {_listed(sorted(tensors))}; where "
+            "PyTorch gave them other names, load them there, and take nn.from_torch of the module"
         )
     stack = list[Linear]()
     for (weight, bias), activation in zip(names, activations, strict=True):
