@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 SHOWN = 15  # last lines of what a failing command said
-LEAST = (3, 11)
+LEAST = 11  # of Python 3
 NET = "from nn import MLP, load, save; net = MLP(2, [3, 1], 'tanh', seed=0)"
 DESCENT = "from nn import gradient_descent, mse; from nn.data import xor; gradient_descent(net, mse"
 REPLAYED = (
@@ -118,9 +118,16 @@ def pythons() -> dict[str, str]:
     for folder in folders:
         for file in folder.glob("python3.*"):
             version = re.fullmatch(r"python3\.(\d+)(\.exe)?", file.name)
-            if version and (3, int(version[1])) >= LEAST:
-                found.setdefault(f"3.{version[1]}", str(file))
+            name = version and f"3.{version[1]}"
+            if name and int(version[1]) >= LEAST and name not in found and makes_venvs(file):
+                found[name] = str(file)
     return found
+
+
+def makes_venvs(python: Path) -> bool:
+    """Whether it is a Python that can make environments, and no shim for one that is not set."""
+    asked = [str(python), "-c", "import ensurepip, ssl, venv"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def environment(folder: Path, python: str, *packages: str) -> Path:

@@ -3,6 +3,7 @@
 The nightly test does so with the quickest extra.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -37,6 +38,18 @@ def test_this_python_is_among_those_to_try():
     found = packages.pythons()
     assert found[f"3.{sys.version_info[1]}"] == sys.executable
     assert all(int(version.removeprefix("3.")) >= 11 for version in found)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="runs a shell script")
+def test_a_shim_for_a_python_that_is_not_set_is_none(monkeypatch, tmp_path):
+    shim, other = tmp_path / "python3.98", tmp_path / "python3.99"
+    for path, code in ((shim, 127), (other, 0)):
+        path.write_text(f"#!/bin/sh\nexit {code}\n")
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = packages.pythons()
+    assert "3.98" not in found
+    assert found["3.99"] == str(other)
 
 
 @pytest.fixture
