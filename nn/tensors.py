@@ -29,10 +29,10 @@ NUMBERS: Mapping[str, Callable[[Any, bytes], Any]] = {
 
 
 class Content(NamedTuple):
-    """What a file of safetensors says: its tensors, and what we wrote beside them, if we did."""
+    """What a file of safetensors says: its tensors, and what we wrote beside them."""
 
     tensors: dict[str, Any]  # each an array of float64
-    note: dict[str, Any] | None
+    note: dict[str, Any]  # empty where we did not
 
 
 def is_tensors(path: str | PathLike[str]) -> bool:
@@ -81,21 +81,21 @@ def from_tensors(path: str | PathLike[str], into: Module | None) -> tuple[Module
     ours = None if into is None else stack_of("load of .safetensors", into)
     with _naming(path):
         tensors, note = _content(Path(path).read_bytes())
-        if note is None and ours is None:
+        if not note and ours is None:
             raise ValueError(
                 "it does not say which activations its net has: give a net of the same structure, "
                 f"as in nn.load(path, into={_example(tensors)})"
             )
-        said = [layer.activation for layer in ours or ()] if note is None else note["activations"]
+        said = note.get("activations", [layer.activation for layer in ours or ()])
         for activation in said:
             if not is_activation(activation):
                 raise ValueError(f"it is a net of {undefined(activation)}")
         stack = _stack(tensors, said)
         if ours is not None and (here := _words(ours)) != (there := _words(stack)):
             raise ValueError(f"expected {here}, got {there}")
-    meta = {} if note is None else note["meta"]
+    meta = note.get("meta", {})
     if into is None:
-        return built(stack, fused=note is None or note["fused"]), meta
+        return built(stack, fused=note["fused"]), meta
     fill(into, stack)
     return into, meta
 
@@ -115,11 +115,10 @@ def _content(raw: bytes) -> Content:
         _check_finite(numpy, name, numbers)
         tensors[name] = numbers
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
-    text = header.get("__metadata__", {}).get(NOTE)
-    if text is None:
-        return Content(tensors, None)
-    note: dict[str, Any] = parse(text)
-    check_format(note, FORMAT, VERSION, PARTS)
+    text = (header.get("__metadata__") or {}).get(NOTE)
+    note: dict[str, Any] = {} if text is None else parse(text)
+    if text is not None:
+        check_format(note, FORMAT, VERSION, PARTS)
     return Content(tensors, note)
 
 

@@ -252,6 +252,22 @@ def test_a_note_that_is_no_document(path, note):
         load(path)
 
 
+@pytest.mark.parametrize("metadata", [None, {}, {"format": "pt"}, {"brickgrad": 1}, []], ids=repr)
+def test_what_others_write_beside_the_tensors(path, metadata):
+    save(net := MLP(1, [1], seed=0), path)
+    raw = path.read_bytes()
+    end = 8 + struct.unpack("<q", raw[:8])[0]
+    header = json.dumps(json.loads(raw[8:end]) | {"__metadata__": metadata}).encode()
+    path.write_bytes(struct.pack("<q", len(header)) + header + raw[end:])
+    if metadata == [] or (metadata or {}).get("brickgrad"):
+        words = "it is no file of safetensors"  # by which metadata are texts by names
+    else:
+        words = "it does not say which activations"
+        assert load(path, into=MLP(1, [1])).state_dict() == net.state_dict()
+    with pytest.raises(ValueError, match=f"cannot be loaded: {words}"):
+        load(path)
+
+
 def test_bytes_that_are_damaged_are_an_error_or_other_numbers(path, model):
     save(model, path)
     whole = path.read_bytes()
