@@ -355,7 +355,7 @@ def test_the_lines_of_the_page_write_onnx_that_computes_the_same(dtype, tmp_path
     lines = "\n".join(re.findall(r"^    (.*)$", page, flags=re.M))
     assert lines.count("\n") == 3
     if dtype == "float32":
-        assert f"`to_torch(net).float()` and\n`dtype=torch.{dtype}`" in page
+        assert f"`to_torch(net).float()` and `dtype=torch.{dtype}`" in " ".join(page.split())
         lines = lines.replace(".eval()", ".float().eval()").replace("float64", dtype)
     save(net := MLP(4, [8, 3], "tanh", init="xavier", seed=0), tmp_path / "net.json")
     imports = "import torch; from nn import load, to_torch; net = load('net.json')"
