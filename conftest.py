@@ -4,13 +4,13 @@ import gc
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from engine.ops import OPS
 
 PAGES = Sybil(
-    [PythonCodeBlockParser()],
-    patterns=["README.md", "docs/*.md"],
+    [PythonCodeBlockParser(), SkipParser()],
+    patterns=["README.md", "CONTRIBUTING.md", "docs/*.md"],
     excludes=["docs/replay.md"],  # tests/test_walk.py
     fixtures=["no_operation_stays"],
 )
@@ -20,8 +20,8 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
     *("vectormath", "wasm", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
-    *("files", "docs", "mutants", "benchmarks", "notebooks", "jupyterlab", "lite", "page_browser"),
-    "playground",
+    *("files", "docs", "pytorch", "mutants", "benchmarks", "notebooks", "jupyterlab", "lite"),
+    *("page_browser", "playground"),
 )
 
 

@@ -23,7 +23,10 @@ myst_heading_anchors = 3
 
 # The site has the files of the repository where they lie, so each link leads to the same in both.
 root_doc = "docs/index"
-include_patterns = ["docs/**", "notebooks/*", "*/README.md", "tests/DIFFERENCES.md", "SECURITY.md"]
+include_patterns = [
+    *("docs/**", "notebooks/*", "*/README.md", "tests/DIFFERENCES.md"),
+    *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+]
 exclude_patterns = ["build", ".*", "**/.*"]
 
 # Notebooks are run once, and again where they changed.

@@ -1,6 +1,7 @@
 """A scalar autograd engine: numbers that remember how they were computed."""
 
 from engine import names
+from engine.another import __project__ as __project__
 from engine.check import check_grads as check_grads
 from engine.check import complex_step as complex_step
 from engine.check import finite_difference as finite_difference

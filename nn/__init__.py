@@ -1,5 +1,6 @@
 """Neural nets of Values: models, losses, optimisers, data, training, plots, saving."""
 
+from nn.another import __project__ as __project__
 from nn.boundary import plot_decision_boundary as plot_decision_boundary
 from nn.data import DataError as DataError
 from nn.data import Dataset as Dataset
@@ -36,6 +37,8 @@ from nn.optim import Adam as Adam
 from nn.optim import AdamW as AdamW
 from nn.plot import plot_comparison as plot_comparison
 from nn.plot import plot_history as plot_history
+from nn.pytorch import from_torch as from_torch
+from nn.pytorch import to_torch as to_torch
 from nn.save import load as load
 from nn.save import load_with_meta as load_with_meta
 from nn.save import save as save

@@ -35,6 +35,8 @@ COUNTERPARTS = {  # of PyTorch, Keras, scikit-learn, micrograd
     "MLPRegressor": "nn.MLP",
     "Embedding": "engine.pick, from a table of Values",
     "Parameter": "engine.Value: each one in an attribute of a Module is a parameter",
+    "save_file": 'nn.save to a path that ends in ".safetensors"',
+    "load_file": 'nn.load of a path that ends in ".safetensors"',
     "StepLR": "nn.step",
     "LinearLR": "nn.linear",
     "ConstantLR": "nn.constant",

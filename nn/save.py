@@ -1,4 +1,4 @@
-"""Saving a module as JSON, and loading it: the same bits come back, and nothing in it can run."""
+"""Saving a module, and loading it: the same bits come back, and nothing in the file can run."""
 
 import json
 import math
@@ -10,10 +10,11 @@ from reprlib import repr as short
 from typing import Any, TypeVar, overload
 
 from engine.files import write
-from engine.names import no_such
 from nn.checks import finite, size
 from nn.files import check_format, check_keys, check_type, parse, reading
-from nn.module import ACTIVATIONS, MLP, Module, is_activation
+from nn.module import MLP, Module, is_activation
+from nn.stack import undefined
+from nn.tensors import from_tensors, is_tensors, to_tensors
 
 FORMAT = "brickgrad model"
 VERSION = 1
@@ -29,6 +30,9 @@ def save(model: Module, path: str | Path, meta: Mapping[str, Any] | None = None)
     Of an MLP it writes sizes and activation too, so that `load(path)` builds it. Any other module
     is code of yours: make one of the same structure, and `load(path, into=module)` fills it.
 
+    The file is JSON. Where its name ends in ".safetensors" it is one of that format, with the names
+    that PyTorch gives to the tensors: of an MLP, a Layer or a Neuron.
+
     The file is there as a whole, or, after an error or a crash, as it was before. Raises TypeError
     for anything but a Module, ValueError where a weight is not finite, OSError where writing fails.
 
@@ -39,6 +43,9 @@ def save(model: Module, path: str | Path, meta: Mapping[str, Any] | None = None)
     MLP of [Layer of [ReLUNeuron(2), ReLUNeuron(2), ReLUNeuron(2)], Layer of [LinearNeuron(3)]]
     """
     _check_module("save", model)
+    if is_tensors(path):
+        write(path, to_tensors(model, meta or {}))
+        return
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -59,7 +66,8 @@ def load(path: str | Path, into: Module | None = None) -> Module:
     """The net that `save` wrote; or `into`, a module of the same structure, with those weights.
 
     Raises ValueError naming the file where it is damaged, where it fits `into` badly (which then
-    stays as it is), and without `into` where the file is not of an MLP. A warning names what else
+    stays as it is), and without `into` where the file is not of an MLP, or is one of safetensors
+    that PyTorch wrote, which does not say the activations. A warning names what else
     the file holds: a net of `brickgrad train` reads scaled columns.
 
     >>> from tempfile import TemporaryDirectory
@@ -90,6 +98,8 @@ def load_with_meta(path: str | Path, into: Module | None = None) -> tuple[Module
     """
     if into is not None:
         _check_module("load", into)
+    if is_tensors(path):
+        return from_tensors(path, into)
     with reading(path, "a model") as text:
         document = _document(text)
         model, weights, meta = (document[key] for key in ("model", "weights", "meta"))
@@ -107,11 +117,7 @@ def load_with_meta(path: str | Path, into: Module | None = None) -> tuple[Module
             f"{path} holds the weights of {short(model['class'])}, and your code makes such a one: "
             "give one of the same structure, as in nn.load(path, into=module)"
         )
-    raise ValueError(
-        f"{path} is a net of the activation {activation!r:.80}, which is not defined here: if it "
-        "is an operation of your own, `define` it first, as before saving; else there is "
-        f"{no_such('activation', activation, ACTIVATIONS)}"
-    )
+    raise ValueError(f"{path} is a net of {undefined(activation)}")
 
 
 def _check_module(who: str, module: object) -> None:

@@ -20,7 +20,7 @@ from web import docs
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 HOUSE = (DOCS / "house.md").read_text(encoding="utf-8")
 MANUAL = DOCS / "command.md"
 WRITTEN = "<!-- what follows is written by python -m tests.test_docs -->\n"

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 # Each folder is a floor: the calculus, pictures of it, replay of it, nets.
 FLOORS = ["engine", "engine.pictures", "engine.replay", "nn"]
-EXTRAS = {"tqdm", "numpy", "sklearn", "wasmtime"}
+EXTRAS = {"tqdm", "numpy", "safetensors", "sklearn", "torch", "wasmtime"}
 NUMPYS_OWN = {f"engine.replay.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 DEPENDENCIES = {"graphviz"}
@@ -149,4 +150,29 @@ def test_importing_loads_no_extra():
     )
     loaded = set(done.stdout.split())
     assert {"engine", "nn"} <= loaded
-    assert not loaded & (EXTRAS | DEPENDENCIES | {"torch", "micrograd", "dask"})
+    assert not loaded & (EXTRAS | DEPENDENCIES | {"micrograd", "dask"})
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "words"),
+    [
+        ("torch", "nn.to_torch(net)", 'nn.to_torch needs PyTorch: pip install "brickgrad[torch]"'),
+        ("torch", "nn.from_torch(net)", "nn.from_torch needs PyTorch: pip install"),
+        ("safetensors", "nn.save(net, path)", "nn.save of a file of safetensors needs its package"),
+        ("numpy", "nn.load(path)", 'and NumPy: pip install "brickgrad[safetensors]"'),
+    ],
+)
+def test_what_needs_an_extra_names_it(module, call, words, tmp_path):
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; import nn\n"
+        "net, path = nn.MLP(2, [1]), 'net.safetensors'\n"
+        f"open('there.safetensors', 'w').close()\n"
+        f"try:\n    {call}\nexcept ImportError as error:\n    print(error)"
+    ).replace("nn.load(path)", "nn.load('there.safetensors')")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, check=True, cwd=tmp_path, env=environment,
+    )  # fmt: skip
+    assert words in done.stdout
+    assert not (tmp_path / "net.safetensors").exists()
