@@ -1,29 +1,28 @@
-"""Runs in Pyodide, in a web page: a step of training by each way of running it."""
+"""Runs in Pyodide, in a web page: steps of training by each way of running them."""
 
 import time
+from collections.abc import Callable
 from statistics import median
 
 from benchmarks import ours
-from benchmarks.turns import Step
 from benchmarks.works import WORKS
 from engine.replay.backends import backend
 from engine.replay.roll import roll
 from engine.replay.watch import record
+from nn.table import Table
 
 BURST = 0.2  # seconds: clocks of browsers tick slowly
 TURNS = 5
 FIRST = 250  # steps of a replay: some of them are compared with the function
+TOGETHER = 50
 
 
 def figures(work: str) -> dict[str, float]:
     """Seconds of a step: eager, and replayed in Python and as WebAssembly; and of making that."""
     made, task = ours.TRAININGS[work], WORKS[work].task()
-    steps = {"eager": ours.own_loop(made, "eager", task)}
-    steps |= {name: ours.descent(made, name, task) for name in ("python", "wasm")}
-    for name in ("python", "wasm"):
-        for number in range(FIRST):
-            steps[name](number)
-    found = {name: _seconds(step) for name, step in steps.items()}
+    found = {name: _seconds(_replayed(made(task), name)) for name in ("python", "wasm")}
+    step = ours.own_loop(made, "eager", task)
+    found["eager"] = _seconds(lambda count: [step(number) for number in range(count)])
     training = made(task)
     with record() as seen:
         loss = training.loss(*training.batches[0])
@@ -36,14 +35,28 @@ def figures(work: str) -> dict[str, float]:
     return {**found, "making": median(times)}
 
 
-def _seconds(step: Step) -> float:
+def _replayed(training: ours.Training, name: str) -> Callable[[int], object]:
+    """What takes so many steps on the first batch as `fit` does: together where that can be."""
+    steps, data = ours.bound(training, name), Table(*training.batches[0])
+    for _ in range(FIRST):
+        steps.step(data)
+
+    def run(count: int) -> None:
+        while count > 0:
+            taken = steps.several(data, [None] * min(count, TOGETHER), [], None)
+            count -= len(taken.losses) if taken else 1
+            if not taken:
+                steps.step(data)
+
+    return run
+
+
+def _seconds(run: Callable[[int], object]) -> float:
     """What one step takes of so many as fill a burst: the median of some turns."""
-    number, count, times = FIRST, 1, list[float]()
+    count, times = 1, list[float]()
     while len(times) < TURNS:
         start = time.perf_counter()
-        for _ in range(count):
-            step(number)
-            number += 1
+        run(count)
         taken = time.perf_counter() - start
         if taken > BURST:
             times.append(taken / count)
