@@ -20,16 +20,8 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),
     *("vectormath", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
-    *(
-        "files",
-        "docs",
-        "pytorch",
-        "mutants",
-        "benchmarks",
-        "notebooks",
-        "jupyterlab",
-        "page_browser",
-    ),
+    *("files", "docs", "pytorch", "mutants", "benchmarks", "notebooks", "jupyterlab"),
+    *("page_browser",),
 )
 
 
