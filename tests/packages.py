@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-SHOWN = 15  # last lines of what a failing command said
+SHOWN = 25  # last lines of what a failing command said
 LEAST = 11  # of Python 3
 NET = "from nn import MLP, load, save; net = MLP(2, [3, 1], 'tanh', seed=0)"
 DESCENT = "from nn import gradient_descent, mse; from nn.data import xor; gradient_descent(net, mse"
@@ -48,7 +48,7 @@ def program(text: str) -> tuple[Command, ...]:
 
 
 DEMO = (("brickgrad", "--version"), ("brickgrad", "demo"))
-QUICK = (("python", "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider"),)
+QUICK = (("python", "-m", "pytest", "-q", "-rfE", "-n", "1", "-p", "no:cacheprovider"),)
 EXTRAS = {
     "plot": Row("plot", program("from nn import chart; chart.bars({'a': 1}).save('chart.svg')")),
     "progress": Row("progress", program(f"import tqdm; {NET}; {DESCENT}, xor(), progress=True)")),
