@@ -15,6 +15,7 @@ PAGES = Sybil(
     fixtures=["no_operation_stays"],
 )
 pytest_collect_file = PAGES.pytest()
+collect_ignore = ["web/inside.py"]  # which runs in Pyodide
 
 LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("train", "link", "descent", "checkpoint", "world", "contraction", "backends", "fuzz", "c"),

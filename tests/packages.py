@@ -53,6 +53,7 @@ EXTRAS = {
     "plot": Row("plot", program("from nn import chart; chart.bars({'a': 1}).save('chart.svg')")),
     "progress": Row("progress", program(f"import tqdm; {NET}; {DESCENT}, xor(), progress=True)")),
     "numpy": Row("numpy", program(f"{REPLAYED}='numpy')(3.0).data == 6.0")),
+    "wasm": Row("wasm", program(f"{REPLAYED}='wasm')(3.0).data == 6.0")),
     "native": Row(
         "native",
         program(f"{REPLAYED}='c')(3.0).data == 6.0"),
@@ -88,7 +89,8 @@ EXTRAS = {
             ("jupyter", "lab", "--version"),
         ),
     ),
-    "docs": Row("docs", in_sdist=(("sphinx-build", "-q", "-W", "docs", "build/docs"),)),
+    "docs": Row("docs", in_sdist=(("python", "-m", "web", "docs"),)),
+    "lite": Row("lite", in_sdist=(("python", "-m", "web", "lite"),)),
     "browser": Row(
         "browser",
         program(

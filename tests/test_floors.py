@@ -126,7 +126,7 @@ def test_names_of_a_face_outlive_the_import_of_a_module_of_that_name(face):
 
 WRITTEN_BY_HAND = [
     path
-    for folder in ("benchmarks", "engine", "nn", "tests")
+    for folder in ("benchmarks", "engine", "nn", "tests", "web")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 
