@@ -33,6 +33,21 @@ OTHER_FILES = {
 ENCODING = "--encoding expected a name such as cp1252, latin-1 or utf-16, got {!r:.60}"
 
 
+def is_known(encoding: str) -> bool:
+    """Whether Python has an encoding of texts by this name.
+
+    >>> is_known("latin-1"), is_known("inf")
+    (True, False)
+    """
+    try:
+        b"a".decode(encoding)
+    except UnicodeError:  # it wants other bytes, as utf-16 does
+        return True
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 def _bytes(path: str) -> bytes:
     try:
         with open(path, "rb") as file:

@@ -7,6 +7,7 @@ from typing import Any
 from engine.names import no_such
 from nn.checks import finite
 from nn.columns import KINDS, MISSING, MOST_CATEGORIES, OTHER, POLICIES, VERSION, Column, Reading
+from nn.encoding import is_known
 from nn.files import Reader, Readers, or_none, read_as
 from nn.numerals import SEPARATORS, Spelling
 from nn.sheet import Format
@@ -102,10 +103,11 @@ COLUMN: Readers = {
     "is_numeric": lambda name, x: bool(_true_or_false(name, x)),
     "is_lenient": lambda name, x: bool(_true_or_false(name, x)),
 }
+_encoding = _checked("the name of an encoding", lambda x: _utf8(x) and (not x or is_known(x)))
 FORMAT: Readers = {
-    "encoding": _text,
+    "encoding": _encoding,
     "header": _true_or_false,
     "decimal": partial(_one_of, names=("", *SEPARATORS["--decimal"])),
     "thousands": partial(_one_of, names=("", *SEPARATORS["--thousands"])),
-    "usual": _text,
+    "usual": _encoding,
 }

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import chain, product
 from operator import mul
 
+import needs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def test_a_backend_that_is_none():
     ("name", "advice"),
     [
         ("numpy", r'pip install "brickgrad\[numpy\]"'),
-        ("wasm", r'pip install "brickgrad\[wasm\]"'),
+        pytest.param("wasm", r'pip install "brickgrad\[wasm\]"', marks=needs.wasmtime),
         ("c", "install gcc or clang, or pip install"),
     ],
 )

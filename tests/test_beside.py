@@ -21,6 +21,7 @@ def result(work):
     raise TimeoutError
 
 
+@needs.threads
 def test_work_runs_in_another_thread():
     assert result(Work(threading.current_thread)) is not threading.current_thread()
 
@@ -50,6 +51,7 @@ def test_one_piece_at_a_time():
     assert most == [1] * 5
 
 
+@needs.threads
 def test_without_threads_it_is_an_error(monkeypatch):
     def start(thread):
         raise RuntimeError("can't start new thread")

@@ -376,7 +376,7 @@ def test_random_graphs_with_a_constant(amount):
                     check_grads(end_of(dag, constant, offset), dag.leaves, order=1)
                 except GradientError as error:
                     refused.append(str(error))
-    assert all("cannot tell" in words for words in refused)
+    assert all("cannot tell" in words or "has a kink near" in words for words in refused)
     assert len(refused) <= amount(20, 400) / 20
 
 

@@ -192,7 +192,7 @@ def test_second_order_against_the_complex_step_of_the_gradient(amount, figure):
     """
     pytest.importorskip("gmpy2")
     count, k, worst, skew = amount(40, 2_000), 0, 0.0, 0.0
-    done = 0
+    done = left_out = 0
     while done < count:
         k += 1
         dag, made = grow(f"b2 {k}", SMOOTH_NAMES, most=8)
@@ -205,7 +205,11 @@ def test_second_order_against_the_complex_step_of_the_gradient(amount, figure):
             continue
         with mp.workdps(60):
             moved = [mp.mpc(x, mp.mpf(v) / 10**20) for x, v in zip(dag.leaves, vector, strict=True)]
-            want = [float(mp.im(g) * 10**20) for g in complex_gradient(dag, moved)]
+            try:
+                want = [float(mp.im(g) * 10**20) for g in complex_gradient(dag, moved)]
+            except ZeroDivisionError:  # at a point where mpmath has no slope
+                left_out += 1
+                continue
         for got, there in zip(data(hvp(made[-1], inputs, vector)), want, strict=True):
             worst = max(worst, abs(got - there) / size)
             assert abs(got - there) <= 1e-10 * size, (k, dag)
@@ -214,6 +218,7 @@ def test_second_order_against_the_complex_step_of_the_gradient(amount, figure):
                 skew = max(skew, abs(second - rows[j][i]) / size)
         assert skew <= 1e-10, (k, dag)
         done += 1
+    assert left_out <= count / 100
     figure(
         "b2", "Hessian-vector product, complex step of the gradient", count, worst, 1e-10, "of H"
     )

@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
 import ran
 from contractions import case, summed
@@ -165,6 +166,7 @@ def test_a_long_program_is_parted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "forward_1" in names
 
 
+@needs.wasmtime
 def test_what_wasmtime_refuses_is_said_in_words() -> None:
     wrong = Module([Function("wrong", {}, "f64")])  # which gives nothing
     with pytest.raises(RuntimeError, match=r"refused a program: (?s:.*)Please report it"):

@@ -44,6 +44,7 @@ LEFT_OUT = {  # files that are not looked at: tests/test_NAME.py
     "numpy": "needs NumPy",
     "ordinary": "trains for long",
     "output": "trains for long",
+    "packages": "needs processes",
     "page_browser": "needs a browser",
     "page_geometry": "needs a browser",
     "page_scripts": "needs Node",

@@ -212,6 +212,8 @@ def _dot_slopes(operands: Sequence[float], z: float) -> list[float]:
 
 
 def _from_mpmath(x: Any) -> Any:
+    if isinstance(x, mpmath.mpc):  # such as the logarithm of a negative number
+        return gmpy2.nan()
     x = mpmath.mpf(x)
     if not mpmath.isfinite(x):
         return gmpy2.mpfr(float(x))

@@ -12,5 +12,6 @@ def _elsewhere(what):
 processes = _elsewhere("processes")
 threads = _elsewhere("threads")
 stack = _elsewhere("a deep stack")
+wasmtime = _elsewhere("wasmtime, in the place of the browser's own WebAssembly")
 speed = _elsewhere("the speed of CPython as a machine runs it")
 names = _elsewhere("a file system that refuses long names")
