@@ -885,7 +885,7 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
     before = small().state_dict()
     go_on(small(), optimizer, 6, checkpoint=path)
     good, rng, count = path.read_bytes(), random.Random(f"e3 {kind}"), amount(*counts)
-    taken, peaks = 0, [0]
+    taken, most = 0, 0
     alone = small()
     go_on(small(), optimizer, 7)  # what is kept for all runs is made here
     tracemalloc.start()
@@ -905,7 +905,7 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
             pass
         except ValueError as error:
             refusal = str(error)
-        peaks.append(tracemalloc.get_traced_memory()[1] - start - 60 * len(content))
+        most = max(most, tracemalloc.get_traced_memory()[1] - start - 60 * len(content))
         taken += not refusal
         if refusal:
             assert refusal.startswith(f"{path} is not a checkpoint of this training")
@@ -914,8 +914,6 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
         assert all(map(math.isfinite, model.state_dict().values()))
     tracemalloc.stop()
     assert share * count <= taken < count / 2
-    *_, most, once = sorted(peaks)  # once a table of Python's own grows, such as that of names
     assert most < allowed
-    assert once < allowed + 1_500_000
     figure("e3", f"checkpoints mutated in {kind}: raw errors, code run, memory", count)
     figure("e3", f"of those by {kind}: accepted, and trained on", taken)
