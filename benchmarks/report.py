@@ -49,6 +49,8 @@ def table(work: Work, measured: dict[str, Turns], same: bool) -> list[str]:
         lines[-1] = (lines[-1] + _cells(peers)).rstrip()
         for name, turns in measured.items():
             found = figures(turns, of)
+            if of and math.isinf(median(found)):  # no figure of this contender's
+                continue
             ratios = [
                 f"{short(ratio(measured[peer], turns, of))}x" if same else "" for peer in peers
             ]
