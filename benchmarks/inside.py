@@ -7,8 +7,6 @@ from statistics import median
 from benchmarks import ours
 from benchmarks.works import WORKS
 from engine.replay.backends import backend
-from engine.replay.roll import roll
-from engine.replay.watch import record
 from nn.table import Table
 
 BURST = 0.2  # seconds: clocks of browsers tick slowly
@@ -23,11 +21,7 @@ def figures(work: str) -> dict[str, float]:
     found = {name: _seconds(_replayed(made(task), name)) for name in ("python", "wasm")}
     step = ours.own_loop(made, "eager", task)
     found["eager"] = _seconds(lambda count: [step(number) for number in range(count)])
-    training = made(task)
-    with record() as seen:
-        loss = training.loss(*training.batches[0])
-    tape = seen.tape([], [loss])
-    program, times = roll(tape), []
+    (program, tape), times = ours.rolled(made(task)), []
     for _ in range(TURNS):
         start = time.perf_counter()
         backend("wasm").compile(program, tape)

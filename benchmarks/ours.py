@@ -9,6 +9,9 @@ from benchmarks.turns import Step
 from benchmarks.works import Net, Text
 from engine.functions import cross_entropy
 from engine.replay.replay import replay
+from engine.replay.roll import Program, roll
+from engine.replay.tape import Tape
+from engine.replay.watch import record
 from engine.sweep import set_each
 from engine.value import Value
 from nn.data import one_hot
@@ -99,6 +102,14 @@ def _mlp(net: Net, fused: bool = True) -> Any:
 
 
 TRAININGS: dict[str, Callable[[Any], Training]] = {"W1": demo, "W2": gpt, "W3": digits}
+
+
+def rolled(training: Training) -> tuple[Program, Tape]:
+    """The loss of the first batch as a program, and what it was rolled from."""
+    with record() as seen:
+        loss = training.loss(*training.batches[0])
+    tape = seen.tape([], [loss])
+    return roll(tape), tape
 
 
 # --- loops --------------------------------------------------------------------------------------

@@ -13,9 +13,8 @@ from engine.replay.backends import backend, library
 from engine.replay.backends.kernel import Kernel, fill
 from engine.replay.backends.wasm import WasmKernel
 from engine.replay.backends.wasmbytes import Function, Module
-from engine.replay.roll import Program, roll
+from engine.replay.roll import Program
 from engine.replay.tape import Tape
-from engine.replay.watch import record
 
 BURST = 0.005  # seconds
 TURNS = 7
@@ -24,11 +23,7 @@ PASSES = ("forward", "backward")
 
 def beside_c(work: str, _: Any) -> Step:
     """Forward and backward in the time of C; in the note the call, and the making in gcc's time."""
-    training = ours.TRAININGS[work](WORKS[work].task())
-    with record() as seen:
-        loss = training.loss(*training.batches[0])
-    tape = seen.tape([], [loss])
-    program = roll(tape)
+    program, tape = ours.rolled(ours.TRAININGS[work](WORKS[work].task()))
     kernels = [_filled(backend(name).compile(program, tape), program) for name in ("wasm", "c")]
     runs = [_repeated(kernels[0]), _called(kernels[1]), _called(kernels[0])]
 

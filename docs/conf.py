@@ -58,7 +58,7 @@ def formulas(app, what, name, thing, options, lines):
 def playable(app, tree, page):
     """Below each block of Python, a link that opens it in the playground, where one is named.
 
-    `sphinx-build -D playground=https://...` says where it lies.
+    The setting `playground` (`-D playground=https://...`) says where it lies.
     """
     if not (base := app.config.playground):
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import ran
+from graphs import deep_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import SPECIAL
@@ -306,14 +307,7 @@ def test_attention(way: str) -> None:
 
 
 def test_deep_chains(amount: Callable[..., int]) -> None:
-    x, w = Value(0.5), Value(0.999)
-
-    def run() -> Any:
-        v: Any = x
-        for i in range(amount(3_000, 20_000, 100_000)):
-            v = v * w if i % 3 else (v + x).sin()
-        return v
-
+    run, x = deep_chain(amount(3_000, 20_000, 100_000))
     ran = Ran(run, [x]).check()
     assert len(ran.kernel.source) < 40_000
 

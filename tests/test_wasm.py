@@ -17,7 +17,7 @@ import needs
 import pytest
 import ran
 from contractions import case, summed
-from graphs import GRAPHS, random_graphs, recorded
+from graphs import GRAPHS, deep_chain, random_graphs, recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import SPECIAL
@@ -136,14 +136,7 @@ def test_random_graphs(graph: Any) -> None:
 
 
 def test_deep_chains(amount: Callable[..., int]) -> None:
-    x, w = Value(0.5), Value(0.999)
-
-    def run() -> Any:
-        v: Any = x
-        for i in range(amount(3_000, 20_000, 100_000)):
-            v = v * w if i % 3 else (v + x).sin()
-        return v
-
+    run, x = deep_chain(amount(3_000, 20_000, 100_000))
     source = Ran(run, [x]).check().kernel.source
     assert len(source) < 300_000
     assert "instructions more" in source

@@ -287,3 +287,16 @@ def random_graphs(draw: Any, names: Sequence[str], leaves: st.SearchStrategy[flo
         return [made[-1], *(made[i] for i in ends)]
 
     return inputs, f
+
+
+def deep_chain(length):
+    """A function whose operations stand on each other, so many of them; and what it begins with."""
+    x, w = Value(0.5), Value(0.999)
+
+    def run():
+        v = x
+        for i in range(length):
+            v = v * w if i % 3 else (v + x).sin()
+        return v
+
+    return run, x
