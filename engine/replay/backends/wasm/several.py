@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from engine.replay.backends.kernel import TINY, Layout
-from engine.replay.backends.wasmbytes import Function, Module, bits, wrapped
-from engine.replay.backends.wasmformula import Formulas, Writer
-from engine.replay.backends.wasmlanes import ONE
-from engine.replay.backends.wasmwalk import NUMBER, PLACE, Walk
+from engine.replay.backends.wasm.bytes import Function, Module, bits, wrapped
+from engine.replay.backends.wasm.formula import Formulas, Writer
+from engine.replay.backends.wasm.lanes import ONE
+from engine.replay.backends.wasm.walk import NUMBER, PLACE, Walk
 
 PASSES = ("forward", "backward", "move")
 GIVEN = ("steps", "points", "rows", "rates", "losses", "squares", "rights", "done")  # in this order

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from engine.ieee import FUNCTIONS, OF_TWO
-from engine.replay.backends import wasmhost, wasmseveral
 from engine.replay.backends.kernel import Kernel, Layout, Seen, Several
-from engine.replay.backends.wasmprogram import Text
-from engine.replay.backends.wasmwalk import NUMBER
+from engine.replay.backends.wasm import host, several
+from engine.replay.backends.wasm.program import Text
+from engine.replay.backends.wasm.walk import NUMBER
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 
@@ -24,7 +24,7 @@ NAME = "wasm"
 
 def unavailable() -> str | None:
     """Why this backend cannot run here; None where it can."""
-    if wasmhost.IS_PAGE or importlib.util.find_spec("wasmtime"):
+    if host.IS_PAGE or importlib.util.find_spec("wasmtime"):
         return None
     return 'the wasm backend needs wasmtime: pip install "brickgrad[wasm]"'
 
@@ -37,8 +37,8 @@ def compile(program: Program, tape: Tape, many: bool = False) -> WasmKernel:
 class WasmKernel(Kernel):
     """A program as WebAssembly, and the memory it works on."""
 
-    def __init__(self, program: Program, room: wasmhost.Room | None = None) -> None:
-        self.program, self._text, self.room = program, Text(program), room or wasmhost.room()
+    def __init__(self, program: Program, room: host.Room | None = None) -> None:
+        self.program, self._text, self.room = program, Text(program), room or host.room()
         memories = {name: self.room.numbers(count) for name, count in self._text.sizes.items()}
         self.values, self.adjoints = memories["v"][0], memories["a"][0]
         self._kept = memories  # while the code works on them
@@ -86,14 +86,14 @@ class WasmSeveral(Several):
         start = loss.starts["v"]
         outputs = array("I", [start + NUMBER * place for place in layout.outputs])
         self._kept = layout, outputs  # while the code works on them
-        places = wasmseveral.Places(
+        places = several.Places(
             *(start, loss.starts["a"], self._own.starts["v"]),
             [self._room.address(rows.numbers) for _, rows in layout.columns],
             *map(self._room.address, (outputs, layout.labels)),
         )
         called = [*loss.passes, self._own.forward]
-        functions = dict(zip(wasmseveral.PASSES, called, strict=True))
-        module = wasmseveral.module(layout, places)
+        functions = dict(zip(several.PASSES, called, strict=True))
+        module = several.module(layout, places)
         (self._call,) = self._room.load(module, functions)
         room, self._count = self._room.numbers(1)
         self._done = memoryview(room).cast("B").cast("i")

@@ -13,10 +13,11 @@ from functools import cache
 
 from engine.ieee import OF_TWO
 from engine.op import Op
-from engine.replay.backends import vectormath, wasmmath
+from engine.replay.backends import vectormath
 from engine.replay.backends.cformula import whole
-from engine.replay.backends.wasmbytes import Function, Instruction, bits
-from engine.replay.backends.wasmlanes import BITS, CONDITION, NUMBER, ONE, PAIR, Lanes
+from engine.replay.backends.wasm import mathematics
+from engine.replay.backends.wasm.bytes import Function, Instruction, bits
+from engine.replay.backends.wasm.lanes import BITS, CONDITION, NUMBER, ONE, PAIR, Lanes
 
 ALL = 2**64 - 1
 _ARITHMETIC = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div"}
@@ -71,7 +72,7 @@ class Formulas:
 @cache
 def _with_mathematics(name: str, width: int) -> Formulas:
     """A function of `vectormath.h` with those it calls, the same in all programs."""
-    made, lanes, text = Formulas(), PAIR if width == 2 else ONE, wasmmath.written(f"v_{name}")
+    made, lanes, text = Formulas(), PAIR if width == 2 else ONE, mathematics.written(f"v_{name}")
     taken = [p for p in text.parameters if p not in text.pointers]
     function = Function(f"{name}{lanes.suffix}", dict.fromkeys(taken, lanes.type), lanes.type)
     _Mathematics(function, lanes, made).whole(name, taken)
@@ -224,7 +225,7 @@ class Writer:
 
     def _called(self, name: str, arguments: list[ast.expr], known: dict[str, Known]) -> str:
         own, mathematics = name in self.callees, name.removeprefix("v_")
-        exponent = self._constant(arguments[-1], known) if name == "pow" and not own else None
+        exponent = self._constant(arguments[1], known) if name == "pow" and not own else None
         if exponent == 2:
             kept = self.keep(self.put(arguments[0], known))
             self._do(("local.get", kept), ("local.get", kept))
@@ -259,7 +260,9 @@ class _Mathematics(Writer):
         """The function itself."""
         known: dict[str, Known] = {p: (NUMBER, p) for p in taken}
         known["far"] = NUMBER, 0.0
-        arguments: list[ast.expr] = [ast.Name(p) for p in wasmmath.written(f"v_{name}").parameters]
+        arguments: list[ast.expr] = [
+            ast.Name(p) for p in mathematics.written(f"v_{name}").parameters
+        ]
         self._inside(f"v_{name}", arguments, known)
         if name in _FAR:
             self._ask_if_far(name, known)
@@ -299,9 +302,9 @@ class _Mathematics(Writer):
 
     def _inside(self, name: str, arguments: list[ast.expr], known: dict[str, Known]) -> str:
         """A call as the statements of what is called."""
-        text = wasmmath.written(name)
+        text = mathematics.written(name)
         given = dict(zip(text.parameters, arguments, strict=True))
-        own: dict[str, Known] = {n: (NUMBER, x) for n, x in wasmmath.constants().items()}
+        own: dict[str, Known] = {n: (NUMBER, x) for n, x in mathematics.constants().items()}
         for parameter, argument in given.items():
             if parameter not in text.pointers:
                 own[parameter] = self._value(parameter, argument, known)

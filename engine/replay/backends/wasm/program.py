@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.replay.backends.cloops import views
-from engine.replay.backends.wasmbytes import Function, Instruction, Module, wrapped
-from engine.replay.backends.wasmformula import Formulas
-from engine.replay.backends.wasmloops import LoopFunction
-from engine.replay.backends.wasmwalk import NUMBER, PLACE
+from engine.replay.backends.wasm.bytes import Function, Instruction, Module, wrapped
+from engine.replay.backends.wasm.formula import Formulas
+from engine.replay.backends.wasm.loops import LoopFunction
+from engine.replay.backends.wasm.walk import NUMBER, PLACE
 from engine.replay.loops import Loop, backward, lower
 from engine.replay.roll import Program
 

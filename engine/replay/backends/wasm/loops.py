@@ -15,11 +15,11 @@ from math import inf, prod
 
 from engine.replay.backends.cloops import SMALL, views
 from engine.replay.backends.contraction import Plan, exponent, factors
-from engine.replay.backends.wasmbytes import Function
-from engine.replay.backends.wasmcontraction import MACHINE, contract
-from engine.replay.backends.wasmformula import Formulas, Writer
-from engine.replay.backends.wasmlanes import ONE, PAIR, Lanes
-from engine.replay.backends.wasmwalk import Walk
+from engine.replay.backends.wasm.bytes import Function
+from engine.replay.backends.wasm.contraction import MACHINE, contract
+from engine.replay.backends.wasm.formula import Formulas, Writer
+from engine.replay.backends.wasm.lanes import ONE, PAIR, Lanes
+from engine.replay.backends.wasm.walk import Walk
 from engine.replay.loops import Loop
 from engine.replay.views import View, laid, packed
 

@@ -16,6 +16,7 @@ Instruction = tuple[Any, ...]
 TYPES = {"i32": b"\x7f", "i64": b"\x7e", "f64": b"\x7c", "v128": b"\x7b"}
 NOTHING = b"\x40"  # the result of a block
 SHOWN = 2000  # instructions of a function in the text
+MOST = 10_000  # of all functions, about
 
 # Opcodes in hexadecimal, and what an instruction is given: a local, a function, a whole number, the
 # bits of a float or of two, a place in memory further than the address, that and a lane.
@@ -253,7 +254,14 @@ class Module:
             taken = "".join(f" (param ${name} {kind})" for name, kind in f.parameters.items())
             given = f" (result {f.result})" * bool(f.result)
             lines.append(f'(import "env" "{f.name}" (func ${f.name}{taken}{given}))')
-        lines += [function.text() for function in self.functions]
+        written, left = 0, 0
+        for function in self.functions:
+            if written >= MOST:
+                left += 1
+                continue
+            lines.append(function.text())
+            written += min(len(function.code), SHOWN)
+        lines += [f";; and {left:,} functions more"] * (left > 0)
         lines += [f'(export "{name}" (func ${name}))' for name in self.exported]
         if self.data:
             place, content = self.data

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from engine.replay.backends.wasmbytes import Function
-from engine.replay.backends.wasmlanes import ONE, PAIR, Lanes
+from engine.replay.backends.wasm.bytes import Function
+from engine.replay.backends.wasm.lanes import ONE, PAIR, Lanes
 from engine.replay.views import Lengths, View
 
 NUMBER, PLACE = 8, 4  # bytes of a number, and of an entry of a table

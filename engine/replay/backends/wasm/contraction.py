@@ -7,8 +7,8 @@ from functools import partial
 from itertools import product
 
 from engine.replay.backends.contraction import Machine, Part, Piece, Plan
-from engine.replay.backends.wasmlanes import ONE, PAIR, Lanes
-from engine.replay.backends.wasmwalk import NUMBER, Turns, Walk
+from engine.replay.backends.wasm.lanes import ONE, PAIR, Lanes
+from engine.replay.backends.wasm.walk import NUMBER, Turns, Walk
 from engine.replay.views import View
 
 MACHINE = Machine(2, 10)

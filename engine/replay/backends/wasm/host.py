@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias
 from weakref import WeakSet
 
 from engine.fork import after_fork
-from engine.replay.backends.wasmbytes import Function, Module
+from engine.replay.backends.wasm.bytes import Function, Module
 
 Numbers: TypeAlias = "array[float] | memoryview[float]"
 IS_PAGE = sys.platform == "emscripten"
