@@ -11,8 +11,8 @@ from benchmarks.turns import Measured, Step
 from benchmarks.works import MAKING, WORKS
 from engine.replay.backends import backend, library
 from engine.replay.backends.kernel import Kernel, fill
-from engine.replay.backends.wasm import WasmKernel
-from engine.replay.backends.wasmbytes import Function, Module
+from engine.replay.backends.wasm.bytes import Function, Module
+from engine.replay.backends.wasm.kernel import WasmKernel
 from engine.replay.roll import Program
 from engine.replay.tape import Tape
 

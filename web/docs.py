@@ -1,5 +1,6 @@
 """The site of the pages in `docs`: guides, notebooks as they ran, a gallery, the API."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from web import playground
 from web.packages import BUILD, ROOT, BuildError
 
 FRONT = "docs/index.html"
@@ -22,11 +24,26 @@ def build() -> Path:
     """Builds the site, and says how large it is, how long that took, and where it leads to."""
     began = time.perf_counter()
     site = BUILD / "docs"
-    pages = written(site)
+    pages = written(site, *beside(site))
     print("links to other sites, which nobody followed:", *sorted(outside(pages)), sep="\n  ")
     size = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
     print(f"{len(pages)} pages, {size / 1e6:.1f} MB, {time.perf_counter() - began:.0f} s")
     return site / "index.html"
+
+
+def beside(site: Path) -> tuple[str, ...]:
+    """Puts the playground beside the pages; gives the settings by which examples lead to it.
+
+    Where it cannot be built (no npm, no network) it says so, and the site has no such links.
+    """
+    try:
+        made = playground.build()
+    except BuildError as error:
+        print(f"no links to the playground: {error}", file=sys.stderr)
+        return ()
+    site.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(made, site / playground.NAME)
+    return "-D", f"playground={playground.NAME}"
 
 
 def written(site: Path, *settings: str) -> dict[Path, "Page"]:
@@ -42,7 +59,8 @@ def written(site: Path, *settings: str) -> dict[Path, "Page"]:
     if done.returncode:
         raise BuildError(f"Sphinx ended with {done.returncode}: see its warnings above")
     (site / "index.html").write_text(TO_FRONT, encoding="utf-8")
-    pages = {path: Page(path.read_text(encoding="utf-8")) for path in site.rglob("*.html")}
+    ours = [path for path in site.rglob("*.html") if path.name != playground.NAME]
+    pages = {path: Page(path.read_text(encoding="utf-8")) for path in ours}
     if astray := leading_nowhere(pages):
         raise BuildError("\n  ".join(["links lead nowhere:", *astray]))
     return pages

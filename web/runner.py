@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import builtins
 import gc
 import io
 import json
@@ -31,6 +32,7 @@ METHODS = {
 }
 PLAIN = {
     "AssertionError": "An assert says what must be true here, and it is not.",
+    "FileNotFoundError": "A page has no files of yours: write the data into the code.",
     "EOFError": "Nobody can type here while a program runs: write what it asks for into the code.",
     "ImportError": "Here are Python's own modules, engine and nn. Others cannot be loaded.",
     "IndentationError": "Lines that belong together begin at the same column.",
@@ -40,6 +42,14 @@ PLAIN = {
     "NameError": "Nothing has this name yet. Is it spelt right, and made before this line?",
     "RecursionError": "A function called itself, and that again, too many times.",
     "ZeroDivisionError": "Nothing can be divided by 0.",
+}
+ABSENT = {  # a part of what Python says where a page lacks something, and that in plain words
+    "can't start new thread": "A page has no threads: call the function itself.",
+    "does not support processes": "A page has no other programs: there is this one alone.",
+    "Cannot stack switch": "A page cannot wait inside a program: call what needs no await.",
+    "TLS not supported": "A page asks no address: write the data into the code.",
+    "urlopen error": "A page asks no address: write the data into the code.",
+    "'await' outside function": "A page cannot wait inside a program: call what needs no await.",
 }
 
 
@@ -203,6 +213,7 @@ def _clipped(text: str, most: int = MOST_TEXT) -> str:
 
 
 _page: Page
+_own = dict(vars(builtins))  # as they were before any program
 
 
 def start(post: Callable[[str], object]) -> None:
@@ -224,6 +235,7 @@ def run(code: str) -> None:
     """Runs a program as a new `__main__`, and shows the value of its last expression."""
     page = _page
     page.begin()
+    vars(builtins).update(_own)  # what a program did to them ends with it
     main = ModuleType("__main__")
     main.__dict__.update(display=displayer(page), pad=padder(page))
     sys.modules["__main__"] = main
@@ -287,13 +299,21 @@ def described(error: BaseException) -> dict[str, Any]:
     return {
         "name": name,
         "words": _clipped(words, 4_000),
-        "plain": next((PLAIN[c.__name__] for c in type(error).__mro__ if c.__name__ in PLAIN), ""),
+        "plain": _plain(type(error), words),
         "is_syntax": is_syntax,
         "line": line,
         "column": column,
         "end": end if end_line == line else 0,
         "calls": "" if is_syntax else _clipped("".join(_calls(told)), 10_000),
     }
+
+
+def _plain(kind: type[BaseException], words: str) -> str:
+    """What an error means in a page; "" where its own words are all."""
+    said = [ABSENT[part] for part in ABSENT if part in words]
+    return next(
+        iter([*said, *(PLAIN[c.__name__] for c in kind.__mro__ if c.__name__ in PLAIN)]), ""
+    )
 
 
 def _place(trace: TracebackType | None) -> tuple[int, int, int, int]:

@@ -37,13 +37,18 @@ const wrong = StateField.define({
 });
 
 // An editor inside of `parent`: `typed` is called when the reader changes the text, `run` at
-// Ctrl-Enter.
-export function editor(parent, { typed, run }) {
+// Ctrl-Enter, and `refused` with the length that a text of more than `most` characters would have.
+export function editor(parent, { typed, run, refused, most }) {
+  const fits = EditorState.changeFilter.of(({ newDoc, startState }) => {
+    const isFit = newDoc.length <= Math.max(most, startState.doc.length);
+    if (!isFit) refused(newDoc.length);
+    return isFit;
+  });
   const extensions = [
     Prec.highest(keymap.of([{ key: "Mod-Enter", run: () => { run(); return true; } }])),
     lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), highlightSpecialChars(),
     history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), python(),
-    indentUnit.of("    "), EditorState.tabSize.of(4), EditorView.lineWrapping, wrong,
+    indentUnit.of("    "), EditorState.tabSize.of(4), EditorView.lineWrapping, wrong, fits,
     syntaxHighlighting(highlight),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
     EditorView.contentAttributes.of({

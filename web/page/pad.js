@@ -50,7 +50,14 @@ export function padOf(title, answer) {
     for (const one of event.getCoalescedEvents?.() ?? [event]) ink(place, place = at(one));
     tell();
   });
-  canvas.addEventListener("pointerup", () => { isDown = false; });
+  canvas.addEventListener("pointerup", (event) => {
+    if (isDown && canvas.hasPointerCapture(event.pointerId)) { // the way since the last move, too
+      ink(place, place = at(event));
+      tell();
+    }
+    isDown = false;
+  });
+  canvas.addEventListener("pointercancel", () => { isDown = false; });
   clear.addEventListener("click", () => {
     pen.clearRect(0, 0, SIDE, SIDE);
     isEmpty = true;

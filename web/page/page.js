@@ -1,7 +1,7 @@
 // The playground: what the buttons do, which program the editor shows, and how a run goes.
 import * as drafts from "./drafts.js";
 import { editor as editorIn } from "./editor.js";
-import { decoded, encoded, LinkError } from "./link.js";
+import { decoded, encoded, LinkError, MOST_CODE } from "./link.js";
 import * as python from "./python.js";
 import * as results from "./results.js";
 
@@ -11,7 +11,7 @@ const EXAMPLES = JSON.parse($("examples").textContent); // [{ name, words, code 
 // --- the program ------------------------------------------------------------------------------
 
 let shown; // { name, words, isForeign, key: what the list calls it, draft: once it was changed }
-const editor = editorIn($("editor"), { typed, run });
+const editor = editorIn($("editor"), { typed, run, refused: tooLong, most: MOST_CODE });
 
 function show(source, code) {
   shown = source;
@@ -20,6 +20,12 @@ function show(source, code) {
   $("words").replaceChildren(...(source.words ?? []).map(paragraph));
   $("foreign").hidden = !source.isForeign;
   list();
+}
+
+function tooLong(length) {
+  const [most, given] = [MOST_CODE, length].map((number) => number.toLocaleString("en"));
+  say(`A program here has at most ${most} characters; this would make it ${given}, so nothing was `
+    + "changed.");
 }
 
 // A paragraph in which `code` stands between backticks.
@@ -89,6 +95,8 @@ async function follow() {
 
 const KEPT = "Your code is still here.";
 const STOPPED = "Stopped. All names of the program are gone; Run starts it anew.";
+const SILENT = "The program came to its end, and printed nothing. print(...) shows a number, "
+  + "and so does its name on the last line.";
 const LONG = 500; // ms that a pad's answer may take before Stop is offered
 const CAUSES = [ // what a worker that broke down says, and what that means
   [/memory|allocation/i, "Python ran out of memory and was started anew."],
@@ -179,6 +187,7 @@ const heard = {
     const was = doing;
     doing = null;
     results.write();
+    if (was === "program" && results.isEmpty()) results.note(SILENT);
     if (isWaiting) begin();
     else if (asked) answer();
     else state(was === "program" ? `Done in ${seconds(time)}.` : "Ready.", false);
@@ -200,8 +209,8 @@ const heard = {
 };
 
 function hear(message) {
-  const act = heard[message.kind] ?? ((other) => results.show(other, ask));
-  act(message);
+  if (Object.hasOwn(heard, message?.kind)) heard[message.kind](message);
+  else results.show(message, ask);
 }
 
 // --- sharing ----------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ export function replace() {
 function made() {
   const fresh = new Worker(address);
   fresh.onmessage = ({ data }) => {
-    if (data.kind === "ready") fresh.isReady = true;
+    if (data?.kind === "ready") fresh.isReady = true;
     if (fresh === worker) hear(data);
   };
   fresh.onerror = (event) => {
@@ -63,5 +63,5 @@ function use(next) {
 function hear(message) {
   listen(message);
   const small = navigator.deviceMemory < 4; // GB: a telephone
-  if (message.kind === "ready" && !small) setTimeout(() => { spare ??= made(); }, SPARE_AFTER);
+  if (message?.kind === "ready" && !small) setTimeout(() => { spare ??= made(); }, SPARE_AFTER);
 }

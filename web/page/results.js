@@ -3,6 +3,7 @@
 import { padOf } from "./pad.js";
 
 const WIDE = 640; // pixels of a picture that has a line of its own
+const LEGIBLE = 0.65; // of its size, to which it shrinks; from there on it scrolls, as in a notebook
 const home = document.getElementById("results");
 const slots = new Map(); // what is shown, by its number
 const waiting = new Map(); // the newest look of each, for the next frame
@@ -87,12 +88,14 @@ async function look(slot) {
   const element = slots.get(slot);
   waiting.delete(slot);
   if (!element || !message) return;
-  const fresh = LOOKS[message.mime](message.mime, message.content, message.told);
+  const mime = Object.hasOwn(LOOKS, message.mime) ? message.mime : "text/plain";
+  const fresh = LOOKS[mime](mime, message.content, message.told);
   if (fresh.decode) await fresh.decode().catch(() => {});
   const isWide = fresh.naturalWidth > WIDE;
   element.classList.toggle("wide", fresh.tagName !== "IMG" || isWide);
   element.firstChild.toggleAttribute("tabindex", isWide); // where it scrolls, also by keys
   if (isWide) element.firstChild.tabIndex = 0;
+  fresh.style.setProperty("--least", `${Math.round(LEGIBLE * (fresh.naturalWidth ?? 0))}px`);
   element.classList.toggle("opens", fresh.matches("img, iframe.page"));
   element.firstChild.replaceChildren(fresh);
 }
@@ -168,10 +171,14 @@ const shows = {
 };
 
 // What came from the worker; `more` is what a pad asks, or where an error leads.
+// A program can send what it likes: what is none of these is left out.
 export function show(message, more) {
+  if (!Object.hasOwn(shows, message?.kind)) return;
   if (message.kind !== "text") write();
   shows[message.kind](message, more);
 }
+
+export const isEmpty = () => !home.childElementCount;
 
 export function note(words) {
   write();

@@ -6,6 +6,11 @@ const NOWHERE = "https://playground.invalid/"; // what Pyodide asks for there is
 const MOST_MEMORY = 2 ** 30, PAGE = 2 ** 16; // bytes: what the machine can spare
 let runner;
 
+// A program reaches this worker by Pyodide's `js`: what it says must not look like the runner's.
+const tell = self.postMessage.bind(self);
+delete DedicatedWorkerGlobalScope.prototype.postMessage;
+self.postMessage = () => { throw new TypeError("a program cannot send messages to the page"); };
+
 const asked = {
   async start({ wasm, library, wheels, source, lock, interrupt }) {
     const files = { "pyodide.asm.wasm": null, "python_stdlib.zip": library };
@@ -30,8 +35,8 @@ const asked = {
     if (interrupt) python.setInterruptBuffer(interrupt);
     python.FS.writeFile("/home/pyodide/runner.py", source);
     runner = python.pyimport("runner");
-    runner.start((text) => postMessage(JSON.parse(text)));
-    postMessage({ kind: "ready" });
+    runner.start((text) => tell(JSON.parse(text)));
+    tell({ kind: "ready" });
   },
   run({ code }) {
     free(true);
@@ -57,6 +62,6 @@ addEventListener("message", async ({ data }) => {
     await asked[data.ask](data);
   } catch (error) {
     const words = String(error?.message ?? error).slice(-4000);
-    postMessage({ kind: "crashed", words, isIdle: error?.isIdle });
+    tell({ kind: "crashed", words, isIdle: error?.isIdle });
   }
 });
