@@ -11,7 +11,7 @@ from typing import cast
 from engine import ieee
 from engine.graph import toposort
 from engine.points import Outputs
-from engine.value import Value
+from engine.value import Value, data_of
 
 NOTHING = (math.inf, math.nan)  # an estimate that knows no slope, with its error
 
@@ -129,7 +129,7 @@ def at(x: Value, data: float) -> Iterator[None]:
 def _moved(outputs: Outputs, x: Value, data: float) -> list[float]:
     """The outputs where `x` is `data`."""
     with at(x, data):
-        return [y.data for y in outputs()]
+        return list(map(data_of, outputs()))
 
 
 def _aside(outputs: Outputs, x: Value, side: float, index: int) -> list[float]:

@@ -1,6 +1,6 @@
 """What goes through a whole graph, one call at a time: `toposort`, adjoints, copies.
 
-All nodes of a graph are of one class, `Value`, which stands above this file.
+All nodes of a graph are of one class, `Value` in value.py, which imports this file.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 from engine import alone
 from engine.alone import check_alone, sweeps
 from engine.number import number_in
-from engine.sweep import N, Picked, set_each, sort, sweep
+from engine.sweep import N, Picked, grads_of, set_each, sort, sweep
 
 
 @sweeps
@@ -49,7 +49,7 @@ def adjoints(root: N, order: list[N] | None = None) -> list[N]:
         else:
             for v in order:
                 v.adjoint = 0.0
-        former = [v.grad for v in order]
+        former = grads_of(order)
         try:
             sweep(order, 1.0)
         finally:

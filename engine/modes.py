@@ -20,7 +20,7 @@ modes: list[Mode] = []  # those active in any thread: while it is empty, nobody 
 _HOUSE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _OURS = (*(os.path.join(_HOUSE, package, "") for package in ("engine", "nn")), GENERATED)
 _active: ContextVar[tuple[Mode, ...]] = ContextVar("active", default=())
-# Those of this thread; by a partial: a witness would be told of a call of C.
+# Those of this thread. A partial: `sys.setprofile` is told of calls of builtins.
 active = partial(_active.get)
 
 

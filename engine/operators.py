@@ -14,8 +14,8 @@ from engine.op import PLAIN, Op
 from engine.ops import OPS
 
 GENERATED = "<operators of brickgrad>"  # the file that a debugger shows
-INFIX = {"add": "+", "sub": "-", "mul": "*", "truediv": "/", "pow": "**"}
-INFIX |= {"mod": "%", "floordiv": "//"}
+INFIX = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow"}  # by rows
+INFIX |= {"mod": "mod", "floordiv": "floor_divide"}
 PREFIX = ("neg", "abs", "floor", "ceil", "trunc")  # `-x`, `abs(x)`, `math.floor(x)`
 COMPARISONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 ZERO_PLUS = (
@@ -35,8 +35,7 @@ NAMES: dict[str, Any] = {
 
 def source() -> str:
     """All methods: infix operators and their reflections, `-x`, comparisons, functions."""
-    rows = {op.symbol: op for op in OPS.values() if op.arity == 2}
-    infix = [(name, rows[symbol]) for name, symbol in INFIX.items()]
+    infix = [(name, OPS[row]) for name, row in INFIX.items()]
     return "\n\n".join(
         [
             *(_of_two(f"__{name}__(self, other)", op) for name, op in infix),

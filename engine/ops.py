@@ -7,8 +7,10 @@ in a drawing, the sentences of a step, and the tests. The formulas are written f
 their own derivatives too: `1 - z * z` for tanh would lose every digit where z is near 1, and the
 slope of the other branch every digit where z is near 0.
 
-A new operation is one row more; then `python -m engine.stubs` tells type checkers of it. A user's
-own is made by `engine.define`.
+A new operation of one operand or two is one row more; then `python -m engine.stubs` tells type
+checkers of it. Its texts may call what `ieee.py` has and the rows above it. One of many operands
+needs a function in `ieee.py` and in `functions.py` too, and its fold in `replay/loops.py` and the
+printers. A user's own is made by `engine.define`.
 """
 
 from math import inf
@@ -131,9 +133,10 @@ define("normal_cdf", "normal_cdf", "0.5 * erfc(-0.7071067811865476 * x)",
 define("erfinv",     "erfinv",   ERFINV,       "0.886226925452758 * exp(z * z)",
        at=[(0.3,), (-0.9,)], domain=(-1, 1))
 define("logit",      "logit",
-       "log1p((2 * x - 1) / (1 - x)) if 0.25 < x < 0.75 else log(x / (1 - x))",
+       "-log1p((1 - 2 * x) / x) if 0.25 < x < 0.5 else "
+       "log1p((2 * x - 1) / (1 - x)) if 0.5 <= x < 0.75 else log(x / (1 - x))",
        "1 / (x * (1 - x))",
-       at=[(0.3,), (0.9,)], domain=(0, 1))
+       at=[(0.3,), (0.6,), (0.9,)], domain=(0, 1))
 define("trigamma",   "trigamma", TRIGAMMA,     TETRAGAMMA,
        at=[(0.3,), (-1.2,), (12.0,)],
        domain=(-1000, inf))
@@ -145,7 +148,8 @@ define("lgamma",     "lgamma",   LGAMMA,       "digamma(x)",
        domain=(0, inf))
 
 #      more activations
-define("silu",       "silu",     "x / (1 + exp(-x))",
+define("silu",       "silu",
+       "x / (1 + exp(-x)) if x >= 0 else x * (e := exp(x)) / (1 + e)",
        "(s := sigmoid(x)) * (1 + x * sigmoid(-x))",
        at=[(0.3,), (-2.0,)], textbook=("z + sigmoid(x) * (1 - z)",))
 define("mish",       "mish",

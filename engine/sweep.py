@@ -1,6 +1,7 @@
 """The sort of a graph, and the sweep that passes adjoints down it: blame, from the loss back.
 
-All nodes of a graph are of one class, that of its root; `Value` stands above this file.
+All nodes of a graph are of one class, that of its root: `Value` in value.py, which imports this
+file.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def pass_to_leaves(root: Node, gradient: float) -> bool:
     if not isinstance(root.dx, Shares) or not root.dx.reach_leaves:
         return False
     leaves, shares = root.x, root.dx.shares(gradient)
-    grads = [v.grad for v in leaves]
+    grads = grads_of(leaves)
     is_first = grads.count(NOT_COMPUTED) == len(grads)  # quick where it is this very zero
     sums = shares if is_first else summed(leaves, shares)
     root.grad = gradient
@@ -177,7 +178,7 @@ def _make_floats(order: Sequence[Node]) -> None:
 def summed(leaves: Sequence[Node], shares: Iterable[float]) -> list[float]:
     """The gradients of leaves with what a backward adds to them."""
     try:
-        sums = list(map(add, [v.grad for v in leaves], shares))
+        sums = list(map(add, grads_of(leaves), shares))
         return sums if are_floats(sums) else list(map(number, sums))
     except TypeError:
         raise TypeError(
@@ -187,6 +188,20 @@ def summed(leaves: Sequence[Node], shares: Iterable[float]) -> list[float]:
 
 
 # --- all at once ------------------------------------------------------------------------------
+
+
+def grads_of(values: Iterable[Node]) -> list[float]:
+    """The gradient of every value.
+
+    Functions that put gradients back, or hold a lock, call this one: what a debugger raises inside
+    of a comprehension passes by the handlers of the function that it stands in, in Python 3.12.
+    """
+    return [v.grad for v in values]
+
+
+def adjoints_of(values: Iterable[Node]) -> list[float]:
+    """The adjoint of every value; see `grads_of`."""
+    return [v.adjoint for v in values]
 
 
 def set_each(slot: str, values: Iterable[Node], numbers: Iterable[float]) -> None:

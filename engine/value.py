@@ -18,7 +18,17 @@ from engine.modes import active, examine_backward, modes
 from engine.number import NOT_COMPUTED, number, number_in, shown
 from engine.op import Op
 from engine.operators import GENERATED
-from engine.sweep import Picked, are_floats, pass_to_leaves, set_each, sort, summed, sweep
+from engine.sweep import (
+    Picked,
+    adjoints_of,
+    are_floats,
+    grads_of,
+    pass_to_leaves,
+    set_each,
+    sort,
+    summed,
+    sweep,
+)
 
 if TYPE_CHECKING:  # `x * y`, `x < y`, `x.tanh()`: made from the rows, at the end of this file
     from engine.typed import Methods
@@ -47,7 +57,7 @@ class Value(Methods):
     # A leaf has none.
     __slots__ = (
         *("data", "grad", "label", "op", "x", "y", "dx", "dy"),
-        "adjoint",  # a mark of the sort, then an adjoint; to a tape, under the same lock, a place
+        "adjoint",  # scratch, under alone.lock: marks of `sort`, sums of `sweep`, places on a tape
         "line",  # that made it, for `detect_anomaly`
     )
     __class__ = property(type)  # a recording (engine/replay/watch.py) puts its watch here
@@ -141,13 +151,13 @@ class Value(Methods):
             if not modes and pass_to_leaves(self, gradient):
                 return  # the result of a replay, which went backward itself
             order = sort(self)
-            former = [v.grad for v in order]
+            former = grads_of(order)
             try:
                 leaves = sweep(order, gradient)  # the chain rule, which is in sweep.py
                 if modes:
                     examine_backward(order)
                 # leaves add up: all of them now, in one call
-                set_each("grad", leaves, summed(leaves, [v.adjoint for v in leaves]))
+                set_each("grad", leaves, summed(leaves, adjoints_of(leaves)))
             except BaseException:  # Ctrl-C too
                 set_each("grad", order, former)
                 raise
@@ -186,7 +196,7 @@ class Value(Methods):
     __float__ = refused.to_float
     __int__ = refused.to_int
 
-    sweep = graph.adjoints
+    adjoints = graph.adjoints
     __copy__ = graph.copy_node
     __deepcopy__ = graph.copy_graph
     __reduce__ = graph.reduce_leaf
@@ -216,7 +226,8 @@ toposort = graph.toposort
 # it computes z, dx and dy, and fills the slots of a new node itself, for speed. The functions here
 # do the same for any row.
 
-_new = partial(object.__new__, Value)  # no call of C, which a witness would be told of
+# A partial: `sys.setprofile`, by which a replay sees what code does, is told of calls of builtins.
+_new = partial(object.__new__, Value)
 
 # A recording watches who looks at a number of a Value, or sets it: the engine does so by these.
 NUMBERS = ("data", "grad", "dx", "dy")

@@ -34,7 +34,7 @@ def guarded(recorded: Recorded) -> str:
     if recorded.choice.words:
         parts.append(f"measured: {', '.join(recorded.choice.words)}")
     if words:
-        parts.append(f"it holds while these are as they were: {shown}")
+        parts.append(f"it holds while these are the same (but for data of Values): {shown}")
     if recorded.world.free:
         inputs = ", ".join(place.words for place in recorded.world.free)
         parts.append(f"read at every call: {inputs}")

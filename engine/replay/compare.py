@@ -154,7 +154,7 @@ def _swept(
 ) -> Mapping[Value, float]:
     if not any(v.op for v in sources):
         with alone.lock:
-            below = root.sweep(order)
+            below = root.adjoints(order)
             return {v: v.adjoint for v in below if v in sources}
     slopes = defaultdict(float, {root: 1.0})
     for v in reversed(toposort(root)):  # as a sweep does, but not past the sources

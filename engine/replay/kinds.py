@@ -120,7 +120,7 @@ def _told(results: Sequence[Operand], constants: set[int]) -> tuple[list[float],
     slopes = {}
     if values:
         weights = [1 + math.sin(k) / 3 for k in range(len(values))]
-        order = dot(values, weights).sweep()
+        order = dot(values, weights).adjoints()
         slopes = {id(v): v.adjoint for v in order if v.op is None and id(v) not in constants}
     return list(map(data_of, results)), {key: x for key, x in slopes.items() if x}
 

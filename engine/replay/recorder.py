@@ -114,7 +114,7 @@ class Recorder:
         try:
             run, after = self._runs.witnessed(given, inputs, places, before)
             tells = places and (after.names.asks_kind or kind_asked(after))
-            if places and (tells or run.state or run.seen.calculates_otherwise()):
+            if places and (tells or run.state or run.seen.calculates_otherwise(_may_sum(after))):
                 raise Stopped(is_for_good=True)
             if former and line and not _agree(given, inputs, run, former):
                 raise self._asks(line)
@@ -394,6 +394,12 @@ def _is_guarded(after: Reached, cell: Cell) -> bool:
 def _holds(value: Any, thing: object) -> bool:
     """Whether something, or a tuple of such, is this thing."""
     return value is thing or (type(value) is tuple and any(_holds(x, thing) for x in value))
+
+
+def _may_sum(after: Reached) -> bool:
+    """Whether the code may call Python's `sum`, by its name or by another one."""
+    is_named = "sum" in after.names.globals | after.names.attributes
+    return is_named or any(_holds(cell.value, sum) for cell in after.cells.values())
 
 
 def _is_value(x: object) -> bool:

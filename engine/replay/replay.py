@@ -40,8 +40,9 @@ class Replay:
     that the function takes from elsewhere are parameters. What comes back is a Value, or lists of
     Values, like any other. A function that changes its arguments is refused.
 
-    What it reads elsewhere is guarded (see `world`), and asked before each replay. Each call runs
-    the function once at most.
+    What it reads elsewhere is guarded (see `world`), and asked before each replay. A call runs the
+    function once or not at all; only a run that may tell a number from a Value, or that failed, is
+    done again, after its effects were put back.
     """
 
     def __init__(
@@ -64,7 +65,8 @@ class Replay:
         self._runs = Runs(function)
         self.kept = Kept(self._runs, backend)
         self.recorder = Recorder(self._runs, self.kept, backend, check, main)
-        self._inner = frozenset(vars(self)) | {"_inner"}  # all others are the user's
+        # `reach` passes these by; attributes beside them were set by the user
+        self._inner = frozenset(vars(self)) | {"_inner"}
         update_wrapper(self, function)
         if backend in backends.NAMES:
             backends.backend(backend)
@@ -95,9 +97,11 @@ class Replay:
         for recorded in self.kept.candidates(given):
             computed = recorded.world.holds() and recorded.compute(given.numbers)
             if computed:
-                is_due = recorded.calls >= recorded.due
-                own = is_due and self.recorder.compare(recorded, computed[0], given)
-                return own or (recorded.result(given.numbers, *computed),)
+                if recorded.calls >= recorded.due:  # call 2, 20, 200: the function itself runs too
+                    own = self.recorder.compare(recorded, computed[0], given)
+                    if own:
+                        return own
+                return (recorded.result(given.numbers, *computed),)
         return None
 
     def _first(self, given: Given) -> Any:
@@ -192,7 +196,7 @@ class Replay:
         >>> _ = step(1.0), step(2.0)
         >>> print(step.explain())
         <lambda>: 1 recording, which answered 1 of 2 calls
-        recording 1 runs on python; it holds while these are as they were: w
+        recording 1 runs on python; it holds while these are the same (but for data of Values): w
         """
         return self.kept.explain()
 

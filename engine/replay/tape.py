@@ -135,8 +135,11 @@ class Recording:
         compared = (side for left, _, right, _ in self.guards for side in (left, right))
         return not known.isdisjoint(map(id, chain(operands, compared)))
 
-    def calculates_otherwise(self) -> bool:
-        """Whether numbers outside do what floats do not do as Values do, such as 1 / 0."""
+    def calculates_otherwise(self, sums: bool) -> bool:
+        """Whether numbers outside do what floats do not do as Values do, such as 1 / 0.
+
+        `sums`: Python's own `sum` may have been called, which rounds floats otherwise than Values.
+        """
         plain = set(map(id, self.lent))
         for node in self.nodes:
             operands = operands_of(node)
@@ -146,7 +149,7 @@ class Recording:
                 plain.add(id(node))
                 name = cast(Op, node.op).name
                 divides = name == "div" and type(operands[1]) is not Value and operands[1] != 0
-                if name == "add" and SUMS_BETTER and not _are_leaves(operands):
+                if name == "add" and sums and SUMS_BETTER and _is_total(operands[0]):
                     return True
                 if name not in ("add", "sub", "mul", "neg", "abs") and not divides:
                     return True
@@ -271,5 +274,6 @@ def operands_of(v: Value) -> Any:
 SUMS_BETTER = sys.version_info >= (3, 12)  # sum() of three floats is not a + b + c
 
 
-def _are_leaves(operands: Any) -> bool:
-    return all(type(p) is not Value or p.op is None for p in operands)
+def _is_total(left: Operand) -> bool:
+    """Whether it may be what `sum` has of several numbers: an addition, or floats before it."""
+    return type(left) is not Value or (left.op is not None and left.op.name == "add")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+import warnings
+from ast import literal_eval
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from copy import deepcopy
+from itertools import count
 from typing import Any
 
 from engine.replay.arguments import numbers_of, rebuild, settled
@@ -54,7 +57,8 @@ def trial(run: Callable[..., Any], *things: Any) -> Any:
     made.
     """
     before = reach([(thing, type(thing).__name__) for thing in things])
-    copies = _copies(things) if any(map(_holds_iterator, before.cells.values())) else None
+    iterators = _iterators(before)
+    copies = _copies(things, iterators) if iterators else None
     chances, built = chances_in(before), dict[Any, list[Value]]()
     try:
         result = run(*(copies or things))
@@ -70,17 +74,34 @@ def trial(run: Callable[..., Any], *things: Any) -> Any:
     return result
 
 
-def _copies(things: Sequence[Any]) -> Any:
-    """Copies of things, if they can be made and are as good; else None."""
+def _copies(things: Sequence[Any], iterators: Iterable[Any]) -> Any:
+    """Copies of things that hold these iterators, if they can be made; else None.
+
+    Python 3.12 warns of copied iterators of itertools, and 3.14 copies none, so that counts are
+    copied here.
+    """
+    counted = dict[int, Any]()
+    for each in iterators:
+        if type(each) is count:
+            with suppress(ValueError, SyntaxError):  # of numbers that are no literals, as fractions
+                counted[id(each)] = _copied_count(each)
     try:
-        return deepcopy(things)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*itertools", DeprecationWarning)
+            return deepcopy(things, counted)
     except Exception:  # generators, files and the like
         return None
 
 
-def _holds_iterator(cell: Cell) -> bool:
-    things = cell.value if isinstance(cell.value, tuple) else (cell.value,)
-    return any(hasattr(type(thing), "__next__") for thing in things)
+def _copied_count(counting: count[Any]) -> count[Any]:
+    """A count that goes on where this one does, by its text: `count(3)` or `count(0.5, 0.1)`."""
+    return count(*literal_eval(f"({repr(counting).removeprefix('count(')[:-1]},)"))
+
+
+def _iterators(before: Reached) -> list[Any]:
+    """Those in the places that a walk found."""
+    held = (c.value if isinstance(c.value, tuple) else (c.value,) for c in before.cells.values())
+    return [thing for things in held for thing in things if hasattr(type(thing), "__next__")]
 
 
 def _built(before: Reached) -> dict[Any, list[Value]]:

@@ -392,10 +392,10 @@ class Stopped(BaseException):
 
 
 class Witness:
-    """Inside `with Witness() as seen:` notes what runs in this thread; a profiler waits as long.
+    """Inside `with Witness() as seen:` notes what runs in this thread.
 
-    So does the garbage collector: what it calls in between (`gc.callbacks`, a `__del__`) is not
-    the function's.
+    A profiler waits as long (cProfile goes on from Python 3.12 on), and so does the garbage
+    collector: what it calls in between (`gc.callbacks`, a `__del__`) is not the function's.
 
     >>> with Witness() as seen:
     ...     _ = sorted([2, 1], key=lambda x: -x)

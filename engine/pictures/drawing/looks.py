@@ -6,7 +6,7 @@ from engine.pictures.drawing.picture import Kind, Picture
 from engine.pictures.drawing.places import Padding
 
 FONT = "Helvetica"
-INK, GREY, LINE, VIOLET = "#1f2937", "#6b7280", "#94a3b8", "#6d28d9"
+INK, GREY, LINE, VIOLET = "#1f2937", "#5f6775", "#94a3b8", "#6d28d9"
 FRAME, PAPER, SHADE = "#cbd5e1", "#f8fafc", "#e2e8f0"
 
 
@@ -30,6 +30,12 @@ LOOKS: dict[Kind, Look] = {
     "root": Look("#fff1f2", "#be123c", 2.4, 5, double=True),
     "summary": Look(PAPER, "#334155", 1.2, 5, shape="box3d"),
     "constant": Look("none", "none", 0, 0, shape="plain"),
+}
+DARK = {  # each colour of a picture, and what it is where the reader has set dark ones
+    **{"white": "#14171d", "#ffffff": "#14171d", PAPER: "#1a1f27", SHADE: "#323947"},
+    **{INK: "#e8ebf0", GREY: "#a3adbd", LINE: "#7d889b", VIOLET: "#c4b5fd", FRAME: "#3f4858"},
+    **{"#eef2ff": "#20244a", "#4f46e5": "#a5b4fc", "#ecfdf5": "#0f2e26", "#047857": "#34d399"},
+    **{"#64748b": "#94a3b8", "#fff1f2": "#3a1620", "#be123c": "#fb7185", "#334155": "#cbd5e1"},
 }
 LEGEND: dict[Kind, str] = {
     "parameter": "parameter",

@@ -13,8 +13,8 @@ from engine.pictures.drawing.places import Item, Layout, Point, Rectangle
 from engine.pictures.texts import clipped
 
 
-def svg(picture: Picture, direction: str = "LR") -> str:
-    """The picture as an SVG document."""
+def svg(picture: Picture, direction: str = "LR", is_alone: bool = True) -> str:
+    """The picture as an SVG document; one that is alone is dark where its reader has set that."""
     partials: list[list[str]] = [[] for _ in picture.nodes]
     for edge in picture.edges:
         partials[edge.head].append(edge.text)
@@ -26,7 +26,21 @@ def svg(picture: Picture, direction: str = "LR") -> str:
         [box.parent for box in picture.boxes],
         looks.PADDING[direction],
     )
-    return "\n".join(_document(picture, shapes, placed, _Page(direction, placed)))
+    style = STYLE if is_alone else ""
+    return "\n".join(_document(picture, shapes, placed, _Page(direction, placed), style))
+
+
+def _style() -> Iterator[str]:
+    """What a picture looks like in dark; pages have a style of their own, and allow no other."""
+    yield "@media(prefers-color-scheme:dark){"
+    yield f":root.graph{{color-scheme:dark;fill:{looks.DARK[looks.INK]}}}"
+    for light, dark in looks.DARK.items():
+        for paint in ("fill", "stroke"):
+            yield f':root.graph [{paint}="{light}"]{{{paint}:{dark}}}'
+    yield "}"
+
+
+STYLE = f"<style>{''.join(_style())}</style>"
 
 
 # ---- measures
@@ -127,7 +141,9 @@ class _Page:
 # ---- the document
 
 
-def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page) -> Iterator[str]:
+def _document(
+    picture: Picture, shapes: list[Shape], placed: Layout, page: _Page, style: str
+) -> Iterator[str]:
     sizes = placed.length, placed.breadth
     width, height = (
         2 * looks.MARGIN + n for n in (sizes[::-1] if page.direction in looks.UPRIGHT else sizes)
@@ -136,12 +152,14 @@ def _document(picture: Picture, shapes: list[Shape], placed: Layout, page: _Page
     height += below
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" class="graph" '
         f'font-family="{looks.FONT}, Arial, sans-serif" font-size="{looks.TEXT:g}" '
         f'fill="{looks.INK}">'
     )
     yield f"<title>{escape(picture.text.partition(chr(10))[0])}</title>"
     yield f"<desc>{escape(picture.text)}</desc>"
+    if style:
+        yield style
     yield f'<rect width="{width:.0f}" height="{height:.0f}" fill="white"/>'
     for n, (box, frame) in enumerate(zip(picture.boxes, placed.boxes, strict=True)):
         r = page.area(frame)

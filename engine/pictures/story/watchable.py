@@ -64,7 +64,7 @@ class Watchable(ABC):
     @cached_property
     def html(self) -> str:
         """The page: one file that needs nothing else."""
-        drawn, still = svg(self.picture), svg(self.still)
+        drawn, still = svg(self.picture, is_alone=False), svg(self.still, is_alone=False)
         return page(self.to_json(), drawn, still, repr(self), self.script)
 
     def save(self, path: str | Path) -> Path:
@@ -85,7 +85,7 @@ class Watchable(ABC):
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """The page over a still picture, which is what stays where scripts are not trusted."""
-        still = b64encode(svg(self.picture).encode()).decode()
+        still = b64encode(svg(self.picture, is_alone=False).encode()).decode()
         title = self.picture.text.partition("\n")[0]
         fill = "position:absolute;top:0;left:0;width:100%;height:100%;border:0;background:white"
         return {

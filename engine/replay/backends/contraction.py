@@ -134,8 +134,8 @@ class Plan:
         step = each * lanes
         end = n // step * step
         yield Part(0, end // step, step, _pieces(step, lanes))
-        if end < n:
-            yield Part(end, 1, n - end, _pieces(n - end, lanes))
+        if rest := n - end:
+            yield Part(end, 1, rest, _pieces(rest, lanes))
 
     def rows(self, limit: int) -> Iterator[Part]:
         """The second axis in blocks of rows, and what is left over."""
@@ -150,8 +150,8 @@ class Plan:
         )
         end = n // rows * rows
         yield Part(0, end // rows, rows, rows=range(rows))
-        if end < n:
-            yield Part(end, 1, n - end, rows=range(n - end))
+        if rest := n - end:
+            yield Part(end, 1, rest, rows=range(rest))
 
     def offset(self, part: View, row: int, lane: int = 0) -> int:
         """How far on the array stands in this row, at this lane."""

@@ -484,3 +484,93 @@ INLINE double v_pow(double x, double y)
     const double z = is_nan ? NAN : is_odd ? __builtin_copysign(power, x) : power;
     return y == 2.0 ? x * x : y == 1.0 ? x : (y == 0.0) | (x == 1.0) ? 1.0 : z;
 }
+
+/* log2: 0.6 ulp. The exponent, and the log of the mantissa as a pair by log(2). */
+INLINE double v_log2(double x)
+{
+    double e, rest;
+    const double m = v_any_mantissa(x, &e), l = v_log_pair(m, &rest);
+    const double inverse = 1.4426950408889634, q = l * inverse;
+    const double less = v_fused(l, 2.0355273740931033e-17, rest * inverse);
+    const double q_rest = v_product_rest(l, inverse, q) + less;
+    const double y = e + q, found = y + ((e - y) + q + q_rest);
+    return x > 0.0 ? (x < INFINITY ? found : x) : x == 0.0 ? -INFINITY : NAN;
+}
+
+/* log10: 0.6 ulp. The log as a pair by log(10). */
+INLINE double v_log10(double x)
+{
+    double rest;
+    const double l = v_log_pair(x, &rest), inverse = 0.4342944819032518, q = l * inverse;
+    const double less = v_fused(l, 1.098319650216765e-17, rest * inverse);
+    const double found = q + (v_product_rest(l, inverse, q) + less);
+    return x > 0.0 ? (x < INFINITY ? found : x) : x == 0.0 ? -INFINITY : NAN;
+}
+
+/* cbrt: 0.75 ulp. exp(log(abs(x)) / 3), the third in a pair. */
+INLINE double v_cbrt(double x)
+{
+    const double a = __builtin_fabs(x);
+    double rest;
+    const double l = v_log_pair(a, &rest), third = l * 0.3333333333333333;
+    const double lost = (v_less(l, 3.0, third) + rest) * 0.3333333333333333;
+    const double y = __builtin_copysign(v_exp_times(third, -lost, 1.0), x);
+    return (a > 0.0) & (a < INFINITY) ? y : x;
+}
+
+/* hypot: 0.6 ulp. A power of two keeps the squares from being too large or too small; the root of
+   their sum is mended by what rounding took from them. */
+INLINE double v_hypot(double x, double y)
+{
+    const double a = __builtin_fabs(x), b = __builtin_fabs(y);
+    const double large = a > b ? a : b, small = a > b ? b : a;
+    const double by = large > 1e150 ? 2.409919865102884e-181
+                    : large < 1e-140 ? 4.149515568880993e+180 : 1.0;
+    const double p = large * by, q = small * by, pp = p * p, qq = q * q;
+    const double sum = pp + qq, h = sqrt(sum);
+    const double lost = (v_product_rest(p, p, pp) + v_product_rest(q, q, qq)) + ((pp - sum) + qq);
+    const double z = (h + (v_less(sum, h, h) + lost) / (2.0 * h)) / by;
+    return (a == INFINITY) | (b == INFINITY) ? INFINITY : small == 0.0 ? large : z;
+}
+
+/* asinh: 2 ulp. The log of 1 + a + (sqrt(1 + a * a) - 1); of a large a that of 2a. */
+INLINE double v_asinh(double x)
+{
+    const double a = __builtin_fabs(x), square = a * a;
+    const int is_large = a > 1e17;
+    const double above = is_large ? a : a + square / (1.0 + sqrt(1.0 + square));
+    const double y = v_log1p(above) + (is_large ? 0.6931471805599453 : 0.0);
+    return __builtin_copysign(y, x);
+}
+
+/* acosh: 2.2 ulp. As asinh, from x - 1. */
+INLINE double v_acosh(double x)
+{
+    const double t = x - 1.0;
+    const int is_large = x > 1e17;
+    const double above = is_large ? x : t + sqrt(v_fused(t, t, 2.0 * t));
+    const double y = v_log1p(above) + (is_large ? 0.6931471805599453 : 0.0);
+    return x < 1.0 ? NAN : y;
+}
+
+/* atanh: 2 ulp. Half the log of 1 + 2a / (1 - a). */
+INLINE double v_atanh(double x)
+{
+    const double a = __builtin_fabs(x), d = 1.0 - a;
+    const double y = 0.5 * v_log1p(v_quotient(2.0 * a, 0.0, d, (1.0 - d) - a));
+    const double z = a < 1.0 ? y : a == 1.0 ? INFINITY : NAN;
+    return a < 1e-17 ? x : __builtin_copysign(z, x);
+}
+
+/* atan2: 2.5 ulp. atan of the smaller by the larger, in the right half of the right quarter. */
+INLINE double v_atan2(double x, double y)
+{
+    const double a = __builtin_fabs(x), b = __builtin_fabs(y);
+    const double large = a > b ? a : b, small = a > b ? b : a;
+    const double q = small == large ? (large == 0.0 ? 0.0 : 1.0) : small / large;
+    const double p = v_atan(q);
+    const double quarter = a > b ? 1.5707963267948966 - (p - 6.123233995736766e-17) : p;
+    const int is_left = __builtin_copysign(1.0, y) < 0.0;
+    const double half = is_left ? 3.141592653589793 - (quarter - 1.2246467991473532e-16) : quarter;
+    return __builtin_copysign(half, x);
+}
