@@ -1,6 +1,7 @@
 """Neural nets of Values: models, losses, optimisers, data, training, plots, saving."""
 
 from nn.another import __project__ as __project__
+from nn.asking import ShardError as ShardError
 from nn.boundary import plot_decision_boundary as plot_decision_boundary
 from nn.data import DataError as DataError
 from nn.data import Dataset as Dataset
@@ -46,9 +47,13 @@ from nn.schedules import constant as constant
 from nn.schedules import cosine as cosine
 from nn.schedules import linear as linear
 from nn.schedules import step as step
+from nn.spread import plot_sweep as plot_sweep
+from nn.sweep import Sweep as Sweep
+from nn.sweep import sweep as sweep
 from nn.timeline import Run as Run
 from nn.train import evaluate as evaluate
 from nn.train import fit as fit
 from nn.train import gradient_descent as gradient_descent
 from nn.train import stochastic_gradient_descent as stochastic_gradient_descent
 from nn.watch import watch as watch
+from nn.workers import SweepError as SweepError

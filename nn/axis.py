@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from nn.dataset import is_apart
@@ -69,6 +70,26 @@ def is_wide(numbers: Sequence[float]) -> bool:
     """
     low, high = min(numbers), max(numbers)
     return low > 0 and high / LOG_FROM > low
+
+
+def are_steps_of_ratio(numbers: Iterable[float]) -> bool:
+    """Whether each number is rather a multiple of the one before than a step away from it.
+
+    >>> are_steps_of_ratio([0.03, 0.1, 0.3]), are_steps_of_ratio([0.1, 0.2, 0.3])
+    (True, False)
+    >>> are_steps_of_ratio([1e10, 1e10 + 2e-6, 1e10 + 4e-6])
+    False
+    """
+    each = sorted(set(numbers))
+    if len(each) < 3 or each[0] <= 0:
+        return False
+    return _evenness(list(map(math.log, each))) > _evenness(each)
+
+
+def _evenness(numbers: Sequence[float]) -> float:
+    """The least gap as a part of the largest; 0 where logarithms are too near to be told apart."""
+    gaps = [b - a for a, b in pairwise(numbers)]
+    return min(gaps) / max(gaps) if any(gaps) else 0.0
 
 
 def ticks(axis: Axis, most: int) -> list[Tick]:

@@ -34,7 +34,7 @@ def train_by(
     >>> from nn.loss import cross_entropy
     >>> from nn.recipe import recipe_for
     >>> rows, net = standardise(iris())[0], MLP(4, [8, 3], "tanh", init="xavier", seed=0)
-    >>> history = train_by(recipe_for(150, steps=500), net, cross_entropy, rows, seed=0)
+    >>> history = train_by(recipe_for(150, steps=200), net, cross_entropy, rows, seed=0)
     >>> history.accuracy[-1] > 0.9
     True
     """

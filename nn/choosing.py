@@ -12,6 +12,7 @@ from typing import Any, cast
 from engine.ieee import fsum
 from engine.pictures.texts import many
 from engine.sweep import set_each
+from engine.value import data_of
 from nn.checkpoint import glance
 from nn.data import Dataset
 from nn.described import described
@@ -98,7 +99,7 @@ def chosen(
         for one in (single, rival):
             with _put_back(net):
                 history = _tried(one, recipe.trial, net, loss, grounds, seed, settings)
-                trials.append((history, [p.data for p in net.parameters()]))
+                trials.append((history, list(map(data_of, net.parameters()))))
                 lost.append(_losses(grounds, history))
     except KeyboardInterrupt:
         each = (recipe, replace(rival, rival=single))

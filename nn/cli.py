@@ -37,6 +37,7 @@ from nn.commands.options import (
     usual,
 )
 from nn.commands.said import BAD_INPUT, INTERRUPTED, remark
+from nn.commands.sweep import list_of, one_of, points_or_all, seeds, sizes, sweep_file
 from nn.history import LossExploded, TrainingInterrupted
 from nn.output import show_as_codes
 from nn.progress import collector_put_off
@@ -91,6 +92,37 @@ COMMANDS = {
         option("--resume", "FILE", "go on from a checkpoint, with the other options as they were; "
                "writes there again"),
         SEED,
+        *READING,
+    )),
+    "sweep": Command(
+        sweep_file, "train on a CSV file by each of some settings and seeds: a table, and a chart",
+        "brickgrad sweep data.csv --target price --lr 0.03,0.01,0.003 --seed 0:10 --workers 4", (
+        DATA,
+        option("--target", "COLUMN", "what to learn: texts are classes, numbers amounts",
+               required=True),
+        option("--lr", "RATE,RATE", f"learning rates ({usual('lr')})", type=list_of(positive)),
+        option("--schedule", "NAME,NAME", f"how the rate falls: {', '.join(SCHEDULES)} "
+               f"({usual('schedule')})", type=list_of(one_of("schedule", SCHEDULES))),
+        option("--optimizer", "NAME,NAME", f"of {', '.join(OPTIMIZERS)} (default {USUAL})",
+               type=list_of(one_of("optimizer", OPTIMIZERS))),
+        option("--batch", "N,N", f'points in one step, or "all" ({usual("batch")})',
+               type=list_of(points_or_all)),
+        option("--steps", "N,N", f"steps to take at most ({usual('steps')})", type=list_of(count)),
+        option("--layers", "N,N", "sizes of the hidden layers; again for others (default 16,16)",
+               type=sizes, action="append"),
+        option("--seed", "N,N", "starts of the random numbers; 0:10 are those from 0 to 9", "0",
+               type=seeds),
+        option("--hold-out", "SHARE", "share of the rows to learn from that says when to stop, as "
+               "of train", type=share),
+        option("--keep-aside", "SHARE", "share of the rows that validation_loss is of", "0.2",
+               type=share),
+        option("--backend", "NAME", f"what runs the steps: {', '.join(BACKENDS)}; auto is the "
+               "fastest that is here, by name", "auto", type=str.lower, choices=BACKENDS),
+        option("--workers", "N", "processes that train at the same time (default 1)", type=count),
+        option("--dask", "ADDRESS", "of a scheduler of Dask, whose workers train, such as "
+               "tcp://10.0.0.1:8786 (needs the extra dask)"),
+        option("--out", "DIR", "folder for the results; what its runs.csv has is not run again",
+               "brickgrad-sweep"),
         *READING,
     )),
     "look": Command(

@@ -206,7 +206,7 @@ class Descent:
         kept, recorder = self._replay.kept, self._replay.recorder
         if kept.is_busy or kept.is_full(given) or recorder.is_restless(given):
             return self._built(data, rows)
-        with _plain_numbers_allowed():
+        with plain_numbers_allowed():
             recorded, own = recorder.record(given, keeps_all=True)
         try:
             found = self._forward(data, rows, recorded) if recorded else None
@@ -232,7 +232,7 @@ class Descent:
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
-                    with _plain_numbers_allowed():
+                    with plain_numbers_allowed():
                         own = self._replay.recorder.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])
@@ -301,7 +301,7 @@ def replay_of(run: BatchLoss, backend: str) -> Replay:
 
 
 @contextmanager
-def _plain_numbers_allowed() -> Iterator[None]:
+def plain_numbers_allowed() -> Iterator[None]:
     """A run on Values that fails is a ReplayError: on numbers the loss may do."""
     try:
         yield

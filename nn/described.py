@@ -1,10 +1,12 @@
 """Describes functions and objects in words that are the same in each process, to compare them."""
 
 import hashlib
+import pickle
 import random
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import partial
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from types import SimpleNamespace as Namespace
@@ -23,16 +25,17 @@ LIBRARY = ("engine", "nn")
 DIGEST = re.compile("#[0-9a-f]{12}")
 
 
-def described(thing: object, parameters: Iterable[Value] = ()) -> str:
+def described(thing: object, parameters: Iterable[Value] = (), by_bytes: bool = False) -> str:
     """A thing by all that it says and does: names, code, what it holds; `parameters` are skipped.
 
-    Code of the library, of Python and of installed packages goes by its name.
+    Code of the library, of Python and of installed packages goes by its name. `by_bytes`: things of
+    installed packages and of Python, such as a table or a generator, by what pickle makes of them.
 
     >>> from nn.optim import cosine
     >>> described(cosine(0.5, 10))
     'cosine.<locals>.at(final=0.0, lr=0.5, steps=10)'
     """
-    text = _Teller(parameters).tell(thing)
+    text = _Teller(parameters, by_bytes).tell(thing)
     if len(text) <= LONGEST:
         return text
     return f"{text[: LONGEST // 2]}... and more, {len(text)} letters in all {_digest(text)}"
@@ -61,7 +64,8 @@ def first_difference(before: str, after: str, width: int = 160) -> tuple[str, st
 class _Teller:
     """Tells one thing and all in it; what was told once, or is being told, keeps its words."""
 
-    def __init__(self, parameters: Iterable[Value]) -> None:
+    def __init__(self, parameters: Iterable[Value], by_bytes: bool) -> None:
+        self.by_bytes = by_bytes
         self.parameters = {id(p) for p in parameters}
         self.told: dict[int, tuple[object, str]] = {}  # with the thing, so that its id stays its
         self.depth = 0
@@ -84,12 +88,14 @@ class _Teller:
                 return way(self, thing)
         if callable(getattr(thing, "tolist", None)):  # NumPy's
             return self.call(thing, self.tell(thing.tolist()))
+        if self.by_bytes and not (_is_users(type(thing)) or _is_of(type(thing), LIBRARY)):
+            with suppress(Exception):
+                return self.call(thing, _digest(repr(pickle.dumps(thing))))
         if hasattr(thing, "__wrapped__"):
             return self.call(thing, self.tell(thing.__wrapped__))
-        if _is_of(type(thing), sys.stdlib_module_names):
-            return _repr(thing)
-        state = dict(_state(thing))
-        if not state and not _is_users(type(thing)):
+        state = dict(state_of(thing))
+        is_python = _is_of(type(thing), sys.stdlib_module_names)
+        if is_python or not (state or _is_users(type(thing))):
             return _repr(thing)
         return self.call(thing, *self.named(state)) + self.code_of(type(thing))
 
@@ -119,12 +125,7 @@ class _Teller:
         return f"Value({value.data!r})" if value.op is None else "a result"  # of the last run
 
     def function(self, function: FunctionType) -> str:
-        code, defaults = function.__code__, function.__defaults__ or ()
-        names = code.co_varnames[: code.co_argcount]
-        held = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
-        held |= function.__kwdefaults__ or {}
-        held |= dict(zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True))
-        held |= vars(function)
+        code, held = function.__code__, held_by(function) | vars(function)
         if not _is_users(function):
             return f"{function.__qualname__}({', '.join(self.named(held))})"
         consts = [x for x in code.co_consts if type(x) in PLAIN and x != function.__doc__]
@@ -185,6 +186,17 @@ WAYS: tuple[tuple[type, Callable[[_Teller, Any], str]], ...] = (
 )
 
 
+def held_by(function: FunctionType) -> dict[str, object]:
+    """What a function holds besides its code: defaults, and names of the functions around it."""
+    code, defaults = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    held: dict[str, object] = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    held |= function.__kwdefaults__ or {}
+    return held | dict(
+        zip(code.co_freevars, map(_content, function.__closure__ or ()), strict=True)
+    )
+
+
 def _digest(text: str) -> str:
     return f"#{hashlib.sha256(text.encode(errors='backslashreplace')).hexdigest()[:12]}"
 
@@ -202,7 +214,7 @@ def _content(cell: Any) -> object:
         return ...  # not set yet
 
 
-def _state(thing: object) -> Iterator[tuple[str, object]]:
+def state_of(thing: object) -> Iterator[tuple[str, object]]:
     """The attributes of an object, in its slots too."""
     yield from getattr(thing, "__dict__", {}).items()
     for kind in type(thing).__mro__:

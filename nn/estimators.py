@@ -259,7 +259,7 @@ class NetClassifier(ClassifierMixin, _Net):  # type: ignore[misc]
 
     >>> from nn.data import iris
     >>> xs, ys = iris()
-    >>> net = NetClassifier(hidden=(8,), steps=500).fit(xs, ys)
+    >>> net = NetClassifier(hidden=(8,), steps=200).fit(xs, ys)
     >>> net.score(xs, ys) > 0.9
     True
     >>> net.predict_proba(xs[:2]).shape
@@ -299,7 +299,7 @@ class NetRegressor(RegressorMixin, _Net):  # type: ignore[misc]
 
     >>> xs = [[k / 10] for k in range(30)]
     >>> ys = [100 + 7 * x for (x,) in xs]
-    >>> NetRegressor(steps=500).fit(xs, ys).score(xs, ys) > 0.98
+    >>> NetRegressor(steps=300).fit(xs, ys).score(xs, ys) > 0.98
     True
     """
 

@@ -25,10 +25,13 @@ def falling_rate(loss: Callable[[], Value], parameters: Sequence[Value], most: f
     try:
         for halving in range(HALVINGS):
             rate = most * 0.5**halving
-            moved = [x - rate * slope for x, slope in zip(home, slopes, strict=True)]
-            set_each("data", parameters, moved)
+            set_each("data", parameters, _stepped(home, slopes, rate))
             if loss().data < total.data:
                 return rate
     finally:
         set_each("data", parameters, home)
     return most
+
+
+def _stepped(home: Sequence[float], slopes: Sequence[float], rate: float) -> list[float]:
+    return [x - rate * slope for x, slope in zip(home, slopes, strict=True)]

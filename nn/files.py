@@ -22,6 +22,14 @@ _MARKS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}]', re.DOTALL)  # texts, and wh
 _STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
+def _levels(text: str) -> int:
+    """How deep lists and objects lie in each other; where they are few, how many there are."""
+    count = text.count("[") + text.count("{")
+    if count <= _LEVELS:
+        return count
+    return max(accumulate(_STEP.get(mark[0], 0) for mark in _MARKS.findall(text)))
+
+
 def parse(text: str) -> Any:
     """What JSON says; ValueError for numbers that are not finite, and for keys that come twice.
 
@@ -30,8 +38,7 @@ def parse(text: str) -> Any:
     >>> parse('{"a": [1, 2.5, null]}')
     {'a': [1, 2.5, None]}
     """
-    steps = (_STEP.get(mark[0], 0) for mark in _MARKS.findall(text))
-    if max(accumulate(steps), default=0) > _LEVELS:  # in a browser it would end the interpreter
+    if _levels(text) > _LEVELS:  # in a browser it would end the interpreter
         raise RecursionError(f"expected at most {_LEVELS} levels of recursion, got more")
     return json.loads(
         text,

@@ -21,6 +21,7 @@ from nn.optim import Optimizer
 
 Weights = dict[str, Value]
 Facts = Mapping[str, str | float | None]
+UNSAID = {"shards": None}  # what older files do not say, and what holds for them
 
 
 class Identity(NamedTuple):
@@ -62,7 +63,7 @@ def identity(
     data: tuple[Sequence[Any], Sequence[Any]],
     validation: Any,
     lr: Any,
-    **settings: int,
+    **settings: int | None,
 ) -> Identity:
     """What must be the same in a training that goes on; `settings` are those of its batches."""
     weights = weights_of(model, optimizer)
@@ -115,7 +116,7 @@ def compare(ours: Facts, document: Mapping[str, Any], former_data: Callable[[], 
 
     What changed until the file was written may be as it was at the start, or as it was then.
     """
-    former, later = document["training"], document.get("training_now", {})
+    former, later = UNSAID | document["training"], document.get("training_now", {})
     check_keys("training", former, tuple(ours))
     is_same_python = former.get("python", PYTHON) == PYTHON
     read = str if is_same_python else without_code

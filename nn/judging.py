@@ -83,8 +83,13 @@ def fitting(model: Model, loss: Loss, xs: list[Any], ys: list[Any]) -> Decision 
     """
     tried = partial(_tried, xs, ys)
     with collector_paused():  # the graphs have no cycles: to look for some is time lost
-        output = tried(model, loss) if is_stateless(model, loss) else trial(tried, model, loss)
+        output = _trial(model, loss, tried)
     return decision(ys, output, threshold=0.0 if loss is binary_cross_entropy else None)
+
+
+def _trial(model: Model, loss: Loss, run: Callable[[Model, Loss], Any]) -> Any:
+    """What a run gives, whose traces are undone where it can leave some."""
+    return run(model, loss) if is_stateless(model, loss) else trial(run, model, loss)
 
 
 def _tried(xs: list[Any], ys: list[Any], model: Model, loss: Loss) -> Any:
@@ -180,5 +185,5 @@ def with_rows(
     """The data with classes as rows of 0 and 1, which is what older checkpoints tell of."""
     if loss is not cross_entropy or any(isinstance(y, list) for y in ys):
         return None
-    classes = len(trial(lambda model: model(xs[0]), model))
+    classes = len(_trial(model, loss, lambda model, loss: model(xs[0])))
     return xs, [one_hot(y, classes) for y in ys]

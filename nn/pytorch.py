@@ -105,6 +105,8 @@ def from_torch(module: torch.nn.Module) -> MLP:
             if not stack or stack[-1].activation != "linear":
                 raise ValueError(f"{where} does not follow a Linear: {NOT_TWO}")
             stack[-1] = stack[-1]._replace(activation=activation)
+        if layer._forward_hooks or layer._forward_pre_hooks:
+            raise ValueError(f"{where} has a hook, which may change what it gives: remove it first")
     if not stack:
         raise ValueError(f"from_torch expected a module with a Linear in it, got {module}")
     return built(stack)
@@ -115,12 +117,14 @@ def _layers(torch: Any, module: Any, place: str) -> Iterator[tuple[str, Any]]:
     if type(module).forward is not torch.nn.Sequential.forward:
         yield place, module
         return
-    for name, layer in module.named_children():
+    for name, layer in module._modules.items():  # also one that is there twice
         yield from _layers(torch, layer, f"{place}.{name}".lstrip("."))
 
 
 def _linear(where: str, layer: Any) -> Linear:
     tensors = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
+    if any(tensor.is_meta or _is_lazy(tensor) for tensor in tensors):
+        raise ValueError(f"{where} has no numbers yet: give it some first, by an input or load")
     if not all(tensor.is_floating_point() and tensor.numel() for tensor in tensors):
         raise ValueError(f"{where} expected real numbers as weights, got {layer.weight.dtype}")
     weights, *bias = (tensor.detach().double().tolist() for tensor in tensors)
@@ -129,6 +133,10 @@ def _linear(where: str, layer: Any) -> Linear:
         for x in row:
             finite(where, x)
     return Linear(weights, biases)
+
+
+def _is_lazy(tensor: Any) -> bool:
+    return type(tensor).__name__.startswith("Uninitialized")
 
 
 def _activation(torch: Any, where: str, layer: Any) -> str:

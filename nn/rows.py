@@ -21,6 +21,7 @@ from nn.progress import collector_paused
 
 NODES = 3000  # of a block, about: with more it costs more to record, with fewer more to run
 MOST = 256  # rows of a block
+FAST = ("numpy", "wasm")  # made in no time, and so with the same bits on each machine that has one
 PAYS = 20  # to record a block takes as long as to compute so many of them row by row
 
 Function = Callable[..., Any]
@@ -35,9 +36,9 @@ class EachRow:
     the rows of the one before. A function that cannot be replayed (it draws random numbers,
     counts, prints) runs once for each row, in their order, as any does with `backend="eager"`.
 
-    "auto" is NumPy where it is installed, else Python: never by the clock, so that the same rows
-    give the same numbers in each run. Those of Python are eager mode's to the last bit, those of
-    other backends within rounding.
+    "auto" is NumPy where it is installed, else WebAssembly where that runs (in a web page), else
+    Python: never by the clock, so that the same rows give the same numbers in each run. Those of
+    Python are eager mode's to the last bit, those of other backends within rounding.
 
     >>> w = Value(3.0)
     >>> triple = EachRow(lambda x, y: (w * x - y, w * x))
@@ -55,7 +56,7 @@ class EachRow:
         self.function = function
         self._has_slopes = has_slopes
         self._is_eager = backend == "eager"
-        self._replay = Replay(block, backend=_usual() if backend == "auto" else backend, main=0)
+        self._replay = Replay(block, backend=usual() if backend == "auto" else backend, main=0)
         self._most = 0  # rows of a block; 0: nobody knows yet
         self._shapes: dict[Shape, Shape] = {}  # of a block; and as it was recorded
         self._runs: dict[Recorded, Block] = {}
@@ -202,7 +203,7 @@ class _Way(NamedTuple):
 
 
 def _result(function: Function, row: Sequence[Any]) -> Any:
-    return _plain(function(*row))
+    return plain(function(*row))
 
 
 def _slopes(function: Function, row: Sequence[Any]) -> list[float]:
@@ -218,7 +219,7 @@ def _values(thing: Any) -> list[Value]:
     return [Value(data_of(x)) for x in numbers_of(thing)]
 
 
-RESULTS = _Way(_result, Block.results, lambda own: _plain(own[1]))
+RESULTS = _Way(_result, Block.results, lambda own: plain(own[1]))
 SLOPES = _Way(_slopes, Block.slopes, lambda own: None)
 
 
@@ -242,12 +243,9 @@ def _read(columns: Columns, start: int, size: int) -> Given | None:
         return None
 
 
-def _usual() -> str:
+def usual() -> str:
     """The backend of "auto"."""
-    try:
-        return str(backends.backend("numpy").NAME)
-    except RuntimeError:
-        return "python"
+    return next(name for name in (*FAST, "python") if backends._runs(name))
 
 
 def _leading(result: Any) -> list[Any]:
@@ -255,13 +253,13 @@ def _leading(result: Any) -> list[Any]:
     return numbers_of(result[:1] if type(result) is tuple else result)
 
 
-def _plain(result: Any) -> Any:
+def plain(result: Any) -> Any:
     """A result with numbers in the places of Values."""
     kind = type(result)
     if kind is Value:
         return result.data
     if kind is list or kind is tuple:
-        return kind(map(_plain, result))
+        return kind(map(plain, result))
     if kind is dict:
-        return {key: _plain(part) for key, part in result.items()}
+        return {key: plain(part) for key, part in result.items()}
     return result

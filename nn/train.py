@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from engine.files import check_writable
 from engine.replay.replay import Replay
 from engine.value import Value
+from nn.asking import Executor, ShardError, shards_of
 from nn.checks import size, switch
 from nn.data import Data
 from nn.descent import BatchLoss, Descent, replay_of
@@ -39,6 +40,7 @@ from nn.settings import (
     rate_of,
     step_count,
 )
+from nn.sharding import Sharded
 from nn.stepping import Stepping, batches, mean_loss
 from nn.training import Training, validation_of
 
@@ -86,6 +88,8 @@ def fit(  # noqa: PLR0913 (settings, by keyword)
     checkpoint: str | PathLike[str] | None = None,
     every: int | None = None,
     resume: str | PathLike[str] | None = None,
+    executor: Executor | None = None,
+    shards: int | None = None,
     **mistyped: NoReturn,
 ) -> History:
     """Trains `model` in place to make the mean of `loss(model(x), y)` over `data` small.
@@ -129,16 +133,27 @@ def fit(  # noqa: PLR0913 (settings, by keyword)
     changes it by the clock. A run that was eager goes on so. Where rounding decides a comparison,
     the last bits may differ.
 
+    `shards=8` cuts each batch into so many parts, and an `executor` has its workers compute them:
+    `concurrent.futures.ProcessPoolExecutor()`, joblib's loky, Dask's `client.get_executor()`;
+    without one this process does. Losses and slopes are added in the order of the shards: the bits
+    are the same on any number of workers, and those of another number of shards are others. "auto"
+    is NumPy then, where it is installed, else Python. Model and loss travel by pickle. What they
+    cannot do is said before the first step: count, draw random numbers, read a global Value.
+    Where a worker is lost, ShardError; a Dask cluster takes another one. docs/outgrow.md says when
+    it pays: hardly ever below a million weights.
+
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
     taking it. Raises OSError, also before the first step, where no checkpoint can be written.
     Raises ValueError where the first step finds no gradient in the optimizer's
-    parameters: they are not those of the model, or `no_grad` is on.
+    parameters: they are not those of the model, or `no_grad` is on. Raises ShardError, with the
+    history so far, at a step whose shards cannot be computed, without taking it.
     """
     check_names(fit, mistyped)
     check_model_and_loss("fit", model, loss)
     check_functions(callbacks, penalty)
     every = pause_of(every, checkpoint, resume)
+    parts = shards_of(shards, executor)
     learned = ground(model, loss, data)
     xs, ys = learned.table.xs, learned.table.ys
     optimizer = default_optimizer(model, lr) if optimizer is None else optimizer
@@ -163,6 +178,7 @@ def fit(  # noqa: PLR0913 (settings, by keyword)
             batch_size=batch,
             replacement=replacement,
             seed=seed,
+            shards=parts and parts.number,
         )._replace(former_data=partial(with_rows, model, loss, xs, ys))
     if resume is not None:
         backend = run.go_on(resume, backend)
@@ -170,10 +186,14 @@ def fit(  # noqa: PLR0913 (settings, by keyword)
         check_writable(checkpoint)
     history = run.history
     drawn = islice(batches(len(xs), batch, replacement, random.Random(seed)), len(history), None)
-    loss_of = _replayed(
-        learned, mean_loss(model, loss, penalty), backend, penalty, checkpoint, resume
-    )
-    descent = Descent(loss_of, optimizer, backend, run.recorded, run.left)
+    if parts:
+        functions = model, loss, penalty
+        descent: Descent = Sharded(*functions, learned, optimizer, backend, parts, len(history))
+    else:
+        loss_of = _replayed(
+            learned, mean_loss(model, loss, penalty), backend, penalty, checkpoint, resume
+        )
+        descent = Descent(loss_of, optimizer, backend, run.recorded, run.left)
     taken = Stepping(descent, learned.decide, learned.table, drawn, rate_of(lr, optimizer), history)
     with Interrupt() as interrupt, reporting(progress, total) as report:
         _take_steps(run, taken, descent, callbacks, interrupt, report, checkpoint, every)
@@ -210,6 +230,11 @@ def _take_steps(
         run.save(checkpoint, descent)
     except KeyboardInterrupt:
         history.ended = INTERRUPTED
+    except ShardError as error:
+        error.history = history
+        if not interrupt.asked:
+            raise
+        history.ended = INTERRUPTED  # a Ctrl-C reaches workers too, and ends those that are idle
     except DivergedError as error:
         error.history = history
         raise
