@@ -1,7 +1,9 @@
 """Settings of Sphinx for the site of these pages, which `python -m web docs` builds."""
 
 import os
+import posixpath
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 
@@ -35,6 +37,8 @@ nb_execution_cache_path = str(ROOT / "build" / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 
+PYTHON = ("python", "ipython3")  # languages of blocks that the playground runs
+
 smartquotes = False
 default_role = "code"  # docstrings write `x` for code
 autodoc_typehints = "none"
@@ -56,17 +60,24 @@ def formulas(app, what, name, thing, options, lines):
 
 
 def playable(app, tree, page):
-    """Below each block of Python, a link that opens it in the playground, where one is named.
+    """Below each example that stands alone, and above a notebook, a link to the playground.
 
-    The setting `playground` (`-D playground=https://...`) says where it lies.
+    The setting `playground` says where that is: an address, or a file of the site; "" is nowhere.
     """
     if not (base := app.config.playground):
         return
-    from web.playground import link
+    from web.opens import program, stands_alone
+    from web.playground import MOST_CODE, link
 
-    for block in list(tree.findall(nodes.literal_block)):
-        if block.get("language") in ("python", "ipython3"):
-            opens = nodes.reference("", "Open in the playground", refuri=link(block.astext(), base))
+    if not urlsplit(base).scheme:
+        base = posixpath.relpath(base, posixpath.dirname(page) or ".")
+    blocks = [b for b in tree.findall(nodes.literal_block) if b.get("language") in PYTHON]
+    codes = [(block, block.astext().rstrip()) for block in blocks]
+    if page.startswith("notebooks/"):
+        codes = [(tree.next_node(nodes.title), program([code for _, code in codes]))]
+    for block, code in codes:
+        if block is not None and stands_alone(code) and len(code) <= MOST_CODE:
+            opens = nodes.reference("", "Open in the playground", refuri=link(code, base))
             place = block.parent.index(block) + 1
             block.parent.insert(place, nodes.paragraph("", "", opens, classes=["playable"]))
 
