@@ -22,7 +22,7 @@ LAST = (  # the slow ones: they train, compile, start processes, open browsers
     *("vectormath", "wasm", "generated"),
     *("choice", "processors", "ask", "look", "output", "gaps", "by_recipe", "learn", "estimators"),
     *("files", "docs", "pytorch", "mutants", "benchmarks", "notebooks", "jupyterlab", "lite"),
-    *("page_browser", "playground"),
+    *("sweep", "sweep_command", "sweep_dask", "page_browser", "playground"),
 )
 
 

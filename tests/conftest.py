@@ -34,9 +34,25 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "some(n, of=parameter): one case in n (of each of it)")
+    config.addinivalue_line("markers", "some(n): one case in n")
     config.addinivalue_line("markers", "whole: too long for a quick run")
     config.addinivalue_line("markers", "nightly: too long for every commit; runs with --nightly")
+    config.pluginmanager.register(AtOnce(config), "at once")
+
+
+class AtOnce:
+    """Names what fails when it fails: a run that is ended early has said it."""
+
+    def __init__(self, config):
+        self.config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report):
+        reporter = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = getattr(crash, "message", None) or str(report.longrepr)
+            reporter.write_line(f"\nFAILED {report.nodeid}: {why.splitlines()[0]}")
 
 
 def size_of(config):
@@ -66,15 +82,11 @@ def pytest_collection_modifyitems(config, items):
 
 
 def too_many(items):
-    """What is beyond one case in n of the tests marked `some(n)`, the same ones in every run.
-
-    `some(n, of="row")` takes one in n of the cases of each row.
-    """
+    """What is beyond one case in n of the tests marked `some(n)`, the same ones in every run."""
     tables = defaultdict(list)
     for item in items:
         if some := item.get_closest_marker("some"):
-            part = repr(item.callspec.params[of]) if (of := some.kwargs.get("of")) else None
-            tables[item.parent.nodeid, item.originalname, part, *some.args].append(item)
+            tables[item.parent.nodeid, item.originalname, *some.args].append(item)
     for (*_, n), cases in tables.items():
         cases.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
         yield from cases[-(-len(cases) // n) :]
@@ -84,6 +96,16 @@ def too_many(items):
 def ctrl_c_is_heard():
     """A process that a shell runs in its background is deaf to it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium for the tests of a file. It ends with them: while it runs, its process has a loop
+    of asyncio that runs, beside which neither another browser nor `asyncio.run` begins."""
+    from browsers import chromium  # which imports most of the house
+
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture

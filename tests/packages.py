@@ -12,7 +12,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -81,6 +81,24 @@ EXTRAS = {
             " assert load('m.safetensors').state_dict() == net.state_dict()"
         ),
     ),
+    "dask": Row(
+        "dask",
+        program(
+            "import json; from nn import sweep; from distributed import Client;"
+            " client = Client(processes=False, dashboard_address=None);"
+            " done = sweep({'s': ['{\"loss\": 1}']}, json.loads, executor=client.get_executor());"
+            " client.close(); assert done.rows[0]['loss'] == 1"
+        ),
+    ),
+    "parallel": Row(
+        "parallel",
+        program(
+            "import json; from nn import sweep;"
+            " from joblib.externals.loky import get_reusable_executor as pool;"
+            " done = sweep({'s': ['{\"loss\": 1}']}, json.loads, executor=pool(1));"
+            " assert done.rows[0]['loss'] == 1"
+        ),
+    ),
     "notebook": Row(
         "notebook",
         (
@@ -114,8 +132,9 @@ class Tried(NamedTuple):
 
 
 def pythons() -> dict[str, str]:
-    """Each version of Python from 3.11 on that is here, and where: on the path, or pyenv's."""
-    folders = [*map(Path, os.get_exec_path()), *Path.home().glob(".pyenv/versions/*/bin")]
+    """Each version of Python from 3.11 on that is here: on the path, or pyenv's, or uv's."""
+    managed = (".pyenv/versions/*/bin", ".local/share/uv/python/*/bin")
+    folders = [*map(Path, os.get_exec_path()), *chain.from_iterable(map(Path.home().glob, managed))]
     found = {f"{sys.version_info[0]}.{sys.version_info[1]}": sys.executable}
     for folder in folders:
         for file in folder.glob("python3.*"):

@@ -30,6 +30,8 @@ def package(folder, name, text=""):
     return folder / name / "__init__.py"
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("where", ["here", "on the path"])
 def test_an_nn_that_is_not_ours_is_a_warning_at_the_line_that_imports(tmp_path, where):
     away = tmp_path / "away"
@@ -46,6 +48,7 @@ def test_an_nn_that_is_not_ours_is_a_warning_at_the_line_that_imports(tmp_path, 
     assert "pip uninstall nn, and install brickgrad again" in first
 
 
+@pytest.mark.whole
 def test_an_nn_that_took_the_place_of_ours(tmp_path):
     """The package of PyPI has files of the same names: installed later, it overwrites ours."""
     for name in ("engine", "nn"):
@@ -80,6 +83,8 @@ def test_an_error_within_our_own_engine_stays_what_it_is(tmp_path):
     assert last.startswith("ModuleNotFoundError: import of engine.value halted")
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     "program", ["import engine", "import nn", "import nn.cli", "import engine, nn"]
 )

@@ -23,6 +23,7 @@ from nn.task import load_task
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
+@pytest.mark.whole
 def test_predict_answers_each_row(trained, capsys):
     assert main(["predict", str(trained / "model.json"), IRIS]) == 0
     captured = capsys.readouterr()
@@ -62,6 +63,7 @@ def test_predict_takes_raw_rows_in_any_order_of_columns(trained, capsys):
     assert captured.err.startswith("not scored: raw.csv: no column 'species'")
 
 
+@pytest.mark.whole
 def test_predict_into_a_pipe_that_closes(trained, start):
     wide = Path("wide.csv")
     names, *rows = Path(IRIS).read_text().splitlines()
@@ -97,6 +99,7 @@ def test_draw_shows_the_answer_of_a_row_without_target(trained, capsys):
     assert Path("x.gv").read_text().startswith("digraph")
 
 
+@pytest.mark.whole
 def test_draw_an_amount_without_target(amounts, capsys):
     Path("raw.csv").write_text("b,a\nyes,1\nno,2\n")
     assert main(["draw", str(amounts / "model.json"), "raw.csv", "--row", "2"]) == 0
@@ -122,6 +125,7 @@ def test_watch_records_a_step_and_leaves_the_net_alone(trained, capsys):
     assert (trained / "row-3.html").read_text() == text
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
 def test_watch_shows_a_mistake(trained, capsys, name):
     assert main(["watch", str(trained / "model.json"), IRIS, "--mistake", name]) == 0
@@ -143,6 +147,7 @@ def test_watch_says_where_a_mistake_does_not_show(capsys):
     assert "no number differs on this row" in capsys.readouterr().out
 
 
+@pytest.mark.whole
 def test_watch_takes_a_rate_at_which_the_loss_falls(amounts, capsys):
     model, task = load_task(amounts / "model.json")
     last = [w for neuron in model.layers[-1].neurons for w in neuron.w]
@@ -159,6 +164,7 @@ def test_watch_takes_a_rate_at_which_the_loss_falls(amounts, capsys):
     assert (rate, new > old) == (0.05, True)
 
 
+@pytest.mark.whole
 def test_watch_an_amount(amounts, capsys):
     assert main(["watch", str(amounts / "model.json"), str(amounts / "data.csv")]) == 0
     assert "done: the loss went from" in capsys.readouterr().out

@@ -41,6 +41,7 @@ def axes():
         yield Axis(low, high)
 
 
+@pytest.mark.whole
 def test_ticks_are_the_finest_round_numbers_for_which_there_is_room():
     for axis in axes():
         for most in (2, 5, 8):

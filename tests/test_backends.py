@@ -41,6 +41,7 @@ def test_a_backend_that_is_none():
         backends.backend("rust")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
@@ -85,6 +86,7 @@ def dots(draw):
     return way, rows
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("name", "counts"),
     [
@@ -193,6 +195,35 @@ def test_a_name_in_a_formula_and_an_operation_of_that_name(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("title", ["zero", "share", "gather", "largest", "several", "forward"])
+def test_an_operation_may_have_the_name_of_something_that_is_written(name, title):
+    f = engine.define(title, title, "x * x + 1", "2 * x", at=[(1.0,)])
+    xs = [Value(1.0), Value(2.0), Value(-3.0)]
+    step = replay(lambda *xs: engine.sum([f(f(x)) for x in xs] + [x * x for x in xs]), backend=name)
+    for _ in range(2):
+        total = step(*xs)
+    total.backward()
+    assert total.data == 5.0 + 26.0 + 101.0 + 14.0
+    assert [x.grad for x in xs] == [4 * v * (v * v + 1) + 2 * v for v in (1.0, 2.0, -3.0)]
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("n", [1, 20])
+@pytest.mark.parametrize(
+    ("formula", "slope"),
+    [("max(x, 2)", "x > 2"), ("pow(x, 2)", "2 * x"), ("hypot(x, 2)", "x / z")],
+)
+def test_two_is_an_exponent_only_where_it_is_one(name, n, formula, slope):
+    """x * x stands for pow(x, 2), and for nothing else."""
+    f = engine.define("f", "f", formula, slope, at=[(3.0,)])
+    step = replay(lambda xs: [f(x) for x in xs], backend=name)
+    for _ in range(2):
+        results = step([0.5 * k for k in range(n)])
+    want = [eval(formula, vars(math) | {"max": max}, {"x": 0.5 * k}) for k in range(n)]
+    assert [y.data for y in results] == pytest.approx(want, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("n", [1, 20])
 def test_truth_values_as_numbers(name, n):
     """Divisions of comparisons, and the usual sign."""
@@ -259,7 +290,7 @@ def slopes_of(results, values):
     return [z if isinstance(z, float) else z.data for z in results] + [v.grad for v in values]
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @pytest.mark.parametrize(
     "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(2, 50))]
 )

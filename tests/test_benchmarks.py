@@ -19,6 +19,7 @@ from benchmarks import (
     microgpt,
     ours,
     peak,
+    shards,
     tables,
     wasm,
     watching,
@@ -285,6 +286,7 @@ def test_parts_of_the_gpt():
 # --- the GPT as published ---------------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("sums", [microgpt.PUBLISHED, microgpt.FUSED], ids=["sums", "dot"])
 def test_the_published_gpt_is_that_of_w2(sums):
     """Whose letters are one-hot rows, and whose table of letters is turned."""
@@ -403,6 +405,7 @@ def test_a_training_that_takes_too_long_is_stopped(monkeypatch):
     assert fate(Goal("we", 1, "they", of="a step, ms"), measured, same=True) == "nanx, MISSED"
 
 
+@pytest.mark.whole
 def test_a_training_that_fails_says_why():
     with pytest.raises(RuntimeError, match=r"(?s)whole_ours.digits failed:.*KeyError"):
         whole.training("whole_ours", "digits", {})(0)
@@ -478,6 +481,7 @@ def test_functions_of_numpy_are_those_that_it_has():
     assert all(hasattr(np, name) or name == "neg" for name in theirs)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 def test_the_kernel_of_a_function_has_its_numbers(backend):
     if not chosen.runs(backend):
@@ -490,12 +494,14 @@ def test_the_kernel_of_a_function_has_its_numbers(backend):
     assert list(kernel.adjoints)[: chosen.SIZE] == pytest.approx(slopes, rel=1e-13)
 
 
+@pytest.mark.whole
 def test_auto_is_measured_beside_each_backend():
     turn = chosen.auto("xor", {"steps": 3, "measured": 5})(0)
     assert turn.amount > 0
     assert all(name in turn.note for name in backends.NAMES if chosen.runs(name))
 
 
+@pytest.mark.whole
 def test_webassembly_is_measured_beside_c(monkeypatch):
     pytest.importorskip("wasmtime")
     if not library.compiler():
@@ -680,11 +686,13 @@ def test_a_slow_contender_sits_out(monkeypatch):
     assert len(take_turns({"a": count}, 0, rounds=5)["a"]) == 1
 
 
+@pytest.mark.whole
 def test_a_failure_arrives_with_its_traceback():
     with pytest.raises(RuntimeError, match=r"(?s)clumsy failed:.*ZeroDivisionError"):
         take_turns({"fine": count, "clumsy": stumble}, 0, rounds=1)
 
 
+@pytest.mark.whole
 def test_a_contender_that_is_gone_is_noticed():
     with pytest.raises(RuntimeError, match="gone died without a word"):
         take_turns({"gone": leave}, 0, rounds=1)
@@ -823,6 +831,19 @@ def test_the_command_runs_whole_trainings_quickly(tmp_path, monkeypatch, capsys)
     assert json.loads(path.read_text())["works"].keys() == {"T1 relu 1,000", "T1 relu 6,000", "T3"}
 
 
+@pytest.mark.whole
+def test_the_table_of_shards_has_a_line_for_each_net(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["shards", "--quick"])
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    shards.main()
+    *_, line = capsys.readouterr().out.splitlines()
+    weights, rows, alone, there, ratio, without = line.strip("| ").split(" | ")
+    assert int(weights) == len(shards.net(shards.QUICK[0]).parameters())
+    assert (int(rows), without) == (8, "not installed")
+    assert float(there) / float(alone) == pytest.approx(float(ratio.rstrip("x")), rel=0.1)
+
+
+@pytest.mark.whole
 def test_a_work_that_is_unknown_is_said(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["benchmarks", "--only", "T9"])
     with pytest.raises(SystemExit):
@@ -830,6 +851,7 @@ def test_a_work_that_is_unknown_is_said(monkeypatch, capsys):
     assert "there is no 'T9', there are T1 relu 1,000, " in capsys.readouterr().err
 
 
+@pytest.mark.whole
 def test_a_peer_that_is_missing_is_said(monkeypatch, capsys):
     monkeypatch.setattr(__main__, "is_there", lambda c: c.name == "brickgrad eager")
     monkeypatch.setattr(__main__, "run", lambda *given: {"brickgrad eager": turns(1, 9.0)})

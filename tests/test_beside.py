@@ -87,6 +87,7 @@ def test_in_the_child_of_a_fork_it_is_lost_and_other_work_can_be_done():
     assert (result(work), work.is_lost) == (True, False)
 
 
+@pytest.mark.whole
 @pytest.mark.some(3)
 @pytest.mark.parametrize(
     "work",

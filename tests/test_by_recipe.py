@@ -70,7 +70,8 @@ def test_the_default_learns_what_no_line_can_see(name, n):
     assert loss < 0.1 if right is None else right > 0.93
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
+@pytest.mark.some(4)
 @pytest.mark.parametrize("n", [60, 300])
 def test_where_a_line_is_right_the_straight_start_is_taken(n):
     found = chosen(recipe_for(n), net_of(2, 16, 16, 1), mse, amounts_of(n, line), 0, "numpy")
@@ -188,6 +189,7 @@ def test_a_training_goes_on_from_the_start_it_began_with(n, aim, tmp_path):
     assert resumed.state_dict() == whole.state_dict()
 
 
+@pytest.mark.whole
 def test_with_a_checkpoint_a_backend_is_named(tmp_path):
     path = tmp_path / "run.json"
     assert backend_for("auto") == "auto"
@@ -217,6 +219,7 @@ def test_sgd_is_as_it_was():
     assert by_recipe.state_dict() == by_hand.state_dict()
 
 
+@pytest.mark.whole
 def test_what_is_held_out_stops_the_training_and_is_not_learned_from():
     rows = half_moons(400)
     net, recipe = net_of(2, 8, 2), recipe_for(400, steps=600)
@@ -246,6 +249,7 @@ def test_a_net_without_hidden_layers_has_nothing_to_pay():
     assert len(history) == 3
 
 
+@pytest.mark.whole
 def test_a_training_by_recipe_goes_on_to_the_same_bits(tmp_path):
     rows, path = standardise(iris())[0], tmp_path / "run.json"
     train = partial(train_by, recipe_for(150, steps=30), loss=cross_entropy, rows=rows, seed=1)

@@ -100,7 +100,7 @@ def test_each_row_at_special_values(op: Any) -> None:
                 assert g == w or (g != g and w != w), where
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(18)
 @pytest.mark.parametrize("name", ["sum", "dot", "logsumexp"])
 @pytest.mark.parametrize("rows", [1, 64])
 @pytest.mark.parametrize("special", [0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324])
@@ -213,7 +213,7 @@ LOSSES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("batch", [1, 31])
@@ -317,6 +317,7 @@ def test_wide_programs(amount: Callable[..., int]) -> None:
     Ran(lambda: fn.sum([(x * x + 1.0).sqrt() for x in xs]), xs).check()
 
 
+@pytest.mark.whole
 def test_loops_of_many_lengths_share_functions(
     monkeypatch: pytest.MonkeyPatch, amount: Callable[..., int]
 ) -> None:

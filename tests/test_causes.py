@@ -24,8 +24,8 @@ def test_places_of_users_are_named_as_they_wrote_them():
     step(1.0)  # Python 3.14 sets something up in the first call, which is not kept
     ((recorded,),) = step.kept.by_shape.values()
     words = guarded(recorded)
-    assert words.startswith("recording 1 runs on python; it holds while these are as they were: ")
-    places = words.split(" as they were: ")[1].split("; ")[0].split(", ")
+    assert words.startswith("recording 1 runs on python; it holds while these are the same ")
+    places = words.split(" data of Values): ")[1].split("; ")[0].split(", ")
     loss = {"thing.loss", "thing.scale", "Scaled.loss", "Scaled.scale"}
     assert set(places) == {"dot", "thing", *loss}
     assert words.endswith("comparisons asked at every call: 1")
@@ -45,7 +45,7 @@ def test_eight_of_many_are_named():
     step(1.0, list(range(10)))
     (recorded,) = step.kept.all
     words = guarded(recorded)
-    starts = "as they were: ", "it is for "
+    starts = "data of Values): ", "it is for "
     places, pins = (words.split(start)[1].split("; ")[0] for start in starts)
     assert (places.count(","), pins.count(",")) == (7, 7)
     assert places.endswith(" more")

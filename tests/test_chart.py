@@ -134,6 +134,7 @@ def random_chart(seed: int) -> Chart:
     return contours(lambda x, y: x * x + c * y, *plane, paths=paths, **of, x=words(draw, 9))
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("seed", range(30))
 def test_no_text_stands_on_another_or_leaves_the_picture(seed):
     assert_geometry(random_chart(seed))
@@ -169,13 +170,13 @@ def test_short_and_extreme_histories(losses):
 
 @needs.speed
 @pytest.mark.whole
-def test_100_000_steps_are_drawn_within_a_second_into_a_small_file():
+def test_100_000_steps_are_drawn_in_seconds_into_a_small_file():
     draw = Random(0)
     made = history([3 * math.exp(-i / 20_000) * draw.random() + 0.02 for i in range(100_000)])
     start = time.process_time()
     drawn = plot_history(made)
     assert len(drawn.svg) < 200_000
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10  # 0.3 measured; a walk for each point takes minutes
     assert_geometry(drawn)
 
 

@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import pytest
-from browsers import chromium
 
 from nn.chart import bars, beside, cells, contours, dots, lines
 from nn.data import Dataset, moons
@@ -63,12 +62,6 @@ FIRST_PIXEL = """() => {
   board.drawImage(document.images[0], 0, 0);
   return board.getImageData(2, 2, 1, 1).data[0];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.mark.some(12)

@@ -35,6 +35,7 @@ def test_a_result_that_is_too_large_is_no_crash(x):
 # --- every row ----------------------------------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(("op", "at"), ROWS)
 def test_every_row_to_order_2(op, at):
     check_grads(function(op), at, order=2, tolerance=1e-7)
@@ -298,7 +299,7 @@ def scaled(op, constant, offset):
     return lambda *xs: offset + constant * apply(op, *xs)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(12)
 @pytest.mark.parametrize(("op", "at"), SAMPLE)
 def test_a_wrong_formula_times_a_constant_is_found(op, at):
     for part in (0.0, 0.5, 2.0):
@@ -312,7 +313,7 @@ def test_a_wrong_formula_times_a_constant_is_found(op, at):
                     check_grads(scaled(wrong, constant, offset), at, order=1)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(16)
 @pytest.mark.parametrize(("op", "at"), SAMPLE)
 def test_a_right_formula_times_a_constant_passes(op, at):
     for constant in CONSTANTS:

@@ -80,7 +80,7 @@ def document(path):
 # --- bit for bit ------------------------------------------------------------------------------
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(30)
 @pytest.mark.parametrize("backend", ["eager", "auto", *backends.NAMES])
 @pytest.mark.parametrize("batches", BATCHES)
 def test_a_run_in_two_parts_has_the_bits_of_one(path, amount, figure, backend, batches):
@@ -145,7 +145,8 @@ READERS = {  # more recordings than are made, of one shape and of many
 }
 
 
-@pytest.mark.some(9)
+@pytest.mark.whole
+@pytest.mark.some(18)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", READERS)
 def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, backend):
@@ -162,7 +163,7 @@ def test_a_run_goes_on_with_the_recordings_it_had(path, amount, figure, name, ba
     figure("c", f"save and resume, {backend}, {name}: losses differ", len(cuts))
 
 
-@pytest.mark.some(9)
+@pytest.mark.whole
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     """A loss that counts its calls, and is another one after so many, is not replayed."""
@@ -189,7 +190,8 @@ def test_a_run_that_went_on_eagerly_goes_on_so(path, backend):
     assert counting(40 * len(TRAINING.xs), steps=60, resume=path) == whole
 
 
-@pytest.mark.some(16)
+@pytest.mark.whole
+@pytest.mark.some(32)
 @pytest.mark.parametrize("backend", ["eager", *backends.NAMES])
 @pytest.mark.parametrize("cut", [4, 5, 6, 40])
 def test_a_run_whose_loss_reads_a_number_that_changes_goes_on_so(path, backend, cut):
@@ -231,6 +233,7 @@ def test_the_first_step_of_a_recording_is_that_of_its_kernel():
     assert first == second
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("cut", [2, 5, 9])
 def test_an_early_stop_remembers_what_it_saw(path, cut):
     def stopping(**settings):
@@ -296,6 +299,7 @@ def test_without_callbacks_or_validation_nothing_else_happens(path):
     assert run(resume=path, **plain) == run(**plain)
 
 
+@pytest.mark.whole
 def test_what_the_optimizer_moves_besides_the_model_is_kept(path):
     def both(**settings):
         model, scale = net(), Value(1.0)
@@ -345,6 +349,7 @@ def elsewhere(**settings):
     return done.stdout.strip()
 
 
+@pytest.mark.whole
 def test_another_process_goes_on_with_the_same_bits(path):
     run(steps=9, batch_size=8, checkpoint=path)
     assert elsewhere(batch_size=8, resume=str(path)) == str(run(batch_size=8))
@@ -371,6 +376,7 @@ OTHERS = {
 }
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_training_is_refused_and_nothing_changes(path, name):
     settings, message = OTHERS[name]
@@ -488,7 +494,8 @@ PAIRS = {  # with the same name
 }
 
 
-@pytest.mark.some(5)
+@pytest.mark.whole
+@pytest.mark.some(20)
 @pytest.mark.parametrize("name", PAIRS)
 def test_functions_of_one_name_are_told_apart(path, name):
     def taught(loss, **settings):
@@ -504,6 +511,7 @@ def test_functions_of_one_name_are_told_apart(path, name):
     assert taught(loss, steps=3, resume=path).loss == taught(loss, steps=3).loss
 
 
+@pytest.mark.whole
 def test_a_schedule_and_a_penalty_that_are_objects(path):
     class Penalty:
         def __init__(self, *shares):
@@ -799,7 +807,7 @@ def refuses(path, message):
     assert [p.data for p in model.parameters()] == before
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(24)
 @pytest.mark.parametrize(("where", "what", "message"), DAMAGE)
 def test_documents_that_are_no_checkpoint(path, document, where, what, message):
     part = document
@@ -870,7 +878,7 @@ MUTATIONS = {  # with counts, and the share of files that is accepted at least
 }
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(4)
 @pytest.mark.parametrize("optimizer", ["adam", "nesterov"])
 @pytest.mark.parametrize("kind", MUTATIONS)
 @pytest.mark.filterwarnings("ignore::nn.history.LossExploded")
@@ -879,22 +887,24 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
 ):
     """Nothing is executed; memory stays within 60 times the file and two runs without one.
 
-    Two, since what Python keeps of a run, such as caches, differs from run to run.
+    Two, since what Python keeps of a run, such as caches, differs from run to run. A file that
+    takes more is tried again: a table of Python's own may have grown just then, which it does once.
     """
     mutated, counts, share = MUTATIONS[kind]
     before = small().state_dict()
     go_on(small(), optimizer, 6, checkpoint=path)
     good, rng, count = path.read_bytes(), random.Random(f"e3 {kind}"), amount(*counts)
-    taken, most = 0, 0
+    taken = 0
     alone = small()
     go_on(small(), optimizer, 7)  # what is kept for all runs is made here
     tracemalloc.start()
     go_on(alone, optimizer, 7)
     allowed = 2 * tracemalloc.get_traced_memory()[1]
     assert allowed < 300_000
-    for k in range(count):
-        content, model, refusal = mutated(good, rng), small(), ""
-        content = sealed(content) if k % 4 else content
+
+    def tried(content):
+        """The model after it, what was said, and the memory beyond 60 times the file."""
+        model, refusal = small(), ""
         path.write_bytes(content)
         tracemalloc.reset_peak()
         start = tracemalloc.get_traced_memory()[0]
@@ -905,7 +915,13 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
             pass
         except ValueError as error:
             refusal = str(error)
-        most = max(most, tracemalloc.get_traced_memory()[1] - start - 60 * len(content))
+        return model, refusal, tracemalloc.get_traced_memory()[1] - start - 60 * len(content)
+
+    for k in range(count):
+        content = mutated(good, rng)
+        content = sealed(content) if k % 4 else content
+        model, refusal, used = tried(content)
+        assert used < allowed or tried(content)[2] < allowed
         taken += not refusal
         if refusal:
             assert refusal.startswith(f"{path} is not a checkpoint of this training")
@@ -914,6 +930,5 @@ def test_mutated_files_give_an_error_that_names_them_or_a_step(
         assert all(map(math.isfinite, model.state_dict().values()))
     tracemalloc.stop()
     assert share * count <= taken < count / 2
-    assert most < allowed
     figure("e3", f"checkpoints mutated in {kind}: raw errors, code run, memory", count)
     figure("e3", f"of those by {kind}: accepted, and trained on", taken)

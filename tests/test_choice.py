@@ -178,6 +178,7 @@ def test_a_short_training_asks_no_compiler(home, monkeypatch):
 # --- the faster one, and no other ----------------------------------------------------------------
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", [pytest.param("numpy", marks=needs_numpy), "c"])
 def test_a_faster_one_takes_over(name, tries, monkeypatch):
     if not backends._runs(name):
@@ -214,6 +215,7 @@ def slowed(monkeypatch, name, forward=0.0005, backward=0.0):
     monkeypatch.setattr(module, "compile", lambda *of: Slow(compile_(*of)))
 
 
+@pytest.mark.some(2)
 @needs_c
 @pytest.mark.parametrize("times", [(0.002, 0.0), (0.0, 0.002)], ids=["forward", "backward"])
 def test_a_slower_one_does_not(times, tries, monkeypatch):
@@ -226,6 +228,7 @@ def test_a_slower_one_does_not(times, tries, monkeypatch):
     assert "python took" in step.explain()
 
 
+@pytest.mark.whole
 @needs_c
 def test_what_never_goes_backward_is_timed_forward_alone(tries, monkeypatch):
     tries("c")
@@ -290,6 +293,7 @@ def test_no_comparison_with_the_function_where_kernels_agree(tries, monkeypatch)
     assert (step.backend, runs) == ("c", [])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", ["c", "c kept"])
 def test_nothing_stays_behind(name, tries):
     tries(name)
@@ -308,6 +312,7 @@ def test_nothing_stays_behind(name, tries):
 # --- what can go wrong with a compiler -----------------------------------------------------------
 
 
+@pytest.mark.some(4)
 @needs_c
 @posix
 @pytest.mark.parametrize(
@@ -459,7 +464,8 @@ class Both:
 KINDS = [(SGD, {"lr": 0.05}), (SGD, {"lr": 0.05, "momentum": 0.9}), (Adam, {"lr": 0.01})]
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @needs_c
 @pytest.mark.parametrize(("kind", "options"), KINDS)
 @pytest.mark.parametrize("begins", ["python", pytest.param("numpy", marks=needs_numpy)])
@@ -540,6 +546,7 @@ def test_an_optimizer_whose_arithmetic_is_for_floats_keeps_what_it_has(tries, mo
     assert both.ours.backend == "python"
 
 
+@pytest.mark.whole
 @needs_c
 def test_a_kernel_of_the_optimizer_that_is_wrong_moves_nothing(tries, monkeypatch):
     tries("c")
@@ -573,7 +580,7 @@ def test_a_setting_that_is_turned_on_while_a_compiler_works(tries, monkeypatch, 
     both.train("c")
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(16)
 @needs_c
 @pytest.mark.parametrize("line", range(0, 120, 3))
 def test_ctrl_c_anywhere_in_a_choice_loses_nothing(line, tries, monkeypatch):
@@ -630,6 +637,7 @@ def program(text, path, home, **more):
     )
 
 
+@pytest.mark.whole
 @pytest.mark.some(4)
 @needs_c
 @posix
@@ -654,6 +662,7 @@ fit(MLP(2, [4, 1]), mse, data, lr=0.1, steps=10**6, callbacks=[lambda step: aske
     assert list(home.rglob("making-*")) == []
 
 
+@pytest.mark.whole
 @needs_c
 @posix
 def test_ctrl_c_ends_the_training_and_not_the_compiler(home):

@@ -38,6 +38,7 @@ def test_version(capsys):
     assert re.fullmatch(r"brickgrad (\d+\.\d+\.\d+|\(not installed\))\n", capsys.readouterr().out)
 
 
+@pytest.mark.whole
 def test_the_module_runs_as_a_program():
     done = run("predict", "none.json", "none.csv")
     assert (done.returncode, done.stdout) == (2, "")

@@ -236,7 +236,7 @@ def test_what_is_allowed_at_least_is_no_more_than_what_is_allowed(seed):
         outputs = [root, values[5], 2.0]
         order = toposort(root) if isinstance(root, Value) else None
         if order:
-            root.sweep(order)
+            root.adjoints(order)
         near = _nearest_slacks(range(8), order, outputs, root, values[:5])
         least = _least_slacks(range(3), None, outputs, root, values[:5])
         most = _slacks((), None, outputs, root, values[:5])
@@ -267,7 +267,7 @@ def test_each_operation_may_round_by_fifty_units_of_what_it_adds_up():
     z = w * x * y
     sources = [w, y, b]
     order = toposort(z)
-    z.sweep(order)
+    z.adjoints(order)
     sums = [w + x, x - b, engine.sum([w, x, 2.0]), engine.dot([w, x], [y, 4.0], b)]
     sizes = [52 * 3.5, 52 * 10.0, 53 * 5.5, 55 * (7.0 + 2 * (0.125 + 12.0))]
     at_least = [4 * ULP * size for size in sizes]

@@ -9,11 +9,13 @@ from itertools import groupby
 from math import prod
 
 import pytest
-from contractions import case, summed
+from contractions import case, check_sums, summed
 
+from engine.replay.backends import contraction as plan
 from engine.replay.backends import library
 from engine.replay.backends.ccontraction import PRELUDE, contraction
 from engine.replay.backends.contraction import Machine
+from engine.replay.loops import Loop
 from engine.replay.views import View
 
 pytestmark = pytest.mark.skipif(library.compiler() is None, reason="no C compiler here")
@@ -36,11 +38,11 @@ def test_random_contractions() -> None:
     lib = library.load("\n".join(text))
     work_memory = (ctypes.c_double * 100_000)()
     for k, (_, result, factors, starts, assign) in enumerate(every):
-        arrays, want = summed(draw, result, factors, starts, assign)
+        arrays, want, off = summed(draw, result, factors, starts, assign)
         given = {n: (ctypes.c_double * len(a))(*a) for n, a in arrays.items()}
         order = [given[view.memory] for view in (*factors, *starts)]
         getattr(lib, f"f{k}")(*order, given["z"], work_memory)
-        assert list(given["z"]) == pytest.approx(want, rel=1e-12, abs=1e-12), every[k]
+        check_sums(given["z"], want, off)
 
 
 # What a line of C is in Python where only its loops count, and what it does.
@@ -88,6 +90,7 @@ def met(lines: Sequence[str]) -> Counter[str]:
     return counts
 
 
+@pytest.mark.whole
 def test_each_product_is_added_once() -> None:
     draw = random.Random(2)
     for _ in range(300):
@@ -158,3 +161,24 @@ def test_how_much_work_it_is(
     kinds = "sums", "loads", "kept", "copies", "stores", "at_once", "chain"
     assert tuple(counts[kind] for kind in kinds) == work
     assert memory == counts["copies"]
+
+
+ONE = View("v", 0, (4,), (1,))
+
+
+@pytest.mark.parametrize(
+    ("expression", "product", "power"),
+    [
+        ("x * y", ["x", "y"], ""),
+        ("x", ["x"], ""),
+        ("x + y", [], ""),
+        ("x * exp", [], ""),
+        ("g * exp(x - z)", [], "x - z"),
+        ("g * exp(x) * y", [], ""),
+    ],
+)
+def test_what_is_a_product_and_what_the_slope_of_a_softmax(
+    expression: str, product: list[str], power: str
+) -> None:
+    loop = Loop("dot", ONE, "=", expression, {"x": ONE, "y": ONE})
+    assert (plan.factors(loop), plan.exponent(loop)) == (product, power)

@@ -56,6 +56,17 @@ def test_no_adjoint_begins_with_zeros_where_one_is_the_first_to_come() -> None:
     assert "zero(" not in written((x.sin() * x).exp, [x]).source.split("backward")[-1]
 
 
+def test_zeros_of_all_lengths_are_of_one_function() -> None:
+    x, y, z = (Value(v) for v in (0.5, 2.0, 3.0))
+
+    def both() -> Value:  # adjoints that two loops add to, of one and of two values
+        return sum_of([x * x.sin(), y * z, z * y, y.sin(), z.sin()])
+
+    code = written(both, [x, y, z])
+    assert any(call.function == "zero" for call in code.backward)
+    assert not any(name.startswith("call_zero_") for name in code.functions)
+
+
 def test_places_that_no_formula_gives_are_data() -> None:
     xs = [Value(float(i)) for i in range(2000)]
     wires = [(i * i * 7 + 3) % 2000 for i in range(4000)]

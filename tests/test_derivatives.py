@@ -36,6 +36,7 @@ def test_grad_is_what_backward_computes(op, at):
     assert data(slopes) == [v.grad for v in values]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(("op", "at"), SMOOTH)
 def test_second_derivatives_against_mpmath(op, at):
     values = [Value(x) for x in at]
@@ -53,6 +54,7 @@ SIZES = [1e-300, 1e-17, 1e-12, 1e-8, 1e-3, 0.2, 0.49, 0.5, 0.51, 0.9]
 SIZES += [1 - 1e-8, 1 - 2**-53, 1.3, 2.5, 7.0, 20.0, 300.0]
 
 
+@pytest.mark.whole
 def test_second_derivatives_keep_their_digits_everywhere(amount, figure):
     errors, sizes = [], SIZES[:: amount(4, 1, 1)]
     for op in dict.fromkeys(param.values[0] for param in SMOOTH):
@@ -348,6 +350,41 @@ def test_unchanged_parts_may_be_differentiated_after_a_change_elsewhere():
     y = x * x + unrelated * 2.0
     unrelated.data = 7.0
     assert grad(y, x).data == 6.0
+
+
+def test_a_change_that_only_the_slope_to_another_operand_reads_changes_nothing():
+    x, other = Value(2.0), Value(3.0)
+    y = x * other
+    x.data = 5.0
+    assert grad(y, x).data == 3.0
+    with pytest.raises(RuntimeError, match=r"a partial of mul was 2\.0 then and is 5\.0 now"):
+        grad(y, other)
+
+
+def replayed():
+    """Two results of a replay, the second computed from the first, and what they came from."""
+    x = Value(2.0)
+    step = engine.replay(lambda x: [x * x, x * x * 5.0], backend="python")
+    step(x)
+    return x, *step(x)
+
+
+def test_a_result_of_a_replay_beside_the_path_counts_as_a_constant():
+    _, first, second = replayed()
+    w, unused = Value(3.0), Value(1.0)
+    assert data(grad(first * w + second, [w, unused])) == [4, 0]
+
+
+def test_no_result_of_a_replay_is_differentiated():
+    x, first, second = replayed()
+    with pytest.raises(RuntimeError, match="has no formula to differentiate"):
+        grad(first * 2.0, x)
+    with pytest.raises(RuntimeError, match="has no formula to differentiate"):
+        grad(first * 2.0, first)
+    with pytest.raises(RuntimeError, match="found two results of a replay"):
+        grad(second * 2.0, first)
+    with pytest.raises(RuntimeError, match="found two results of a replay"):
+        grad(second * 2.0, [first, second])
 
 
 @pytest.mark.parametrize(

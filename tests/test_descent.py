@@ -52,7 +52,7 @@ def numbers(model, optimizer):
     return [p.data for p in model.parameters()], [p.grad for p in model.parameters()], memory
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
 def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
@@ -65,7 +65,7 @@ def test_in_python_training_has_the_bits_of_eager_mode(work, optimizer):
         assert replayed[1].steps == eager[1].steps
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(54)
 @pytest.mark.parametrize("backend", ["numpy", "wasm", "c"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("work", WORKS)
@@ -81,6 +81,7 @@ def test_elsewhere_it_agrees_in_nearly_all_digits(work, optimizer, backend):
         assert mine == pytest.approx(theirs, rel=1e-10, abs=1e-11 * scale)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_loss_that_turns_infinite_stops_as_in_eager_mode(backend):
     available(backend)
@@ -94,6 +95,7 @@ def test_a_loss_that_turns_infinite_stops_as_in_eager_mode(backend):
     assert stopped[backend] == stopped["eager"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_callbacks_see_the_parameters_of_their_step(backend):
     available(backend)
@@ -199,7 +201,8 @@ def same(got, expected, backend):
     )
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     ours, eager = pair(backend)
@@ -213,7 +216,8 @@ def test_one_step_is_within_the_last_digits_of_the_largest_gradient(backend):
     assert (ours.descent.backend, eager.descent.backend) == (backend, "eager")
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
     class Scaled(SGD):
@@ -236,7 +240,8 @@ def test_the_step_at_which_replay_ends_begins_where_the_parameters_are(backend):
     assert same(ours.state(), eager.state(), backend)
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_batches_of_two_sizes_share_the_memory_of_the_optimizer(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -265,6 +270,7 @@ def test_a_batch_is_gathered_from_rows(backend):
     assert ours.descent._replay.made == 3  # one for each size
 
 
+@pytest.mark.some(2)
 @each_backend
 def test_rows_of_several_lengths_are_read_anew(backend):
     available(backend)
@@ -288,7 +294,8 @@ def test_rows_of_several_lengths_are_read_anew(backend):
     assert same(*found, backend)
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_numbers_changed_between_steps_count_after_store(backend):
     ours, eager = pair(backend, Adam, lr=0.01)
@@ -303,7 +310,8 @@ def test_numbers_changed_between_steps_count_after_store(backend):
     assert same(ours.state(), eager.state(), backend)
 
 
-@pytest.mark.some(6)
+@pytest.mark.whole
+@pytest.mark.some(12)
 @each_backend
 @pytest.mark.parametrize("stores", [False, True])
 def test_settings_may_be_turned_on_and_off(backend, stores):
@@ -318,7 +326,8 @@ def test_settings_may_be_turned_on_and_off(backend, stores):
     assert same(ours.state(), eager.state(), backend)
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_parameters_that_give_outputs_but_no_loss_stay(backend):
     ours, eager = pair(backend, Adam, lambda z, y: hinge(z[0], 2 * y[0] - 1))
@@ -372,7 +381,8 @@ def test_parameters_moved_unequally_often_go_on_without_replay():
     assert descent.optimizer.steps == [6, 3]
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @each_backend
 def test_parameters_that_the_optimizer_does_not_have_stay(backend):
     ours, eager = pair(backend)
@@ -401,7 +411,8 @@ def test_an_optimizer_of_other_parameters_moves_nothing():
 # --- what is not finite -----------------------------------------------------------------------
 
 
-@pytest.mark.some(9)
+@pytest.mark.whole
+@pytest.mark.some(27)
 @each_backend
 @pytest.mark.parametrize("steps", [0, 1, 4])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -535,6 +546,7 @@ class Uneven(SGD):
         return super().moved(ps, [2.0 * g if g < 0 else g for g in gs], memory, rates)
 
 
+@pytest.mark.some(4)
 @each_backend
 def test_an_optimizer_that_compares_gradients_asks_at_every_step(backend):
     available(backend)
@@ -633,6 +645,7 @@ class Rate:
         return 0.1 / (1 + abs(self.optimizer.parameters[0].grad))
 
 
+@pytest.mark.some(2)
 @each_backend
 @pytest.mark.parametrize("lr", [looking, clipping, Rate])
 def test_a_schedule_sees_the_newest_numbers_and_may_set_them(lr, backend):
@@ -642,6 +655,7 @@ def test_a_schedule_sees_the_newest_numbers_and_may_set_them(lr, backend):
     assert warned == []
 
 
+@pytest.mark.some(4)
 @each_backend
 @pytest.mark.parametrize(
     "kind", [Careful, Inherited, Planned, Computed, Bounded, Watching, Patched]
@@ -703,6 +717,7 @@ def test_a_switch_of_the_optimizer_may_be_turned(backend):
     assert warned == []
 
 
+@pytest.mark.some(4)
 @each_backend
 @pytest.mark.parametrize("changes", [[10], [1], [10, 25], [3, 4, 5, 6, 7, 8, 9]])
 def test_a_number_of_the_penalty_that_a_callback_changes_counts_at_the_next_step(backend, changes):
@@ -854,6 +869,7 @@ def test_a_loss_that_branches_on_its_numbers_is_recorded_nine_times_at_most():
     assert descents[0]._replay.made == 9
 
 
+@pytest.mark.some(3)
 @each_backend
 def test_a_loss_of_new_parameters_at_each_step_is_recorded_again_and_again(backend):
     available(backend)
@@ -917,6 +933,7 @@ def test_modes_of_the_engine_are_kept():
 # --- a step is taken or not -------------------------------------------------------------------
 
 
+@pytest.mark.whole
 @pytest.mark.some(30)
 @pytest.mark.parametrize("line", range(0, 60, 2))
 def test_an_interrupt_anywhere_leaves_a_step_taken_or_not(line):

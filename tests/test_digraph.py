@@ -79,6 +79,7 @@ def test_graphviz_shows_hostile_texts_as_they_are(text: str) -> None:
     assert not list(root.iter(f"{SVG}script"))
 
 
+@pytest.mark.some(4)
 @needs_dot
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("fused", [True, False])

@@ -1,6 +1,7 @@
 """Pages besides their examples, which conftest.py runs: links, the manual, the site."""
 
 import re
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,17 +14,15 @@ from taught import run
 
 import engine
 import nn
-from nn.cli import COMMANDS
-from nn.commands.options import FORMAT, READING
+from tests.written import FOLDERS, HOUSE, PARTS, WRITTEN
 from web import docs
+from web.opens import stands_alone
+from web.playground import MOST_CODE, NAME, link
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
-HOUSE = (DOCS / "house.md").read_text(encoding="utf-8")
-MANUAL = DOCS / "command.md"
-WRITTEN = "<!-- what follows is written by python -m tests.test_docs -->\n"
 
 
 # --- the pages as they lie ----------------------------------------------------------------------
@@ -32,8 +31,8 @@ WRITTEN = "<!-- what follows is written by python -m tests.test_docs -->\n"
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
     links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
-    for link in links:
-        assert (page.parent / link.partition("#")[0]).exists() or urlsplit(link).scheme, link
+    for to in links:
+        assert (page.parent / to.partition("#")[0]).exists() or urlsplit(to).scheme, to
 
 
 def test_the_index_leads_to_every_page():
@@ -43,7 +42,7 @@ def test_the_index_leads_to_every_page():
 
 
 def test_the_map_names_files_that_exist():
-    rows = re.findall(r"^\| (.*`[^|]*) \|", HOUSE, flags=re.M)
+    rows = re.findall(r"^\| (.*`[^|]*) \|", HOUSE.read_text(encoding="utf-8"), flags=re.M)
     text, folder, found = " ".join(re.sub(r"^\| |\*\*", "", row) for row in rows), "", 0
     for name in re.findall(r"`([^`]+)`", text):
         if name.endswith("/") and (ROOT / name).is_dir():
@@ -51,7 +50,7 @@ def test_the_map_names_files_that_exist():
         elif name.endswith((".py", "/")) or name == "commands":
             assert (ROOT / folder / name).exists(), f"{folder}{name}"
             found += 1
-    assert found > 60
+    assert found > 40
 
 
 def test_the_page_of_helpers_names_each_of_them():
@@ -99,47 +98,22 @@ def test_the_numbers_that_micrograd_is_said_to_give():
     assert (x.relu()._op, (x**2)._op) == ("ReLU", "**2")
 
 
-# --- the manual of the command --------------------------------------------------------------------
+# --- what is written by a command -----------------------------------------------------------------
 
 
-def manual():
-    """A table of options for each command, and two of those that several share."""
-    parts = []
-    for name, command in COMMANDS.items():
-        own = [option for option in command.options if option not in READING]
-        parts += [f"## brickgrad {name}", f"{command.help[0].upper()}{command.help[1:]}."]
-        parts += [f"    {command.example}", table(own)]
-        if READING[0] in command.options:
-            parts.append("And those [of the columns](#of-the-columns).")
-        elif FORMAT[0] in command.options:
-            parts.append("And those [of a file](#of-a-file).")
-    parts += [
-        "## Of a file",
-        "How it is written, where that is not found by looking:",
-        table(FORMAT),
-    ]
-    columns = [option for option in READING if option not in FORMAT]
-    parts += ["## Of the columns", "For `look` and `train`, with those [of a file](#of-a-file):"]
-    return "\n\n".join([*parts, table(columns)]) + "\n"
+@pytest.mark.parametrize("page", PARTS, ids=lambda page: page.name)
+def test_what_is_written_of_a_page_is_as_it_would_be_now(page):
+    written = page.read_text(encoding="utf-8").partition(WRITTEN)[2].lstrip("\n")
+    assert written == PARTS[page](), f"{page.name} is old: write it with python -m tests.written"
 
 
-def table(options):
-    rows = [
-        f"| {' '.join(f'`{word}`' for word in words(name, settings))} | {settings['help']} |"
-        for name, settings in options
-    ]
-    return "\n".join(["| option | what it says |", "|---|---|", *rows])
+def test_the_command_that_writes_them_begins():
+    subprocess.run([sys.executable, "-c", "import tests.written"], check=True, cwd=ROOT)
 
 
-def words(name, settings):
-    """An option and what it takes, or a file by what it is called."""
-    taken = [settings["metavar"]] if "metavar" in settings else []
-    return [name, *taken] if name.startswith("-") else taken
-
-
-def test_the_manual_has_every_option_as_the_command_has_it():
-    written = MANUAL.read_text(encoding="utf-8").partition(WRITTEN)[2].lstrip("\n")
-    assert written == manual(), "docs/command.md is old: write it with python -m tests.test_docs"
+def test_every_folder_of_the_house_is_listed():
+    files = [path for top in ("engine", "nn", "web") for path in (ROOT / top).rglob("*.py")]
+    assert {path.parent.relative_to(ROOT).as_posix() for path in files} == set(FOLDERS)
 
 
 # --- the site -------------------------------------------------------------------------------------
@@ -149,7 +123,8 @@ def test_the_manual_has_every_option_as_the_command_has_it():
 def test_the_site_is_built_without_warnings_and_whole(tmp_path):
     if not find_spec("myst_nb"):
         pytest.skip("needs the extra docs: pip install -e .[docs]")
-    site = docs.written(tmp_path, *docs.NOT_RUN)
+    (tmp_path / NAME).write_text("<title>the playground</title>")
+    site = docs.written(tmp_path, *docs.NOT_RUN, "-D", f"playground={NAME}")
     pages = {path.relative_to(tmp_path).as_posix(): page for path, page in site.items()}
     ours = [*DOCS.rglob("*.md"), *NOTEBOOKS, ROOT / "SECURITY.md", ROOT / "benchmarks/README.md"]
     named = {path.relative_to(ROOT).with_suffix(".html").as_posix() for path in ours}
@@ -157,6 +132,9 @@ def test_the_site_is_built_without_warnings_and_whole(tmp_path):
     assert sum(len(page.to) for page in pages.values()) > 500
     for package in (engine, nn):
         assert not missing(package, pages[f"docs/{package.__name__}.html"])
+    playable = {to for page in pages.values() for to in page.to if f"{NAME}#code=" in to}
+    assert len(playable) > 25
+    assert {to.partition("#")[0] for to in playable} == {NAME, f"../{NAME}"}
     assert "DIFFERENCES.html" in pages["tests/README.html"].to
     assert "rights of the one who runs them" in (tmp_path / "SECURITY.html").read_text()
 
@@ -180,21 +158,72 @@ def test_links_that_lead_nowhere_are_found(link, leads, tmp_path):
     assert docs.leading_nowhere(pages) == ([] if leads else [f"a.html leads to {link}"])
 
 
-@pytest.mark.parametrize("base", ["", "https://school.invalid/playground.html"])
-def test_blocks_of_python_can_be_opened_in_the_playground(base, monkeypatch):
+ALONE = "from engine import Value\nprint(Value(2.0) * 3)"
+THERE = "https://school.invalid/playground.html"
+
+
+def opened(page, blocks, base, monkeypatch):
+    """The addresses that the site has below blocks of code, by the block before each."""
     nodes = pytest.importorskip("docutils.nodes")
-    there = SimpleNamespace(link=lambda code, base: f"{base}#{code}")
-    monkeypatch.setitem(sys.modules, "web.playground", there)
     monkeypatch.setenv("PYTHONPATH", "")  # which the settings write
     settings = run_path(str(DOCS / "conf.py"))
-    languages = {"x = 1": "python", "pip install": "text", "y = 2": "ipython3"}
-    blocks = [nodes.literal_block(text, text, language=k) for text, k in languages.items()]
-    tree = nodes.section("", *blocks)
-    settings["playable"](SimpleNamespace(config=SimpleNamespace(playground=base)), tree, "page")
-    opened = [reference["refuri"] for reference in tree.findall(nodes.reference)]
-    assert opened == ([f"{base}#x = 1", f"{base}#y = 2"] if base else [])
+    made = [nodes.literal_block(text, text, language=kind) for text, kind in blocks]
+    tree = nodes.section("", nodes.title("", "A page"), *made)
+    settings["playable"](SimpleNamespace(config=SimpleNamespace(playground=base)), tree, page)
+    links = [(tree.index(one.parent), one["refuri"]) for one in tree.findall(nodes.reference)]
+    return {tree[place - 1].astext(): address for place, address in links}
 
 
+@pytest.mark.parametrize(
+    ("base", "leads"),
+    [("", None), (THERE, THERE), ("play.html", "../play.html"), ("a/play.html", "../a/play.html")],
+)
+def test_examples_that_stand_alone_open_in_the_playground(base, leads, monkeypatch):
+    blocks = [
+        *((ALONE, "python"), ("print(net)", "python"), ("pip install", "text")),
+        *(("import torch", "python"), ("1 + 1", "ipython3"), (">>> 1 + 1", "python")),
+        *(("", "python"), (f"x = {'1' * MOST_CODE}", "python")),
+    ]
+    found = opened("docs/page", blocks, base, monkeypatch)
+    assert found == ({code: link(code, leads) for code in (ALONE, "1 + 1")} if base else {})
+
+
+@pytest.mark.parametrize(
+    ("cells", "whole"),
+    [
+        (["x = 2", "x + 1"], "x = 2\n\ndisplay(x + 1)"),
+        (["def f():\n    return 1\n\nf(\n)"], "def f():\n    return 1\n\ndisplay(f(\n))"),
+        (["import numpy"], None),
+        (["x = 2", "%timeit x"], None),
+        ([], None),
+    ],
+)
+def test_a_notebook_opens_whole_in_the_playground(cells, whole, monkeypatch):
+    blocks = [(cell, "ipython3") for cell in cells]
+    found = opened("notebooks/one", blocks, "play.html", monkeypatch)
+    assert found == ({"A page": link(whole, "../play.html")} if whole else {})
+
+
+@pytest.mark.whole
+def test_each_example_with_such_a_link_runs_alone(tmp_path, monkeypatch):
+    """Without extras, in an empty folder, as in the playground."""
+    lacking = "\n".join(f"sys.modules[{name!r}] = None" for name in ("numpy", "torch", "sklearn"))
+    texts = [page.read_text(encoding="utf-8") for page in [*PAGES, *ROOT.glob("*/README.md")]]
+    fences = re.compile(r"^```(?:python|\{code-cell\})\n(.*?)^```$", flags=re.M | re.S)
+    alone = [code for text in texts for code in fences.findall(text) if stands_alone(code)]
+    assert len(alone) > 15
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    program = tmp_path / "program.py"
+    for code in alone:
+        program.write_text(f"import sys\n{lacking}\n{code}", encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, program.name],
+            cwd=tmp_path, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, code + done.stderr
+
+
+@pytest.mark.whole
 def test_each_cell_of_the_gallery_shows_something():
     formatter = pytest.importorskip("IPython.core.formatters").DisplayFormatter()
     text = (DOCS / "gallery.md").read_text(encoding="utf-8")
@@ -212,8 +241,3 @@ def missing(package, page):
     public = {name for name in names if not isinstance(getattr(package, name), ModuleType)}
     assert len(public) > 40
     return {name for name in public if f"{package.__name__}.{name}" not in page.places}
-
-
-if __name__ == "__main__":
-    head = MANUAL.read_text(encoding="utf-8").partition(WRITTEN)[0]
-    MANUAL.write_text(f"{head}{WRITTEN}\n{manual()}", encoding="utf-8", newline="\n")

@@ -295,6 +295,8 @@ def test_play_ends_at_ctrl_c(monkeypatch):
     small().play()
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("typed", ["", "\n\n"])
 def test_play_without_a_keyboard_prints_all_lines(typed):
     program = (
@@ -378,6 +380,7 @@ def test_a_whole_picture_needs_no_list_of_what_shows_what():
     assert small().document()["shown"] is None
 
 
+@pytest.mark.whole
 def test_too_many_events_are_cut_with_a_word():
     x = Value(1.0)
     for _ in range(MOST_EVENTS // 2 + 10):

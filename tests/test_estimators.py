@@ -142,6 +142,7 @@ def test_settings_that_are_none_are_named(settings, words):
     assert "--" not in str(caught.value)
 
 
+@pytest.mark.whole
 def test_gaps_are_filled_where_that_is_asked_for(tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     xs = XS.copy()
@@ -210,6 +211,7 @@ def test_what_cannot_be_learned_is_said():
         NetClassifier().predict([[1.0]])
 
 
+@pytest.mark.whole
 def test_the_extra_that_is_missing_is_named():
     program = "import sys; sys.modules['sklearn'] = None; import nn.estimators"
     done = subprocess.run(

@@ -47,7 +47,7 @@ def test_a_row_has_hints_three_wrong_answers_and_no_answer_in_its_cell(name):
         assert line not in cell.splitlines() or line in ("zeros = {", "}") or line.startswith("def")
 
 
-@pytest.mark.some(14)
+@pytest.mark.whole
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_notebook_runs_blank_solved_and_with_wrong_answers(number, tmp_path, capsys):
     """The cells in order: each exercise blank, with three wrong answers, with its solution.

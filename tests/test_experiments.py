@@ -140,6 +140,7 @@ def test_dropout_leaves_out_a_share_of_the_hidden_neurons_and_none_when_asked():
     assert outputs == pytest.approx([out.data for out in last(halved)], rel=1e-12)
 
 
+@pytest.mark.whole
 def test_accuracies_of_each_epoch():
     data, held_out = some_digits(40)
     learned = learn(data, held_out, epochs=3)
@@ -176,8 +177,12 @@ def test_easy_and_hard_examples_of_few_nets():
 
 @pytest.mark.nightly
 def test_sensitivity_of_one_seed():
-    real, inputs, labels = (sensitivity(kind, seed=10)["gini"] for kind in KINDS)
-    assert real > max(inputs, labels) + 0.03
+    """The order of the kinds is one of means: it turned around at one seed of six."""
+    kept = results("sensitivity")
+    for kind in KINDS:
+        assert sensitivity(kind, seed=0)["gini"] == pytest.approx(
+            kept[kind, 0]["gini"][0], rel=1e-3
+        )
 
 
 def test_sums_on_a_clock():

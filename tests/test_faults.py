@@ -107,6 +107,7 @@ FAULTS = {
 }
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("backend", WAYS)
 def test_a_fault_names_step_and_operation_and_moves_nothing(backend, figure):
     for name, at in product(FAULTS, (1, 2, 4)):
@@ -161,6 +162,7 @@ def test_a_move_to_infinity_names_step_and_parameter(backend):
     assert (model.w.data, model.b.data) == (0.5, 0.25)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("bad", [*BAD, -1.0])
 @pytest.mark.parametrize("backend", WAYS)
 def test_a_schedule_that_is_not_finite_names_its_step(backend, bad):

@@ -352,6 +352,7 @@ class Full:
         self.file.close()
 
 
+@pytest.mark.whole
 def test_a_file_size_limit_leaves_the_former_file(path):
     """A real limit, in a process of its own."""
     resource = pytest.importorskip("resource")
@@ -371,6 +372,7 @@ def test_a_file_size_limit_leaves_the_former_file(path):
     assert os.listdir(path.parent) == ["a.json"]
 
 
+@pytest.mark.whole
 def test_a_full_disk_leaves_the_former_file(figure):
     """A real one of 1 MB, where one may be mounted."""
     code = (
@@ -399,10 +401,11 @@ def test_a_full_disk_leaves_the_former_file(figure):
 TEXTS = ["a" * 300_000, "b" * 300_000]
 
 
-def save_for_ever(path):
+def save_for_ever(path, begun):
     while True:
         for text in TEXTS:
             write(path, text)
+        begun.set()
 
 
 @pytest.mark.whole
@@ -410,10 +413,13 @@ def save_for_ever(path):
 def test_a_kill_while_saving_leaves_a_whole_file(path, amount, figure):
     rng, kills, torn, amid = random.Random("d2"), amount(40, 500), 0, 0
     write(path, TEXTS[0])
+    context = multiprocessing.get_context("fork")
     for _ in range(kills):
-        process = multiprocessing.get_context("fork").Process(target=save_for_ever, args=(path,))
+        begun = context.Event()
+        process = context.Process(target=save_for_ever, args=(path, begun))
         process.start()
-        process.join(0.005 + 0.01 * rng.random())
+        assert begun.wait(60)  # a busy machine takes its time
+        process.join(0.01 * rng.random())
         process.kill()
         process.join()
         assert process.exitcode == -signal.SIGKILL

@@ -36,7 +36,7 @@ def taken(optimizer, count, steps):
     return [p.data for p in optimizer.parameters], memory
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("count", [1, 3, 7, 8, 40])
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", KINDS)
@@ -145,6 +145,7 @@ def test_it_moves_to_a_kernel_that_was_made_for_it_and_is_of_a_faster_backend():
     assert (mover.backend, mover.kernel) == ("c", other)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("output", range(3 * 9 + 2))
 def test_each_number_of_a_new_kernel_is_compared(output):
     optimizer = Adam(parameters(9), lr=0.1)

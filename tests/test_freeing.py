@@ -90,6 +90,7 @@ def test_a_number_that_was_refused_is_freed_in_silence(freed):
     gc.collect()
 
 
+@pytest.mark.whole
 def test_it_is_so_in_a_browser_and_nowhere_else():
     assert hasattr(Value, "__del__") == (sys.platform == "emscripten")
     assert printed(IN_A_BROWSER, 0) == "True\n"

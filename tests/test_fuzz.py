@@ -179,6 +179,7 @@ def test_python_replays_bit_for_bit(amount, figure):
     figure("c", "replay in Python at other numbers = eager, bit for bit", count)
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize(
     ("name", "counts"),
     [("numpy", (3, 7, 1_000)), ("wasm", (2, 5, 500)), ("c", (1, 2, 160))],
@@ -355,6 +356,7 @@ def digest(count: int) -> str:
     return bits.hexdigest()
 
 
+@pytest.mark.whole
 def test_another_process_computes_the_same_bits(amount, figure):
     count = amount(100, 300, 10_000)
     program = f"from test_fuzz import digest; print(digest({count}))"
@@ -386,6 +388,7 @@ def graph_of(seed: str, depth: int) -> list[Value]:
     return toposort(made[-1])
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("depth", "stride"), [(0, 1), (300, 301)])
 def test_an_exception_anywhere_in_a_backward_leaves_gradients_old_or_complete(
     depth, stride, amount, figure, monkeypatch

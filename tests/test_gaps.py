@@ -93,6 +93,7 @@ def test_rows_keep_their_numbers_where_others_are_left_out():
     assert [x for (x,) in plan.rows.xs] == [10 * number for number in plan.numbers]
 
 
+@pytest.mark.whole
 def test_each_command_takes_rows_with_gaps(capsys):
     assert main(["predict", MODEL, "data.csv"]) == 0
     captured = capsys.readouterr()
@@ -163,6 +164,7 @@ def test_rows_without_a_target_are_answered_and_not_scored(capsys):
     assert "on 2 rows agree" in capsys.readouterr().out
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("command", ["draw", "watch"])
 def test_a_row_that_cannot_be_read_is_named(command, capsys):
     Path("new.csv").write_text("size,colour,weight,kind\n1,red,2,no\n3,green,4,no\n5,red,6,yes\n")
@@ -182,6 +184,7 @@ def test_rows_in_another_notation(capsys):
     assert (code, lines) == (0, plain)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("missing", ["drop", "error"])
 def test_other_ways_with_gaps(missing, capsys):
     code = main([*TRAIN, "--missing", missing])
@@ -212,6 +215,7 @@ def test_a_training_with_gaps_goes_on(capsys):
     assert "run.json" in capsys.readouterr().err
 
 
+@pytest.mark.whole
 def test_a_file_without_names(capsys):
     lines = [line for line in rows() if line[0][:1].isdigit()]
     Path("bare.csv").write_text("".join(",".join(line) + "\n" for line in lines))

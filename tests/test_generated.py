@@ -147,6 +147,8 @@ def programs():
     return {name: recorded(graph()) for name, graph in GRAPHS.items()}
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("rewrite", [formula.plain, formula.careful])
 def test_lines_of_python_are_arithmetic_and_hold_no_data(rewrite):
     """Also those that are taken where a number is not finite, which a kernel makes later."""
@@ -163,6 +165,8 @@ def constants(text):
     return [n.value for n in ast.walk(ast.parse(text)) if type(n) is ast.Constant]
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("backend", ["python", "numpy"])
 def test_replays_are_arithmetic_on_names_of_the_library(backend, figure):
     for name, r in programs().items():
@@ -171,6 +175,7 @@ def test_replays_are_arithmetic_on_names_of_the_library(backend, figure):
     figure("e2", f"programs of {backend} read back against a list: strange parts", len(GRAPHS))
 
 
+@pytest.mark.whole
 def test_c_is_arithmetic_on_names_of_the_library(figure):
     some = [*programs().items()][::4]
     for name, r in some:
@@ -217,6 +222,7 @@ def test_the_list_refuses_other_c(text):
 CONSTANTS = [0.1234567, 7.654321, math.inf, -math.inf, math.nan, 5e-324, 1.7e308, -0.0]
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_constants_and_labels_are_not_in_the_text(backend):
     def text(constant, label):
@@ -230,6 +236,7 @@ def test_constants_and_labels_are_not_in_the_text(backend):
 LEGAL = ["int", "main", "system", "exec", "memcpy", "values", "run", "np", "é", "x0", "_"]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", backends.NAMES)
 @pytest.mark.parametrize("name", LEGAL[:-1])
 def test_names_of_operations_cannot_take_the_place_of_others(backend, name):

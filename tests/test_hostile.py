@@ -25,7 +25,8 @@ from nn.module import MLP
 NAME = "hostile_operation"
 PLACES = ("label", "operation", "scope", "collapsed scope", "title")
 SVG = "{http://www.w3.org/2000/svg}"
-TAGS = {f"{SVG}{tag}" for tag in ("svg", "g", "title", "desc", "rect", "path", "polygon", "text")}
+NAMES = ("svg", "g", "title", "desc", "style", "rect", "path", "polygon", "text")
+TAGS = {f"{SVG}{name}" for name in NAMES}
 
 
 def graph(place, text):
@@ -69,6 +70,7 @@ def shows(said, text):
     return any(start in words.replace("\u00a0", " ") for words in said)
 
 
+@pytest.mark.some(12)
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_text_is_shown_and_nothing_else(text, place, figure):
@@ -116,6 +118,7 @@ def json_texts(thing):
     return [text for part in parts for text in json_texts(part)]
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_names_in_the_words_of_a_replay_stay_in_their_line(text):
     net = MLP(2, [3, 1], seed=0)

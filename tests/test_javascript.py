@@ -186,7 +186,7 @@ def special_points() -> dict[str, list[tuple[float, ...]]]:
     return {op.name: [*op.at, *(singles if op.arity == 1 else pairs)] for op in SINGLE}
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(op: Any) -> None:
     points = special_points()[op.name]
@@ -199,6 +199,7 @@ def test_each_row_at_special_values(op: Any) -> None:
         assert is_same(got, want), (points[k // op.arity], got, want)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("name", ["erf", "erfc"])
 def test_the_error_function_is_as_near_as_its_line_says(
     name: str, amount: Callable[[int, int], int]

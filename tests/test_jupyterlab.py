@@ -95,6 +95,7 @@ def plays(page):
     return frame.locator(".words").get_attribute("title")
 
 
+@pytest.mark.whole
 def test_a_cell_plays_survives_distrust_and_plays_again(tmp_path):
     import nbformat  # takes a second or two, which collecting need not wait for
 

@@ -133,7 +133,7 @@ def trained(f, backend):
     return history.loss, evaluate(net, mse, DATA)[0], [str(each.message) for each in seen]
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(32)
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize("backend", ["python", "numpy"])
 def test_training_is_that_of_eager_mode(name, backend):

@@ -31,6 +31,7 @@ NO_STEP = "no step was done yet, and nothing was saved"
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
+@pytest.mark.whole
 def test_demo_shows_both_ways_side_by_side(demonstrated):
     _, text = demonstrated
     assert figures(text, "points in one step") == [120, 1]
@@ -41,6 +42,7 @@ def test_demo_shows_both_ways_side_by_side(demonstrated):
     assert re.search(r"time +[\d.]+ s +[\d.]+ s", text)
 
 
+@pytest.mark.whole
 def test_demo_finds_that_one_point_at_a_time_needs_fewer_points(demonstrated):
     slow, fast = figures(demonstrated[1], "points looked at until loss 0.1")
     assert fast * 5 < slow
@@ -101,6 +103,7 @@ def test_train_writes_one_line_a_step(trained):
     assert len((trained / "history.csv").read_text().splitlines()) == 1 + 300
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_train_says_what_it_cost_and_what_was_reached(capsys):
     assert main([*TRAIN, *QUICK, "--batch", "5"]) == 0
@@ -140,6 +143,7 @@ def test_train_on_all_rows(capsys):
     assert "others" not in text
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_rows_kept_aside_do_not_touch_the_training():
     arguments = ["train", "data.csv", "--target", "y", *QUICK, "--seed", "5", "--backend", "numpy"]
@@ -186,7 +190,8 @@ def test_a_training_goes_on_by_one_flag(capsys):
     assert len(loss[0]) == 90
 
 
-@pytest.mark.some(3)
+@pytest.mark.whole
+@pytest.mark.some(6)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("backend", backends.NAMES)
 def test_a_named_backend_gives_the_same_bits_and_is_kept(backend, capsys):
@@ -272,6 +277,7 @@ def test_training_that_diverges(capsys):
     assert os.listdir("brickgrad-train") == []
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_training_that_ends_higher_than_it_began(capsys):
     Path("data.csv").write_text("a,y\n" + "".join(f"{i},{i * i}\n" for i in range(20)))
@@ -390,6 +396,7 @@ def test_a_folder_that_cannot_be_written(capsys, monkeypatch):
     assert message == f"brickgrad: locked{os.sep}x: Permission denied\n"
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("arguments", [[*TRAIN, *SMALL, "--steps", "1000000000"]])
 def test_ctrl_c_keeps_what_was_learned(arguments, start):
@@ -405,6 +412,7 @@ def test_ctrl_c_keeps_what_was_learned(arguments, start):
     load_task("brickgrad-train/model.json")
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("plain")
 def test_ctrl_c_while_starts_are_tried_keeps_a_net(monkeypatch, capsys):
     def stop(step):
@@ -465,6 +473,7 @@ def test_ctrl_c_at_the_start_of_the_second_way_of_the_demo_says_what_is_kept(mon
     load_task("brickgrad-demo/model.json")
 
 
+@pytest.mark.some(3)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("moment", ["trial", "print_verdict", "write_results"])
 def test_ctrl_c_after_training_says_what_is_kept(monkeypatch, capsys, moment):
@@ -490,6 +499,7 @@ def no_training(*arguments, **settings):
     raise KeyboardInterrupt
 
 
+@pytest.mark.whole
 @pytest.mark.some(2)
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize("train_by", [no_step, no_training])
@@ -502,6 +512,7 @@ def test_ctrl_c_before_the_first_step_says_so(monkeypatch, capsys, train_by):
     assert os.listdir("brickgrad-train") == []
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name != "posix", reason="Windows ends a program at once")
 def test_sigterm_leaves_no_half_written_file():
     code = (

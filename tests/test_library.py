@@ -120,6 +120,7 @@ def test_a_damaged_library_is_compiled_again(home: Path, commands: list[list[str
 ANOTHER = "int another(void) { return 1; }\n"
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("junk", ["junk", "half", "nothing", "another"])
 @pytest.mark.parametrize("is_named_after", [True, False])
 def test_a_file_that_was_not_made_here_is_not_loaded(
@@ -268,6 +269,7 @@ def called_until_it_rests(step: Replay) -> Any:
 JUNK = "for a; do case $before in -o) made=$a;; esac; before=$a; done; echo junk > $made"
 
 
+@pytest.mark.some(5)
 @pytest.mark.skipif(os.name == "nt", reason="runs shell scripts")
 @pytest.mark.parametrize(
     ("broken", "message"),
@@ -316,6 +318,7 @@ def is_running(process: int) -> bool:
     return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.some(2)
 @pytest.mark.skipif(os.name == "nt", reason="runs shell scripts")
 @pytest.mark.parametrize("is_deaf", [False, True], ids=["never compiles", "never says what it is"])
 def test_a_compiler_that_never_returns_is_stopped(
@@ -348,6 +351,7 @@ def test_a_compiler_that_never_returns_is_stopped(
     assert kept(home) == []
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_ctrl_c_ends_the_compiler_too(home: Path) -> None:
     broken = script(home, SLEEP)

@@ -103,14 +103,15 @@ def assert_same(singles, *args, **settings):
 PAIRS = [(work, "adam") for work in WORKS] + [("classes", optimizer) for optimizer in OPTIMIZERS]
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(24)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize(("work", "optimizer"), dict.fromkeys(PAIRS))
 def test_the_same_bits(work, optimizer, backend, singles):
     assert assert_same(singles, work, optimizer, backend) < 0.3
 
 
-@pytest.mark.some(6)
+@pytest.mark.whole
+@pytest.mark.some(12)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_the_same_bits_whatever_is_asked_for(settings, backend, singles):
@@ -120,6 +121,8 @@ def test_the_same_bits_whatever_is_asked_for(settings, backend, singles):
         assert share < 0.75 or settings == "an early stop"
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("backend", ["numpy", "c"])
 def test_a_checkpoint_in_the_middle_of_a_group_goes_on_to_the_same_bits(backend, tmp_path):
     whole = trained("classes", "adam", backend, batch_size=4)
@@ -129,6 +132,7 @@ def test_a_checkpoint_in_the_middle_of_a_group_goes_on_to_the_same_bits(backend,
     assert kept(*trained("classes", "adam", backend, resume=path, **settings)) == kept(*whole)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", ["python", "numpy", "c"])
 def test_a_step_that_diverges_is_not_taken_and_ends_the_history(backend):
     found = []
@@ -303,6 +307,7 @@ def test_as_many_are_taken_together_as_go_by_in_a_moment(unseen, least, most, mo
     assert least <= max(asked) <= most
 
 
+@pytest.mark.whole
 def test_auto_takes_them_together_once_it_runs_on_arrays(singles, monkeypatch):
     class Made(Work):
         """What is made beside is there at once, however busy the machine is."""
@@ -340,6 +345,7 @@ def test_ctrl_c_leaves_a_history_that_fits_the_parameters():
     assert weights == same
 
 
+@pytest.mark.whole
 def test_a_large_model_of_plain_sums():
     """Where nothing is an MLP of ours."""
     w = [[Value(0.01 * (i + j)) for i in range(3)] for j in range(2)]

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from browsers import chromium
 
 from web import lite
 from web.visited import served, visited
@@ -21,12 +20,6 @@ def address():
     lite.build()
     with served(lite.SITE) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 def texts(outputs):

@@ -85,6 +85,7 @@ def a_net(kind):
     return net, loss, target
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("kind", range(len(NETS)))
 def test_a_step_from_other_numbers_is_that_of_the_engine(kind):
     """Every number, and every sentence."""

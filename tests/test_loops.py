@@ -57,7 +57,7 @@ def backward(program: Program) -> list[Loop]:
     return made(program, lower(program))
 
 
-@pytest.mark.some(2)
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", GRAPHS)
 def test_results_and_gradients_are_what_eager_has(name: str) -> None:
     seen = recorded(GRAPHS[name]())

@@ -339,7 +339,7 @@ class Masked(Module):
         return known[0] if x[0] > 0 else known[0] - INF
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(18)
 @pytest.mark.parametrize("backend", ["auto", *backends.NAMES])
 @pytest.mark.parametrize("batch_size", [None, 1, 2])
 @pytest.mark.parametrize(

@@ -68,6 +68,7 @@ def test_three_axes_of_every_kind(kinds):
     check(draw, tuple(draw.randint(2, 4) for _ in kinds), kinds)
 
 
+@pytest.mark.whole
 @given(
     st.lists(st.tuples(st.integers(1, 4), st.sampled_from(KINDS)), max_size=5),
     st.randoms(use_true_random=False),

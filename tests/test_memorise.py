@@ -41,6 +41,8 @@ def test_random_inputs_of_a_share_of_the_rows():
     assert abs(pstdev(after) - pstdev(before)) < 0.01
 
 
+@pytest.mark.whole
+@pytest.mark.some(2)
 @pytest.mark.parametrize("noise", [random_inputs, random_labels])
 def test_noise_of_more_rows_keeps_that_of_fewer(noise):
     data = digits()
@@ -69,6 +71,7 @@ def line_of(weights: list[float], bias: float) -> MLP:
     return net
 
 
+@pytest.mark.whole
 def test_the_search_finds_what_lies_near_a_straight_border():
     """From x the nearest border is abs(w x + b) / sum(abs(w)) away, in the largest number."""
     rng, weights, bias, radius = random.Random(0), [0.5, -1.5, 1.0], 0.2, 0.3
@@ -124,7 +127,7 @@ def losses_of_unrolled(xs):
     return losses
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @pytest.mark.parametrize("every", [1, 2, 4])
 def test_sensitivity_is_that_of_one_graph_of_all_steps(every):
     xs = [list(map(Value, x)) for x in XS]
@@ -138,6 +141,7 @@ def test_sensitivity_is_that_of_one_graph_of_all_steps(every):
     assert net.state_dict() == pytest.approx(like.state_dict(), rel=1e-12)
 
 
+@pytest.mark.whole
 def test_sensitivity_is_that_of_trainings_on_other_data():
     def loss_after(i, k, change):
         xs = [list(x) for x in XS]

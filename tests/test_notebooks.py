@@ -52,7 +52,7 @@ def test_what_is_stored(name):
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 
-@pytest.mark.some(14)
+@pytest.mark.whole
 @pytest.mark.filterwarnings("default")  # those of the kernel's own machinery
 @pytest.mark.parametrize("name", NAMES)
 def test_every_cell_runs(name, monkeypatch):

@@ -82,7 +82,7 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 every_way = pytest.mark.usefixtures("_way")
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(15)
 @every_way
 @pytest.mark.parametrize("op", SINGLE, ids=repr)
 def test_each_row_at_its_points(op: Any) -> None:
@@ -90,7 +90,7 @@ def test_each_row_at_its_points(op: Any) -> None:
     Ran(lambda: [apply(op, *point) for point in points], flat(points)).check()
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(28)
 @pytest.mark.parametrize("few", [0, 10**9], ids=["arrays", "numbers"])
 @pytest.mark.parametrize("op", SINGLE, ids=repr)
 def test_each_row_at_special_values(op: Any, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +185,7 @@ def test_every_loss(name: str, fused: bool) -> None:
     ).check()
 
 
+@pytest.mark.some(2)
 @every_way
 @pytest.mark.parametrize("steps", [1, 7])
 def test_a_recurrent_net(steps: int) -> None:
@@ -206,6 +207,7 @@ def test_a_recurrent_net(steps: int) -> None:
     Ran(run, flat([row for x in xs for row in x]), [0.1 * k for k in range(20)]).check()
 
 
+@pytest.mark.some(3)
 @every_way
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [1, 2, 3])
@@ -260,6 +262,7 @@ def test_a_sparse_net(examples: int) -> None:
     Ran(run, flat(xs)).check()
 
 
+@pytest.mark.some(3)
 @every_way
 @pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize("causal", [True, False])
@@ -400,7 +403,7 @@ def test_an_operation_of_a_user_runs_in_numpy() -> None:
 CALM = ["add", "sub", "mul", "neg", "tanh", "sin", "cos", "sigmoid", "softplus", "gelu", "atan"]
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @every_way
 @settings(max_examples=60)
 @given(st.data())

@@ -12,7 +12,7 @@ from pathlib import Path
 import differences
 import mpmath as mp
 import pytest
-from bounds import FORWARD_ULPS, condition, numbers, off, powers
+from bounds import EDGES, FORWARD_ULPS, condition, inside, numbers, off, powers
 from differences import TORCH, by_torch
 from oracles import COMPLEX, EXACT, SPECIAL, close, on_complex, torch_functions, ulps
 
@@ -71,10 +71,12 @@ class Worst:
 FORWARD, SLOPES = "forward against mpmath", "partials against mpmath"
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("op", [op for op in LIBRARY if op.arity == 1], ids=repr)
 def test_results_of_one_operand_against_mpmath(op, amount, figure):
     worst = Worst(figure, op.name)
-    for x in numbers(op, 0, amount(40, 150, 5_000)):
+    edges = [x for edge in EDGES for x in (edge, -edge) if inside(op, x)]
+    for x in [*numbers(op, 0, amount(40, 150, 5_000)), *edges]:
         for k, got in enumerate(op.forward((x,))):
             kind, error, bound, unit = off(op, k, x, got)
             worst.check(("a2", "a3")[k], (FORWARD, SLOPES)[k] + kind, error, bound, unit)

@@ -122,7 +122,7 @@ def test_settings_that_are_turned_between_steps(name, skip):
     assert_steps_of_torch(SGD, options, skip=skip, changes=TURNED[name].items())
 
 
-@pytest.mark.some(8)
+@pytest.mark.some(24)
 @pytest.mark.parametrize("backend", ["python", "numpy", "wasm", "c"])
 @pytest.mark.parametrize("name", TURNED)
 def test_settings_that_are_turned_while_steps_are_replayed(name, backend):

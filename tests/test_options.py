@@ -21,7 +21,7 @@ def test_options_are_written_whole(trained, capsys):
     [
         (
             ["demp"],
-            "no command 'demp', did you mean 'demo'? There are: demo, train, look, predict,",
+            "no command 'demp', did you mean 'demo'? There are: demo, train, sweep, look, predict,",
         ),
         (["demo", "--what"], "no option '--what'. There are: --out, --seed"),
         (["train", "--targt=y", IRIS], "no option '--targt', did you mean '--target'? There are:"),

@@ -55,7 +55,7 @@ def test_no_stream_is_no_error(monkeypatch):
         assert lost() is None
 
 
-@pytest.mark.some(4)
+@pytest.mark.whole
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_letters_that_the_output_lacks_do_not_stop_a_command(tmp_path, encoding):
     """As on Windows, where what goes into a file or a pipe is cp1252."""
@@ -87,7 +87,8 @@ def _data(tmp_path, monkeypatch):
     Path("data.csv").write_text("a,y\n" + "".join(f"{k * 7 % 13},{k * k}\n" for k in range(40)))
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
+@pytest.mark.some(4)
 @pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
 @pytest.mark.usefixtures("_data")
 @pytest.mark.parametrize("pipe", ["{} | head -1", "{} 2>&1 | head -1"])
@@ -128,6 +129,7 @@ def test_a_training_onto_a_full_disk_is_not_lost():
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.whole
 @pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
 @pytest.mark.usefixtures("_data", "plain")
 def test_answers_without_a_place_to_go():

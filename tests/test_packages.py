@@ -34,6 +34,18 @@ def test_the_version_is_one():
     assert f"abstract: {PROJECT['description']}.\n" in citation
 
 
+def test_the_versions_of_python_are_named_from_the_first_on():
+    """Those whose tests were run; docs/install.md says how."""
+    named = [c.removeprefix("Programming Language :: Python :: ") for c in PROJECT["classifiers"]]
+    minors = [int(name.removeprefix("3.")) for name in named if name.startswith("3.")]
+    first = int(PROJECT["requires-python"].removeprefix(">=3."))
+    assert minors == [*range(first, first + len(minors))] != []
+    assert first == packages.LEAST
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    assert all(f"| CPython 3.{minor}" in page for minor in minors)
+
+
+@pytest.mark.whole
 def test_this_python_is_among_those_to_try():
     found = packages.pythons()
     assert found[f"3.{sys.version_info[1]}"] == sys.executable
@@ -66,6 +78,7 @@ def quick(monkeypatch, tmp_path):
     return rows
 
 
+@pytest.mark.whole
 def test_a_row_that_fails_is_told_with_the_end_of_what_it_said(quick, capsys):
     quick(good="pass", bad="print('about to'); raise SystemExit('it broke')", last="pass")
     assert packages.main(["good", "bad", "last"]) == 1
@@ -78,6 +91,7 @@ def test_a_row_that_fails_is_told_with_the_end_of_what_it_said(quick, capsys):
     assert packages.main(["good"]) == 0
 
 
+@pytest.mark.whole
 def test_a_program_that_an_extra_should_bring_is_missed(quick, capsys, monkeypatch):
     quick()
     row = packages.Row("bare", alone=(("no-such-program",),))
@@ -91,6 +105,7 @@ def test_a_row_that_is_not_there(capsys):
     assert capsys.readouterr().err.startswith("no row 'numpi'. There are: ")
 
 
+@pytest.mark.whole
 def test_packages_that_cannot_be_built(monkeypatch, capsys):
     def build(room):
         raise subprocess.CalledProcessError(1, ["build", "it"], output="no network")

@@ -46,12 +46,13 @@ class Tags(HTMLParser):
             self.title = data
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("text", [*HOSTILE, *ENDINGS], ids=lambda text: ascii(text[:20]))
 def test_hostile_labels_add_no_tags_and_survive_as_data(text):
     plain, hostile = (steps(Value(3.0, label) * 2.0) for label in ("plain", text))
     found = Tags(hostile.html)
     assert len(found.tags) == len(Tags(plain.html).tags)
-    known = {**json.loads(hostile.to_json()), "picture": svg(hostile.picture)}
+    known = {**json.loads(hostile.to_json()), "picture": svg(hostile.picture, is_alone=False)}
     assert json.loads(record_of(hostile.html)) == known
 
 
@@ -178,6 +179,7 @@ def test_a_record_that_is_too_large_is_refused(monkeypatch):
         record_of(text)
 
 
+@pytest.mark.whole
 def test_without_scripts_a_large_net_is_shown_in_few_cards():
     net = MLP(4, [16, 16, 3], "tanh", seed=0)
     step = steps(mse(net([1.0, 2.0, 3.0, 4.0])[0], 1.0), net.named_parameters())

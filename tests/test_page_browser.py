@@ -4,7 +4,7 @@ import re
 from functools import partial
 
 import pytest
-from browsers import at, chromium, content, go
+from browsers import at, content, go
 from hostile import HOSTILE
 
 from engine.functions import dot
@@ -107,12 +107,6 @@ def wrong_order():
     return mistake(c + c, ORDER)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
 def show(browser, tmp_path):
     """Opens what was recorded; afterwards: no error, no request but for the file."""
@@ -160,6 +154,7 @@ NEWER = """() => {  // built in since 2021
 }"""
 
 
+@pytest.mark.whole
 def test_a_browser_of_2020_opens_a_page_and_goes_through_it(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1200, "height": 720})
     for number, make in enumerate((a_run, wrong_order, a_live_step)):
@@ -220,6 +215,7 @@ def number(x):
     return f"{x:.4f}" if x == 0 or 1e-4 <= abs(x) < 1e5 else f"{x:.2e}"
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize(
     "make", [a_step, a_shared_number, a_run, *(pytest.param(OWN[name], id=name) for name in OWN)]
 )
@@ -256,6 +252,7 @@ def test_after_every_event_the_cards_have_the_numbers_of_the_json(show, make):
             assert shown["answer"] == f"{event[key[event['kind']]]:.4g}"
 
 
+@pytest.mark.some(10)
 @pytest.mark.parametrize("name", OWN)
 def test_every_level_shows_a_graph_of_ones_own_to_its_end(show, name):
     page = show(OWN[name]())
@@ -270,6 +267,7 @@ def test_every_level_shows_a_graph_of_ones_own_to_its_end(show, name):
         assert len(page.evaluate(WALK)) == len(content(page)["events"])
 
 
+@pytest.mark.whole
 def test_a_graph_too_long_to_draw_whole_is_told_to_its_end(show):
     page = show(a_chain(600))
     assert len(page.evaluate(WALK)) == len(content(page)["events"])
@@ -289,6 +287,7 @@ THERE_AND_BACK = """() => {
 }"""
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("make", [a_step, a_shared_number, wrong_order])
 def test_back_is_as_it_was_before(show, make):
     page = show(make())
@@ -338,6 +337,7 @@ def test_keys_step_and_stay_inside_the_frame(browser):
     page.close()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("off", "verdict"), [(0.0, "Right"), (1.0, "Off by 1:")])
 def test_predict_first_hides_the_number_and_judges(show, off, verdict):
     page = show(a_shared_number())
@@ -365,6 +365,7 @@ VISIBLE = """() => {
 }"""
 
 
+@pytest.mark.whole
 @pytest.mark.parametrize("detail", ["all", "0"])
 def test_no_answer_stands_anywhere_while_it_is_asked_for(show, detail):
     page = show(a_step())
@@ -397,6 +398,7 @@ def test_the_loss_is_asked_for_once(show):
     assert not page.locator(".guess").is_visible()
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("typed", ["abc", "1.2.3", ""])
 def test_what_is_no_number_is_not_compared(show, typed):
     page = show(a_shared_number())
@@ -492,6 +494,7 @@ def test_both_runs_of_a_mistake_show_the_first_number_that_differs(show):
     ]
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize("name", [ORDER, "= instead of +=", "forgotten zero_grad"])
 @pytest.mark.parametrize("width", [1280, 1600])
 def test_both_results_of_a_mistake_are_in_view(show, name, width):
@@ -509,6 +512,7 @@ SLOPES = """() => Object.fromEntries([...document.querySelectorAll('.edge .parti
   [slope.parentElement.id, slope.textContent]))"""
 
 
+@pytest.mark.whole
 def test_every_step_of_a_run_can_be_opened(show):
     run = a_run()
     page = show(run)
@@ -542,6 +546,7 @@ def test_a_large_net_opens_in_summaries(show):
     assert "blame" in "".join(page.locator(".share").all_text_contents())
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize(
     "label", [*HOSTILE[:-1], "</script><script>alert(1)</script>", "<img src=x onerror=alert(1)>"]
 )
@@ -553,6 +558,7 @@ def test_hostile_labels_are_text_and_nothing_runs(show, label):
     assert page.locator(".words").count() == 1
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(("width", "theme"), [(380, "light"), (1600, "dark")])
 @pytest.mark.parametrize("make", [a_step, a_run, wrong_order])
 def test_axe_finds_nothing(show, make, width, theme):
@@ -567,6 +573,7 @@ def test_axe_finds_nothing(show, make, width, theme):
         assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("width", [380, 900, 1600])
 def test_nothing_is_wider_than_the_window(show, width):
     page = show(a_step(), viewport={"width": width, "height": 800})
@@ -657,6 +664,7 @@ def test_a_drag_moves_the_picture_with_the_mouse_and_opens_no_box(show):
     assert page.locator(".box.closed").count() == closed - 1
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("turn", "closer"), [(-300, True), (300, False)])
 def test_the_wheel_zooms_around_the_pointer(show, turn, closer):
     page = show(a_step(), viewport={"width": 900, "height": 800})
@@ -710,6 +718,7 @@ def test_n_and_p_go_from_layer_to_layer(show):
     assert at(page) == 0
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("step", [0, 3, 7])
 def test_a_click_on_the_loss_curve_opens_that_step(show, step):
     page = show(a_run())
@@ -719,6 +728,7 @@ def test_a_click_on_the_loss_curve_opens_that_step(show, step):
     assert page.locator("#run output").inner_text().startswith(f"{step + 1} of 8, loss ")
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("width", [380, 1600])
 def test_the_loss_curve_has_numbers_that_can_be_read(show, width):
     run = a_run()
@@ -732,6 +742,7 @@ def test_the_loss_curve_has_numbers_that_can_be_read(show, width):
     assert words in chart.locator("figcaption").inner_text()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(
     ("data", "loss", "outputs", "key"),
     [
@@ -764,6 +775,7 @@ def test_closed_neurons_tell_the_classes(show):
     assert sorted(names) == ["data"] * 3 + ["setosa", "versicolor", "virginica"]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("width", [380, 1600])
 def test_the_legend_opens_and_can_be_read_to_its_end(show, width):
     page = show(a_shared_number(), viewport={"width": width, "height": 800})
@@ -808,6 +820,7 @@ def line_in_view(page):
     return page.evaluate(IN_VIEW)
 
 
+@pytest.mark.some(9)
 @pytest.mark.parametrize("width", [380, 900, 1440])
 @pytest.mark.parametrize("make", [a_run, lambda: a_step((8, 8, 1)), lambda: a_step(mistake=ORDER)])
 def test_a_jump_brings_the_line_of_the_transcript_into_view(show, make, width):
@@ -847,6 +860,7 @@ def test_after_the_update_gradients_are_said_to_be_old(show):
         assert note.is_visible() == (position > kinds.index("update"))
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("width", [380, 900])
 def test_both_pictures_of_a_mistake_can_be_zoomed(show, width):
     page = show(wrong_order(), viewport={"width": width, "height": 800})
@@ -865,6 +879,7 @@ def test_nothing_moves_when_a_step_is_told_in_more_words(show):
         assert page.locator(".stage").bounding_box() == stage
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("x", [0.0, -0.0, 1.0, -2.5, 0.00012345, 123456.0, 1e-5, 2.00005, 0.5e300])
 def test_numbers_are_written_as_python_writes_them(show, x):
     page = show(steps(Value(1.0, "a") * 2.0))

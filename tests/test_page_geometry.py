@@ -89,7 +89,7 @@ def size_of_text(text):
     return left, y - 0.7 * size, wide, 0.7 * size
 
 
-@pytest.mark.some(10)
+@pytest.mark.some(40)
 @pytest.mark.parametrize("seed", range(NETS))
 def test_no_arrow_of_the_whole_picture_meets_a_card_or_the_label_of_another(seed):
     loss, named = random_net(seed)

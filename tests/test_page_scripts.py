@@ -72,6 +72,7 @@ def test_the_record_is_unpacked_to_the_last_letter(call):
 STRATEGIES = [zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE, zlib.Z_FIXED]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("level", [0, 1, 9])
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_every_kind_of_block_is_unpacked(call, level, strategy):
@@ -428,6 +429,7 @@ def test_a_gradient_that_replaces_another_is_said_to(call):
     assert signs == {"+": True, "replaced by": False}
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(("old", "new", "sign"), [
     (1e9, 1e9 + 1.9, "+"),  # 1e-9 of them
     (1e9, 1e9 + 3.0, "replaced by"),
@@ -442,6 +444,7 @@ def test_rounding_replaces_nothing(call, old, new, sign):
     assert call("TILES.backward", e | {"old": old, "new": new}, story)[7] == sign
 
 
+@pytest.mark.whole
 def test_tiles_of_the_other_events(call):
     known = document(a_step())
     last = known["events"][-1]

@@ -5,7 +5,7 @@ from functools import cache
 from math import log
 
 import pytest
-from browsers import at, chromium, content, go
+from browsers import at, content, go
 
 from engine.pictures.steps import steps
 from engine.value import Value
@@ -44,12 +44,6 @@ def a_mistake():
 
 
 PAGES = {"step": a_step, "run": a_run, "mistake": a_mistake}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
@@ -136,7 +130,7 @@ def test_the_caption_has_room_for_every_event(show, name, width, height):
     assert page.evaluate(CLIPPED) == []
 
 
-@pytest.mark.some(1)
+@pytest.mark.some(6)
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_predict_first_has_room_for_question_and_answer(show, width, height):
     page = show(a_step(), width, height)
@@ -203,6 +197,7 @@ ABOUT = """() => [...document.querySelectorAll('.stage')].map(stage => {
 })"""
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_both_pictures_of_a_mistake_show_what_the_step_is_about(show, width, height):
     page = show(a_mistake(), width, height)
@@ -220,6 +215,7 @@ AT_LINE = """() => {
 }"""
 
 
+@pytest.mark.some(6)
 @pytest.mark.parametrize(("width", "height"), SIZES)
 def test_the_transcript_is_open_at_the_line_that_is_told(show, width, height):
     page = show(a_mistake(), width, height)
@@ -229,6 +225,7 @@ def test_the_transcript_is_open_at_the_line_that_is_told(show, width, height):
         page.wait_for_function(AT_LINE)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("above", [0, 4000])
 @pytest.mark.parametrize("name", ["forgotten zero_grad", "learning rate too high"])
 def test_so_it_is_in_a_notebook(browser, name, above):
@@ -273,6 +270,7 @@ def infinite(x):
     return steps(w * 10.0 - 1.0, {"w": w})
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("x", "typed", "verdict"),
     [

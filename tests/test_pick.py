@@ -97,7 +97,7 @@ def test_the_order_of_a_backward_does_not_depend_on_the_index():
     def order(k):
         x = Value(0.5, "x")
         rows = [x.exp(), x.sin(), x.tanh()]
-        return [v.op.name for v in pick(rows, k).sweep() if v.op]
+        return [v.op.name for v in pick(rows, k).adjoints() if v.op]
 
     assert order(0) == order(1) == order(2) == ["exp", "sin", "tanh", "pick"]
 
@@ -259,6 +259,7 @@ def words(count, lengths=(4, 5, 7), letters=9):
     return [[RNG.randrange(letters) for _ in range(RNG.choice(lengths))] for _ in range(count)]
 
 
+@pytest.mark.some(2)
 @each_backend
 def test_words_of_one_length_are_recorded_once(backend):
     model = Bigrams()
@@ -412,6 +413,7 @@ def programs(draw):
     ]
 
 
+@pytest.mark.whole
 @quick
 @given(programs(), st.lists(st.lists(st.integers(-6, 5), min_size=3, max_size=3), min_size=2))
 def test_random_programs_have_the_bits_of_eager(steps, calls):

@@ -14,7 +14,6 @@ from threading import Thread
 from urllib.request import urlopen
 
 import pytest
-from browsers import chromium
 from scripts import running
 
 from web import playground, pyodide, runner
@@ -68,19 +67,21 @@ def test_a_link_of_python_is_read_by_the_page_and_one_of_the_page_by_python(page
     assert zlib.decompress(padded, wbits=-15).decode() == text
 
 
-@pytest.mark.parametrize(
-    ("hash", "words"),
-    [
-        ("#code=%", "damaged"),
-        ("#code=AAAA", "damaged"),
-        (link("print(1)").partition(".html")[2][:-4], "damaged"),  # cut off
-        (packed(b"\xff\xfe"), "damaged"),  # no UTF-8
-        (packed(b"a" * (MOST_CODE + 1)), "too long"),
-        (packed(b"\0" * 100_000_000), "too long"),  # of 130 kB
-        ("#code=" + "A" * 1_000_000, "too long"),
-    ],
-)
-def test_a_broken_or_hostile_link_ends_in_plain_words(page_link, hash, words):
+HOSTILE = {
+    "no base64": (lambda: "#code=%", "damaged"),
+    "no deflate": (lambda: "#code=AAAA", "damaged"),
+    "cut off": (lambda: link("print(1)").partition(".html")[2][:-4], "damaged"),
+    "no UTF-8": (lambda: packed(b"\xff\xfe"), "damaged"),
+    "a letter too long": (lambda: packed(b"a" * (MOST_CODE + 1)), "too long"),
+    "100 MB in 130 kB": (lambda: packed(b"\0" * 100_000_000), "too long"),
+    "1 MB": (lambda: "#code=" + "A" * 1_000_000, "too long"),
+}
+
+
+@pytest.mark.some(7)
+@pytest.mark.parametrize(("made", "words"), HOSTILE.values(), ids=HOSTILE)
+def test_a_broken_or_hostile_link_ends_in_plain_words(page_link, made, words):
+    hash = made()
     began = time.monotonic()
     answer = page_link(["read", hash])
     assert answer["as"] == "LinkError"
@@ -211,6 +212,7 @@ def test_an_error_that_came_of_another_tells_both_without_our_frames(run):
     assert "runner" not in error["calls"]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize(
     ("code", "line", "column"),
     [("x = 1\nprint(x\ny = 2\n", 2, 6), ("a b", 1, 3), ("if 1:\nprint(2)", 2, 1)],
@@ -255,6 +257,27 @@ def test_the_end_of_a_program_by_itself_is_no_error(run):
     assert run("raise KeyboardInterrupt") == [{"kind": "stopped"}]
 
 
+def test_what_a_program_does_to_pythons_own_names_ends_with_it(run):
+    assert run("import builtins\nbuiltins.print = None") == []
+    assert texts(run("print('here')")) == "here\n"
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize(
+    ("code", "plain"),
+    [
+        ('raise RuntimeError("can\'t start new thread")', "A page has no threads"),
+        ("raise OSError('emscripten does not support processes.')", "A page has no other programs"),
+        ("open('data.csv')", "A page has no files of yours"),
+        ("await 1", "A page cannot wait inside a program"),
+        ("raise OSError('disk')", ""),
+    ],
+)
+def test_what_a_page_lacks_is_said_in_plain_words(run, code, plain):
+    told = error_of(run(code))["plain"]
+    assert told.startswith(plain) if plain else told == ""
+
+
 def test_a_pad_asks_its_function_and_shows_the_answer(run):
     messages = []
     (made,) = run("pad(lambda pixels: sum(pixels), 'Draw')")
@@ -296,12 +319,6 @@ def built(tmp_path_factory):
     near = folder / "built.html"
     shutil.copy(build(), near)
     return near.rename(page)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 class Playground:
@@ -435,6 +452,7 @@ def test_a_program_that_asks_a_server_does_not_reach_it(tab):
     one.errors.clear()
 
 
+@pytest.mark.some(3)
 @WHOLE
 @pytest.mark.parametrize("number", range(6), ids=[example.name for example in examples()])
 def test_each_example_runs_to_its_end(shared, number):
@@ -542,6 +560,7 @@ def test_a_syntax_error_and_an_error_mark_their_line(shared):
     assert shared.page.locator(".wrong-line").count() == 0  # it was changed
 
 
+@pytest.mark.some(4)
 @WHOLE
 @pytest.mark.parametrize(
     ("code", "words"),
@@ -561,8 +580,17 @@ def test_a_syntax_error_and_an_error_mark_their_line(shared):
             "2.000000",
         ),
         ("print('next')", "next"),  # and the graph above is gone
+        ("x = 1", "The program came to its end, and printed nothing"),
+        ("import sys\nsys.exit('enough')", "The program ended itself: enough"),
+        ("größe, λ, 变 = 1, 2, 3\nprint(größe + λ + 变, '\\ud800')", "6"),
+        ("import threading\nthreading.Thread(target=print).start()", "no threads"),
+        ("import subprocess\nsubprocess.run(['ls'])", "no other programs"),
+        ("await 1", "Python cannot read this"),
     ],
-    ids=["recursion", "eval", "print", "memory", "input", "import", "million", "after"],
+    ids=[
+        *("recursion", "eval", "print", "memory", "input", "import", "million", "after"),
+        *("nothing", "exit", "unicode", "thread", "process", "await"),
+    ],
 )
 def test_hard_programs_end_in_plain_words(shared, code, words):
     assert words in shared.run(code)
@@ -658,6 +686,7 @@ def test_a_link_that_comes_while_python_starts_does_not_run_in_the_place_of_what
     assert one.page.locator("#foreign").is_visible()
 
 
+@pytest.mark.some(3)
 @WHOLE
 @pytest.mark.parametrize(
     ("hash", "words"), [("#code=%%%", "damaged"), (packed(b"\0" * 100_000_000), "too long")]
@@ -696,6 +725,80 @@ def test_what_was_typed_is_kept_through_examples_and_a_closed_tab(tab, built):
     one.page.goto(built.as_uri() + "#code=broken")
     one.page.reload()
     assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+
+
+@WHOLE
+def test_two_tabs_keep_what_was_typed_in_each(tab):
+    one = tab()
+    other = one.context.new_page()
+    other.goto(one.address)
+    for page, code in ((one.page, "first = 1"), (other, "second = 2"), (one.page, "third = 3")):
+        page.bring_to_front()
+        page.locator(".cm-content").click()
+        page.keyboard.press("Control+a")
+        page.keyboard.insert_text(code)
+        page.wait_for_timeout(500)  # it is stored
+    other.close()
+    one.page.reload()
+    assert one.page.locator(".cm-content").inner_text().strip() == "third = 3"
+    names = one.page.locator("#chooser optgroup").first.locator("option").all_inner_texts()
+    assert names == ["A neuron, changed", "A neuron, changed (2)"]
+    one.page.locator("#chooser").select_option(names[1])
+    assert one.page.locator(".cm-content").inner_text().strip() == "second = 2"
+
+
+@pytest.mark.some(4)
+@WHOLE
+@pytest.mark.parametrize("kept", ["{", "7", '[7, null, {"name": "a"}]', '[{"name": 1, "text": 2}]'])
+def test_damaged_drafts_cost_nothing(tab, kept):
+    one = tab()
+    one.page.evaluate("kept => localStorage.setItem('brickgrad-playground', kept)", kept)
+    one.page.reload()
+    assert "draw" in one.page.locator(".cm-content").inner_text()  # the first example
+    one.write("mine = 1")
+    one.page.wait_for_timeout(500)
+    one.page.reload()
+    assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+
+
+@WHOLE
+def test_stop_while_python_starts_runs_nothing(tab):
+    one = tab()
+    one.write("print('mine')")
+    one.page.locator("#run").click()
+    one.expect(one.status).to_contain_text("then your program runs")
+    one.page.locator("#stop").click()
+    one.ends("Ready.")
+    assert one.results.inner_text() == ""
+    assert one.run().strip() == "mine"
+
+
+@pytest.mark.some(3)
+@WHOLE
+@pytest.mark.parametrize("way", ["js", "js.self", "js.DedicatedWorkerGlobalScope.prototype"])
+def test_a_program_cannot_send_the_page_what_looks_like_its_runner(shared, way):
+    kinds = ["done", "ready", "crashed", "error", "constructor", "show"]
+    said = shared.run(
+        "import js\nfrom pyodide.ffi import to_js\n"
+        f"for kind in {kinds}:\n"
+        "    try:\n"
+        f"        {way}.postMessage(js.Object.fromEntries(to_js([['kind', kind]])))\n"
+        "    except Exception as error:\n"
+        "        print(kind, 'refused')\n"
+        "print('end')"
+    )
+    assert said.splitlines() == [*(f"{kind} refused" for kind in kinds), "end"]
+
+
+@WHOLE
+def test_a_paste_that_is_too_long_changes_nothing_and_says_so(tab):
+    one = tab()
+    one.write("mine = 1")
+    one.page.keyboard.insert_text("x" * 1_000_000)
+    one.expect(one.status).to_contain_text("at most 100,000 characters; this would make it 1,000")
+    assert one.page.locator(".cm-content").inner_text().strip() == "mine = 1"
+    one.page.keyboard.insert_text("0")
+    assert one.run("print('next')").strip() == "next"
 
 
 @WHOLE
@@ -752,6 +855,7 @@ STATES = {
 }
 
 
+@pytest.mark.some(4)
 @WHOLE
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(400, 800), (1280, 720)])

@@ -27,7 +27,7 @@ class Ran(ran.Ran):
     backend = c
 
 
-@pytest.mark.some(8)
+@pytest.mark.whole
 @pytest.mark.parametrize("wide", [False, True], ids=["its own registers", "wider than registers"])
 def test_c_is_right_on(processor: str, wide: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert c.machine().lanes == LANES[processor]

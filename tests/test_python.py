@@ -54,14 +54,15 @@ def check(make, graph: Graph, seeds=()):
 # --- the bits of eager mode ---------------------------------------------------
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(6)
 @KERNELS
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_graphs(make, graph):
     check(make, graph())
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
+@pytest.mark.some(4)
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.floats(-3, 3)))
@@ -69,7 +70,7 @@ def test_random_graphs(make, graph):
     check(make, graph)
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @KERNELS
 @quick
 @given(random_graphs([*OPS], st.sampled_from(SPECIAL)), st.sampled_from([1.0, 0.0, -0.0, 1e308]))
@@ -78,7 +79,7 @@ def test_random_graphs_of_special_values(make, graph, seed):
     check(make, graph, [seed] * len(of.outputs))
 
 
-@pytest.mark.some(2)
+@pytest.mark.whole
 @KERNELS
 @quick
 @given(random_graphs(["add", "sub", "mul", "relu", "dot", "max"], st.sampled_from(SPECIAL)))
@@ -86,7 +87,7 @@ def test_random_graphs_with_dead_parts_beside_infinities(make, graph):
     check(make, graph)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(12)
 @KERNELS
 @pytest.mark.parametrize("op", SINGLE, ids=lambda op: op.name)
 def test_each_row_at_special_values(make, op):
@@ -269,6 +270,7 @@ def test_long_expressions():
         check(Lines, (xs, f))
 
 
+@pytest.mark.whole
 @pytest.mark.some(4)
 @KERNELS
 @pytest.mark.parametrize(
@@ -288,6 +290,7 @@ def test_deep_graphs(make, levels, step, amount):
     check(make, ([x], f))
 
 
+@pytest.mark.some(2)
 @KERNELS
 def test_deep_graphs_without_gradients(make):
     x, w = Value(0.9), Value(0.5)
@@ -329,7 +332,8 @@ def test_wide_graphs_take_lists(monkeypatch):
     assert (bits(got[0]), bits(got[1])) == (bits(want[0]), bits(want[1]))
 
 
-@pytest.mark.some(4)
+@pytest.mark.whole
+@pytest.mark.some(8)
 @pytest.mark.parametrize(
     ("graph", "fused", "examples"),
     [

@@ -373,3 +373,30 @@ def test_the_lines_of_the_page_write_onnx_that_computes_the_same(dtype, tmp_path
     ours = [y.data for x in xs for y in net(x)]
     assert str(theirs.dtype) == dtype
     assert worst(ours, theirs.flatten().tolist()) <= {"float64": CLOSE, "float32": 1e-6}[dtype]
+
+
+def test_a_layer_that_is_there_twice_is_taken_twice():
+    act, linear = torch.nn.Tanh(), torch.nn.Linear(3, 3)
+    module = torch.nn.Sequential(linear, act, torch.nn.Linear(3, 3), act, linear).double()
+    for x in rows(3):
+        ours = [y.data for y in outputs(from_torch(module), x)]
+        assert worst(ours, module(tensor(x)).tolist()) < CLOSE
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: torch.nn.LazyLinear(2), "has no numbers yet"),
+        (lambda: torch.nn.Linear(2, 2, device="meta"), "has no numbers yet"),
+        (lambda: hooked(torch.nn.Linear(2, 2)), "has a hook"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Lazy modules")
+def test_layers_that_are_not_what_they_seem_are_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        from_torch(torch.nn.Sequential(make()))
+
+
+def hooked(layer):
+    layer.register_forward_hook(lambda layer, given, found: 2 * found)
+    return layer

@@ -116,6 +116,7 @@ def test_a_zero_passes_through_dots_as_in_backward():
         assert repr(sweep(recorded).grads[place]) == repr(value.grad)
 
 
+@pytest.mark.whole
 def test_a_deep_graph():
     x = Value(1.0)
     for _ in range(20_000):

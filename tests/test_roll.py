@@ -86,12 +86,14 @@ def compared(of):
     return zip([*got[0], *got[1]], [*outputs, *gradients], strict=True)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("graph", GRAPHS.values(), ids=GRAPHS)
 def test_graphs(graph):
     for got, want in compared(recorded(graph())):
         assert got == pytest.approx(want, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.whole
 @quick
 @given(random_graphs(EXACT, st.integers(-3, 3).map(float)))
 def test_random_graphs_of_small_integers_are_exact(graph):
@@ -108,6 +110,7 @@ def described(program: Program):
     return [(loop.op.name, loop.shape, loop.terms) for loop in program.loops]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("fused", [True, False])
 def test_moons_are_eleven_loops(fused):
     program = recorded(moons(fused), input_grads=False).program
@@ -126,6 +129,7 @@ def test_moons_are_eleven_loops(fused):
     ]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("fused", [True, False])
 def test_digits_are_eight_loops(fused):
     program = recorded(digits(fused), input_grads=False).program

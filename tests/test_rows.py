@@ -162,7 +162,7 @@ MODELS = {
 }
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(36)
 @pytest.mark.parametrize("count", [1, 2, 3, SIZE, SIZE + 1, SIZE + 2, 2 * SIZE + 1, 5 * SIZE + 3])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_blocks_have_the_numbers_of_the_rows(backend, count):
@@ -175,7 +175,7 @@ def test_blocks_have_the_numbers_of_the_rows(backend, count):
             assert repr(found) == repr(wanted), name
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("loss", "outputs", "target"),
@@ -465,6 +465,7 @@ def test_two_threads_at_once():
 # --- slopes -----------------------------------------------------------------------------------
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", ["eager", *BACKENDS])
 @pytest.mark.parametrize("count", [1, 3, SIZE, SIZE + 1, 5 * SIZE + 3])
 def test_slopes_are_those_of_the_rows(backend, count):
@@ -494,3 +495,18 @@ def test_slopes_of_ragged_rows_and_of_inputs_that_play_no_part():
     xs = [[1.0, 2.0], *[[float(k)] for k in range(60)]]
     found = EachRow(lambda x: w * x[0] * x[0], has_slopes=True).slopes(xs)
     assert found == [[6.0, 0.0], *[[6.0 * k] for k in range(60)]]
+
+
+@pytest.mark.parametrize(
+    ("missing", "want"),
+    [((), "numpy"), (("numpy",), "wasm"), (("numpy", "wasm"), "python")],
+)
+def test_rows_run_by_what_is_there_and_never_by_a_compiler(missing, want, monkeypatch):
+    runs = backends._runs
+    if not all(map(runs, ("numpy", "wasm"))):
+        pytest.skip("needs NumPy and wasmtime")
+    monkeypatch.setattr(backends, "_runs", lambda name: name not in missing and runs(name))
+    w, xs = Value(3.0), [k / 7 for k in range(40)]
+    each = EachRow(lambda x: (w * x).tanh() - x)
+    assert each(xs) == pytest.approx([math.tanh(3.0 * x) - x for x in xs], rel=1e-14, abs=1e-16)
+    assert each._replay.backend == want

@@ -545,6 +545,7 @@ def test_a_new_file_has_the_rights_of_any_new_file(model, path):
         assert path.stat().st_mode == other.stat().st_mode
 
 
+@pytest.mark.whole
 def test_a_killed_save_never_leaves_half_a_file(path, amount):
     code = (
         "import sys; from nn.module import MLP; from nn.save import save\n"

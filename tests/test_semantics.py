@@ -88,6 +88,7 @@ def test_a_long_chain_is_built_differentiated_copied_drawn_and_freed():
     assert len(draw(y).picture.nodes) <= 60
 
 
+@pytest.mark.whole
 def test_the_sum_of_many_losses():
     x = Value(1.0)
     losses = [x * float(i) for i in range(100_000)]

@@ -78,7 +78,7 @@ def trained(make, loss, ys, backend, xs=XS, steps=25, **settings):
     return history.loss, [p.data for p in model.parameters()], [p.grad for p in model.parameters()]
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(36)
 @pytest.mark.parametrize("backend", FASTER)
 @pytest.mark.parametrize("work", GROWING)
 def test_a_stretched_program_trains_to_the_same_bits(work, backend, shown, monkeypatch):
@@ -91,7 +91,7 @@ def test_a_stretched_program_trains_to_the_same_bits(work, backend, shown, monke
     assert not any(shown)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("work", GROWING)
 def test_auto_agrees_with_eager(work, shown):
     make, loss, ys, settings = GROWING[work]
@@ -117,6 +117,8 @@ UNEVEN = {
 }
 
 
+@pytest.mark.whole
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", FASTER)
 @pytest.mark.parametrize("then", UNEVEN.values(), ids=UNEVEN)
 def test_what_hangs_on_an_example_is_recorded_whole(then, backend, shown):
@@ -128,6 +130,7 @@ def test_what_hangs_on_an_example_is_recorded_whole(then, backend, shown):
         assert ours == pytest.approx(theirs, rel=1e-9)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", FASTER)
 def test_an_example_unlike_the_first_ones_is_recorded_whole(backend, shown):
     """Those that are shown grow evenly, and the thirtieth compares."""
@@ -139,6 +142,7 @@ def test_an_example_unlike_the_first_ones_is_recorded_whole(backend, shown):
     assert found[0] == pytest.approx(expected[0], rel=1e-9)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", FASTER)
 def test_an_embedding_is_stretched_and_bounds_are_asked_of_all(backend, shown):
     rows = [[Value(RNG.uniform(-1, 1)) for _ in range(2)] for _ in range(6)]
@@ -161,6 +165,7 @@ def test_an_embedding_is_stretched_and_bounds_are_asked_of_all(backend, shown):
     assert data == pytest.approx([v.data for v in flat], rel=1e-12)
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("backend", FASTER)
 def test_what_the_loss_reads_may_change(backend, shown):
     scale = {"of": 1.0}

@@ -71,6 +71,7 @@ def test_batches_with_replacement():
     assert len(drawn_by(fit, steps=7, batch_size=3, replacement=True)) == 21
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("settings", [{"batch_size": 4}, {"batch_size": 4, "replacement": True}])
 def test_a_seed_fixes_every_number(settings):
     def run(seed):

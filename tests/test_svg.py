@@ -1,16 +1,26 @@
 """The SVG: valid XML, everything in it once, no text over another, the same bytes each time."""
 
 import xml.etree.ElementTree as ET
-from itertools import combinations
+from collections.abc import Callable
+from itertools import combinations, product
 
 import pytest
 from hostile import HOSTILE
 from processes import printed
 
 from engine.functions import dot
-from engine.pictures.drawing.looks import DIRECTIONS, LOOKS, width_of
+from engine.pictures.drawing.looks import (
+    DARK,
+    DIRECTIONS,
+    GREY,
+    INK,
+    LOOKS,
+    PAPER,
+    VIOLET,
+    width_of,
+)
 from engine.pictures.drawing.picture import picture
-from engine.pictures.drawing.svg import svg
+from engine.pictures.drawing.svg import STYLE, svg
 from engine.pictures.texts import clipped, visible
 from engine.value import Value
 from nn.module import MLP
@@ -140,6 +150,38 @@ def test_the_page_is_white() -> None:
     assert first.get("fill") == "white"
 
 
+def test_each_colour_has_one_for_dark_pages() -> None:
+    loss, model = step()
+    painted = {
+        element.get(paint)
+        for limit in (60, 6)
+        for element in drawn(loss, model.named_parameters(), limit=limit).iter()
+        for paint in ("fill", "stroke")
+    }
+    assert painted - {None, "none"} <= DARK.keys()
+    for colour in painted & DARK.keys():
+        assert f'[fill="{colour}"]{{fill:{DARK[colour]}}}' in STYLE
+
+
+def light(colour: str) -> float:
+    """Its luminance, as WCAG has it."""
+    whole = "#ffffff" if colour == "white" else colour
+    parts = [int(whole[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(share * c for share, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("colour", [lambda x: x, DARK.get], ids=["light", "dark"])
+def test_letters_and_outlines_can_be_read_on_their_paper(colour: Callable[[str], str]) -> None:
+    papers = ["white", PAPER, *(look.fill for look in LOOKS.values() if look.fill != "none")]
+    strokes = [look.stroke for look in LOOKS.values() if look.stroke != "none"]
+    for least, inks in ((4.5, [INK, GREY, VIOLET]), (3.0, strokes)):
+        for ink, paper in product(inks, papers):
+            lights = sorted([light(colour(ink)), light(colour(paper))])
+            contrast = (lights[1] + 0.05) / (lights[0] + 0.05)
+            assert contrast >= least, (ink, paper, contrast)
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_texts(text: str) -> None:
     a, w = Value(1.0, label=text), Value(2.0)
@@ -151,7 +193,8 @@ def test_hostile_texts(text: str) -> None:
     shown = [shown for shown, *_ in text_areas(root)]
     assert clipped(visible(text)) in shown
     names = {element.tag.removeprefix(NAME) for element in root.iter()}
-    assert names <= {"svg", "g", "title", "desc", "rect", "path", "polygon", "text"}
+    assert names <= {"svg", "g", "title", "desc", "style", "rect", "path", "polygon", "text"}
+    assert [f"<style>{style.text}</style>" for style in root.iter(f"{NAME}style")] == [STYLE]
 
 
 @pytest.mark.whole
@@ -213,6 +256,7 @@ def places(root: ET.Element) -> list[tuple[str, ...]]:
     ]
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("limit", [60, 6])
 @pytest.mark.parametrize("factor", [-1.0, 1e3, 1e7, 1e-9, float("nan")])
 @pytest.mark.parametrize("direction", ["LR", "TB"])

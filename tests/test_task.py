@@ -146,6 +146,7 @@ def test_a_file_without_columns(tmp_path, flowers):
         load_task(path)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("classes", [False, True], ids=["amounts", "classes"])
 def test_mutated_files_give_an_error_that_names_them_or_a_step(tmp_path, amount, figure, classes):
     """What is accepted reads rows and answers them, or says why not, and takes a step."""

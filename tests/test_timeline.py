@@ -84,6 +84,7 @@ def unpacked(first, run):
     return {"nodes": nodes, "edges": edges, "events": events}
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize(("sizes", "activation", "loss", "optimizer"), [
     ([3, 3, 1], "tanh", mse, SGD),
     ([3, 3, 1], "relu", hinge, Adam),  # numbers that are dead in one step and not in another

@@ -106,6 +106,7 @@ def test_the_figures_of_a_trial(plan):
     assert {"accuracy", "loss on 30 others", "accuracy on 30 others"} < figures.keys()
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("keep_aside", [0.2, 0.0])
 def test_a_verdict_is_of_the_rows_kept_aside_where_there_are_some(keep_aside, capsys):
     plan = plan_for(iris(), (4,), keep_aside, 0)

@@ -77,7 +77,7 @@ FORMULAS = [
 ]
 
 
-@pytest.mark.some(6)
+@pytest.mark.some(24)
 @pytest.mark.parametrize("factor", [False, True])
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas_at_special_values(text, factor):
@@ -86,7 +86,7 @@ def test_formulas_at_special_values(text, factor):
         assert same(got, eval(careful(text), {**OPS, **CAREFUL}, {"x": x, "y": y})), (x, y)
 
 
-@pytest.mark.some(3)
+@pytest.mark.some(9)
 @pytest.mark.parametrize("y", [0.0, 0.5, 1.0, 2.0, 3.0, -1.0, math.inf])
 @pytest.mark.parametrize(
     "text",

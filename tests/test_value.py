@@ -272,6 +272,7 @@ def test_what_was_computed_from_it_is_a_float_too(x):
     for f in (
         *(lambda v: v * v + w * v, lambda v: v / w - v.exp(), lambda v: v**2 + v.relu() * w),
         *(lambda v: v * v * v, lambda v: (v - w) * v.log()),
+        *(lambda v: engine.dot([v, w], [v, 3], v), lambda v: engine.pick([v, w], 0) * v),
     ):
         v.zero_grad()
         same.zero_grad()
@@ -355,6 +356,9 @@ def test_parents_partials_and_micrograds_names():
     assert [type(p) for p in many.parents] == [Value, float, float, Value, float]
     assert many.partials == (3.0, None, None, 2.0, None)
     assert all(type(d) is float for d in engine.dot([x], [3]).partials[:1])
+    picked, constant = (engine.pick([5.0, x], Value(k)) for k in (1.0, 0.0))
+    assert (picked.parents, picked.partials) == ((x,), (1.0,))
+    assert (constant.parents, constant.partials) == ((5.0,), (None,))
 
 
 def test_texts():
@@ -607,6 +611,7 @@ def test_random_graphs_against_torch(seed):
         assert v.grad == pytest.approx(t.grad.item(), rel=1e-10, abs=1e-11 * scale)
 
 
+@pytest.mark.some(5)
 @pytest.mark.parametrize("seed", range(30))
 def test_backward_does_the_chain_rule_with_no_loss_of_its_own(seed):
     """The saved partials multiplied and added in exact fractions: the error stays tiny."""
@@ -665,6 +670,7 @@ def test_a_sort_is_the_same_every_time():
 # --- depth, width, memory -----------------------------------------------------------------------
 
 
+@pytest.mark.whole
 def test_a_chain_of_a_million_nodes(figure):
     gc.collect()
     gc.disable()
@@ -1008,6 +1014,7 @@ def test_pickle_saves_leaves_and_refuses_results():
     )
 
 
+@pytest.mark.whole
 def test_the_same_bits_in_every_process():
     program = (
         "import random; from engine import *; r = random.Random(7)\n"

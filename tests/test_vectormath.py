@@ -2,17 +2,18 @@
 
 import math
 import os
+import random
 import re
 import subprocess
 from collections.abc import Callable, Sequence
-from functools import cache
-from itertools import takewhile
+from functools import cache, partial
+from itertools import chain, product, takewhile
 from pathlib import Path
 
 import mpmath as mp
 import pytest
 import ran
-from bounds import exact, inside, numbers, off, powers
+from bounds import EDGES, exact, inside, numbers, off, powers
 from oracles import EXACT, SPECIAL, ulps
 
 from engine import functions as fn
@@ -66,7 +67,7 @@ class Ran(ran.Ran):
 def points(op: Op, count: int) -> list[float]:
     """Numbers of all sizes, evenly spread ones, and the neighbours of corners."""
     spread = [k / 61 for k in range(-250, 250)]
-    corners = [x * (1 + k * 2**-52) for x in CORNERS for k in (-2, -1, 0, 1, 2)]
+    corners = [x * (1 + k * 2**-52) for x in (*CORNERS, *EDGES) for k in (-2, -1, 0, 1, 2)]
     found = numbers(op, 1, count)
     return [*found, *(x for x in [*spread, *corners, *(-x for x in corners)] if inside(op, x))]
 
@@ -90,6 +91,7 @@ def run_all(rows: Sequence[tuple[Op, list[float]]]) -> list[list[tuple[float, fl
 class Right:
     language = "C"
 
+    @pytest.mark.whole
     def test_rows_keep_the_bounds_of_the_calculus_and_their_own(
         self, amount: Callable[..., int], figure: Callable[..., None]
     ) -> None:
@@ -127,6 +129,35 @@ class Right:
             assert z <= STATED["pow"], (x, y, z)
             assert max(dx, dy) <= 4, (x, y, dx, dy)
 
+    @pytest.mark.whole
+    @pytest.mark.parametrize("name", ["hypot", "atan2"])
+    def test_two_sides(self, name: str, amount: Callable[..., int]) -> None:
+        draw = random.Random(name)
+        sizes = (lambda: draw.uniform(-4, 4), lambda: math.ldexp(draw.uniform(-2, 2), size()))
+        size = partial(draw.randint, -1060, 1000)
+        pairs = [tuple(draw.choice(sizes)() for _ in "xy") for _ in range(amount(300, 9_000))]
+        special = [*product((*SPECIAL, 1e-160, -1e160), repeat=2)]
+        values = [[Value(x), Value(y)] for x, y in (*pairs, *special)]
+        done = Ran(lambda: [apply(OPS[name], *pair) for pair in values], [*chain(*values)])
+        for (x, y), got in zip(pairs, done.data, strict=False):
+            assert ulps(got, EXACT[name][0](mp.mpf(x), mp.mpf(y))) <= STATED[name], (x, y, got)
+        for at, got in zip(special, done.data[len(pairs) :], strict=True):
+            want = OPS[name].forward(at)[0]
+            assert is_same(got, want), (at, got, want)
+            assert want or math.copysign(1, got) == math.copysign(1, want), at
+
+    def test_whole_logs_and_roots_are_whole(self) -> None:
+        whole = [
+            *((OPS["log2"], [2.0**k for k in range(-1074, 1024)]),),
+            *((OPS["log10"], [10.0**k for k in range(23)]),),
+            *((OPS["cbrt"], [float(k**3) for k in range(-200, 201)]),),
+        ]
+        (twos, tens, roots) = ([z for z, _ in each] for each in run_all(whole))
+        assert twos == [*range(-1074, 1024)]
+        assert tens == [*range(23)]
+        assert roots == [*range(-200, 201)]
+
+    @pytest.mark.whole
     def test_special_values(self) -> None:
         tiny = [s * x for s in (1, -1) for x in (1e-320, 3e-310, 4e-17, 708.5, 709.9, 744.8, 1e9)]
         rows = [
@@ -148,7 +179,8 @@ class Right:
             assert is_same(got, want), (x, y, got, want)
             assert want or math.copysign(1, got) == math.copysign(1, want), (x, y)
 
-    @pytest.mark.some(5)
+    @pytest.mark.whole
+    @pytest.mark.some(10)
     @pytest.mark.parametrize("largest", [1e9, 1e16, -1.7e308, math.inf, math.nan])
     def test_numbers_far_from_0(self, largest: float) -> None:
         waves = fn.define(
@@ -202,7 +234,7 @@ def is_same(got: float, want: float) -> bool:
 class TestVectors:
     pytestmark = needs_compiler
 
-    @pytest.mark.some(4)
+    @pytest.mark.whole
     def test_loops_run_in_vector_registers(self, tmp_path: Path) -> None:
         """All but those of numbers far from 0, by what gcc says of itself."""
         if not is_gcc():
@@ -218,7 +250,7 @@ class TestVectors:
             is_vector = bool(found & {k + 1, k + 2})  # lines count from 1
             assert is_vector == ("NULL" not in body), body
 
-    @pytest.mark.some(4)
+    @pytest.mark.whole
     def test_no_function_of_c_is_called_but_for_numbers_far_from_0(self, tmp_path: Path) -> None:
         assembly = Path(tmp_path, "kernel.s")
         compiled(rows_as_text(), tmp_path, "-S", to=assembly)
@@ -288,6 +320,6 @@ def test_only_what_is_called_is_there() -> None:
 
 
 def test_each_function_says_how_far_it_may_be_off() -> None:
-    of_formulas = (ieee.FUNCTIONS.keys() & {*vectormath.names()}) | {"pow"}
+    of_formulas = {*ieee.FUNCTIONS, *ieee.OF_TWO} & {*vectormath.names()}
     assert set(STATED) == of_formulas | {"sigmoid", "sigmoid_slope", "softplus"}
     assert all(math.isfinite(ulp) and ulp < 5 for ulp in STATED.values())

@@ -1,4 +1,5 @@
 import itertools
+import math
 import random
 
 import pytest
@@ -24,6 +25,51 @@ def test_places_are_those_of_nested_loops(lengths):
 def test_a_repeated_view_stands_still_along_more_axes():
     assert View("v", 7, (2,), (3,)).repeated((2, 1)).places() == [7, 7, 10, 10]
     assert View("v", 0, (2,), (1,), (4, 9)).repeated((2,)).places() == [4, 4, 9, 9]
+
+
+@pytest.mark.parametrize(
+    ("view", "text"),
+    [
+        (View("v", 5, (3, 2), (2, 1)), "v[5 + 2i + j]"),
+        (View("v", 0, (3, 2), (0, 1)), "v[j]"),
+        (View("v", 0, (), ()), "v[0]"),
+        (View("v", 1, (2,), (1,), (9, 4, 7)), "v[(9, 4, 7)[1 + i]]"),
+        (View("v", 0, (12,), (1,), tuple(range(12))), "v[(0, 1, 2, 3, 4, 5, 6, 7, 8, ...)[i]]"),
+    ],
+)
+def test_a_view_says_where_it_stands(view, text):
+    assert str(view) == text
+
+
+@pytest.mark.parametrize(
+    ("view", "runs", "is_once"),
+    [
+        (View("v", 5, (), ()), [(5, 6)], True),
+        (View("v", 0, (4, 3), (3, 1)), [(0, 12)], True),
+        (View("v", 0, (3, 4), (1, 3)), [(0, 12)], True),
+        (View("v", 9, (4,), (-3,)), [(0, 1), (3, 4), (6, 7), (9, 10)], True),
+        (View("v", 0, (2, 3), (10, 1)), [(0, 3), (10, 13)], True),
+        (View("v", 0, (3, 3), (1, 1)), [(0, 5)], False),
+        (View("v", 0, (3,), (1,), (4, 2, 5)), [(2, 3), (4, 6)], True),
+        (View("v", 0, (3,), (1,), (4, 2, 4)), [(2, 5)], False),
+        (View("v", 2, (5000, 2), (3, 1)), [(2, 15001)], False),  # too many to be told apart
+    ],
+)
+def test_runs_are_the_stretches_of_memory_that_a_view_covers(view, runs, is_once):
+    assert view.runs() == (runs, is_once)
+
+
+@pytest.mark.some(8)
+@pytest.mark.parametrize("seed", range(200))
+def test_runs_hold_the_places_and_no_other(seed):
+    draw = random.Random(seed)
+    shape = tuple(draw.randint(1, 4) for _ in range(draw.randint(0, 3)))
+    view = View("v", 90, shape, tuple(draw.randint(-9, 9) for _ in shape))
+    runs, is_once = view.runs()
+    covered = {at for start, stop in runs for at in range(start, stop)}
+    assert covered == {*places(view)}
+    moving = [n for n, s in zip(shape, view.strides, strict=True) if s]
+    assert not is_once or len(covered) == math.prod(moving)
 
 
 @pytest.mark.some(8)

@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from browsers import chromium
 from scripts import running
 from taught import FOLDER, code_of
 
@@ -67,6 +66,8 @@ STRANGE = [
 ]
 
 
+@pytest.mark.whole
+@pytest.mark.some(4)
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.3, 0.4])
 @pytest.mark.parametrize(("function", "start"), [(valley, (1.0, -0.7)), *STRANGE])
 def test_twenty_steps_in_fog_are_those_of_the_engine(function, start, rate):
@@ -92,6 +93,7 @@ def test_twenty_steps_in_fog_are_those_of_the_engine(function, start, rate):
         assert got == pytest.approx(want, rel=1e-12, abs=1e-14)
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("rate", [0.05, 0.5])
 def test_all_points_walk_as_gradient_descent(rate):
     data, line = noisy_line(), Neuron(1, nonlin=False, seed=0)
@@ -113,6 +115,7 @@ def test_all_points_walk_as_gradient_descent(rate):
     assert [looked for looked, _ in found["heights"]] == [50 * n for n in range(41)]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("batch", [1, 7, 49])
 def test_a_batch_walks_as_the_engine_on_the_same_points(batch):
     (xs, ys), line = noisy_line(), Neuron(1, nonlin=False, seed=0)
@@ -211,6 +214,7 @@ def test_points_that_no_line_goes_through_are_refused(xs, ys, words):
         race_page((xs, ys))
 
 
+@pytest.mark.whole
 @pytest.mark.usefixtures("own_folder")
 def test_the_command_writes_the_pages(capsys):
     for name, make in PAGES.items():
@@ -243,12 +247,6 @@ def test_a_notebook_shows_the_page_in_a_frame():
 
 
 # --- in a browser ---------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
@@ -312,6 +310,7 @@ def test_keys_alone_walk_in_fog(show):
         assert cells(page)[0][1] == "0"
 
 
+@pytest.mark.whole
 def test_in_the_race_who_has_looked_at_fewer_points_steps(show):
     with show(PAGES["race"]()) as page:
         steps = []
@@ -396,6 +395,7 @@ LETTERS = """() => Math.min(...[...document.querySelectorAll('body *')]
   .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
 def test_all_of_it_is_seen_in_large_letters(show, name, size):
@@ -413,6 +413,7 @@ def test_all_of_it_is_seen_in_large_letters(show, name, size):
             assert button.bounding_box()["height"] >= (44 if button.inner_text() else 24)
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [SIZES[0], SIZES[-1]])
 @pytest.mark.parametrize("name", PAGES)

@@ -6,7 +6,15 @@ import struct
 import pytest
 from wat import of_text
 
-from engine.replay.backends.wasmbytes import OPCODES, Function, Module, bits, signed, unsigned
+from engine.replay.backends.wasm.bytes import (
+    OPCODES,
+    SHOWN,
+    Function,
+    Module,
+    bits,
+    signed,
+    unsigned,
+)
 
 wasmtime = pytest.importorskip("wasmtime")
 
@@ -64,3 +72,33 @@ def test_a_module_with_all_that_it_may_have() -> None:
 def test_data_may_lie_in_the_upper_half_of_memory() -> None:
     module = Module([], data=(2**31 + 8, b"x"))
     assert of_text(module.text()) == module.encoded()
+
+
+@pytest.mark.parametrize("x", [0.1, -0.0, 5e-324, math.inf, -math.inf, math.nan])
+def test_each_number_is_written_so_that_it_is_read_back(x: float) -> None:
+    function = Function("f", {}, "f64")
+    function.do(("f64.const", bits(x)))
+    module = Module([function], exported=["f"])
+    assert f"f64.const {x.hex() if math.isfinite(x) else x}" in module.text()
+    assert of_text(module.text()) == module.encoded()
+
+
+@pytest.mark.parametrize(("n", "last"), [(SHOWN, "i32.const 3"), (SHOWN + 7, ";; and 7 instr")])
+def test_of_long_code_the_begin_is_shown(n: int, last: str) -> None:
+    function = Function("f", {})
+    function.do(*[("i32.const", 3)] * n)
+    *_, line, end = function.text().splitlines()
+    assert line.strip().startswith(last)
+    assert end == ")"
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(5, "functions more"), (9, ";; and 4 functions more")]
+)
+def test_of_many_long_functions_the_first_are_shown(count: int, words: str) -> None:
+    functions = [Function(f"f{k}", {}) for k in range(count)]
+    for function in functions:
+        function.do(*[("i32.const", 3)] * SHOWN)
+    text = Module(functions, exported=[]).text()
+    assert (words in text) == (count > 5)
+    assert text.count("(func ") == 5

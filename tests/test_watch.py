@@ -242,7 +242,7 @@ def a_mistake(name, optimizer="sgd", seed=1):
     return model, watch(model, mse, (X, Y), OPTIMIZERS[optimizer](model.parameters()), mistake=name)
 
 
-@pytest.mark.some(4)
+@pytest.mark.some(16)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_leaves_everything_as_it_was(name, optimizer):
@@ -254,6 +254,7 @@ def test_a_mistake_leaves_everything_as_it_was(name, optimizer):
     assert (model.state_dict(), made.state_dict(), [p.grad for p in model.parameters()]) == before
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_the_first_number_that_differs_is_one(name):
     _, found = a_mistake(name)
@@ -273,6 +274,7 @@ def test_the_first_number_that_differs_is_one(name):
     assert found.right[-1]["loss_after"] != found.wrong[-1]["loss_after"]
 
 
+@pytest.mark.some(3)
 @pytest.mark.parametrize("name", MISTAKES)
 def test_partners_are_about_the_same(name):
     _, found = a_mistake(name)
@@ -498,6 +500,7 @@ def test_dots_with_constants(terms):
     assert len(steps.picture.nodes) == len(steps.nodes)
 
 
+@pytest.mark.whole
 def test_a_net_of_3000_parameters_is_collapsed():
     model = MLP(10, [50, 45, 2], "tanh", seed=0)
     x = [0.1 * i for i in range(10)]
@@ -552,6 +555,7 @@ class Running(Module):
 POINTS = [[0.1 * i, 0.2 - 0.05 * i] for i in range(10)], [0.3 * i - 1 for i in range(10)]
 
 
+@pytest.mark.whole
 def test_a_model_that_remembers_is_as_after_training():
     watched, plain = Running(), Running()
     run = watch(watched, mse, POINTS, SGD(watched.parameters(), lr=0.05), steps=3)
@@ -563,6 +567,7 @@ def test_a_model_that_remembers_is_as_after_training():
     assert [steps[-1]["loss_before"] for steps in run.steps] == history.loss
 
 
+@pytest.mark.whole
 def test_a_mistake_puts_the_state_of_a_model_back():
     for mistake in MISTAKES:
         model = Running()
@@ -581,6 +586,7 @@ TAKES = {
 }
 
 
+@pytest.mark.some(4)
 @pytest.mark.parametrize("name", TAKES)
 def test_a_model_that_takes_floats_takes_the_step_of_training(name):
     class Taking(Module):

@@ -17,6 +17,7 @@ output layer: 100 dots of 16 terms
 1 dot of 2 terms"""
 
 
+@pytest.mark.some(2)
 @pytest.mark.parametrize("fused", [True, False])
 def test_a_net_is_told_layer_by_layer(fused):
     assert in_words(recorded(moons(fused)).program) == MOONS

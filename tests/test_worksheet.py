@@ -171,6 +171,7 @@ def test_a_picture_with_anything_else_in_it_is_left_out(added, tmp_path):
         assert added not in each
 
 
+@pytest.mark.whole
 def test_a_spoilt_record_is_refused_or_read(tmp_path, amount):
     """Never an error of another kind, which the command would show as a traceback."""
     watched()

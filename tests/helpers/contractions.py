@@ -45,8 +45,11 @@ def summed(
     factors: Sequence[View],
     starts: Sequence[View],
     assign: str,
-) -> tuple[dict[str, list[float]], list[float]]:
-    """Numbers for each memory, and the result that they have."""
+) -> tuple[dict[str, list[float]], list[float], list[float]]:
+    """Numbers for each memory, the result that they have, and how far rounding may take it.
+
+    A sum of n terms is off by at most n * 2**-53 times the sum of their sizes; so are both of two.
+    """
     arrays = {
         view.memory: [draw.uniform(-1, 1) for _ in range(max(view.places()) + 1)]
         for view in (result, *factors, *starts)
@@ -58,8 +61,17 @@ def summed(
         start = sum(arrays[b.memory][first[b.memory][row]] for b in starts)
         at = first[result.memory][row]
         want[at] = start if assign == "=" else want[at] + start
+    sizes = [abs(x) + 2.0 for x in want]  # of two starts, each of 1 at most
     of = {view.memory: view.places() for view in (result, *factors)}
     for i in range(prod(result.shape)):
         product = prod(arrays[v.memory][of[v.memory][i]] for v in factors)
         want[of[result.memory][i]] += product
-    return arrays, want
+        sizes[of[result.memory][i]] += abs(product)
+    terms = prod(result.shape) // prod(outer) + 3
+    return arrays, want, [2 * terms * 2**-53 * size for size in sizes]
+
+
+def check_sums(found: Sequence[float], want: Sequence[float], off: Sequence[float]) -> None:
+    """Each number is that which is wanted, but for what rounding may take it off."""
+    for k, (x, y, most) in enumerate(zip(found, want, off, strict=True)):
+        assert abs(x - y) <= most, (k, x, y, most)

@@ -52,6 +52,7 @@ BITS = "tests/test_fuzz.py::test_python_replays_bit_for_bit"
 OTHERS = "tests/test_fuzz.py::test_other_backends_are_exact_up_to_rounding"
 CALLS = f"{REPLAYS} -k not (numpy or c] or [c or tensors or cycle or auto)"  # in Python
 IN_C = f"{OTHERS}[c]"
+OWN_ROWS = "tests/test_backends.py -k (of_something or two_is) and {}"  # rows that users define
 KINDS = "tests/test_kinds.py -k not training"
 WORLD = "tests/test_world.py -k module-python and ({})"
 RECORDS = (
@@ -121,15 +122,16 @@ TARGETS = {
     },
     "numpy": _own("engine/replay", "views backends/arrays backends/scalars backends/matmul "
                   "backends/ufuncs", f"{OTHERS}[numpy]", "tests/test_numpy.py"),
-    "c": _own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
-              "backends/ctext backends/contraction backends/ccontraction", IN_C, "tests/test_c.py"),
-    "wasm": {
-        f"engine/replay/backends/wasm{part}.py": Looked((
-            "tests/test_wasmbytes.py", "tests/test_wasm.py",
-        ))
-        for part in ("bytes", "math", "formula", "lanes", "walk", "loops", "contraction", "program",
-                     "several")
+    "c": {
+        **_own("engine/replay", "loops backends/infix backends/cformula backends/cloops "
+               "backends/ctext backends/contraction", IN_C, OWN_ROWS.format("c]"),
+               "tests/test_c.py"),
+        **_each("engine/replay/backends", "ccontraction", "tests/test_contraction.py", IN_C,
+                "tests/test_c.py"),
     },
+    "wasm": _each("engine/replay/backends/wasm", "bytes mathematics formula lanes walk loops "
+                  "contraction program several", "tests/test_wasmbytes.py",
+                  OWN_ROWS.format("wasm"), "tests/test_wasm.py"),
     "javascript": {
         f"engine/replay/backends/javascript.{kind}": Looked(PRINTED) for kind in ("py", "js")
     },
@@ -192,8 +194,8 @@ BY_HAND = {
         ("order[-1].adjoint = gradient", "order[-1].adjoint = 1.0"),
         ("for v in reversed(order):\n        g, x, y", "for v in order:\n        g, x, y"),
         ("            v.grad = g\n", "            v.grad += g\n"),
-        ("map(add, [v.grad for v in leaves], shares)", "shares"),
-        ("map(add, [v.grad", "map(lambda a, b: a - b, [v.grad"),
+        ("map(add, grads_of(leaves), shares)", "shares"),
+        ("map(add, grads_of", "map(lambda a, b: a - b, grads_of"),
         ("if type(x) is node and x.adjoint is not met:", "if type(x) is node:"),
         ("elif type(y) is node and y.adjoint is not met:", "elif False:"),
         ("elif g != 0 or not math.isfinite(v.data):", "elif False:"),
@@ -240,9 +242,11 @@ EQUIVALENT = {
     "watch.py: frame is first -> frame is not first": "which readers are known without a look",
     "op.py: len(columns) - 1 -> len(columns) - 2": "of one column the last, of more the second",
     "ccontraction.py: ' - ' -> ' + '": "the sign of a sum of zeros (DIFFERENCES.md)",
-    "wasmmath.py: depth += (text[k] == '(') - (text[k] == ')') -> "
+    "mathematics.py: depth += (text[k] == '(') - (text[k] == ')') -> "
     "depth -= (text[k] == '(') - (text[k] == ')')": "it is asked whether it is 0",
-    "wasmloops.py: len(self.axes) > 1 -> len(self.axes) <= 1": "a guess of speed",
+    "walk.py: k + 1 -> k - 1": "a pointer that is moved once more, before it is put back",
+    "program.py: view.table is None -> view.table is not None": "two answers, told apart as before",
+    "loops.py: len(self.axes) > 1 -> len(self.axes) <= 1": "a guess of speed",
     "contraction.py: 6 * results -> 7 * results": "a guess of speed",
     "contraction.py: steps * self.machine.lanes -> steps / self.machine.lanes": "a guess of speed",
     **{f"javascript.js: {what}": "where two formulas meet that are both right" for what in (
@@ -262,6 +266,7 @@ EQUIVALENT = {
     "javascript.js: const steps = Array.from({ length: 13 }, (_, n) => exp(-n * n / 4)); -> "
     "const steps = Array.from({ length: 14 }, (_, n) => exp(-n * n / 4));": "a step nobody reads",
     "flat.py: places[0] + len(places) -> places[0] - len(places)": "a way that is slower",
+    "arrays.py: factor and name != 'g' -> factor or name != 'g'": "a way that is slower",
     "check.py: i * GOLDEN -> i / GOLDEN": "1 / GOLDEN is 1 + GOLDEN: the same fractions",
 }
 # fmt: on
@@ -477,7 +482,7 @@ def by_hand() -> list[Mutant]:
 
 def copied(to: Path) -> None:
     """The engine, the nets, and what the tests need; compiled, to be known by their hashes."""
-    for part in ("engine", "nn", "tests", "benchmarks"):
+    for part in ("engine", "nn", "tests", "benchmarks", "docs"):
         shutil.copytree(ROOT / part, to / part, ignore=shutil.ignore_patterns("__pycache__"))
     (to / "pytest.ini").write_text(
         "[pytest]\npythonpath = . tests/helpers\nfilterwarnings = error\n"
