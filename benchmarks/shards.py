@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from benchmarks.__main__ import machine, versions
+from benchmarks.report import short
 from benchmarks.sweep import dask, processes
 from nn.loss import cross_entropy
 from nn.module import MLP
@@ -58,12 +59,12 @@ def main() -> None:
 def line(case: Case) -> str:
     """A net's line of the table."""
     alone = seconds(case)
-    cells = [f"{weights(case):,}", str(case.rows), f"{1e3 * alone:.3g}"]
+    cells = [f"{weights(case):,}", str(case.rows), short(1e3 * alone)]
     for make in (processes, dask):
         try:
             with make() as where:
                 there = seconds(case, **where, shards=WORKERS)
-            cells += [f"{1e3 * there:.3g}", f"{there / alone:.2g}x"]
+            cells += [short(1e3 * there), f"{short(there / alone)}x"]
         except ImportError:
             cells += ["not installed", ""]
     return f"| {' | '.join(cells)} |"
