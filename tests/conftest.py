@@ -85,7 +85,7 @@ def too_many(items):
     """What is beyond one case in n of the tests marked `some(n)`, the same ones in every run."""
     tables = defaultdict(list)
     for item in items:
-        if some := item.get_closest_marker("some"):
+        for some in item.iter_markers("some"):
             tables[item.parent.nodeid, item.originalname, *some.args].append(item)
     for (*_, n), cases in tables.items():
         cases.sort(key=lambda item: zlib.crc32(item.nodeid.encode()))
