@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from engine.files import write
 from engine.replay import backends
+from engine.replay.witness import outside
 from engine.sweep import set_each
 from nn.checks import finite
 from nn.files import (
@@ -134,7 +135,7 @@ def resume(
         warnings.warn(
             f"{path} goes on with {settings_of(optimizer)}, its training began with "
             f"{document['training']['optimizer']}: right if a callback changed the optimizer",
-            stacklevel=4,
+            stacklevel=outside(),
         )
     set_each("data", weights.values(), numbers)
     return state

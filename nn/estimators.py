@@ -14,6 +14,7 @@ from typing import Any
 from engine.functions import softmax
 from engine.modes import no_grad
 from engine.names import no_such
+from engine.replay.witness import outside
 from nn.by_recipe import train_by
 from nn.choosing import TrialInterrupted, chosen
 from nn.columns import Column, Reading
@@ -195,7 +196,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
         rows = _filled(rows, learning) if self.missing == "fill" else rows
         self.task_, scaled = prepared(rows, learning)
         for line in extremes(rows, scaled):
-            warnings.warn(line, stacklevel=3)
+            warnings.warn(line, stacklevel=outside())
         sizes = [*hidden, self.task_.outputs]
         self.model_ = MLP(len(rows.features), sizes, "tanh", init="xavier", seed=seed)
         training = self.model_, self.task_.loss, scaled, seed
@@ -204,7 +205,7 @@ class _Net(BaseEstimator):  # type: ignore[misc]
             self.recipe_ = chosen(recipe, *training, **settings)
             self.history_ = train_by(self.recipe_, *training, **settings)
         except TrialInterrupted as stopped:
-            warnings.warn(str(stopped), TrainingInterrupted, stacklevel=3)
+            warnings.warn(str(stopped), TrainingInterrupted, stacklevel=outside())
             self.recipe_, self.history_ = stopped.recipe, stopped.history
         self.n_iter_ = len(self.history_)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from os import PathLike, fspath
 from typing import Any
 
+from engine.replay.witness import outside
 from nn.columns import Reading
 from nn.dataset import DataError, Dataset, DataWarning, names_of
 from nn.finding import find
@@ -77,7 +78,7 @@ def load_csv(  # noqa: PLR0913 (settings, by keyword)
     except ValueError as error:
         raise ValueError(in_python(str(error))) from None
     for line in lines:
-        warnings.warn(DataWarning(in_python(line)), stacklevel=3)
+        warnings.warn(DataWarning(in_python(line)), stacklevel=outside())
     return filled(learned(rows))[0] if like is None else rows
 
 

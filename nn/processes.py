@@ -14,6 +14,7 @@ from typing import Any
 
 from engine import fork
 from engine.pictures.texts import visible
+from engine.replay.witness import outside
 
 LISTEN = 0.5  # seconds between two looks at what may have come: Ctrl-C, or a pool that broke
 LONGEST = 10_000  # letters of a text that is kept
@@ -129,5 +130,5 @@ def awaited(future: Any, executor: Any = None) -> Any:
                 f"no worker has answered for {PATIENCE:.0f} s: the executor may have none, or "
                 "they are at work still (Ctrl-C ends the wait)",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=outside(),
             )

@@ -10,6 +10,7 @@ from reprlib import repr as short
 from typing import Any, TypeVar, overload
 
 from engine.files import write
+from engine.replay.witness import outside
 from nn.checks import finite, size
 from nn.files import check_format, check_keys, check_type, parse, reading
 from nn.module import MLP, Module, is_activation
@@ -82,7 +83,7 @@ def load(path: str | Path, into: Module | None = None) -> Module:
     if meta:
         warnings.warn(
             f"{path} holds {short(list(meta))} beside the net: `nn.load_with_meta` gives both",
-            stacklevel=2,
+            stacklevel=outside(),
         )
     return module
 

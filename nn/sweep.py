@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.pictures.texts import many
+from engine.replay.witness import outside
 from nn.checks import size
 from nn.described import described, held_by, state_of
 from nn.history import INTERRUPTED, TrainingInterrupted
@@ -152,7 +153,7 @@ def sweep(
             raise failed from error.__cause__ if failed is error else error
     if ended == INTERRUPTED:
         words = f"sweep interrupted after {len(done)} of {many(len(wanted), 'run')}"
-        warnings.warn(words, TrainingInterrupted, stacklevel=2)
+        warnings.warn(words, TrainingInterrupted, stacklevel=outside())
     return _table(names, keys, wanted, done, ended, there)
 
 

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 import needs
 import pytest
 import sharded
+from executors import Deaf
 from sharded import Built, Counting, Frozen, Keeping, Letters, Line, Noisy, Unlike
 from trainings import available, iris_net, numbers, small_iris
 
@@ -425,6 +426,14 @@ def test_a_global_that_changes_is_found(monkeypatch, pool):
             executor=pool, backend="python",
         )  # fmt: skip
     assert seen[-1] == numbers(model)
+
+
+def test_an_executor_that_does_not_answer_is_said(monkeypatch):
+    monkeypatch.setattr("nn.processes.PATIENCE", 0.05)
+    net = iris_net()
+    with Deaf(2) as executor, pytest.warns(RuntimeWarning, match="no worker has answered") as said:
+        fit(net, cross_entropy, small_iris(), lr=0.1, steps=1, shards=2, executor=executor)
+    assert {warning.filename for warning in said} == {__file__}
 
 
 @pytest.mark.parametrize("kind", ["processes", "loky"])

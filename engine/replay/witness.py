@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import gc
 import os
@@ -22,6 +23,7 @@ _PATHS = sysconfig.get_paths()
 _LIBRARIES = {_PATHS["stdlib"], _PATHS["platstdlib"], os.path.dirname(dis.__file__)}  # or a zip
 _PYTHON = tuple(os.path.join(folder, "") for folder in _LIBRARIES)
 _PACKAGES = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_DECORATED = contextlib.__file__  # a call of what `no_grad` decorates stands there
 _NETS = os.path.join(os.path.dirname(os.path.dirname(HOUSE)), "nn", "")
 MODULES = f"{_NETS}module.py"
 
@@ -340,7 +342,7 @@ def is_house(file: str) -> bool:
 def outside() -> int:
     """How many calls up the stack the user's line is, for `warnings.warn` where this is called."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back and is_house(frame.f_code.co_filename):
+    while frame.f_back and (is_house(file := frame.f_code.co_filename) or file == _DECORATED):
         level, frame = level + 1, frame.f_back
     return level
 
