@@ -58,12 +58,13 @@ COUNTERPARTS = {  # of PyTorch, Keras, scikit-learn, micrograd
 def __getattr__(name: str) -> NoReturn:
     """AttributeError for a name that `nn` does not have, with the one that it has for the same."""
     package = sys.modules["nn"]
-    words = f"module 'nn' has no {name!r}{where(name, vars(package))}"
+    told = where(name, vars(package))
+    words = f"module 'nn' has no {name!r}{told}"
     asked_by = sys._getframe(1).f_globals.get("__name__")
     if asked_by == "importlib._bootstrap" and name in COUNTERPARTS:
         raise ImportError(words, name="nn")  # `from nn import ...` would leave the words out
     # Where it is told what to write, Python adds no guess of its own.
-    raise AttributeError(words, name=name, obj=None if ": write " in words else package)
+    raise AttributeError(words, name=name, obj=None if told else package)
 
 
 def where(name: str, names: Collection[str]) -> str:

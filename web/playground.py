@@ -18,6 +18,7 @@ from engine.pictures.page.page import text_of as shared
 from web import pyodide
 from web.packages import BUILD, BuildError, npm, own_wheel, wheels
 
+INSIDE = ("__init__.py", "runner.py", "afresh.py", "errors.py")  # what runs in the page
 HERE = Path(__file__).parent / "page"
 NAME = "brickgrad-playground.html"
 ESBUILD = "0.28.2"
@@ -125,7 +126,7 @@ def _parts() -> dict[str, str]:
     folder = pyodide.folder()
     lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
     runner = {
-        "source": (HERE.parent / "runner.py").read_text(encoding="utf-8"),
+        "sources": {name: (HERE.parent / name).read_text(encoding="utf-8") for name in INSIDE},
         "lock": {"info": lock["info"], "packages": {}},
     }
     parts = [

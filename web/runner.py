@@ -2,25 +2,24 @@
 
 import ast
 import base64
-import builtins
 import gc
 import io
 import json
 import linecache
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
+from warnings import catch_warnings
 
-PROGRAM = "program.py"  # what the reader's code is called in a traceback
-MOST_TEXT = 100_000  # characters that a run may print
+from web.afresh import put_back
+from web.errors import MOST_TEXT, PROGRAM, clipped, described
+
 MOST_SHOWN = 200  # pictures and pages of a run
 MOST_SIZE = 8_000_000  # characters of one of them
-MOST_CALLS = 20  # of a traceback, the last ones
 PAUSE = 0.1  # seconds after which text is sent that has no end of line yet
 
 # What a page can show beside text, best first, and the method that gives it.
@@ -29,27 +28,6 @@ METHODS = {
     "text/html": "_repr_html_",
     "image/png": "_repr_png_",
     "text/markdown": "_repr_markdown_",
-}
-PLAIN = {
-    "AssertionError": "An assert says what must be true here, and it is not.",
-    "FileNotFoundError": "A page has no files of yours: write the data into the code.",
-    "EOFError": "Nobody can type here while a program runs: write what it asks for into the code.",
-    "ImportError": "Here are Python's own modules, engine and nn. Others cannot be loaded.",
-    "IndentationError": "Lines that belong together begin at the same column.",
-    "IndexError": "A list of n things has the places 0 to n - 1.",
-    "MemoryError": "The program needs more memory than a page has. Make it smaller.",
-    "ModuleNotFoundError": "Here are Python's own modules, engine and nn. Others cannot be loaded.",
-    "NameError": "Nothing has this name yet. Is it spelt right, and made before this line?",
-    "RecursionError": "A function called itself, and that again, too many times.",
-    "ZeroDivisionError": "Nothing can be divided by 0.",
-}
-ABSENT = {  # a part of what Python says where a page lacks something, and that in plain words
-    "can't start new thread": "A page has no threads: call the function itself.",
-    "does not support processes": "A page has no other programs: there is this one alone.",
-    "Cannot stack switch": "A page cannot wait inside a program: call what needs no await.",
-    "TLS not supported": "A page asks no address: write the data into the code.",
-    "urlopen error": "A page asks no address: write the data into the code.",
-    "'await' outside function": "A page cannot wait inside a program: call what needs no await.",
 }
 
 
@@ -178,12 +156,12 @@ def looks(thing: object) -> tuple[str, str, str]:
     ('text/plain', '[1, 2]', '[1, 2]')
     """
     bundle = _bundle(thing)
-    told = _clipped(bundle.get("text/plain") or repr(thing))
+    told = clipped(bundle.get("text/plain") or repr(thing))
     mime = next((mime for mime in METHODS if bundle.get(mime)), "text/plain")
     content = bundle[mime] if mime in METHODS else told
     if len(content) > MOST_SIZE:
         size = f"{len(content):,} characters, {MOST_SIZE:,} can be shown"
-        return "text/plain", f"{_clipped(told, 200)}\n(too large for this page: {size})", told
+        return "text/plain", f"{clipped(told, 200)}\n(too large for this page: {size})", told
     return mime, content, told
 
 
@@ -203,24 +181,22 @@ def _bundle(thing: object) -> Mapping[str, str]:
     return found
 
 
-def _clipped(text: str, most: int = MOST_TEXT) -> str:
-    if len(text) <= most:
-        return text
-    return f"{text[:most]}\n... {len(text) - most:,} characters more are left out"
-
-
 # --- a run ---------------------------------------------------------------------------------------
 
 
 _page: Page
-_own = dict(vars(builtins))  # as they were before any program
+_undo: Callable[[], None]
 
 
-def start(post: Callable[[str], object]) -> None:
-    """Makes ready: messages are JSON texts, and `post` takes them to the page."""
-    global _page  # noqa: PLW0603 (one worker has one page)
+def start(post: Callable[[str], object], folder: str = "") -> None:
+    """Makes ready: messages are JSON texts, and `post` takes them to the page.
+
+    Programs run in the `folder`, which each of them finds empty.
+    """
+    global _page, _undo  # noqa: PLW0603 (one worker has one page)
     _page = Page(post)
     __import__("nn")  # so that the first run need not wait for it
+    _undo = put_back(folder)
 
 
 def free(all: bool) -> None:
@@ -235,7 +211,7 @@ def run(code: str) -> None:
     """Runs a program as a new `__main__`, and shows the value of its last expression."""
     page = _page
     page.begin()
-    vars(builtins).update(_own)  # what a program did to them ends with it
+    _undo()  # what a program did to Python and to this project ends with it
     main = ModuleType("__main__")
     main.__dict__.update(display=displayer(page), pad=padder(page))
     sys.modules["__main__"] = main
@@ -269,7 +245,11 @@ def _reported(page: Page) -> Iterator[None]:
     """Sends what is printed inside, then how it ended."""
     began = time.monotonic()
     try:
-        with redirect_stdout(Stream(page, "out")), redirect_stderr(Stream(page, "err")):
+        with (
+            redirect_stdout(Stream(page, "out")),
+            redirect_stderr(Stream(page, "err")),
+            catch_warnings(),
+        ):
             yield
     except KeyboardInterrupt:
         page.send("stopped")
@@ -277,63 +257,5 @@ def _reported(page: Page) -> Iterator[None]:
         if end.code not in (None, 0):
             page.write("err", f"The program ended itself: {end.code}\n")
     except BaseException as error:
-        page.send("error", **described(error))
+        page.send("error", **described(error, __file__))
     page.send("done", seconds=time.monotonic() - began)
-
-
-def described(error: BaseException) -> dict[str, Any]:
-    """An error in plain words: where in the program, what, and through which calls it came.
-
-    Lines and columns count from 1; `line` is 0 where none of the program's is known.
-    """
-    told = traceback.TracebackException(type(error), error, error.__traceback__, limit=-MOST_CALLS)
-    name = type(error).__name__
-    is_syntax = isinstance(error, SyntaxError) and error.filename == PROGRAM
-    if isinstance(error, SyntaxError) and is_syntax:
-        where = (error.lineno or 0, error.offset or 0, error.end_lineno, error.end_offset or 0)
-        words = error.msg
-    else:
-        where = _place(error.__traceback__)
-        words = "".join(told.format_exception_only()).strip().removeprefix(name).lstrip(": ")
-    line, column, end_line, end = where
-    return {
-        "name": name,
-        "words": _clipped(words, 4_000),
-        "plain": _plain(type(error), words),
-        "is_syntax": is_syntax,
-        "line": line,
-        "column": column,
-        "end": end if end_line == line else 0,
-        "calls": "" if is_syntax else _clipped("".join(_calls(told)), 10_000),
-    }
-
-
-def _plain(kind: type[BaseException], words: str) -> str:
-    """What an error means in a page; "" where its own words are all."""
-    said = [ABSENT[part] for part in ABSENT if part in words]
-    return next(
-        iter([*said, *(PLAIN[c.__name__] for c in kind.__mro__ if c.__name__ in PLAIN)]), ""
-    )
-
-
-def _place(trace: TracebackType | None) -> tuple[int, int, int, int]:
-    """Where the program's own code was last."""
-    found = (0, 0, 0, 0)
-    while trace:
-        code = trace.tb_frame.f_code
-        if code.co_filename == PROGRAM:
-            positions = list(code.co_positions())[trace.tb_lasti // 2]
-            line, end_line, column, end = (place or 0 for place in positions)
-            found = (trace.tb_lineno or line, column + 1, end_line, end + 1)
-        trace = trace.tb_next
-    return found
-
-
-def _calls(told: traceback.TracebackException) -> Iterator[str]:
-    """The traceback as Python prints it, without the frames of this file."""
-    one: traceback.TracebackException | None = told
-    while one:
-        kept = [frame for frame in one.stack if frame.filename != __file__]
-        one.stack = traceback.StackSummary.from_list(kept)
-        one = one.__cause__ or one.__context__
-    return told.format()

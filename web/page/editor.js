@@ -26,6 +26,10 @@ const highlight = HighlightStyle.define(
   COLOURS.flatMap(([found, name]) => found.map((tag) => ({ tag, class: `code-${name}` }))));
 
 const mark = StateEffect.define();
+
+// The place of a column of characters, from 1, in a line: JavaScript counts some of them twice.
+const placeIn = ({ from, text }, column) => (
+  from + [...text].slice(0, Math.max(column - 1, 0)).join("").length);
 const wrong = StateField.define({
   create: () => Decoration.none,
   update(marks, change) {
@@ -70,23 +74,27 @@ export function editor(parent, { typed, run, refused, most }) {
     // Marks a line, and the columns of it that are wrong (from 1; 0 where they are not known).
     mark({ line, column, end }) {
       if (line < 1 || line > view.state.doc.lines) return;
-      const { from, to, length } = view.state.doc.line(line);
+      const found = view.state.doc.line(line), { from, to } = found;
       const marks = [Decoration.line({ class: "wrong-line" }).range(from)];
-      const first = from + Math.min(Math.max(column - 1, 0), length);
-      const last = Math.max(Math.min(from + end - 1, to), first + 1);
+      const first = placeIn(found, column), last = Math.max(placeIn(found, end), first + 1);
       if (column && last <= to) marks.push(Decoration.mark({ class: "wrong" }).range(first, last));
       view.dispatch({
         effects: [mark.of(Decoration.set(marks)), EditorView.scrollIntoView(from, { y: "center" })],
       });
     },
-    // The cursor to a line, and the keyboard to the editor.
-    go({ line, column }) {
-      const { from, length } = view.state.doc.line(Math.min(line, view.state.doc.lines));
-      view.dispatch({
-        selection: { anchor: from + Math.min(Math.max(column - 1, 0), length) },
-        scrollIntoView: true,
-      });
+    // The cursor to a line with this text, the nearest one where lines came or went meanwhile, and
+    // the keyboard to the editor; false where no line has it any more.
+    go({ line, column, source }) {
+      const { doc } = view.state, far = (number) => Math.abs(number - line);
+      let nearest = 0;
+      for (let number = 1; number <= doc.lines; number++)
+        if (doc.line(number).text === source && (!nearest || far(number) < far(nearest)))
+          nearest = number;
+      if (!nearest) return false;
+      const anchor = placeIn(doc.line(nearest), column);
+      view.dispatch({ selection: { anchor }, scrollIntoView: true });
       view.focus();
+      return true;
     },
   };
 }

@@ -1,7 +1,7 @@
 // Code in a link: `#code=` with the text as UTF-8, deflated, in base64 for addresses.
 
 export const MOST_CODE = 100_000; // characters
-const MOST_LINK = 200_000;
+const MOST_LINK = 5 * MOST_CODE; // any code that fits makes a shorter one
 const MARK = "#code=";
 
 export class LinkError extends Error {}
@@ -24,7 +24,8 @@ export async function decoded(hash) {
   if (!hash.startsWith(MARK)) return null;
   if (hash.length > MOST_LINK) throw new LinkError("This link is too long: its code is left out.");
   try {
-    const letters = atob(hash.slice(MARK.length).replaceAll("-", "+").replaceAll("_", "/"));
+    const packed = hash.slice(MARK.length).replace(/(%20|[^\w-])+$/, ""); // a sentence's full stop
+    const letters = atob(packed.replaceAll("-", "+").replaceAll("_", "/"));
     return await inflated(Uint8Array.from(letters, (letter) => letter.charCodeAt(0)));
   } catch (error) {
     if (error instanceof LinkError) throw error;

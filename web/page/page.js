@@ -45,6 +45,7 @@ function typed(code) {
   if (shown.draft) drafts.changed(shown.draft, code);
   else {
     shown.draft = drafts.begun(`${shown.name}, changed`, code);
+    forgetLink();
     list();
   }
 }
@@ -75,6 +76,11 @@ function choose() {
   const [, kind, which] = $("chooser").value.match(/(\w+) ?(.*)/);
   if (kind === "example") showExample(Number(which));
   else if (kind === "own") showDraft(drafts.all().find(({ name }) => name === which));
+  forgetLink();
+}
+
+// From now on the page opens with what the reader has, not with the code of its link.
+function forgetLink() {
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -106,6 +112,7 @@ const CAUSES = [ // what a worker that broke down says, and what that means
 let isReady = false, isWaiting = false; // Python; a program, for Python
 let doing = null; // "program" or "answer"
 let ran = ""; // the program of the results, as it was when Run was pressed
+let isWrong = false; // it ended with an error
 let asked = null, slow; // what a pad asks next; a timer
 
 const say = (words) => { $("status").textContent = words; };
@@ -113,6 +120,7 @@ const seconds = (amount) => (amount < 0.1 ? "less than 0.1 s" : `${amount.toFixe
 
 function state(words, isBusy) {
   clearTimeout(slow);
+  if (!isBusy && document.activeElement === $("stop")) $("run").focus(); // else the keyboard is lost
   $("stop").disabled = !isBusy;
   document.body.classList.toggle("running", isBusy);
   say(words);
@@ -124,6 +132,7 @@ function run() {
   editor.clear();
   results.clear();
   asked = null;
+  isWrong = false;
   ran = editor.text();
   if (isReady && !doing) begin();
   else {
@@ -150,6 +159,7 @@ function answer() {
   doing = "answer";
   python.call(asked.slot, asked.numbers);
   asked = null;
+  clearTimeout(slow);
   slow = setTimeout(() => state("Answering.", true), LONG);
 }
 
@@ -190,7 +200,8 @@ const heard = {
     if (was === "program" && results.isEmpty()) results.note(SILENT);
     if (isWaiting) begin();
     else if (asked) answer();
-    else state(was === "program" ? `Done in ${seconds(time)}.` : "Ready.", false);
+    else if (was !== "program") state("Ready.", false);
+    else state(`Done in ${seconds(time)}${isWrong ? ", with an error" : ""}.`, false);
   },
   stopped: () => results.note("Stopped."),
   crashed({ words, isIdle }) {
@@ -201,10 +212,14 @@ const heard = {
     replace(`${meaning} ${KEPT}`);
   },
   error(error) {
+    isWrong = true;
+    asked = null;
     if (doing === "answer") results.endPads();
     if (editor.text() === ran) editor.mark(error);
     const source = error.line ? ran.split("\n")[error.line - 1] : undefined;
-    results.show({ ...error, source }, () => editor.go(error));
+    results.show({ ...error, source }, () => {
+      if (!editor.go({ ...error, source })) say("That line is not in the editor any more.");
+    });
   },
 };
 
@@ -248,12 +263,14 @@ $("stop").addEventListener("click", stop);
 $("share").addEventListener("click", share);
 $("copy").addEventListener("click", copy);
 $("shared").addEventListener("close", () => { $("copied").textContent = ""; });
-$("back").addEventListener("click", showLast);
+$("back").addEventListener("click", () => { showLast(); forgetLink(); });
+drafts.onParted(list);
 $("chooser").addEventListener("change", choose);
 addEventListener("hashchange", follow);
 addEventListener("beforeunload", (event) => { if (drafts.isAtRisk()) event.preventDefault(); });
 addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && !event.defaultPrevented) run();
+  const isAsked = (event.ctrlKey || event.metaKey) && event.key === "Enter";
+  if (isAsked && !event.defaultPrevented && !$("shared").open) run();
 });
 
 if (!(await follow())) (drafts.all().length ? showLast : () => showExample(0))();

@@ -85,7 +85,7 @@ function figure(slot) {
 // A picture that changes is swapped when it can be painted: nothing flickers.
 async function look(slot) {
   const message = waiting.get(slot);
-  const element = slots.get(slot);
+  const element = slots.get(slot), isFirst = !element?.firstChild.childElementCount;
   waiting.delete(slot);
   if (!element || !message) return;
   const mime = Object.hasOwn(LOOKS, message.mime) ? message.mime : "text/plain";
@@ -97,13 +97,19 @@ async function look(slot) {
   if (isWide) element.firstChild.tabIndex = 0;
   fresh.style.setProperty("--least", `${Math.round(LEGIBLE * (fresh.naturalWidth ?? 0))}px`);
   element.classList.toggle("opens", fresh.matches("img, iframe.page"));
-  element.firstChild.replaceChildren(fresh);
+  const put = () => { element.firstChild.replaceChildren(fresh); return element; };
+  if (isFirst) follow(put);
+  else put();
 }
 
+// Who looks at the end goes on to see it, but for what is taller than the view: its top stays.
 function follow(add) {
   const isAtEnd = home.scrollHeight - home.scrollTop - home.clientHeight < 40;
-  add();
-  if (isAtEnd) home.scrollTop = home.scrollHeight;
+  const added = add();
+  if (!isAtEnd) return;
+  home.scrollTop = home.scrollHeight;
+  const above = added ? home.getBoundingClientRect().top - added.getBoundingClientRect().top : 0;
+  if (above > 0) home.scrollTop -= above + 12;
 }
 
 // Lines come by the thousand: they are put in together, a few times a second.
@@ -129,7 +135,7 @@ const shows = {
   },
   show(message) {
     const element = slots.get(message.slot);
-    if (!element) follow(() => figure(message.slot));
+    if (!element) figure(message.slot); // not seen before it has its look
     const isNew = !waiting.has(message.slot);
     waiting.set(message.slot, message);
     if (!element) look(message.slot);
@@ -141,9 +147,11 @@ const shows = {
   },
   "left out"({ characters }) {
     const note = home.querySelector(".left-out") ?? made("p", "note left-out");
-    note.textContent = `${characters.toLocaleString("en")} more characters were printed: `
-      + "they are left out, so that this page stays quick.";
-    home.append(note);
+    follow(() => {
+      note.textContent = `${characters.toLocaleString("en")} more characters were printed: `
+        + "they are left out, so that this page stays quick.";
+      home.append(note);
+    });
   },
   error(error, go) {
     const box = made("section", "error");

@@ -12,7 +12,7 @@ delete DedicatedWorkerGlobalScope.prototype.postMessage;
 self.postMessage = () => { throw new TypeError("a program cannot send messages to the page"); };
 
 const asked = {
-  async start({ wasm, library, wheels, source, lock, interrupt }) {
+  async start({ wasm, library, wheels, sources, lock, interrupt }) {
     const files = { "pyodide.asm.wasm": null, "python_stdlib.zip": library };
     self.fetch = async (url) => {
       const name = String(url).replace(NOWHERE, "");
@@ -31,11 +31,13 @@ const asked = {
       createPyodideModule, indexURL: NOWHERE, stdLibURL: `${NOWHERE}python_stdlib.zip`,
       lockFileContents: lock, stdin: () => null,
     });
-    for (const wheel of wheels) python.unpackArchive(wheel, "whl");
     if (interrupt) python.setInterruptBuffer(interrupt);
-    python.FS.writeFile("/home/pyodide/runner.py", source);
-    runner = python.pyimport("runner");
-    runner.start((text) => tell(JSON.parse(text)));
+    python.FS.mkdirTree("/house/web"); // not where programs write: that is emptied
+    for (const wheel of wheels) python.unpackArchive(wheel, "whl", { extractDir: "/house" });
+    for (const name in sources) python.FS.writeFile(`/house/web/${name}`, sources[name]);
+    python.runPython("import sys; sys.path.append('/house')");
+    runner = python.pyimport("web.runner");
+    runner.start((text) => tell(JSON.parse(text)), "/home/pyodide");
     tell({ kind: "ready" });
   },
   run({ code }) {
