@@ -735,9 +735,7 @@ def test_a_digit_is_drawn_by_mouse_and_by_keys(shared):
 @WHOLE
 def test_a_finger_draws_and_does_not_scroll(tab):
     one = tab(viewport={"width": 400, "height": 800}, has_touch=True)
-    one.run(
-        "print('a\\n' * 40)\npad(lambda pixels: sum(pixels), 'Draw')\nprint('a\\n' * 40)"
-    )
+    one.run("print('a\\n' * 40)\npad(lambda pixels: sum(pixels), 'Draw')\nprint('a\\n' * 40)")
     pad = one.page.locator(".pad canvas")
     pad.scroll_into_view_if_needed()
     box, scrolled = pad.bounding_box(), one.page.evaluate("scrollY")
