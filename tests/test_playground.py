@@ -368,6 +368,11 @@ def test_a_pad_asks_its_function_and_shows_the_answer(run):
     assert messages[-1]["kind"] == "done"
 
 
+def test_what_is_no_function_for_a_pad_is_said(run):
+    assert error_of(run("pad('x')"))["words"] == "pad expected a function of 64 numbers, got 'x'"
+    assert error_of(run("pad()"))["words"].startswith("pad() missing 1 required")
+
+
 # --- the page --------------------------------------------------------------------------------
 
 

@@ -121,6 +121,7 @@ def displayer(page: Page) -> Callable[..., Shown | None]:
             handle.update(thing)
         return handle if display_id else None
 
+    display.__qualname__ = "display"
     return display
 
 
@@ -132,10 +133,13 @@ def padder(page: Page) -> Callable[..., None]:
 
         The pixels are 8 rows of 8, as in `nn.digits`: 0 is white, 1 is ink.
         """
+        if not callable(answer):
+            raise TypeError(f"pad expected a function of 64 numbers, got {answer!r:.60}")
         slot = _slot(page)
         page.pads[slot] = answer
-        page.send("pad", slot=slot, title=title)
+        page.send("pad", slot=slot, title=str(title))
 
+    pad.__qualname__ = "pad"  # as errors name it
     return pad
 
 
