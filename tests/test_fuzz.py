@@ -253,7 +253,9 @@ def torch_calls(torch):
         .sum() + xs[-1],
         "logsumexp": lambda *xs: torch.logsumexp(torch.stack(xs), 0),
     }  # fmt: skip
-    calls = {**twins, "max": torch.maximum, "min": torch.minimum, **many}
+    two = torch.tensor(2.0, dtype=torch.float64)
+    of_one = {"trigamma": lambda x: torch.special.zeta(two, x)}  # its polygamma is right to 1e-9
+    calls = {**twins, "max": torch.maximum, "min": torch.minimum, **many, **of_one}
     return {name: lambda *xs, f=f: f(*map(tensor, xs)) for name, f in calls.items()}
 
 
