@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 from nn.checks import size
 from nn.history import History
-from nn.processes import awaited, call_off, line_of, sent
+from nn.processes import awaited, call_of, call_off, line_of, sent
 from nn.shard import Answer, Task, compute
 
 # What an error of an executor means, by the name of its class or of one above: those of joblib and
@@ -71,7 +71,7 @@ def answers_of(executor: Executor | None, tasks: Sequence[Task]) -> list[Answer]
     futures: list[Any] = []
     try:
         for task in tasks:
-            futures.append(sent(executor, compute, *task))  # noqa: PERF401 (some may be there)
+            futures.append(sent(executor, *call_of(compute, *task)))  # noqa: PERF401 (some may be there)
         return [awaited(future, executor) for future in futures]
     except Exception as error:
         raise ShardError(_cause(error, len(futures) < len(tasks))) from error

@@ -7,6 +7,7 @@ was run, the same in each line, by which a line is known to be of this sweep, an
 import csv
 import errno
 import io
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ Key = tuple[Cell, ...]  # what a run is known by
 HELD: set[str] = set()  # the files that sweeps of this process have open
 OWN = ("seconds", "error", "sweep")  # the last columns
 TRUE_OR_FALSE = {"True": True, "False": False}
+SHEETS = {"TRUE": "True", "FALSE": "False"}  # as spreadsheets write them
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -61,11 +63,17 @@ def key_of(cells: Iterable[Cell]) -> Key:
     True
     """
     texts = map(text_of, cells)
-    return tuple(_number(text) if NUMBER.fullmatch(text) else text for text in texts)
+    return tuple(
+        _number(text) if NUMBER.fullmatch(text) else SHEETS.get(text, text) for text in texts
+    )
 
 
-def _number(text: str) -> float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+def _number(text: str) -> float | str:
+    """To 15 digits, which spreadsheets keep; a text where it is no float, such as 1e999."""
+    if text.lstrip("-").isdigit():
+        return int(text)
+    number = float(f"{float(text):.15g}")
+    return text if math.isinf(number) else number
 
 
 class Ledger:
@@ -207,24 +215,19 @@ class Ledger:
         raw = self.file.read()
         *lines, tail = raw.split(b"\n")
         if not lines:
-            self._expect_begun(tail)
+            if not as_csv([(*self.settings, *OWN)]).encode().startswith(tail):
+                self._refuse("is no file of a sweep", "no line of it ends by LF, or by CR and LF")
             self._rewrite([])
             return
         self.results = self._results_of(self._parsed(lines[0], 1))
         for number, line in enumerate(lines[1:], 2):
-            if line.strip():
+            if line.strip(b" ,\r"):  # a spreadsheet leaves commas where a row was emptied
                 self._take(self._parsed(line, number), number)
         if tail and self._is_whole(tail):
             self._take(self._parsed(tail, len(lines) + 1), len(lines) + 1)
             self._append(b"\n")
         elif tail:
             self.file.truncate(len(raw) - len(tail))
-
-    def _expect_begun(self, tail: bytes) -> None:
-        """ValueError unless a file of no whole line is empty, or the begin of ours."""
-        begin = as_csv([(*self.settings, "")]).strip().encode()
-        if not (begin.startswith(tail) or tail.startswith(begin)):
-            self._refuse("is no file of a sweep", "its first line does not name the settings")
 
     def _results_of(self, header: Sequence[str]) -> tuple[str, ...]:
         n, own = len(self.settings), len(OWN)

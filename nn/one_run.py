@@ -48,20 +48,6 @@ def run(
     return "" if setting is None else tuple(_run(function, setting, is_here))
 
 
-class Call:
-    """A run that is done where this is unpickled, and gives its answer there.
-
-    So a worker that cannot import this module has an error to tell; if it was sent the function
-    itself, Dask's would end by it, and the run wait forever.
-    """
-
-    def __init__(self, *arguments: object) -> None:
-        self.arguments = arguments
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
-        return run, self.arguments
-
-
 def _run(train: Train, setting: Mapping[str, Cell], is_here: bool) -> Outcome:
     start, results, error = time.perf_counter(), dict[str, Cell](), ""
     try:

@@ -1,6 +1,7 @@
 """What processes of one job tell one another: which code they run, and errors in a line."""
 
 import hashlib
+import pickle
 import sys
 import time
 import warnings
@@ -71,6 +72,29 @@ def line_of(error: BaseException) -> str:
     except Exception:  # an error of a user's may have no words
         words = ""
     return visible(f"{type(error).__name__}: {words}" if words else type(error).__name__)
+
+
+class _Call:
+    """A call that is made where this is unpickled, and gives its answer there."""
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self.function, self.arguments
+
+
+def call_of(function: Callable[..., Any], *arguments: Any) -> tuple[Callable[..., Any], bytes]:
+    """A function of this package and its arguments, as a worker can be sent them.
+
+    One that cannot import the package has an error to tell then; if it was sent the function
+    itself, Dask's would end by it, and who asks wait forever.
+
+    >>> function, argument = call_of(line_of, ValueError("no"))
+    >>> function(argument)
+    'ValueError: no'
+    """
+    return pickle.loads, pickle.dumps(_Call(function, arguments), pickle.HIGHEST_PROTOCOL)
 
 
 def sent(executor: Any, function: Callable[..., Any], *arguments: Any) -> Any:

@@ -94,8 +94,8 @@ def from_torch(module: torch.nn.Module) -> MLP:
         )
     stack = list[Linear]()
     for place, layer in _layers(torch, module, ""):
-        where = f"layer {place or '0'} of the module, {' '.join(str(layer).split()):.200},"
-        if type(layer).forward is torch.nn.Linear.forward:
+        where = _named(place, layer)
+        if _forward(layer) is torch.nn.Linear.forward:
             stack.append(_linear(where, layer))
             sizes = [each.sizes for each in stack[-2:]]
             if sizes[0][1] != sizes[-1][0] and len(sizes) > 1:
@@ -105,8 +105,7 @@ def from_torch(module: torch.nn.Module) -> MLP:
             if not stack or stack[-1].activation != "linear":
                 raise ValueError(f"{where} does not follow a Linear: {NOT_TWO}")
             stack[-1] = stack[-1]._replace(activation=activation)
-        if layer._forward_hooks or layer._forward_pre_hooks:
-            raise ValueError(f"{where} has a hook, which may change what it gives: remove it first")
+        _expect_plain(torch, where, layer)
     if not stack:
         raise ValueError(f"from_torch expected a module with a Linear in it, got {module}")
     return built(stack)
@@ -114,11 +113,32 @@ def from_torch(module: torch.nn.Module) -> MLP:
 
 def _layers(torch: Any, module: Any, place: str) -> Iterator[tuple[str, Any]]:
     """Each layer with its place, of a Sequential in another too: "1.0"."""
-    if type(module).forward is not torch.nn.Sequential.forward:
+    if _forward(module) is not torch.nn.Sequential.forward:
         yield place, module
         return
+    _expect_plain(torch, _named(place, module), module)
     for name, layer in module._modules.items():  # also one that is there twice
         yield from _layers(torch, layer, f"{place}.{name}".lstrip("."))
+
+
+def _named(place: str, layer: Any) -> str:
+    return f"layer {place or '0'} of the module, {' '.join(str(layer).split()):.200},"
+
+
+def _forward(layer: Any) -> Any:
+    """The function of its class; None for what has none, such as a module that was compiled."""
+    return getattr(type(layer), "forward", None)
+
+
+def _expect_plain(torch: Any, where: str, layer: Any) -> None:
+    """ValueError where something beside the layer's own function may change what it gives."""
+    every = torch.nn.modules.module
+    hooks = (layer, "_forward_hooks"), (layer, "_forward_pre_hooks")
+    hooks_of_all = (every, "_global_forward_hooks"), (every, "_global_forward_pre_hooks")
+    if any(getattr(owner, name, None) for owner, name in (*hooks, *hooks_of_all)):
+        raise ValueError(f"{where} has a hook, which may change what it gives: remove it first")
+    if "forward" in vars(layer) or type(layer).__call__ is not torch.nn.Module.__call__:
+        raise ValueError(f"{where} has a forward or __call__ of its own: it may give other numbers")
 
 
 def _linear(where: str, layer: Any) -> Linear:

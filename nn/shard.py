@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from engine.fork import after_fork
 from engine.replay.compare import ReplayError
 from engine.replay.recorded import Recorded
+from engine.replay.runs import LIMIT
 from engine.sweep import forget_each, set_each
 from engine.value import Value
 from nn.descent import Descent, plain_numbers_allowed
@@ -168,7 +169,8 @@ class Shard(Descent):
     """The loss of some rows at numbers that come from elsewhere, by replay.
 
     What it gives hangs on the numbers and the rows alone, not on the calls before: every shape of
-    a shard is recorded, however many there are, and a first call is a replay too.
+    a shard is recorded, however many there are, and a first call is a replay too. The last ones are
+    kept.
     """
 
     def __init__(self, recipe: bytes) -> None:
@@ -233,6 +235,8 @@ class Shard(Descent):
     def _link(self, recorded: Recorded) -> Link:
         link = self._links.get(recorded)
         if link is None:
+            if len(self._links) >= LIMIT:  # so many recordings are kept
+                self._links.clear()
             still = _Still(recorded, self._places, self.recipe.learned)
             link = self._links[recorded] = Link(recorded, still)
         assert isinstance(link.mover, _Still)

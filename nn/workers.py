@@ -1,7 +1,6 @@
 """Runs trainings on any executor: one whose worker died runs again, one that raises is an error."""
 
 import os
-import pickle
 import signal
 import threading
 from collections import Counter, deque
@@ -16,8 +15,8 @@ from typing import Any, NoReturn
 
 from engine.pictures.texts import many
 from nn.ledger import Cell
-from nn.one_run import Call, Outcome, Train, run
-from nn.processes import LISTEN, awaited, call_off, is_broken, line_of, ours, sent
+from nn.one_run import Outcome, Train, run
+from nn.processes import LISTEN, awaited, call_of, call_off, is_broken, line_of, ours, sent
 
 Maker = Callable[[], Executor]
 AHEAD = 64  # runs that an executor has at once, where it does not say how many workers it has
@@ -134,7 +133,7 @@ class Workers:
         assert self.executor is not None
         task: tuple[Any, ...] = run, ours(), (os.getpid(), next(NUMBERS)), self.train, setting
         if isinstance(self.train, bytes):
-            task = pickle.loads, pickle.dumps(Call(*task[1:]))
+            task = call_of(*task)
         try:
             future: Future[Any] = sent(self.executor, *task)
         except BrokenExecutor as error:

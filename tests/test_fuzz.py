@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 import pytest
@@ -217,26 +217,33 @@ ROUGH = SIZES | {
 def test_gradients_are_those_of_torch(amount, figure):
     """Relative to A, and to how far the gradient moves when the leaves move by 1e-9 of their size:
     forward values differ by roundings. PyTorch's own 1 - z * z, z * (1 - z) and z + 1 lose the
-    digits of flat ends: there A counts each partial as at least 1e-6.
+    digits of flat ends: there A counts each partial as at least 1e-6. A rounding may take a number
+    to the other side of a jump, such as that of fmod: few DAGs are left out for it.
     """
     torch = pytest.importorskip("torch")
     calls = torch_calls(torch)
-    count, worst, bound = 0, 0.0, 1e-9
+    count, beside, worst, bound = 0, 0, 0.0, 1e-9
     for dag, made, _ in fitting("a5", amount(100, 300, 10_000), names=(*ARITHMETIC * 8, *calls)):
         mine = gradients(made)
         theirs = exact(dag.steps, dag.constants, data(made), sizes=ROUGH)
         leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in dag.leaves]
-        dag.run(leaves, calls)[-1].backward()
+        there = dag.run(leaves, calls)
+        there[-1].backward()
         near = dag.run([Value(x * (1 + 1e-9)) for x in dag.leaves])
         moved = gradients(near)
+        count += 1
+        if not all(map(partial(math.isclose, rel_tol=1e-6, abs_tol=1e-9), data(made), data(there))):
+            beside += 1
+            continue
         for k, leaf in enumerate(leaves):
             path = float(theirs.paths[k] or 0.0)
             want = 0.0 if leaf.grad is None else leaf.grad.item()
-            size = path + 1e5 * abs(moved[k] - mine[k])
+            shift = abs(moved[k] - mine[k])  # nan where the moved leaves leave a domain
+            size = path + 1e5 * (shift if math.isfinite(shift) else 0.0)
             difference = abs(mine[k] - want)
             assert difference <= bound * size, (dag, mine, k, want)
             worst = max(worst, difference / size if size else 0.0)
-        count += 1
+    assert beside <= 1 + count / 1_000
     figure("a5", "the same DAGs in PyTorch float64", count, worst, bound, "of A")
 
 
@@ -254,7 +261,19 @@ def torch_calls(torch):
         "logsumexp": lambda *xs: torch.logsumexp(torch.stack(xs), 0),
     }  # fmt: skip
     two = torch.tensor(2.0, dtype=torch.float64)
-    of_one = {"trigamma": lambda x: torch.special.zeta(two, x)}  # its polygamma is right to 1e-9
+
+    def sinc(x):
+        y = math.pi * x
+        is_near = y.abs() < 1e-2
+        far = torch.where(is_near, torch.ones_like(y), y)
+        near = 1 - y**2 / 6 + y**4 / 120 - y**6 / 5040
+        return torch.where(is_near, near, far.sin() / far)
+
+    # Where PyTorch's own lose digits: polygamma has 9, and the slope of sinc near 0 has none.
+    of_one = {
+        "trigamma": lambda x: torch.special.zeta(two, x),
+        "sinc": sinc,
+    }
     calls = {**twins, "max": torch.maximum, "min": torch.minimum, **many, **of_one}
     return {name: lambda *xs, f=f: f(*map(tensor, xs)) for name, f in calls.items()}
 

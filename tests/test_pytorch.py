@@ -397,6 +397,56 @@ def test_layers_that_are_not_what_they_seem_are_refused(make, words):
         from_torch(torch.nn.Sequential(make()))
 
 
-def hooked(layer):
-    layer.register_forward_hook(lambda layer, given, found: 2 * found)
+def hooked(layer, register="register_forward_hook"):
+    getattr(layer, register)(lambda layer, given, *found: None)
     return layer
+
+
+def with_a_forward_of_its_own(layer):
+    layer.forward = lambda x: 2 * x
+    return layer
+
+
+class Doubled(torch.nn.Linear):
+    def __call__(self, x):
+        return 2 * super().__call__(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: hooked(torch.nn.Sequential(of_two())), "layer 0 .* has a hook"),
+        (
+            lambda: torch.nn.Sequential(
+                hooked(torch.nn.Sequential(of_two()), "register_forward_pre_hook")
+            ),
+            "layer 0 .* has a hook",
+        ),
+        (lambda: torch.nn.Sequential(with_a_forward_of_its_own(of_two())), "forward or __call__"),
+        (
+            lambda: torch.nn.Sequential(of_two(), with_a_forward_of_its_own(torch.nn.Tanh())),
+            "layer 1 .* forward or __call__",
+        ),
+        (lambda: with_a_forward_of_its_own(torch.nn.Sequential(of_two())), "forward or __call__"),
+        (lambda: torch.nn.Sequential(Doubled(2, 2)), "forward or __call__"),
+        (lambda: torch.nn.Sequential(of_two(), None), "layer 1 .*None, has no counterpart"),
+        (lambda: torch.jit.trace(torch.nn.Sequential(of_two()), torch.zeros(2)), "no counterpart"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_may_give_other_numbers_than_its_layers_is_refused(make, words):
+    with pytest.raises(ValueError, match=words):
+        from_torch(make())
+
+
+def test_a_hook_of_all_modules_is_refused():
+    hook = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        with pytest.raises(ValueError, match="has a hook"):
+            from_torch(of_two())
+    finally:
+        hook.remove()
+
+
+def of_two():
+    return torch.nn.Linear(2, 2)

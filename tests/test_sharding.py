@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -22,13 +23,14 @@ from trainings import available, iris_net, numbers, small_iris
 
 from engine.modes import detect_anomaly
 from engine.replay import backends
+from engine.replay.runs import LIMIT
 from nn import ShardError, processes
 from nn.data import moons
 from nn.history import DivergedError
 from nn.loss import cross_entropy, hinge, l2, mse
 from nn.module import MLP
 from nn.optim import SGD, Adam
-from nn.shard import KEPT, compute
+from nn.shard import KEPT, Recipe, Shard, compute, packed
 from nn.sharding import cut
 from nn.train import fit
 
@@ -286,6 +288,21 @@ def test_a_worker_forgets_the_oldest_and_is_told_again():
     assert amounts(Line, shards=2, callbacks=[interrupted]) == here
 
 
+@pytest.mark.filterwarnings("ignore:the loss of a batch was recorded")
+def test_of_many_recordings_the_last_ones_are_kept():
+    """A loss that is another function for other rows does not fill the memory."""
+    model = Unlike()
+    known = list(model.parameters())
+    function, values = packed((model, mse), known)
+    xs = [[-1.0], [2.0]]  # on either side
+    data = pickle.dumps((xs, [1.0, 1.0]))
+    shard = Shard(pickle.dumps(tuple(Recipe(function, len(values), 2, data, "python", False))))
+    for k in range(2 * LIMIT):
+        rows = array("i", [k >> j & 1 for j in range(7)])
+        shard.part(array("d", [0.3, -0.2]).tobytes(), rows, 1.0, False)
+        assert len(shard._links) <= LIMIT
+
+
 def test_rows_are_cut_into_parts_of_even_length():
     for n in range(1, 30):
         for count in range(1, 12):
@@ -473,7 +490,7 @@ def test_a_worker_without_the_package_is_said(tmp_path):
     )
     with executor:
         run = partial(trained, make=iris_net, shards=2, executor=executor)
-        nothing_lost(run, ShardError, "a worker was lost, or cannot import brickgrad")
+        nothing_lost(run, ShardError, "a worker has no brickgrad, or another version")
 
 
 def test_what_a_worker_cannot_make_comes_back_in_words():
