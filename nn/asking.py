@@ -45,7 +45,8 @@ def shards_of(shards: int | None, executor: Any) -> Shards | None:
     >>> shards_of(4, None).number
     4
     """
-    if executor is not None and not callable(getattr(executor, "submit", None)):
+    is_class = isinstance(executor, type)
+    if is_class or not (executor is None or callable(getattr(executor, "submit", None))):
         raise TypeError(
             "executor expected one with submit(), such as concurrent.futures.ProcessPoolExecutor, "
             f"got {executor!r:.60}"

@@ -29,7 +29,8 @@ def described(thing: object, parameters: Iterable[Value] = (), by_bytes: bool = 
     """A thing by all that it says and does: names, code, what it holds; `parameters` are skipped.
 
     Code of the library, of Python and of installed packages goes by its name. `by_bytes`: things of
-    installed packages and of Python, such as a table or a generator, by what pickle makes of them.
+    installed packages and of Python, such as a table or a generator, by what pickle makes of them,
+    and an optimiser by all of its state, which a checkpoint has in another place.
 
     >>> from nn.optim import cosine
     >>> described(cosine(0.5, 10))
@@ -124,6 +125,10 @@ class _Teller:
             return "a parameter"
         return f"Value({value.data!r})" if value.op is None else "a result"  # of the last run
 
+    def optimizer(self, optimizer: Optimizer) -> str:
+        name = type(optimizer).__qualname__
+        return f"{name}({self.tell(optimizer.state_dict())})" if self.by_bytes else name
+
     def function(self, function: FunctionType) -> str:
         code, held = function.__code__, held_by(function) | vars(function)
         if not _is_users(function):
@@ -170,7 +175,7 @@ class _Teller:
 WAYS: tuple[tuple[type, Callable[[_Teller, Any], str]], ...] = (
     (Value, _Teller.value),
     (Op, lambda teller, op: f"Op({op.name}, {op.formula}, {', '.join(op.partials)})"),
-    (Optimizer, lambda teller, optimizer: type(optimizer).__qualname__),  # a checkpoint has it
+    (Optimizer, _Teller.optimizer),
     (FunctionType, _Teller.function),
     (MethodType, _Teller.method),
     (BuiltinFunctionType, _Teller.builtin),

@@ -145,7 +145,9 @@ def _linear(where: str, layer: Any) -> Linear:
     tensors = [layer.weight] if layer.bias is None else [layer.weight, layer.bias]
     if any(tensor.is_meta or _is_lazy(tensor) for tensor in tensors):
         raise ValueError(f"{where} has no numbers yet: give it some first, by an input or load")
-    if not all(tensor.is_floating_point() and tensor.numel() for tensor in tensors):
+    if not layer.weight.numel():
+        raise ValueError(f"{where} has no weights: {tuple(layer.weight.shape)}")
+    if not all(tensor.is_floating_point() for tensor in tensors):
         raise ValueError(f"{where} expected real numbers as weights, got {layer.weight.dtype}")
     weights, *bias = (tensor.detach().double().tolist() for tensor in tensors)
     biases = bias[0] if bias else [0.0] * len(weights)

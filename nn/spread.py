@@ -1,7 +1,7 @@
 """The median and the range of a result over seeds: in numbers, and as a chart."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from statistics import median
 from typing import Any, NamedTuple, Protocol
@@ -11,6 +11,7 @@ from engine.pictures.texts import many
 from nn.axis import Tick, are_steps_of_ratio, axis_of, is_wide
 from nn.chart import ACROSS
 from nn.document import Chart, for_charts
+from nn.ledger import Key, key_of
 from nn.mark import LOOKS, Mark
 from nn.panel import Panel, Scale
 
@@ -60,16 +61,15 @@ def spread(rows: Sequence[Row], settings: Sequence[str], y: str, over: str) -> l
     ]
     if y not in results:
         raise ValueError(no_such("result of numbers", y, [n for n in results if n not in settings]))
-    groups: dict[tuple[Any, ...], list[float]] = {}
-    for row in rows:
-        key = tuple(row[name] for name in settings if name != over)
-        groups.setdefault(key, []).append(_number(row[y]))
     names = [name for name in settings if name != over]
+    groups: dict[Key, tuple[dict[str, Any], list[float]]] = {}
+    for row in rows:
+        setting = {name: row[name] for name in names}
+        groups.setdefault(key_of(setting.values()), (setting, []))[1].append(_number(row[y]))
     found = []
-    for key, numbers in groups.items():
+    for setting, numbers in groups.values():
         good = [x for x in numbers if math.isfinite(x)]
         three = (median(good), min(good), max(good)) if good else (math.nan,) * 3
-        setting = dict(zip(names, key, strict=True))
         found.append(Spread(setting, *three, len(good), len(numbers) - len(good)))
     return found
 
@@ -104,24 +104,33 @@ def plot_sweep(
     """
     spreads = spread(sweep.rows, sweep.settings, y, over)
     names = [name for name in sweep.settings if name != over]
-    values = {name: list(dict.fromkeys(one.setting[name] for one in spreads)) for name in names}
+    values = {name: _different(one.setting[name] for one in spreads) for name in names}
     if not names:
         raise ValueError(f"plot_sweep expected a setting besides {over!r}, got none")
     x = max(names, key=lambda name: len(values[name])) if x is None else x
     if x not in names:
         raise ValueError(no_such("setting", x, names))
     curves: dict[str, list[tuple[float, Spread]]] = {}
-    places = _places(values[x])
+    places = dict(zip(map(_key, values[x]), _places(values[x]), strict=True))
     for one in spreads:
         curve = curves.setdefault(_curve_of(one, x, values), [])
         if one.runs:
-            curve.append((places[values[x].index(one.setting[x])], one))
+            curve.append((places[_key(one.setting[x])], one))
     if len(curves) > LOOKS:
         raise ValueError(
             f"plot_sweep has room for {LOOKS} curves, got {len(curves)}: leave settings out, or "
             "give another x"
         )
     return _drawn(curves, x, y, title, _names_of(values[x]))
+
+
+def _key(value: Any) -> Key:
+    return key_of([value])
+
+
+def _different(values: Iterable[Any]) -> list[Any]:
+    """Each value once: True is another one than 1."""
+    return list({_key(value): value for value in values}.values())
 
 
 def _places(values: Sequence[Any]) -> list[float]:
@@ -131,7 +140,7 @@ def _places(values: Sequence[Any]) -> list[float]:
 
 
 def _names_of(values: Sequence[Any]) -> tuple[Tick, ...] | None:
-    is_number = all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+    is_number = all(math.isfinite(_number(v)) for v in values)
     return None if is_number else tuple(Tick(float(k), str(v)) for k, v in enumerate(values))
 
 

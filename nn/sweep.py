@@ -337,6 +337,15 @@ def _identity(names: Sequence[str], train: Train) -> str:
     return f"{_name(train)} brickgrad-{installed().replace(' ', '-')} {digest}"
 
 
+def _of_class(kind: type) -> dict[str, object]:
+    """What stands in a class and those above it, beside what is called."""
+    found: dict[str, object] = {}
+    for each in reversed(kind.__mro__):
+        own = {name: thing for name, thing in vars(each).items() if not name.startswith("_")}
+        found |= {name: x for name, x in own.items() if not (callable(x) or hasattr(x, "__get__"))}
+    return found
+
+
 def _held(train: Train) -> object:
     """What a function has besides its code."""
     about = getattr(train, "about", None)
@@ -346,7 +355,7 @@ def _held(train: Train) -> object:
         return _held(train.func), train.args, train.keywords
     owner = getattr(train, "__self__", None)
     if owner is not None and not inspect.ismodule(owner):
-        return dict(state_of(owner))
+        return type(owner).__qualname__, _of_class(type(owner)), dict(state_of(owner))
     if inspect.isfunction(train):
         return vars(train), *held_by(train).values()
     return () if inspect.isclass(train) else dict(state_of(train))

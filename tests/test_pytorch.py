@@ -389,9 +389,10 @@ def test_a_layer_that_is_there_twice_is_taken_twice():
         (lambda: torch.nn.LazyLinear(2), "has no numbers yet"),
         (lambda: torch.nn.Linear(2, 2, device="meta"), "has no numbers yet"),
         (lambda: hooked(torch.nn.Linear(2, 2)), "has a hook"),
+        (lambda: torch.nn.Linear(0, 4), r"has no weights: \(4, 0\)"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Lazy modules")
+@pytest.mark.filterwarnings("ignore:Lazy modules", "ignore:Initializing zero-element")
 def test_layers_that_are_not_what_they_seem_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         from_torch(torch.nn.Sequential(make()))

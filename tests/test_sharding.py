@@ -342,6 +342,7 @@ def test_another_number_of_shards_is_another_training(tmp_path):
     ("given", "error", "words"),
     [
         ({"executor": 3}, TypeError, "executor expected one with submit"),
+        ({"executor": ProcessPoolExecutor}, TypeError, "executor expected one with submit"),
         ({"shards": 0}, ValueError, "the number of shards must be at least 1, got 0"),
         ({"shards": 2.0}, TypeError, "the number of shards must be an int, got 2.0"),
         ({"shards": 2, "backend": "cuda"}, ValueError, "expected a backend of auto"),

@@ -34,9 +34,11 @@ from swept import (
 
 import nn
 from benchmarks.sweep import main as figures
+from engine.value import Value
 from nn.history import INTERRUPTED, TrainingInterrupted
 from nn.ledger import OWN, Ledger
 from nn.one_run import run
+from nn.optim import SGD
 from nn.processes import awaited, ours
 from nn.sweep import ALL_RUN, points, sweep
 from nn.workers import SweepError
@@ -203,6 +205,21 @@ class Held:
         return {"loss": lr**self.power}
 
 
+class Child(Held):
+    kind = 1
+
+
+class Other(Held):
+    kind = 2
+
+
+P = [Value(0.5)]
+
+
+def reckoned_with(optimizer, lr, seed):
+    return {"loss": lr + seed}
+
+
 @pytest.mark.parametrize(
     ("settings", "train", "words"),
     [
@@ -233,6 +250,8 @@ def test_a_file_of_another_sweep_is_refused_and_stays(settings, train, words, tm
         (Told("a"), Told("a", power=3), Told("b")),
         (Held(2), Held(2), Held(3)),
         (Held(2).method, Held(2).method, Held(3).method),
+        (Child(2).method, Child(2).method, Other(2).method),
+        (partial(reckoned_with, SGD(P, lr=0.1)), None, partial(reckoned_with, SGD(P, lr=0.2))),
         (partial(noted, "/tmp/none", seconds=0.0), None, partial(noted, "/tmp/none", seconds=0.1)),
     ],
 )
@@ -912,3 +931,14 @@ def test_the_figures_of_a_sweep_are_printed_and_compared(capsys):
     said = capsys.readouterr().out
     assert said.count("4, equal") == 2
     assert "DIFFER" not in said
+
+
+def test_true_is_another_setting_than_1():
+    done = sweep({"bn": [1, True, 10**400], "seed": range(2)}, by_kind)
+    found = [(one.setting["bn"], one.median, one.runs) for one in done.spread("loss")]
+    assert repr(found) == repr([(1, 0.5, 2), (True, 1.5, 2), (10**400, 0.5, 2)])
+    assert "3 points" in repr(done.plot("loss", x="bn"))
+
+
+def by_kind(bn, seed):
+    return {"loss": float((bn is True) + seed)}

@@ -67,8 +67,8 @@ def usual(of: str) -> str:
     few, many, sgd = (RECIPES[key] for key in ((USUAL, False), (USUAL, True), ("sgd", False)))
     of_few, of_many, of_sgd = (str(getattr(recipe, of)) for recipe in (few, many, sgd))
     if of in RIVALS[USUAL, True]:
-        of_many += f" or, from a bent start, {RIVALS[USUAL, True][of]}"
-    usually = of_few if of_few == of_many else f"{of_few}, or {of_many} where rows are held out"
+        of_many = f"the better of {of_many} and {RIVALS[USUAL, True][of]}"
+    usually = of_few if of_few == of_many else f"{of_few}; with rows held out {of_many}"
     return f"default {usually}; for sgd {of_sgd}"
 
 
