@@ -93,11 +93,12 @@ def is_running(process):
 
 
 def all_end(processes):
-    for _ in range(100):
-        if not any(map(is_running, processes)):
-            return True
+    start = time.monotonic()
+    while any(map(is_running, processes)):
+        if time.monotonic() - start > PATIENCE:
+            return False
         time.sleep(0.05)
-    return False
+    return True
 
 
 def weighted(w):
@@ -650,13 +651,11 @@ def test_the_end_of_the_program_ends_the_compiler_in_silence(end, code, home):
 fit(MLP(2, [4, 1]), mse, data, lr=0.1, steps=10**6, callbacks=[lambda step: asked()])
 {end}
 """
-    start = time.monotonic()
     with program(text, path, home) as process:
-        _, said = process.communicate(timeout=PATIENCE)
+        _, said = process.communicate(timeout=PATIENCE)  # the compiler sleeps for longer
     assert process.returncode == code
     assert said == "" or said.rstrip().endswith("ZeroDivisionError: division by zero")
     assert said.count("Traceback") == (code == 1)
-    assert time.monotonic() - start < 30
     assert len(asked(path)) == 2
     assert all_end(asked(path))
     assert list(home.rglob("making-*")) == []
@@ -678,7 +677,7 @@ heard = []
 history = fit(MLP(2, [4, 1]), mse, data, lr=0.1, steps=10**6, callbacks=[interrupt])
 print(history.ended, flush=True)
 w = Value(2.0)
-step = replay(lambda x: w * x)
+step = replay(lambda x: sum(w * x for _ in range(100)) / 100)  # in Python far slower than in C
 start = time.monotonic()
 while step.backend != "c" and time.monotonic() - start < 60:
     step(3.0)
@@ -699,7 +698,7 @@ def test_a_fork_in_the_middle(home):
     text = """
 warnings.simplefilter("ignore")
 w = Value(2.0)
-step = replay(lambda x: (w * x).exp())
+step = replay(lambda x: sum((w * x).exp() for _ in range(100)) / 100)  # far slower than in C
 def until(is_done):
     start = time.monotonic()
     while not is_done() and time.monotonic() - start < 60:
@@ -708,7 +707,7 @@ def until(is_done):
         assert w.grad == 0.0
         w.zero_grad()
         step(0.5).backward()
-        assert abs(w.grad - 0.5 * 2.718281828459045) < 1e-14, w.grad
+        assert abs(w.grad - 0.5 * 2.718281828459045) < 1e-13, w.grad
 until(asked)
 child = os.fork()
 if child == 0:

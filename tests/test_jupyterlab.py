@@ -35,7 +35,7 @@ loss = mse(net([Value(1.0, "x0"), Value(-2.0, "x1")]), 0.5)
 story = steps(loss, names=net.named_parameters())
 print(story[1])
 story"""
-SECONDS = 30  # for JupyterLab to start, and for each thing to appear
+SECONDS = 120  # for JupyterLab to start, and for each thing to appear
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from web.visited import served, visited
 pytest.importorskip("jupyterlite_pyodide_kernel", reason='no JupyterLite: pip install -e ".[lite]"')
 
 NAMES = sorted(path.name for path in (lite.ROOT / "notebooks").glob("*.ipynb"))
-SECONDS = 60  # until the first output
 PROGRESS = re.compile(r"[\d,]+ of [\d,]+: loss .*\n|\s")  # what a long training says as it runs
 
 
@@ -47,5 +46,4 @@ def test_a_notebook_runs_to_its_end(name, address, browser):
     assert [output for output in outputs if output["output_type"] == "error"] == []
     assert PROGRESS.sub("", texts(o for o in outputs if o.get("name") == "stderr")) == ""
     assert re.search("<svg|<iframe", texts(outputs))
-    assert run.first < SECONDS
     assert [url for url in run.asked if not url.startswith((address, "blob:", "data:"))] == []
