@@ -102,29 +102,25 @@ class Descent:
         """Which recordings were made: a run that goes on makes these again, and as many more."""
         return self._replay.kept.patterns
 
-    @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
     def step(self, data: Table, rows: Batch = None) -> Taken:
         """Takes one step on some rows of the data, or all; FloatingPointError, and no step, where
         a number is not finite."""
-        if self._eager or is_watched() or self._own_steps():
-            self.store()
-            return self._by_graph(*self._built(data, rows))
-        try:
-            found = self._forward(data, rows)
-            self._replay.kept.note_call(found is not None)
-            found = found or self._record(data, rows)
-            if isinstance(found, Link):
-                return self._replayed(found) or self.step(data, rows)
-            result = found
-        except ReplayError as error:
-            self.store()  # before code of the user's runs, such as that which shows warnings
-            self._eager = True
-            self.store()  # what the graph is built from
-            result = error.result[0] if error.result else self._built(data, rows)
-            words = f"training goes on without replay, slower: {error}"
-            warnings.warn(words, stacklevel=outside())
+        own = None
+        if not (self._eager or is_watched() or self._own_steps()):
+            try:
+                found = self._forward(data, rows)
+                self._replay.kept.note_call(found is not None)
+                found = found or self._record(data, rows)
+                if isinstance(found, Link):
+                    return self._replayed(found) or self.step(data, rows)
+                own = found
+            except ReplayError as error:
+                self.store()  # before code of the user's runs, such as that which shows warnings
+                self._eager, own = True, error.result[0] if error.result else None
+                words = f"training goes on without replay, slower: {error}"
+                warnings.warn(words, stacklevel=outside())
         self.store()
-        return self._by_graph(*result)
+        return self._by_graph(data, rows, own)
 
     def several(
         self, data: Table, batches: Sequence[Batch], rates: Sequence[float], aims: Aims | None
@@ -185,7 +181,10 @@ class Descent:
         """What the loss gives, as a graph."""
         return self.run(*data.batch(rows))
 
-    def _by_graph(self, total: Value, outputs: Any) -> Taken:
+    @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
+    def _by_graph(self, data: Table, rows: Batch, own: tuple[Value, Any] | None = None) -> Taken:
+        """A step by a graph: the one that the loss gave, if it ran."""
+        total, outputs = own or self._built(data, rows)
         check_finite("the loss", total.data)
         self.optimizer.zero_grad()
         total.backward()
@@ -195,17 +194,18 @@ class Descent:
         self.optimizer.step()
         return Taken(total.data, lambda: outputs, norm, lambda: None)
 
-    def _record(self, data: Table, rows: Batch) -> "Link | tuple[Value, Any]":
+    @collector_paused()
+    def _record(self, data: Table, rows: Batch) -> "Link | tuple[Value, Any] | None":
         """Records the loss: its first step too is the kernel's, so that a resumed one is the same.
 
-        What the loss gave, as a graph, where there are too many recordings, or rounding decides
-        its comparisons.
+        What the loss gave, as a graph, where no recording came of that run, such as where rounding
+        decides its comparisons; None where it was not run, since none would be used again.
         """
         self.store()
         given = data.given(rows)
         kept, recorder = self._replay.kept, self._replay.recorder
         if kept.is_busy or kept.is_full(given) or recorder.is_restless(given):
-            return self._built(data, rows)
+            return None
         with plain_numbers_allowed():
             recorded, own = recorder.record(given, keeps_all=True)
         try:
@@ -232,7 +232,7 @@ class Descent:
                 if not new and recorded.count():
                     link.mover.store()
                     leaves = link.numbers(), [p.data for p in recorded.program.parameters]
-                    with plain_numbers_allowed():
+                    with collector_paused(), plain_numbers_allowed():
                         own = self._replay.recorder.compare(recorded, leaves, data.given(rows))
                     if own:
                         return cast("tuple[Value, Any]", own[0])

@@ -116,7 +116,7 @@ class Sharded(Descent):
         """
         if is_watched():
             self.store()
-            return self._by_graph(*self._built(data, rows))
+            return self._by_graph(data, rows)
         try:
             self._look()
             rows = array("i", range(len(data))) if rows is None else rows
