@@ -1,10 +1,6 @@
 """Trainings over seeds and settings, on any executor, with a table of results that can go on."""
 
-import hashlib
-import inspect
-import pickle
 import signal
-import sys
 import threading
 import warnings
 from collections import Counter
@@ -12,22 +8,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import product
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 from engine.pictures.texts import many
 from engine.replay.witness import outside
 from nn.checks import size
-from nn.described import described, held_by, state_of
 from nn.history import INTERRUPTED, TrainingInterrupted
 from nn.ledger import OWN, Cell, Key, Ledger, key_of
-from nn.one_run import Outcome, Train, plain
-from nn.processes import installed, line_of
+from nn.one_run import Outcome, plain
+from nn.processes import line_of
 from nn.progress import Report, reporting
 from nn.spread import Spread, plot_sweep, spread
+from nn.swept import check_train, identity_of, to_be_sent
 from nn.workers import Maker, SweepError, Workers, given_or_made, outcomes
 
 ALL_RUN = "all runs done"
@@ -125,13 +119,13 @@ def sweep(
     [0.0625, 0.1875, 0.0, 0.125]
     """
     names, wanted = points(settings)
-    _check_train(train, wanted[0])
+    check_train(train, wanted[0])
     workers = None if workers is None else min(size("workers", workers), len(wanted))
     given = given_or_made(executor, workers)
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
         raise ValueError(f"retries expected a whole number of at least 0, got {retries!r:.40}")
-    sent = _sent(train, is_here=executor is None and workers is None)
-    ledger = nullcontext() if path is None else Ledger(path, names, _identity(names, train))
+    sent = to_be_sent(train, is_here=executor is None and workers is None)
+    ledger = nullcontext() if path is None else Ledger(path, names, identity_of(train, names))
     keys = [key_of(setting.values()) for setting in wanted]
     with ledger as book:
         done = {} if book is None else {key: book.done[key] for key in keys if key in book.done}
@@ -280,82 +274,3 @@ def _value(name: str, x: Any) -> Cell:
         return plain(name, x)
     except TypeError as error:
         raise TypeError(f"settings: {error}; write it as a text that train reads") from None
-
-
-def _check_train(train: Train, setting: Row) -> None:
-    """TypeError where the function does not take the settings."""
-    if not callable(train):
-        raise TypeError(f"train expected a function of the settings, got {train!r:.60}")
-    try:
-        signature = inspect.signature(train)
-    except ValueError:
-        return
-    try:
-        signature.bind(**setting)
-    except TypeError as error:
-        raise TypeError(f"train does not take {', '.join(setting)}: {error}") from None
-
-
-def _sent(train: Train, is_here: bool) -> bytes | Train:
-    """A function as bytes, which name it; TypeError where it has no name that workers know."""
-    try:
-        sent = pickle.dumps(train)
-    except Exception as error:
-        if is_here:
-            return train
-        raise TypeError(
-            f"train cannot be sent to workers, which import it by its name ({error}): write it with"
-            " def in a file of its own and import it; give data to it by functools.partial"
-        ) from None
-    main = sys.modules["__main__"]
-    if not is_here and _function(train).__module__ == "__main__" and not hasattr(main, "__file__"):
-        raise TypeError(
-            "train was written in a notebook or at the prompt, where workers do not find it: write "
-            "it to a file of its own and import it"
-        )
-    return sent
-
-
-def _function(train: Train) -> Any:
-    while isinstance(train, partial):
-        train = train.func
-    return train
-
-
-def _name(train: Train) -> str:
-    function = _function(train)
-    kind = function if hasattr(function, "__qualname__") else type(function)
-    script = getattr(sys.modules["__main__"], "__file__", None)
-    module = Path(script).stem if script and kind.__module__ == "__main__" else kind.__module__
-    return f"{module}.{kind.__qualname__}"
-
-
-def _identity(names: Sequence[str], train: Train) -> str:
-    """What stands in the last column of a sweep's file."""
-    held = described((tuple(names), _held(train)), by_bytes=True)
-    digest = hashlib.sha256(held.encode()).hexdigest()[:12]
-    return f"{_name(train)} brickgrad-{installed().replace(' ', '-')} {digest}"
-
-
-def _of_class(kind: type) -> dict[str, object]:
-    """What stands in a class and those above it, beside what is called."""
-    found: dict[str, object] = {}
-    for each in reversed(kind.__mro__):
-        own = {name: thing for name, thing in vars(each).items() if not name.startswith("_")}
-        found |= {name: x for name, x in own.items() if not (callable(x) or hasattr(x, "__get__"))}
-    return found
-
-
-def _held(train: Train) -> object:
-    """What a function has besides its code."""
-    about = getattr(train, "about", None)
-    if isinstance(about, str):
-        return about
-    if isinstance(train, partial):
-        return _held(train.func), train.args, train.keywords
-    owner = getattr(train, "__self__", None)
-    if owner is not None and not inspect.ismodule(owner):
-        return type(owner).__qualname__, _of_class(type(owner)), dict(state_of(owner))
-    if inspect.isfunction(train):
-        return vars(train), *held_by(train).values()
-    return () if inspect.isclass(train) else dict(state_of(train))

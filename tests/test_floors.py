@@ -22,6 +22,7 @@ NUMPYS_OWN = {f"engine.replay.backends.{name}" for name in ("arrays", "called")}
 ITS_OWN = {"nn.estimators": {"sklearn", "numpy"}}  # a module of what scikit-learn calls a model
 ITS_OWN |= {module: {"numpy"} for module in NUMPYS_OWN}
 DEPENDENCIES = {"graphviz"}
+LONGEST = 350  # lines of a file of nn: it has one job
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -81,6 +82,11 @@ def test_imports_go_down_the_floors():
 def test_no_imports_go_in_a_circle():
     graph = {module: {name for name, _ in imports(module) if name in FILES} for module in MODULES}
     TopologicalSorter(graph).prepare()  # CycleError names a circle
+
+
+def test_files_of_nets_are_short():
+    long = [m for m in FILES if floor(m) == 3 and len(FILES[m].read_text().splitlines()) > LONGEST]
+    assert long == []
 
 
 def test_what_is_not_ours_is_the_standard_library_or_a_lazy_extra():
