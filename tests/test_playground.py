@@ -345,6 +345,8 @@ def test_files_and_modules_of_a_program_end_with_it(tmp_path, monkeypatch):
         ("from engine import Value\nValue(1.0).gard", "Did you mean grad?"),
         ("from engine import Value\nValue(1.0).tanh * 2", "A method is called with brackets"),
         ("def f():\n    pass\n\n\nf.backward()", "A function is called with brackets"),
+        ("class A:\n    def __dir__(self):\n        1 / 0\n\n\nA().dta", ""),
+        ("class A:\n    def __dir__(self):\n        return [1, 2]\n\n\nA().dta", ""),
     ],
 )
 def test_what_a_page_lacks_and_what_was_meant_is_said_in_plain_words(run, code, plain):

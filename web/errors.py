@@ -5,6 +5,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from types import TracebackType
 from typing import Any
@@ -103,7 +104,8 @@ def _meant(error: BaseException, words: str) -> Iterator[str]:
     elif isinstance(error, ModuleNotFoundError):
         yield from _near(name, {*sys.stdlib_module_names, *HOMES})
     elif isinstance(error, AttributeError) and "id you mean" not in words:
-        yield from _near(name, dir(error.obj))
+        with suppress(Exception):  # the program's own __dir__ may fail
+            yield from _near(name, dir(error.obj))
 
 
 def _near(name: str, names: Iterable[str]) -> Iterator[str]:
