@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import replace
 from itertools import islice
 from random import Random
@@ -12,7 +11,7 @@ from engine.names import no_such
 from engine.pictures.story.mistake import MISTAKES as BACKWARD_MISTAKES
 from engine.pictures.story.mistake import Mistake
 from engine.pictures.story.steps import Steps
-from engine.replay.undo import undone
+from engine.replay.undo import copied, undone
 from engine.sweep import set_each
 from nn.checks import size
 from nn.data import Dataset, as_dataset
@@ -129,13 +128,15 @@ HARMLESS = (
 def _put_back(scene: Scene) -> Iterator[None]:
     """Parameters, gradients, the optimizer's memory and the model's state are as they were."""
     optimizer = scene.optimizer
-    memory = {name: copy(entry) for name, entry in vars(optimizer).items()}
+    memory = {name: copied(entry) for name, entry in vars(optimizer).items()}
     numbers = [(p.data, p.grad) for p in optimizer.parameters]
     try:
         with undone(scene.model, scene.loss):
             yield
     finally:
         vars(optimizer).update(memory)
+        for name in vars(optimizer).keys() - memory.keys():
+            delattr(optimizer, name)
         set_each("data", optimizer.parameters, [data for data, _ in numbers])
         set_each("grad", optimizer.parameters, [grad for _, grad in numbers])
 

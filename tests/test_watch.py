@@ -1,5 +1,6 @@
 """watch(): a whole training step, a run of them, and the mistakes, against the plain loop."""
 
+import itertools
 import json
 import math
 import random
@@ -252,6 +253,26 @@ def test_a_mistake_leaves_everything_as_it_was(name, optimizer):
     before = model.state_dict(), made.state_dict(), [p.grad for p in model.parameters()]
     watch(model, mse, (X, Y), made, mistake=name)
     assert (model.state_dict(), made.state_dict(), [p.grad for p in model.parameters()]) == before
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_of_an_optimizer_that_holds_iterators(name):
+    class Counting(SGD):
+        def __init__(self, parameters, lr):
+            super().__init__(parameters, lr)
+            self.names, self.taken = (f"step {k}" for k in range(9)), itertools.count(1)
+
+        def step(self):
+            self.at = next(self.taken)
+            super().step()
+
+    model = net()
+    made = Counting(model.parameters(), 0.1)
+    found = watch(model, mse, (X, Y), made, mistake=name)
+    _, plain = a_mistake(name)
+    assert str(found) == str(plain)
+    assert next(made.taken) == 1
+    assert not hasattr(made, "at")
 
 
 @pytest.mark.some(3)

@@ -6,7 +6,7 @@ import warnings
 from ast import literal_eval
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from copy import deepcopy
+from copy import copy, deepcopy
 from itertools import count
 from typing import Any
 
@@ -74,28 +74,41 @@ def trial(run: Callable[..., Any], *things: Any) -> Any:
     return result
 
 
-def _copies(things: Sequence[Any], iterators: Iterable[Any]) -> Any:
-    """Copies of things that hold these iterators, if they can be made; else None.
+def copied(thing: Any) -> Any:
+    """A thing with places of its own, or the thing itself where no copy can be made.
 
-    Python 3.12 warns of copied iterators of itertools, and 3.14 copies none, so that counts are
-    copied here.
+    >>> copied([1.0]), next(copied(count(3)))
+    ([1.0], 3)
     """
-    counted = dict[int, Any]()
+    with suppress(Exception), _copying():  # generators, files and the like
+        return _copied_counts([thing]).get(id(thing)) or copy(thing)
+    return thing
+
+
+def _copies(things: Sequence[Any], iterators: Iterable[Any]) -> Any:
+    """Copies of things that hold these iterators, if they can be made; else None."""
+    with suppress(Exception), _copying():
+        return deepcopy(things, _copied_counts(iterators))
+    return None
+
+
+@contextmanager
+def _copying() -> Iterator[None]:
+    """Inside, Python does not warn: 3.12 does, of iterators of itertools; 3.14 copies none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*itertools", DeprecationWarning)
+        yield
+
+
+def _copied_counts(iterators: Iterable[Any]) -> dict[int, Any]:
+    """Counts that go on where these do, by their text: `count(3)` or `count(0.5, 0.1)`."""
+    found = dict[int, Any]()
     for each in iterators:
         if type(each) is count:
             with suppress(ValueError, SyntaxError):  # of numbers that are no literals, as fractions
-                counted[id(each)] = _copied_count(each)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*itertools", DeprecationWarning)
-            return deepcopy(things, counted)
-    except Exception:  # generators, files and the like
-        return None
-
-
-def _copied_count(counting: count[Any]) -> count[Any]:
-    """A count that goes on where this one does, by its text: `count(3)` or `count(0.5, 0.1)`."""
-    return count(*literal_eval(f"({repr(counting).removeprefix('count(')[:-1]},)"))
+                numbers = literal_eval(f"({repr(each).removeprefix('count(')[:-1]},)")
+                found[id(each)] = count(*numbers)
+    return found
 
 
 def _iterators(before: Reached) -> list[Any]:
