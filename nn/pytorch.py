@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nn.checks import finite
@@ -92,6 +93,11 @@ def from_torch(module: torch.nn.Module) -> MLP:
             f"from_torch expected a torch.nn.Module, got {type(module).__name__}: of a file or a "
             "state_dict, load it into the module first"
         )
+    with _evaluated(module):
+        return built(_stack(torch, module))
+
+
+def _stack(torch: Any, module: Any) -> list[Linear]:
     stack = list[Linear]()
     for place, layer in _layers(torch, module, ""):
         where = _named(place, layer)
@@ -108,7 +114,20 @@ def from_torch(module: torch.nn.Module) -> MLP:
         _expect_plain(torch, where, layer)
     if not stack:
         raise ValueError(f"from_torch expected a module with a Linear in it, got {module}")
-    return built(stack)
+    return stack
+
+
+@contextmanager
+def _evaluated(module: Any) -> Iterator[None]:
+    """Inside, it does not learn: weights that are computed, by a spectral norm, move in training."""
+    modes = [(layer, layer.training) for layer in module.modules()]
+    for layer, _ in modes:
+        layer.training = False
+    try:
+        yield
+    finally:
+        for layer, was in modes:
+            layer.training = was
 
 
 def _layers(torch: Any, module: Any, place: str) -> Iterator[tuple[str, Any]]:

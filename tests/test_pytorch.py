@@ -451,3 +451,14 @@ def test_a_hook_of_all_modules_is_refused():
 
 def of_two():
     return torch.nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize("is_training", [True, False])
+def test_weights_that_pytorch_computes_come_as_they_are_and_stay(is_training):
+    linear = torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(3, 2))
+    module = torch.nn.Sequential(linear, torch.nn.Tanh()).train(is_training)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    weights = [[w.data for w in neuron.w] for neuron in from_torch(module).layers[0].neurons]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert {layer.training for layer in module.modules()} == {is_training}
+    assert weights == module.eval()[0].weight.double().tolist()
