@@ -119,7 +119,7 @@ def _stack(torch: Any, module: Any) -> list[Linear]:
 
 @contextmanager
 def _evaluated(module: Any) -> Iterator[None]:
-    """Inside, it does not learn: weights that are computed, by a spectral norm, move in training."""
+    """Inside, it does not learn: in training, reading weights that are computed moves them."""
     modes = [(layer, layer.training) for layer in module.modules()]
     for layer, _ in modes:
         layer.training = False
