@@ -116,7 +116,8 @@ class Descent:
                 own = found
             except ReplayError as error:
                 self.store()  # before code of the user's runs, such as that which shows warnings
-                self._eager, own = True, error.result[0] if error.result else None
+                self._eager = True
+                own = error.result[0] if error.result else self._built(data, rows)
                 words = f"training goes on without replay, slower: {error}"
                 warnings.warn(words, stacklevel=outside())
         self.store()
@@ -177,11 +178,12 @@ class Descent:
             self._is_overridden = is_overridden(self.optimizer)
         return self._is_overridden
 
+    @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
     def _built(self, data: Table, rows: Batch) -> tuple[Value, Any]:
         """What the loss gives, as a graph."""
         return self.run(*data.batch(rows))
 
-    @collector_paused()  # graphs and recordings have no cycles: to look for some is time lost
+    @collector_paused()
     def _by_graph(self, data: Table, rows: Batch, own: tuple[Value, Any] | None = None) -> Taken:
         """A step by a graph: the one that the loss gave, if it ran."""
         total, outputs = own or self._built(data, rows)
