@@ -140,7 +140,7 @@ def fit(  # noqa: PLR0913 (settings, by keyword)
     is NumPy then, where it is installed, else Python. Model and loss travel by pickle. What they
     cannot do is said before the first step: count, draw random numbers, read a global Value.
     Where a worker is lost, ShardError; a Dask cluster takes another one. docs/outgrow.md says when
-    it pays: hardly ever below a million weights.
+    it pays: hardly ever up to a million weights.
 
     Raises ValueError before the first step where data, model, loss and settings do not fit, and
     DivergedError at the first step whose loss, gradient or new parameters are not finite, without
