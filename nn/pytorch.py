@@ -93,16 +93,12 @@ def from_torch(module: torch.nn.Module) -> MLP:
             f"from_torch expected a torch.nn.Module, got {type(module).__name__}: of a file or a "
             "state_dict, load it into the module first"
         )
-    with _evaluated(module):
-        return built(_stack(torch, module))
-
-
-def _stack(torch: Any, module: Any) -> list[Linear]:
     stack = list[Linear]()
     for place, layer in _layers(torch, module, ""):
         where = _named(place, layer)
         if _forward(layer) is torch.nn.Linear.forward:
-            stack.append(_linear(where, layer))
+            with _evaluated(layer):
+                stack.append(_linear(where, layer))
             sizes = [each.sizes for each in stack[-2:]]
             if sizes[0][1] != sizes[-1][0] and len(sizes) > 1:
                 raise ValueError(f"{where} does not take the {sizes[0][1]} outputs before it")
@@ -114,20 +110,7 @@ def _stack(torch: Any, module: Any) -> list[Linear]:
         _expect_plain(torch, where, layer)
     if not stack:
         raise ValueError(f"from_torch expected a module with a Linear in it, got {module}")
-    return stack
-
-
-@contextmanager
-def _evaluated(module: Any) -> Iterator[None]:
-    """Inside, it does not learn: in training, reading weights that are computed moves them."""
-    modes = [(layer, layer.training) for layer in module.modules()]
-    for layer, _ in modes:
-        layer.training = False
-    try:
-        yield
-    finally:
-        for layer, was in modes:
-            layer.training = was
+    return built(stack)
 
 
 def _layers(torch: Any, module: Any, place: str) -> Iterator[tuple[str, Any]]:
@@ -158,6 +141,19 @@ def _expect_plain(torch: Any, where: str, layer: Any) -> None:
         raise ValueError(f"{where} has a hook, which may change what it gives: remove it first")
     if "forward" in vars(layer) or type(layer).__call__ is not torch.nn.Module.__call__:
         raise ValueError(f"{where} has a forward or __call__ of its own: it may give other numbers")
+
+
+@contextmanager
+def _evaluated(layer: Any) -> Iterator[None]:
+    """Inside, it does not learn: in training, reading weights that are computed moves them."""
+    modes = [(part, part.training) for part in layer.modules()]
+    for part, _ in modes:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part, was in modes:
+            part.training = was
 
 
 def _linear(where: str, layer: Any) -> Linear:

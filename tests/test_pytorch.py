@@ -432,6 +432,10 @@ class Doubled(torch.nn.Linear):
         (lambda: torch.nn.Sequential(Doubled(2, 2)), "forward or __call__"),
         (lambda: torch.nn.Sequential(of_two(), None), "layer 1 .*None, has no counterpart"),
         (lambda: torch.jit.trace(torch.nn.Sequential(of_two()), torch.zeros(2)), "no counterpart"),
+        (
+            lambda: torch.jit.freeze(torch.jit.script(torch.nn.Sequential(of_two()).eval())),
+            "no counterpart",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
