@@ -136,7 +136,7 @@ def _put_back(scene: Scene) -> Iterator[None]:
     finally:
         vars(optimizer).update(memory)
         for name in vars(optimizer).keys() - memory.keys():
-            delattr(optimizer, name)
+            del vars(optimizer)[name]
         set_each("data", optimizer.parameters, [data for data, _ in numbers])
         set_each("grad", optimizer.parameters, [grad for _, grad in numbers])
 
